@@ -1,0 +1,20 @@
+// Identifiers: branded so that a session id cannot be passed where a policy id belongs.
+
+declare const brand: unique symbol;
+type Branded<T, B extends string> = T & { readonly [brand]: B };
+
+/** UUID in lower-case text form. */
+export type SessionId = Branded<string, "SessionId">;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** A fresh session id: UUID v7, so that ids sort by creation time. */
+export function newSessionId(): SessionId {
+  return Bun.randomUUIDv7() as SessionId;
+}
+
+/** The id when `text` is a UUID in any letter case, else undefined. */
+export function parseSessionId(text: string): SessionId | undefined {
+  const lower = text.toLowerCase();
+  return UUID.test(lower) ? (lower as SessionId) : undefined;
+}

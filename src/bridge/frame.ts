@@ -1,0 +1,53 @@
+// What the native helper reports, as data. decode-frames.ts reads the bytes; the layout is in native/README.md.
+
+import type { PathAction } from "../model/capability.ts";
+
+export type Frame = StartedFrame | AccessFrame | ExitedFrame | FailedFrame;
+
+/** The box runs: every layer of the plan is applied and the program is about to be executed. */
+export interface StartedFrame {
+  readonly kind: "started";
+  /** Pid of the command as seen from outside. */
+  readonly pid: number;
+  readonly landlockAbi: number;
+}
+
+/** One notified call, after it was judged. */
+export interface AccessFrame {
+  readonly kind: "access";
+  readonly tsUnixMs: number;
+  /** Thread id of the caller as seen by the helper. */
+  readonly pid: number;
+  readonly action: PathAction | "NetConnect" | "NetBind";
+  readonly allowed: boolean;
+  /** Index into `NativePlan.rules`; undefined when none matched. */
+  readonly rule: number | undefined;
+  /** Linux call number (of the box's architecture) and its flags argument, 0 when it has none. */
+  readonly syscall: number;
+  readonly flags: number;
+  /** Resolved path; for sockets the address text (`127.0.0.1`, `::1`, `/run/x.sock`, `@abstract`). */
+  readonly path: string;
+  /** As the caller gave it, when different from `path`. */
+  readonly requested: string | undefined;
+  readonly exe: string;
+  readonly port: number | undefined;
+}
+
+export interface ExitedFrame {
+  readonly kind: "exited";
+  /** As a shell reports it: exit status, or 128 + signal. */
+  readonly status: number;
+  readonly signal: number | undefined;
+  readonly userMs: number;
+  readonly systemMs: number;
+  readonly maxRssBytes: number;
+}
+
+/** The box never ran: the step that failed, errno and a sentence. The helper has already exited non-zero. */
+export interface FailedFrame {
+  readonly kind: "failed";
+  /** Name of the step, e.g. "namespaces", "mount", "landlock", "seccomp", "exec". */
+  readonly step: string;
+  readonly errno: number;
+  readonly message: string;
+}

@@ -1,0 +1,93 @@
+// The plan one launch of the native helper executes, as data. All meaning is decided here in TypeScript; the helper only
+// carries it out. encode-plan.ts writes it, native/common/plan.c is the only reader; both follow native/README.md.
+
+import type { Atom, PathAction } from "../model/capability.ts";
+
+export interface NativePlan {
+  /** Namespaces to create; `user` is what lets a plain user have the others. Root creates them without `user`. */
+  readonly namespaces: {
+    readonly user: boolean;
+    readonly mount: boolean;
+    readonly pid: boolean;
+    readonly net: boolean;
+    readonly ipc: boolean;
+  };
+  /** Executed in order in the box's own mount namespace, before Landlock. Empty without `namespaces.mount`. */
+  readonly mounts: readonly MountStep[];
+  readonly landlock: LandlockPlan | undefined;
+  /** `struct sock_filter[]`, little endian, 8 bytes an instruction; undefined: no filter. */
+  readonly seccomp: Uint8Array | undefined;
+  readonly notify: NotifyPlan | undefined;
+  /** What the supervisor judges notified calls by, same order and meaning as the capabilities they come from. */
+  readonly rules: readonly JudgeRule[];
+  readonly rlimits: readonly {
+    readonly resource: number;
+    readonly soft: bigint;
+    readonly hard: bigint;
+  }[];
+  readonly umask: number | undefined;
+  readonly directory: string;
+  /** Absolute path of the program; `argv[0]` may differ. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** The whole environment of the box, `NAME=value`. */
+  readonly environment: readonly string[];
+}
+
+/**
+ * - `read-only-root`: every mount becomes read-only, recursively (mount_setattr).
+ * - `writable`: a clone of `path` taken before `read-only-root`, attached again read-write.
+ * - `read-only`: bind `path` over itself read-only (protected names that exist).
+ * - `mask-directory`/`mask-file`: an empty, inaccessible, read-only directory or file over `path`.
+ * - `tmpfs`: a fresh one at `path`; `proc`: a fresh /proc of the box's pid namespace.
+ * A missing path is fatal unless `optional`.
+ */
+export type MountStep =
+  | { readonly kind: "read-only-root" }
+  | {
+      readonly kind: "writable" | "read-only" | "mask-directory" | "mask-file";
+      readonly path: string;
+      readonly optional: boolean;
+    }
+  | {
+      readonly kind: "tmpfs";
+      readonly path: string;
+      readonly mode: number;
+      readonly sizeBytes: bigint;
+    }
+  | { readonly kind: "proc" };
+
+export interface LandlockPlan {
+  /** LANDLOCK_ACCESS_FS_*, LANDLOCK_ACCESS_NET_* and LANDLOCK_SCOPE_* bits the ruleset handles. */
+  readonly handledFs: bigint;
+  readonly handledNet: bigint;
+  readonly scoped: bigint;
+  /** `access` is cut to the rights a file can have when the path is no directory. Missing and `optional`: skipped. */
+  readonly paths: readonly {
+    readonly path: string;
+    readonly access: bigint;
+    readonly optional: boolean;
+  }[];
+  readonly ports: readonly { readonly port: number; readonly access: bigint }[];
+}
+
+export interface NotifyPlan {
+  /** Emit a frame for allowed accesses too; denials are always emitted. */
+  readonly recordAllowed: boolean;
+  /**
+   * Calls that make a name (open with O_CREAT, mkdir, mknod, link, symlink, rename) are judged on the resolved parent and
+   * performed by the supervisor, so that no second reading of the caller's memory can change the name.
+   */
+  readonly brokerCreate: boolean;
+  /** connect/bind/listen are performed by the supervisor on a duplicate of the caller's socket. */
+  readonly brokerSocket: boolean;
+  /** Reserved for opening on the caller's behalf; the helper refuses a plan that sets it. */
+  readonly brokerOpen: false;
+}
+
+/** One capability in the form the helper judges: a conjunction of atoms over path, host and port. */
+export interface JudgeRule {
+  readonly effect: "permit" | "forbid";
+  readonly actions: readonly (PathAction | "NetConnect" | "NetBind")[];
+  readonly where: readonly Atom[];
+}

@@ -1,0 +1,23 @@
+// What a process or a tool call tried.
+
+import type { Action } from "./capability.ts";
+
+export interface Attempt {
+  readonly action: Action;
+  /** Agent id: the config's name, or "agent". */
+  readonly agent: string;
+  readonly resource: Resource;
+}
+
+/**
+ * - path actions: `path` absolute with links resolved.
+ * - `NetConnect`/`NetBind`: `host` lower case (name or address text), `port` 0–65535. `path` is the host, for policies
+ *   written against the reference schema where the only attribute is `path`.
+ * - `NetRequest`: `host`/`port` of the URL, `path` the host as well.
+ * - `ToolCall`/`ProcessExit`/`ApiUsage`: `path` is the tool, command or provider name.
+ */
+export interface Resource {
+  readonly path: string;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+}

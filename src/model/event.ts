@@ -1,0 +1,95 @@
+// Everything that is recorded: one envelope for tool calls, kernel accesses and sessions.
+
+import type { SessionId } from "../base/ids.ts";
+import type { Coverage } from "./coverage.ts";
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/** Kernel and session events of the runtime; the control plane's own types join this list with it. */
+export const eventTypes = [
+  "FILE_READ",
+  "FILE_WRITE",
+  "FILE_DELETE",
+  "DIR_CREATE",
+  "DIR_LIST",
+  "NET_CONNECT",
+  "NET_BIND",
+  "NET_REQUEST",
+  "TOOL_CALL",
+  "PROCESS_SPAWN",
+  "PROCESS_EXIT",
+  "API_USAGE",
+  "SESSION_OPENED",
+  "SESSION_CLOSED",
+  "COVERAGE",
+  "POLICY_LOADED",
+  "SESSION_TAGGED",
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** What a producer hands to the ledger; the ledger adds tenant, session, seq and hashes. */
+export interface EventDraft {
+  readonly type: EventType;
+  /** Milliseconds since the Unix epoch, an integer. */
+  readonly tsUnixMs: number;
+  readonly payload: JsonObject;
+}
+
+/** Payload of the access events (`FILE_*`, `DIR_*`, `NET_*`, `PROCESS_SPAWN`): one row per coalesced access. */
+export interface AccessPayload {
+  readonly action: string;
+  /** Links resolved; for NET_* the address text or host. */
+  readonly path: string;
+  /** As the program asked, when it differs from `path`; else absent. */
+  readonly requested?: string;
+  readonly decision: "allow" | "deny";
+  /** Rule id that decided, `""` when none matched. */
+  readonly rule: string;
+  readonly reason: string;
+  /** Process id as seen inside the box. */
+  readonly pid: number;
+  /** Path of the calling program. */
+  readonly exe: string;
+  /** System call and the flags that matter, e.g. "openat O_RDONLY". */
+  readonly flags: string;
+  /** How many equal accesses this row stands for, at least 1. */
+  readonly count: number;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+/**
+ * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without `hash`.
+ * `prev_hash` is the `hash` of the event before it in the same session, `""` for `seq` 0.
+ */
+export interface SealedEvent {
+  readonly tenant_id: string;
+  readonly user_id: string;
+  readonly session_id: SessionId;
+  readonly seq: number;
+  readonly ts_unix_ms: number;
+  readonly event_type: string;
+  readonly payload: JsonObject;
+  readonly prev_hash: string;
+  readonly hash: string;
+}
+
+/** Facts about a session known when it opens; all of it is in the `SESSION_OPENED` payload. */
+export interface SessionOpening {
+  /** Agent or config name: the Cedar principal. */
+  readonly name: string;
+  /** `run` or `wrap`. */
+  readonly mode: string;
+  readonly command: readonly string[];
+  readonly directory: string;
+  readonly policyHash: string;
+  readonly tag: string | undefined;
+  readonly coverage: Coverage;
+}
