@@ -4,42 +4,85 @@ import type { Capabilities } from "../model/capability.ts";
 import type { Coverage } from "../model/coverage.ts";
 import type { AccessPayload } from "../model/event.ts";
 
-/** What to run and where; already resolved by the caller. */
-export interface LaunchRequest {
+/** What a box may do; everything a plan depends on apart from the disk itself. */
+export interface BoxRequest {
   readonly capabilities: Capabilities;
+  /** Cedar principal. */
   readonly agent: string;
   /** Canonical directories the policy was compiled against. */
   readonly workspace: string;
   readonly home: string;
-  /** Absolute path of the program, found in the box's PATH. */
-  readonly program: string;
-  readonly argv: readonly string[];
-  readonly environment: readonly string[];
-  readonly directory: string;
   readonly audit: AuditLevel;
   /** Paths no policy can open for writing: aegis' own state and binary. */
   readonly ownPaths: readonly string[];
+  /** Go on with less protection than the policy asks for; coverage then says what was lost. */
   readonly allowWeaker: boolean;
+  /** `wrap`: record everything, confine nothing. */
+  readonly observeOnly: boolean;
 }
 
-/** `full`: every access; `writes`: denials, changes, exec and network; `off`: denials the supervisor has to judge anyway. */
+/** One command to run in a prepared box; already resolved by the caller. */
+export interface BoxLaunch {
+  /** Absolute path, found in the box's PATH. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** The whole environment, `NAME=value`. */
+  readonly environment: readonly string[];
+  readonly directory: string;
+}
+
+/** `full`: every access; `writes`: denials, changes, exec and network; `off`: only what the supervisor has to judge anyway. */
 export type AuditLevel = "full" | "writes" | "off";
 
-/** A plan ready to be started: opaque bytes for one kernel plus what it achieves. */
+/** What the disk looked like while a plan was made. A cached plan is stale as soon as one fact differs. */
+export interface PathFact {
+  readonly path: string;
+  readonly kind: "absent" | "file" | "directory" | "other";
+  /** Links resolved; equal to `path` for most, "" when absent. */
+  readonly realPath: string;
+}
+
+/** A plan without the command, ready to be launched many times or kept in the plan cache. */
 export interface PreparedBox {
   readonly coverage: Coverage;
-  /** Serialised form for the plan cache; the same backend accepts it in `restore`. */
+  /** Self-contained serialised form; the backend that made it accepts it in `launch`, also in a later process. */
   readonly bytes: Uint8Array;
+  readonly facts: readonly PathFact[];
 }
 
 export interface BoxExit {
-  /** As a shell reports it. */
+  /** As a shell reports it; 125 when the box could not be built, then `failure` says why. */
   readonly status: number;
   readonly signal: number | undefined;
+  readonly failure: { readonly step: string; readonly message: string } | undefined;
 }
 
 /** One judged access in the order it happened; `tsUnixMs` is when. */
 export interface BoxAccess {
   readonly tsUnixMs: number;
   readonly payload: AccessPayload;
+}
+
+export interface RunningBox {
+  readonly exited: Promise<BoxExit>;
+  /** Passes a signal on to the command. */
+  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+}
+
+export interface Backend {
+  /**
+   * Compiles capabilities for this kernel.
+   * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold, `enforce/insufficient` when
+   * the kernel lacks a protection the policy needs and `allowWeaker` is false.
+   */
+  prepare(request: BoxRequest): Promise<PreparedBox>;
+  /**
+   * Starts the command. `record` gets every access in batches, before `exited` resolves; while a promise it returned is
+   * pending no further batch is delivered, and the box slows down instead of losing events.
+   */
+  launch(
+    box: PreparedBox,
+    launch: BoxLaunch,
+    record: (accesses: readonly BoxAccess[]) => void | Promise<void>,
+  ): Promise<RunningBox>;
 }
