@@ -12,3 +12,7 @@ export const eventSizeMaxBytes = 60_000;
 export const policySizeMaxBytes = 1 << 20;
 /** Events of one ledger transaction: keeps a commit below about 10 ms. */
 export const appendBatchMax = 2048;
+/** How long equal accesses are merged into one row, milliseconds: also the longest an access waits to become durable. */
+export const coalesceWindowMs = 50;
+/** Plans kept in the cache; the oldest go first. */
+export const cachedPlansMax = 64;

@@ -1,0 +1,52 @@
+// Finds the program of a command the way a shell does, but in the PATH the box will have.
+
+import { accessSync, constants, statSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
+import { type AbsPath, resolvePath } from "../base/paths.ts";
+
+/**
+ * Absolute path of `command`. Relative entries of PATH are skipped: they would mean whatever the working folder holds.
+ * @throws {AegisError} `launch/not-found`, or `launch/refused` when a file is there but cannot be executed
+ */
+export function findProgram(command: string, path: string, directory: AbsPath): AbsPath {
+  if (command.includes("/")) {
+    const program = resolvePath(directory, command);
+    const kind = kindOf(program);
+    if (kind === "executable") return program;
+    throw kind === "absent" ? notFound(command) : notExecutable(program);
+  }
+  let refused: AbsPath | undefined;
+  for (const entry of path.split(":")) {
+    if (!entry.startsWith("/")) continue;
+    const program = resolvePath(directory, `${entry}/${command}`);
+    const kind = kindOf(program);
+    if (kind === "executable") return program;
+    if (kind === "plain") refused ??= program;
+  }
+  throw refused === undefined ? notFound(command) : notExecutable(refused);
+}
+
+function kindOf(path: string): "executable" | "plain" | "absent" {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return "absent";
+  if (!found.isFile()) return "plain";
+  try {
+    accessSync(path, constants.X_OK);
+    return "executable";
+  } catch {
+    // ignored: the reason is the answer; execve would say EACCES
+    return "plain";
+  }
+}
+
+function notFound(command: string): AegisError {
+  return new AegisError("launch/not-found", `Cannot run "${command}": no such program in PATH`, {
+    hint: "give an absolute path, or pass a PATH that holds it with --env PATH=...",
+  });
+}
+
+function notExecutable(program: string): AegisError {
+  return new AegisError("launch/refused", `Cannot run "${program}": it is not an executable file`, {
+    hint: `make it executable with chmod +x "${program}"`,
+  });
+}

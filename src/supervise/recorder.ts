@@ -1,0 +1,140 @@
+// Turns judged accesses into ledger events: equal accesses inside one window become one row with a count, windows are
+// written as one durable transaction each. Nothing is dropped; when the ledger fails, the caller must stop the box.
+
+import { appendBatchMax, coalesceWindowMs } from "../base/limits.ts";
+import type { BoxAccess } from "../enforce/backend.ts";
+import type { SessionWriter } from "../ledger/contract.ts";
+import type { AccessPayload, EventDraft, EventType } from "../model/event.ts";
+
+export interface Denial {
+  readonly action: string;
+  readonly path: string;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly rule: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface RecordedTotals {
+  readonly allowed: number;
+  readonly denied: number;
+  /** Distinct denials, most frequent first; at most `denialsKeptMax`. */
+  readonly denials: readonly Denial[];
+}
+
+export interface Recorder {
+  /** Takes one batch; the promise it may return is back-pressure: wait for it before the next batch. */
+  record(accesses: readonly BoxAccess[]): void | Promise<void>;
+  /** Writes what is pending. Throws what an earlier write threw. */
+  finish(): Promise<RecordedTotals>;
+}
+
+/** Distinct denials remembered for the summary; the ledger has all of them. */
+const denialsKeptMax = 4096;
+
+/**
+ * @param onFailure called once when the ledger could not take events: the box must not go on unrecorded
+ */
+export function createRecorder(
+  writer: SessionWriter,
+  onFailure: (cause: unknown) => void,
+): Recorder {
+  let window = new Map<string, { tsUnixMs: number; payload: AccessPayload }>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let failure: { readonly cause: unknown } | undefined;
+  let allowed = 0;
+  let denied = 0;
+  const denials = new Map<string, Denial>();
+
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    if (window.size === 0 || failure !== undefined) return writing;
+    const drafts = toDrafts(window.values());
+    window = new Map();
+    writing = writing
+      .then(async () => {
+        await writer.append(drafts);
+      })
+      .catch((cause: unknown) => {
+        if (failure === undefined) {
+          failure = { cause };
+          onFailure(cause);
+        }
+      });
+    return writing;
+  }
+
+  function count(payload: AccessPayload): void {
+    if (payload.decision === "allow") {
+      allowed += payload.count;
+      return;
+    }
+    denied += payload.count;
+    const key = `${payload.action}\0${payload.path}\0${payload.port ?? ""}`;
+    const known = denials.get(key);
+    if (known !== undefined) denials.set(key, { ...known, count: known.count + payload.count });
+    else if (denials.size < denialsKeptMax) denials.set(key, toDenial(payload));
+  }
+
+  return {
+    record(accesses) {
+      for (const { tsUnixMs, payload } of accesses) {
+        count(payload);
+        const key = windowKey(payload);
+        const known = window.get(key);
+        if (known === undefined) window.set(key, { tsUnixMs, payload });
+        else known.payload = { ...known.payload, count: known.payload.count + payload.count };
+      }
+      if (window.size >= appendBatchMax) return flush();
+      timer ??= setTimeout(flush, coalesceWindowMs);
+      return undefined;
+    },
+    async finish() {
+      await flush();
+      if (failure !== undefined) throw failure.cause;
+      const ordered = [...denials.values()].sort((a, b) => b.count - a.count);
+      return { allowed, denied, denials: ordered };
+    },
+  };
+}
+
+function windowKey(payload: AccessPayload): string {
+  return `${payload.action}\0${payload.path}\0${payload.decision}\0${payload.exe}\0${payload.port ?? ""}`;
+}
+
+function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {
+  const drafts: EventDraft[] = [];
+  for (const { tsUnixMs, payload } of window) {
+    drafts.push({ type: eventTypeOf(payload.action), tsUnixMs, payload: { ...payload } });
+  }
+  return drafts;
+}
+
+function toDenial(payload: AccessPayload): Denial {
+  const { action, path, host, port, rule, reason, count } = payload;
+  return { action, path, host, port, rule, reason, count };
+}
+
+const eventTypes: Readonly<Record<string, EventType>> = {
+  FileRead: "FILE_READ",
+  FileWrite: "FILE_WRITE",
+  FileDelete: "FILE_DELETE",
+  DirCreate: "DIR_CREATE",
+  DirList: "DIR_LIST",
+  NetConnect: "NET_CONNECT",
+  NetBind: "NET_BIND",
+  NetRequest: "NET_REQUEST",
+  ToolCall: "TOOL_CALL",
+  ProcessSpawn: "PROCESS_SPAWN",
+  ProcessExit: "PROCESS_EXIT",
+  ApiUsage: "API_USAGE",
+};
+
+function eventTypeOf(action: string): EventType {
+  const type = eventTypes[action];
+  if (type === undefined) throw new Error(`broken invariant: no event type for action ${action}`);
+  return type;
+}

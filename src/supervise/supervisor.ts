@@ -1,0 +1,94 @@
+// One command from launch to the closed session: launch, record, wait, close. The ledger is written before anything is
+// reported; when it cannot be written the box is killed, because an unrecorded box is not allowed to run.
+
+import type { Clock } from "../base/clock.ts";
+import { AegisError } from "../base/errors.ts";
+import type { Backend, BoxExit, BoxLaunch, PreparedBox, RunningBox } from "../enforce/backend.ts";
+import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
+import { createRecorder, type RecordedTotals, type Recorder } from "./recorder.ts";
+
+/** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
+export interface SignalSource {
+  /** Calls `pass` for every SIGTERM and SIGHUP until the returned function is called; survives ^C and ^\ meanwhile. */
+  listen(pass: (signal: "SIGTERM" | "SIGHUP") => void): () => void;
+}
+
+export interface SupervisedRun {
+  readonly backend: Backend;
+  readonly box: PreparedBox;
+  readonly launch: BoxLaunch;
+  readonly writer: SessionWriter;
+  readonly clock: Clock;
+  readonly signals: SignalSource;
+}
+
+export interface RunOutcome {
+  readonly exit: BoxExit;
+  readonly totals: RecordedTotals;
+  readonly checkpoint: Checkpoint;
+}
+
+/** @throws {AegisError} `ledger/unavailable` after the box was killed because its accesses could not be recorded */
+export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
+  let running: RunningBox | undefined;
+  const recorder = createRecorder(run.writer, () => running?.kill("SIGKILL"));
+  const stopListening = run.signals.listen((signal) => running?.kill(signal));
+  let exit: BoxExit;
+  try {
+    running = await run.backend.launch(run.box, run.launch, recorder.record);
+    exit = await running.exited;
+  } catch (error) {
+    exit = {
+      status: 125,
+      signal: undefined,
+      failure: { step: "launch", message: messageOf(error) },
+    };
+  } finally {
+    stopListening();
+  }
+  return closeSession(run, recorder, exit);
+}
+
+async function closeSession(
+  run: SupervisedRun,
+  recorder: Recorder,
+  exit: BoxExit,
+): Promise<RunOutcome> {
+  const totals = await finishRecording(recorder);
+  const tsUnixMs = run.clock.nowUnixMs();
+  const command = run.launch.argv[0] ?? run.launch.program;
+  await run.writer.append([
+    {
+      type: "PROCESS_EXIT",
+      tsUnixMs,
+      payload: {
+        action: "ProcessExit",
+        path: command,
+        decision: "allow",
+        rule: "",
+        reason: exit.failure === undefined ? "" : `${exit.failure.step}: ${exit.failure.message}`,
+        exit_code: exit.status,
+        signal: exit.signal ?? 0,
+      },
+    },
+  ]);
+  const summary = { allowed: totals.allowed, denied: totals.denied };
+  const checkpoint = await run.writer.close({ tsUnixMs, exitStatus: exit.status, summary });
+  return { exit, totals, checkpoint };
+}
+
+async function finishRecording(recorder: Recorder): Promise<RecordedTotals> {
+  try {
+    return await recorder.finish();
+  } catch (cause) {
+    throw new AegisError(
+      "ledger/unavailable",
+      "Cannot record what the box did, so it was killed: the ledger refused the events",
+      { hint: "free disk space or fix the ledger, then run `aegis audit verify`", cause },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
