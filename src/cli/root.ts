@@ -1,0 +1,57 @@
+// From argv to an exit status. `run` and `wrap` go straight to their module, so that a launch loads no command-line
+// library; every other command is found in the tree. Everything thrown ends here as `error:` and `hint:`.
+
+import { AegisError } from "../base/errors.ts";
+import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
+import { writeErr, writeOut } from "./output.ts";
+import { escapeControls } from "./render/text.ts";
+
+/** Other names the binary is installed under; their commands come with the control plane. */
+const otherNames = new Set(["aegisd", "aegisctl", "aegis-server"]);
+
+/**
+ * @param calledAs argv[0] as the caller gave it
+ * @returns the exit status; nothing is thrown
+ */
+export async function runCli(argv: readonly string[], calledAs: string): Promise<number> {
+  const [name, ...rest] = argv;
+  const launches = name === "run" || name === "wrap";
+  try {
+    refuseOtherNames(calledAs);
+    if (name === "run" || name === "wrap") {
+      const { runCommand } = await import("./command/run.ts");
+      return await runCommand(rest, name);
+    }
+    if (name === "--version" || name === "-V") {
+      const { aegisVersion } = await import("../base/version.ts");
+      writeOut(`aegis ${aegisVersion}\n`);
+      return exitStatus.ok;
+    }
+    const { runTree } = await import("./tree.ts");
+    return await runTree(argv);
+  } catch (error) {
+    return reportFailure(error, launches ? "launch" : "plain");
+  }
+}
+
+function refuseOtherNames(calledAs: string): void {
+  const base = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  if (!otherNames.has(base)) return;
+  throw new AegisError("usage", `${base} is not part of this build`, {
+    hint: "run `aegis --help` for what is",
+  });
+}
+
+function reportFailure(error: unknown, kind: CommandKind): number {
+  if (error instanceof AegisError) {
+    const hint = error.hint === undefined ? "" : `hint: ${escapeControls(error.hint)}\n`;
+    writeErr(`error: ${escapeControls(error.message)}\n${hint}`);
+    return exitStatusOf(error.code, kind);
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  writeErr(
+    `error: aegis met a fault of its own\n${escapeControls(stack, { keepNewlines: true })}\n`,
+  );
+  writeErr("hint: please report these lines; nothing more was done\n");
+  return exitStatusOf("internal", kind);
+}
