@@ -1,0 +1,94 @@
+// A home with secrets and a project in it, owned by the account that runs the matrix, and commands started there bare or boxed.
+// Nothing of the caller's own environment gets in, so that a bare and a boxed run can be compared byte by byte.
+
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  aegisBinary,
+  asPlainUser,
+  giveToPlainUser,
+  isRoot,
+  type Outcome,
+  repoRoot,
+} from "../support/harness.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** Root is tried as well where the tests may: a box must not become weaker for it. */
+export type Runner = "root" | "plain user";
+export const runners: readonly Runner[] = isRoot() ? ["root", "plain user"] : ["plain user"];
+
+export interface Place {
+  readonly runner: Runner;
+  readonly home: string;
+  /** `~/project`: the working folder of every command. */
+  readonly workspace: string;
+  /** Content of `~/.ssh/id_ed25519`. */
+  readonly secret: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const fixtures = join(repoRoot, "test/fixtures/matrix");
+
+/** Only system folders: a tool of the caller's own home would be outside the home the box sees. */
+const systemPath = "/usr/local/bin:/usr/bin:/bin";
+
+/** A fresh home; `fixture` names the folder of test/fixtures/matrix that the project starts with. */
+export function makePlace(runner: Runner, fixture: string | undefined): Place {
+  const home = tempDir("home");
+  const workspace = join(home, "project");
+  const secret = `secret-${crypto.randomUUID()}`;
+  mkdirSync(join(home, ".ssh"), { mode: 0o700 });
+  writeFileSync(join(home, ".ssh/id_ed25519"), `${secret}\n`, { mode: 0o600 });
+  mkdirSync(workspace);
+  if (fixture !== undefined) cpSync(join(fixtures, fixture), workspace, { recursive: true });
+  if (runner === "plain user") giveToPlainUser(home);
+  const env = { PATH: systemPath, HOME: home, LANG: "C.UTF-8", TZ: "UTC", TERM: "dumb" };
+  return { runner, home, workspace, secret, env };
+}
+
+/** `path` as a row writes it: `~/x` in the home, `/x` as it is, everything else in the working folder. */
+export function inPlace(place: Place, path: string): string {
+  if (path.startsWith("~/")) return join(place.home, path.slice(2));
+  return path.startsWith("/") ? path : join(place.workspace, path);
+}
+
+/** Runs a command without aegis. */
+export function runBare(place: Place, command: readonly string[]): Promise<Outcome> {
+  return start(place, command);
+}
+
+/** Runs a command under `workspace` and `flags`. */
+export function runBoxed(
+  place: Place,
+  command: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Outcome> {
+  return start(place, boxed(command, flags));
+}
+
+/** The command line of a boxed command. */
+export function boxed(command: readonly string[], flags: readonly string[] = []): string[] {
+  return [aegisBinary(), "run", "--quiet", "--policy", "workspace", ...flags, "--", ...command];
+}
+
+/** Starts `command` as the place's account; the caller waits for it. */
+export function spawnInPlace(place: Place, command: readonly string[]) {
+  const argv = place.runner === "plain user" ? asPlainUser(command) : [...command];
+  return Bun.spawn(argv, {
+    cwd: place.workspace,
+    env: place.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 120_000,
+    killSignal: "SIGKILL",
+  });
+}
+
+async function start(place: Place, command: readonly string[]): Promise<Outcome> {
+  const child = spawnInPlace(place, command);
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, exitCode };
+}
