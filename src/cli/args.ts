@@ -2,7 +2,7 @@
 // Anything not specified ends the command: a mistyped `--deny` that is ignored would open what was meant to be shut.
 
 import { AegisError } from "../base/errors.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../base/nearest.ts";
 
 /** Names are the keys of the record they stand in, without dashes. `default` is for help only where it is computed. */
 export type FlagSpec =
@@ -123,7 +123,7 @@ function takeFlag(
   const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
   const typed = equals < 0 ? arg : arg.slice(0, equals);
   const name = flagName(spec, typed);
-  const flag = spec.flags[name];
+  const flag = Object.hasOwn(spec.flags, name) ? spec.flags[name] : undefined;
   if (flag === undefined) throw unknownFlag(spec, typed);
   if (taken.flags.has(name) && flag.kind !== "list")
     throw usage(spec, `Cannot use "${typed}" twice: it takes one value`);

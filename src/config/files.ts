@@ -1,0 +1,56 @@
+// Reading and replacing small state files so that a reader sees the old text or the whole new one, also after power loss.
+
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { type AbsPath, parentOf } from "../base/paths.ts";
+
+/** The text of a file, or undefined when there is none. */
+export function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Replaces `path`, mode 0600, durable when it returns. The folder must be the owner's alone: see `privateDirectory`. */
+export function replaceFile(path: AbsPath, content: string): void {
+  const temporary = `${path}.${process.pid}.${Bun.randomUUIDv7()}`;
+  const fd = openSync(temporary, "wx", 0o600);
+  try {
+    const bytes = Buffer.from(content);
+    let written = 0;
+    while (written < bytes.length) written += writeSync(fd, bytes, written);
+    fsyncSync(fd);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+  syncDirectory(parentOf(path));
+}
+
+/** Makes renames and new names in a folder survive power loss. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
