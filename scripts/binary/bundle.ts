@@ -54,9 +54,8 @@ function compile({ target, entry }: BundleRequest, draft: string): void {
     `--target=${target.bundlerTarget}`,
     `--compile-executable-path=${hardenedRuntime(target)}`,
   ];
-  const version = ["--define", `AEGIS_VERSION=${JSON.stringify(projectVersion())}`];
   const bundler = [join(repoRoot, "node_modules/bun/bin/bun.exe"), "build", "--compile"];
-  const argv = [...bundler, ...flags, ...isolation, ...machine, ...version];
+  const argv = [...bundler, ...flags, ...isolation, ...machine];
   runProgram([...argv, entry, `--outfile=${draft}`], { env: moduleFolders(target) });
   if (!existsSync(draft)) throw new Error("Cannot build: the bundler left no program");
 }
