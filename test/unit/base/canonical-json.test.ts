@@ -1,0 +1,164 @@
+// The canonical form against the published vectors of RFC 8785 and against what must be refused.
+
+import { describe, expect, test } from "bun:test";
+import floats from "../../../conformance/canonical/floats.json";
+import vectors from "../../../conformance/canonical/rfc8785.json";
+import { canonicalJson, canonicalJsonByKey } from "../../../src/base/canonical-json.ts";
+import { AegisError } from "../../../src/base/errors.ts";
+import { jsonDepthMax } from "../../../src/base/limits.ts";
+
+const writers = [
+  ["canonicalJson", canonicalJson],
+  ["canonicalJsonByKey", canonicalJsonByKey],
+] as const;
+
+function nested(levels: number): unknown {
+  let value: unknown = [];
+  for (let i = 1; i < levels; i++) value = [value];
+  return value;
+}
+
+class Point {
+  x = 1;
+}
+
+const written: readonly (readonly [string, unknown, string])[] = [
+  ["negative zero as zero", -0, "0"],
+  ["negative zero inside", { a: [-0] }, '{"a":[0]}'],
+  [
+    "keys by UTF-16 unit, not by code point",
+    { "\u{fb33}": 1, "\u{1f602}": 2 },
+    '{"\u{1f602}":2,"\u{fb33}":1}',
+  ],
+  [
+    "keys that look like indexes as text",
+    { 10: 1, 9: 2, "": 3, "!": 4 },
+    '{"":3,"!":4,"10":1,"9":2}',
+  ],
+  [
+    "a key named __proto__",
+    JSON.parse('{"b":1,"__proto__":{"a":2}}'),
+    '{"__proto__":{"a":2},"b":1}',
+  ],
+  ["a text named toJSON", { toJSON: "x", a: 1 }, '{"a":1,"toJSON":"x"}'],
+  [
+    "an object without a prototype",
+    Object.assign(Object.create(null), { b: 1, a: 2 }),
+    '{"a":2,"b":1}',
+  ],
+  [
+    "only the escapes it needs",
+    '\u0000\b\t\n\f\r"\\/\u007f\u2028',
+    '"\\u0000\\b\\t\\n\\f\\r\\"\\\\/\u007f\u2028"',
+  ],
+  ["no normalisation", ["A\u030a", "\u00c5"], '["A\u030a","\u00c5"]'],
+  ["an exponent", [1e21, 1e-7, 1e20, 0.000001], "[1e+21,1e-7,100000000000000000000,0.000001]"],
+  [
+    "disorder inside order",
+    { a: { z: 1, b: [{ d: 1, c: 2 }] }, b: 1 },
+    '{"a":{"b":[{"c":2,"d":1}],"z":1},"b":1}',
+  ],
+  [
+    "the deepest nesting allowed",
+    nested(jsonDepthMax),
+    "[".repeat(jsonDepthMax) + "]".repeat(jsonDepthMax),
+  ],
+];
+
+const refused: readonly (readonly [string, unknown])[] = [
+  ["NaN", Number.NaN],
+  ["infinity", [Number.NEGATIVE_INFINITY]],
+  ["a bigint", { a: 1n }],
+  ["a function", { a: () => 1 }],
+  ["a function named toJSON", { toJSON: () => "x" }],
+  ["an array with a toJSON", Object.assign([1], { toJSON: () => "x" })],
+  ["undefined", undefined],
+  ["a member that is undefined", { a: undefined }],
+  ["a hole", new Array(2)],
+  ["a symbol", Symbol("a")],
+  ["a symbol key", { [Symbol("a")]: 1 }],
+  ["a Date", new Date(0)],
+  ["a Map", new Map()],
+  ["an instance of a class", new Point()],
+  ["bytes", new Uint8Array(2)],
+  ["an array of another kind", new (class extends Array {})()],
+  ["a lone surrogate in a text", "a\ud800b"],
+  ["a lone surrogate in a key", { "\udc00": 1 }],
+  ["one level too deep", nested(jsonDepthMax + 1)],
+  [
+    "a cycle",
+    (() => {
+      const o: Record<string, unknown> = {};
+      o.o = o;
+      return o;
+    })(),
+  ],
+];
+
+describe.each(writers)("%s", (_, write) => {
+  test.each(vectors)("writes the published case $name", ({ input, canonical }) => {
+    expect(Buffer.from(write(JSON.parse(input))).toString("hex")).toBe(canonical);
+  });
+
+  test.each(written)("writes %s", (_, value, text) => {
+    expect(write(value)).toBe(text);
+  });
+
+  test.each(refused)("refuses %s", (_, value) => {
+    const attempt = () => write(value);
+    expect(attempt).toThrow(AegisError);
+    expect(attempt).toThrow("Cannot write the value as canonical JSON");
+  });
+});
+
+test("canonicalJson() leaves what it was given as it was", () => {
+  const value = { b: [{ d: 1, c: 2 }], a: 1 };
+  canonicalJson(value);
+  expect(JSON.stringify(value)).toBe('{"b":[{"d":1,"c":2}],"a":1}');
+});
+
+test("canonicalJson() writes the published sequence of numbers", () => {
+  const lines = Number(process.env.AEGIS_FLOAT_LINES ?? 1_000_000);
+  const hash = new Bun.CryptoHasher("sha256");
+  let count = 0;
+  let text = "";
+  for (const number of publishedNumbers()) {
+    text += `${bitsOf(number)},${canonicalJson(number)}\n`;
+    count += 1;
+    if (count % 1000 === 0) {
+      hash.update(text);
+      text = "";
+      const expected = (floats.checksums as Record<string, string>)[count];
+      if (expected !== undefined) expect(hash.copy().digest("hex")).toBe(expected);
+    }
+    if (count === lines) break;
+  }
+  expect(Object.keys(floats.checksums)).toContain(String(count));
+}, 120_000);
+
+const scratch = new DataView(new ArrayBuffer(8));
+
+function bitsOf(number: number): string {
+  scratch.setFloat64(0, number);
+  return scratch.getBigUint64(0).toString(16);
+}
+
+function* publishedNumbers(): Generator<number> {
+  yield* floats.smallest;
+  for (const third of floats.thirds) yield -third;
+  yield* floats.thirds;
+  yield* floats.edges;
+  for (let i = 0n; i < 2000n; i++) {
+    scratch.setBigUint64(0, 0x0010000000000000n + i);
+    yield scratch.getFloat64(0);
+  }
+  let block = new Uint8Array(32);
+  for (;;) {
+    block = Uint8Array.from(Bun.SHA256.hash(block, new Uint8Array(32)) as Uint8Array);
+    const doubles = new DataView(block.buffer);
+    for (let i = 0; i < 4; i++) {
+      const number = doubles.getFloat64(i * 8, true);
+      if (number !== 0 && Number.isFinite(number)) yield number;
+    }
+  }
+}
