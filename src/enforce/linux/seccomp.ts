@@ -1,0 +1,244 @@
+// Decides what happens to every system call: refused, let through, or handed to the supervisor. Which calls belong to which
+// group is in calls.ts, how the answer becomes a program in filter.ts, what a policy asks for in plan.ts.
+
+import { hotCalls, pathCalls, refusedCalls, socketCalls } from "./calls.ts";
+import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
+import { type Arch, syscallTable } from "./syscall-table.ts";
+
+export interface FilterPlan {
+  readonly arch: Arch;
+  /** False: only record, refuse nothing but what would leave the record blind. */
+  readonly confine: boolean;
+  readonly notify: NotifiedCalls;
+  readonly sockets: SocketPolicy;
+  /** A program may not be executed from anonymous memory: memfds are made without the right to be executed. */
+  readonly sealMemfds: boolean;
+}
+
+/** What the supervisor hears of. */
+export interface NotifiedCalls {
+  /** `writes`: those that write, truncate or create; `creates`: those that may create. */
+  readonly open: "all" | "writes" | "creates" | "none";
+  readonly create: boolean;
+  /** Calls that remove or change what a path names. */
+  readonly change: boolean;
+  readonly exec: boolean;
+  readonly socket: boolean;
+}
+
+export interface SocketPolicy {
+  /**
+   * `tcp`: plain TCP and nothing that could pass for it; `any`: whatever protocol IP carries, but no raw access;
+   * `unrestricted`: the families are not looked at.
+   */
+  readonly inet: "none" | "tcp" | "any" | "unrestricted";
+  /** Routing netlink: lists addresses and routes. */
+  readonly netlinkRoute: boolean;
+  /** Datagram sockets choose a peer in every message, which nobody can judge; false refuses them. */
+  readonly unixDatagrams: boolean;
+}
+
+export const errnos = { EPERM: 1, EACCES: 13, ENOSYS: 38, EAFNOSUPPORT: 97 } as const;
+
+const refused: Answer = { errno: errnos.EPERM };
+const denied: Answer = { errno: errnos.EACCES };
+const unknown: Answer = { errno: errnos.ENOSYS };
+const noFamily: Answer = { errno: errnos.EAFNOSUPPORT };
+
+/** The filter as `struct sock_filter[]`. */
+export function buildFilter(plan: FilterPlan): Uint8Array {
+  const table = syscallTable(plan.arch);
+  const rules = new Map<number, CallRule>();
+  for (const number of table.numbers.values()) rules.set(number, "allow");
+  for (const [name, rule] of callRules(plan)) {
+    const number = table.numbers.get(name);
+    if (number !== undefined) rules.set(number, rule);
+  }
+  const hot = new Set(hotCalls.flatMap((name) => table.numbers.get(name) ?? []));
+  return compileFilter(plan.arch, rules, { unknown, hot });
+}
+
+/** True when the filter of `plan` hands any call to the supervisor. */
+export function notifiesAny(notified: NotifiedCalls): boolean {
+  const { open, create, change, exec, socket } = notified;
+  return open !== "none" || create || change || exec || socket;
+}
+
+function callRules(plan: FilterPlan): Map<string, CallRule> {
+  const rules = new Map<string, CallRule>();
+  const set = (names: readonly string[], rule: CallRule) => {
+    for (const name of names) rules.set(name, rule);
+  };
+  const { notify } = plan;
+  const notified = (asked: boolean): Answer => (asked ? "notify" : "allow");
+  set(pathCalls.create, notified(notify.create));
+  set([...pathCalls.remove, ...pathCalls.change], notified(notify.change));
+  set(pathCalls.exec, notified(notify.exec));
+  set(socketCalls, notified(notify.socket));
+  rules.set("open", openRule(notify.open, 1));
+  rules.set("openat", openRule(notify.open, 2));
+  // The flags of openat2 lie in memory, where a filter cannot look.
+  rules.set("openat2", notified(notify.open !== "none"));
+  // Requests in a ring are neither filtered nor notified: the record would have a hole.
+  set(["io_uring_setup", "io_uring_enter", "io_uring_register"], refused);
+  if (plan.confine) confine(plan, rules, set);
+  return rules;
+}
+
+function confine(
+  plan: FilterPlan,
+  rules: Map<string, CallRule>,
+  set: (names: readonly string[], rule: CallRule) => void,
+): void {
+  set(refusedCalls, refused);
+  // Its flags lie in memory; told that the call does not exist, libraries use clone, whose flags can be seen.
+  rules.set("clone3", unknown);
+  rules.set("clone", unless(0, cloneNamespaces, "allow"));
+  rules.set("unshare", unless(0, unshareNamespaces, "allow"));
+  rules.set("personality", only(0, [0, personalityQuery], "allow"));
+  rules.set("ioctl", except(1, [TIOCSTI, TIOCLINUX], "allow"));
+  rules.set("prctl", prctlRule(plan));
+  for (const [name, argument] of [
+    ["mknod", 1],
+    ["mknodat", 2],
+  ] as const) {
+    const otherwise = rules.get(name) ?? "allow";
+    const cases = [{ values: [S_IFCHR, S_IFBLK], rule: refused }];
+    rules.set(name, { argument, mask: S_IFMT, cases, otherwise });
+  }
+  // A whiteout is a device node by another name.
+  rules.set("renameat2", unless(4, RENAME_WHITEOUT, rules.get("renameat2") ?? "allow"));
+  if (plan.sealMemfds) {
+    const sealed = [{ values: [MFD_NOEXEC_SEAL], rule: "allow" as const }];
+    // "No such call" and not "refused": callers then take a temporary file, which the file rules judge.
+    rules.set("memfd_create", {
+      argument: 1,
+      mask: MFD_NOEXEC_SEAL,
+      cases: sealed,
+      otherwise: unknown,
+    });
+  }
+  if (plan.sockets.inet === "unrestricted") return;
+  rules.set("socket", socketRule(plan.sockets));
+  rules.set("socketpair", socketPairRule(plan.sockets));
+  if (plan.sockets.inet !== "tcp") return;
+  // Fast open connects without connect; Landlock up to ABI 9 does not look there.
+  rules.set("sendto", unless(3, MSG_FASTOPEN, "allow"));
+  rules.set("sendmsg", unless(2, MSG_FASTOPEN, "allow"));
+  rules.set("sendmmsg", unless(3, MSG_FASTOPEN, "allow"));
+}
+
+const accessMode = 0o3;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+/** The bit of O_TMPFILE that O_DIRECTORY does not have; the same on both architectures. */
+const O_TMPFILE_OWN = 0o20000000;
+
+function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
+  if (open === "none") return "allow";
+  if (open === "all") return "notify";
+  const making = O_CREAT | O_TMPFILE_OWN;
+  const mask = open === "creates" ? making : making | accessMode | O_TRUNC;
+  return { argument, mask, cases: [{ values: [0], rule: "allow" }], otherwise: "notify" };
+}
+
+/** CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET; CLONE_NEWTIME exists for unshare only, clone reads it as a signal. */
+const cloneNamespaces = 0x7e020000;
+const unshareNamespaces = cloneNamespaces | 0x80;
+const personalityQuery = 0xffffffff;
+const TIOCSTI = 0x5412;
+const TIOCLINUX = 0x541c;
+const S_IFMT = 0o170000;
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const RENAME_WHITEOUT = 4;
+const MFD_NOEXEC_SEAL = 8;
+const MSG_FASTOPEN = 0x20000000;
+
+/**
+ * - PR_SET_MM could point /proc/self/exe at another file: the record would name the wrong program.
+ * - PR_SET_PTRACER invites a process to trace this one; in the box nobody can, and outside nobody should.
+ * - PR_SET_DUMPABLE 0 would keep a supervisor without privileges from reading the arguments it has to judge.
+ */
+function prctlRule(plan: FilterPlan): CallRule {
+  const PR_SET_DUMPABLE = 4;
+  const PR_SET_MM = 35;
+  const PR_SET_PTRACER = 0x59616d61;
+  const cases: { values: number[]; rule: CallRule }[] = [
+    { values: [PR_SET_MM, PR_SET_PTRACER], rule: refused },
+  ];
+  if (notifiesAny(plan.notify)) {
+    cases.push({ values: [PR_SET_DUMPABLE], rule: only(1, [1], "allow") });
+  }
+  return { argument: 0, mask: anyBit, cases, otherwise: "allow" };
+}
+
+const family = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
+const socketType = { stream: 1, datagram: 2, seqpacket: 5 } as const;
+/** SOCK_NONBLOCK and SOCK_CLOEXEC share the argument with the type. */
+const socketTypeMask = 0xf;
+const protocol = { any: 0, icmp: 1, tcp: 6, udp: 17, icmp6: 58, udplite: 136, mptcp: 262 } as const;
+
+function socketRule(policy: SocketPolicy): CallRule {
+  const cases: { values: number[]; rule: CallRule }[] = [
+    { values: [family.unix], rule: unixRule(policy) },
+    { values: [family.inet, family.inet6], rule: inetRule(policy.inet) },
+  ];
+  if (policy.netlinkRoute) {
+    cases.push({ values: [family.netlink], rule: only(2, [0], "allow", noFamily) });
+  }
+  // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel without them.
+  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+}
+
+function socketPairRule(policy: SocketPolicy): CallRule {
+  const cases = [{ values: [family.unix], rule: unixRule(policy) }];
+  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+}
+
+function unixRule(policy: SocketPolicy): CallRule {
+  if (policy.unixDatagrams) return "allow";
+  const values = [socketType.stream, socketType.seqpacket];
+  return {
+    argument: 1,
+    mask: socketTypeMask,
+    cases: [{ values, rule: "allow" }],
+    otherwise: denied,
+  };
+}
+
+function inetRule(inet: SocketPolicy["inet"]): CallRule {
+  if (inet === "none") return denied;
+  const stream = inet === "tcp" ? [protocol.any, protocol.tcp] : [0, protocol.tcp, protocol.mptcp];
+  const cases: { values: number[]; rule: CallRule }[] = [
+    { values: [socketType.stream], rule: only(2, stream, "allow", denied) },
+  ];
+  if (inet === "any") {
+    const { any, udp, udplite, icmp, icmp6 } = protocol;
+    const datagram = only(2, [any, udp, udplite, icmp, icmp6], "allow", denied);
+    cases.push({ values: [socketType.datagram], rule: datagram });
+  }
+  return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
+}
+
+type ArgumentIndex = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** `rule` when the argument is one of `values`, else refused. */
+function only(
+  argument: ArgumentIndex,
+  values: readonly number[],
+  rule: CallRule,
+  otherwise: Answer = refused,
+): CallRule {
+  return { argument, mask: anyBit, cases: [{ values, rule }], otherwise };
+}
+
+/** Refused when the argument is one of `values`. */
+function except(argument: ArgumentIndex, values: readonly number[], otherwise: CallRule): CallRule {
+  return { argument, mask: anyBit, cases: [{ values, rule: refused }], otherwise };
+}
+
+/** Refused when the argument has any of `bits`. */
+function unless(argument: ArgumentIndex, bits: number, rule: CallRule): CallRule {
+  return { argument, mask: bits, cases: [{ values: [0], rule }], otherwise: refused };
+}

@@ -1,0 +1,138 @@
+// What a filter must answer, said a second time and differently: as a predicate over one call, from the sentences of
+// docs/threat-model.md, not from the tables of src/enforce/linux. The property test compares the two.
+
+import type { FilterPlan } from "../../src/enforce/linux/seccomp.ts";
+import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import type { SeccompData } from "./bpf-interpreter.ts";
+
+export const answers = {
+  allow: 0x7fff0000,
+  notify: 0x7fc00000,
+  kill: 0x80000000,
+  eperm: 0x00050001,
+  eacces: 0x0005000d,
+  enosys: 0x00050026,
+  noFamily: 0x00050061,
+} as const;
+
+const tables = { x86_64: syscallTable("x86_64"), aarch64: syscallTable("aarch64") } as const;
+const auditArch = { x86_64: 0xc000003e, aarch64: 0xc00000b7 } as const;
+
+const neverCalled = new Set(
+  `mount umount2 pivot_root open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr chroot setns
+   ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise memfd_secret
+   keyctl add_key request_key bpf perf_event_open userfaultfd
+   kexec_load kexec_file_load init_module finit_module delete_module create_module get_kernel_syms query_module
+   swapon swapoff reboot acct quotactl quotactl_fd iopl ioperm modify_ldt lookup_dcookie vmsplice move_pages mbind
+   migrate_pages clock_settime settimeofday adjtimex clock_adjtime sethostname setdomainname
+   open_by_handle_at name_to_handle_at fanotify_init fanotify_mark syslog
+   uselib nfsservctl sysfs _sysctl ustat vhangup`.split(/\s+/),
+);
+const makesNames = new Set(
+  `creat mkdir mkdirat mknod mknodat link linkat symlink symlinkat rename renameat renameat2`.split(
+    " ",
+  ),
+);
+const changesNames = new Set(
+  `unlink unlinkat rmdir truncate chmod fchmodat fchmodat2 chown lchown fchownat utime utimes futimesat utimensat
+   setxattr lsetxattr removexattr lremovexattr`.split(/\s+/),
+);
+
+/** The SECCOMP_RET_* value the filter of `plan` has to give for `call`. */
+export function expectedAnswer(plan: FilterPlan, call: SeccompData): number {
+  if (call.arch !== auditArch[plan.arch]) return answers.kill;
+  const name = tables[plan.arch].names.get(call.nr);
+  if (name === undefined) return unnamed(plan, call.nr);
+  const low = (index: number) => Number(BigInt.asUintN(32, call.args[index] ?? 0n));
+  if (name.startsWith("io_uring")) return answers.eperm;
+  if (plan.confine) {
+    const confined = confinedAnswer(plan, name, low);
+    if (confined !== undefined) return confined;
+  }
+  return isHeardOf(plan, name, low) ? answers.notify : answers.allow;
+}
+
+function unnamed(plan: FilterPlan, nr: number): number {
+  const isX32 = plan.arch === "x86_64" && nr >= 0x40000000 && nr !== 0xffffffff;
+  return isX32 ? answers.kill : answers.enosys;
+}
+
+function isHeardOf(plan: FilterPlan, name: string, low: (index: number) => number): boolean {
+  const { notify } = plan;
+  if (name === "execve" || name === "execveat") return notify.exec;
+  if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
+  if (makesNames.has(name)) return notify.create;
+  if (changesNames.has(name)) return notify.change;
+  if (name === "openat2") return notify.open !== "none";
+  if (name !== "open" && name !== "openat") return false;
+  const flags = low(name === "open" ? 1 : 2);
+  const creates = (flags & 0o100) !== 0 || (flags & 0o20000000) !== 0;
+  const writes = creates || (flags & 3) !== 0 || (flags & 0o1000) !== 0;
+  if (notify.open === "all") return true;
+  if (notify.open === "writes") return writes;
+  return notify.open === "creates" && creates;
+}
+
+/** Undefined: whether the call is allowed or notified is not a matter of confinement. */
+function confinedAnswer(
+  plan: FilterPlan,
+  name: string,
+  low: (index: number) => number,
+): number | undefined {
+  const hears = Object.values(plan.notify).some((value) => value !== false && value !== "none");
+  if (neverCalled.has(name)) return answers.eperm;
+  switch (name) {
+    case "clone3":
+      return answers.enosys;
+    case "clone":
+      return (low(0) & 0x7e020000) === 0 ? undefined : answers.eperm;
+    case "unshare":
+      return (low(0) & 0x7e020080) === 0 ? undefined : answers.eperm;
+    case "personality":
+      return low(0) === 0 || low(0) === 0xffffffff ? undefined : answers.eperm;
+    case "ioctl":
+      return low(1) === 0x5412 || low(1) === 0x541c ? answers.eperm : undefined;
+    case "prctl":
+      if (low(0) === 35 || low(0) === 0x59616d61) return answers.eperm;
+      return low(0) === 4 && low(1) !== 1 && hears ? answers.eperm : undefined;
+    case "mknod":
+    case "mknodat": {
+      const kind = (low(name === "mknod" ? 1 : 2) >> 12) & 0xf;
+      return kind === 2 || kind === 6 ? answers.eperm : undefined;
+    }
+    case "renameat2":
+      return (low(4) & 4) === 0 ? undefined : answers.eperm;
+    case "memfd_create":
+      return plan.sealMemfds && (low(1) & 8) === 0 ? answers.enosys : undefined;
+    default:
+      return socketAnswer(plan, name, low);
+  }
+}
+
+function socketAnswer(
+  plan: FilterPlan,
+  name: string,
+  low: (index: number) => number,
+): number | undefined {
+  const { inet, netlinkRoute, unixDatagrams } = plan.sockets;
+  if (inet === "unrestricted") return undefined;
+  const fastOpen = { sendto: 3, sendmsg: 2, sendmmsg: 3 }[name];
+  if (fastOpen !== undefined && inet === "tcp" && (low(fastOpen) & 0x20000000) !== 0) {
+    return answers.eperm;
+  }
+  if (name !== "socket" && name !== "socketpair") return undefined;
+  const type = low(1) & 0xf;
+  if (low(0) === 1) {
+    return unixDatagrams || type === 1 || type === 5 ? undefined : answers.eacces;
+  }
+  if (name === "socketpair") return answers.noFamily;
+  if (low(0) === 2 || low(0) === 10) {
+    const isTcp = type === 1 && [0, 6].includes(low(2));
+    const isMptcp = type === 1 && low(2) === 262;
+    const isDatagram = type === 2 && [0, 1, 17, 58, 136].includes(low(2));
+    if (inet === "tcp" && isTcp) return undefined;
+    if (inet === "any" && (isTcp || isMptcp || isDatagram)) return undefined;
+    return answers.eacces;
+  }
+  return low(0) === 16 && netlinkRoute && low(2) === 0 ? undefined : answers.noFamily;
+}
