@@ -3,8 +3,8 @@
 
 import { expect } from "bun:test";
 import { existsSync, realpathSync, rmSync } from "node:fs";
-import type { Need } from "../support/features.ts";
 import { testWith } from "../support/features.ts";
+import type { Need } from "../support/probes.ts";
 import { inPlace, makePlace, type Place, runBare, runBoxed, runners } from "./place.ts";
 import { countAccesses, lastSession } from "./recorded.ts";
 
