@@ -1,0 +1,52 @@
+// `bun run bench [--quick] [--only launch,programs,opens,memory] [--program NAME]`: measures the built binary, prints the tables
+// and writes bench/results.json. Ends with status 1 when it could not measure; missed goals are reported, not failures.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { isRoot } from "../test/support/harness.ts";
+import { measureLaunch } from "./launch.ts";
+import { describeMachine } from "./machine.ts";
+import { measureMemory } from "./memory.ts";
+import { measureOpens } from "./opens.ts";
+import { measurePrograms } from "./programs.ts";
+import { render, type Section } from "./report.ts";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "launch,opens,programs,memory" },
+    program: { type: "string" },
+  },
+});
+const quick = values.quick;
+const wanted = values.only.split(",");
+const machine = describeMachine();
+const sections: Section[] = [];
+
+function report(...measured: readonly Section[]): void {
+  sections.push(...measured);
+  for (const section of measured) console.log(`\n${render(section)}`);
+}
+
+console.log(JSON.stringify(machine));
+if (wanted.includes("launch")) {
+  const options = { rounds: quick ? 12 : 40, installsPeers: !quick };
+  report(await measureLaunch("plain user", options));
+  if (isRoot()) report(await measureLaunch("root", options));
+}
+if (wanted.includes("opens")) report(...(await measureOpens(quick ? 6 : 15)));
+if (wanted.includes("programs")) {
+  const rounds = quick ? 3 : 9;
+  report(...(await measurePrograms(rounds, { where: "disk", only: values.program })));
+  // Only root can mount a file system of its own.
+  if (isRoot())
+    report(...(await measurePrograms(rounds, { where: "memory", only: values.program })));
+}
+if (wanted.includes("memory")) report(await measureMemory(quick ? 2 : 5));
+
+const results = join(import.meta.dir, "results.json");
+writeFileSync(results, `${JSON.stringify({ machine, sections }, null, 2)}\n`);
+const goals = sections.flatMap((section) => section.goals);
+const met = goals.filter(({ isMet }) => isMet).length;
+console.log(`\n${met} of ${goals.length} goals met; written to bench/results.json`);
