@@ -1,0 +1,85 @@
+// Runs one group in one place and says what it proved. The group and everything it started end with its time.
+
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { asPlainUser } from "../../test/support/harness.ts";
+import { type Group, testFiles } from "./groups.ts";
+import { type Tally, tally } from "./junit.ts";
+import type { Place } from "./place.ts";
+
+interface Ending {
+  readonly exitCode: number;
+  readonly timedOut: boolean;
+  /** Both output streams. */
+  readonly output: string;
+}
+
+export interface GroupResult extends Tally {
+  /** What the group printed; shown when something failed. */
+  readonly output: string;
+}
+
+const perTestMs = 60_000;
+
+/** Runs the commands of a group, each counted as one test. */
+export async function runCommands(group: Group, place: Place): Promise<GroupResult> {
+  const failures: string[] = [];
+  let output = "";
+  const commands = group.commands ?? [];
+  for (const argv of commands) {
+    const ending = await runBounded(argv, place, group.timeoutMs);
+    if (ending.exitCode === 0 && !ending.timedOut) continue;
+    const how = ending.timedOut ? "ran out of time" : `status ${ending.exitCode}`;
+    failures.push(`${argv.join(" ")}: ${how}`);
+    output += ending.output;
+  }
+  return { passed: commands.length - failures.length, failures, skips: [], output };
+}
+
+/** Runs the test files of a group with `bun test`. */
+export async function runTests(
+  group: Group,
+  place: Place,
+  asWhom: "self" | "plain user",
+): Promise<GroupResult> {
+  const files = testFiles(place.tree, group);
+  if (files.length === 0)
+    return { passed: 0, failures: [`${group.tests}: no test file`], skips: [], output: "" };
+  const report = join(place.env.TMPDIR ?? "", `${group.name}.xml`);
+  const bun = join(place.tree, "node_modules/bun/bin/bun.exe");
+  const reporting = ["--reporter=junit", `--reporter-outfile=${report}`];
+  const paths = files.map((file) => `./${file}`);
+  const argv = [bun, "test", ...reporting, `--timeout=${perTestMs}`, ...paths];
+  const command = asWhom === "self" ? argv : asPlainUser(argv);
+  const { exitCode, timedOut, output } = await runBounded(command, place, group.timeoutMs);
+  const written = existsSync(report) ? readFileSync(report, "utf8") : undefined;
+  return { ...tally({ report: written, files, exitCode, timedOut }), output };
+}
+
+/**
+ * Starts `argv` as the leader of a process group, so that nothing it leaves behind outlives the bound. Output goes to a
+ * file: a pipe would stay open in a process that escaped the group.
+ */
+async function runBounded(
+  argv: readonly string[],
+  place: Place,
+  timeoutMs: number,
+): Promise<Ending> {
+  const log = join(place.env.TMPDIR ?? "", "output.log");
+  const fd = openSync(log, "w");
+  const child = Bun.spawn([...argv], {
+    cwd: place.tree,
+    env: place.env,
+    detached: true,
+    stdio: ["ignore", fd, fd],
+  });
+  const bound = { expired: false };
+  const timer = setTimeout(() => {
+    bound.expired = true;
+    process.kill(-child.pid, "SIGKILL");
+  }, timeoutMs);
+  const exitCode = await child.exited;
+  clearTimeout(timer);
+  closeSync(fd);
+  return { exitCode, timedOut: bound.expired, output: readFileSync(log, "utf8") };
+}
