@@ -1,20 +1,26 @@
-// RFC 8785 (JCS): the one text every party hashes. Takes values, never JSON text, and refuses whatever has no single
-// JSON meaning, so that nothing is signed that a reader would understand differently. Input may come from anyone.
+// RFC 8785 (JCS): the one text every party hashes. Takes values, never JSON text, and refuses
+// whatever has no single JSON meaning, so that nothing is signed that a reader would understand
+// differently. Input may come from anyone.
 
 import { AegisError } from "./errors.ts";
 import { jsonDepthMax } from "./limits.ts";
 
 /**
  * The canonical text of a JSON value; its UTF-8 form is what gets hashed.
- * @throws {AegisError} `canonical/invalid` for NaN, infinities, lone surrogates, bigint, functions, symbols, undefined,
- * holes, objects that are not plain, symbol keys and nesting beyond `jsonDepthMax`
+ * @param outerLevels levels of nesting around the value that count towards `jsonDepthMax`
+ * @throws {AegisError} `canonical/invalid` for NaN, infinities, lone surrogates, bigint, functions,
+ * symbols, undefined, holes, objects that are not plain, symbol keys and nesting beyond
+ * `jsonDepthMax`
  */
-export function canonicalJson(value: unknown): string {
-  const ordered = order(value, 0);
-  return ordered === unorderable ? write(value, 0) : JSON.stringify(ordered);
+export function canonicalJson(value: unknown, outerLevels = 0): string {
+  const ordered = order(value, outerLevels);
+  return ordered === unorderable ? write(value, outerLevels) : JSON.stringify(ordered);
 }
 
-/** Same answer as `canonicalJson`, written key by key: the definition that the fast way is tested against. */
+/**
+ * Same answer as `canonicalJson`, written key by key: the definition that the fast way is tested
+ * against.
+ */
 export function canonicalJsonByKey(value: unknown): string {
   return write(value, 0);
 }
@@ -22,8 +28,9 @@ export function canonicalJsonByKey(value: unknown): string {
 /** Some key would be printed out of order by the engine, whatever order it is given in. */
 const unorderable = Symbol("unorderable");
 
-// `JSON.stringify` prints numbers and strings the way RFC 8785 asks for; it only has to be handed objects whose keys are
-// in order. That is several times as fast as building the text here. A value already in order is returned as it is.
+// `JSON.stringify` prints numbers and strings the way RFC 8785 asks for; it only has to be handed
+// objects whose keys are in order. That is several times as fast as building the text here. A value
+// already in order is returned as it is.
 function order(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null) {
     checkScalar(value);
@@ -69,13 +76,19 @@ function orderRecord(record: Readonly<Record<string, unknown>>, depth: number): 
   return copy ?? record;
 }
 
-/** Keys that look like array indexes come first in every object, and `__proto__` cannot be assigned. */
+/**
+ * Keys that look like array indexes come first in every object, and `__proto__` cannot be
+ * assigned.
+ */
 function isPlacedByInsertion(key: string): boolean {
   const first = key.charCodeAt(0);
   return !(first >= 0x30 && first <= 0x39) && key !== "__proto__";
 }
 
-/** Insertion sort by UTF-16 code unit: objects have few keys, and it beats the built-in sort there. */
+/**
+ * Insertion sort by UTF-16 code unit: objects have few keys, and it beats the built-in sort
+ * there.
+ */
 function sortInPlace(keys: string[]): void {
   for (let i = 1; i < keys.length; i++) {
     const key = keys[i] ?? "";

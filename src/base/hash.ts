@@ -1,4 +1,5 @@
-// SHA-256 and the text forms of bytes used in the ledger. Synchronous and without node:crypto, which costs start-up time.
+// SHA-256 and the text forms of bytes used in the ledger. Synchronous and without node:crypto,
+// which costs start-up time.
 
 /** SHA-256 of bytes, or of the UTF-8 form of a text. */
 export function sha256(data: Uint8Array | string): Uint8Array<ArrayBuffer> {
@@ -12,14 +13,17 @@ export function sha256Hex(data: Uint8Array | string): string {
   return Bun.SHA256.hash(data, "hex");
 }
 
-/** The bytes of a padded standard base64 text; undefined for any other spelling of the same bytes. */
+/**
+ * The bytes of a padded standard base64 text; undefined for any other spelling of the same bytes.
+ */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   try {
     const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
     return bytes.toBase64() === text ? bytes : undefined;
   } catch {
-    // ignored: text that is not base64 is the answer `undefined`, and the callers say what it was meant to be
+    // ignored: text that is not base64 is the answer `undefined`, and the callers say what it was
+    // meant to be
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
-// What the rest of aegis may ask of a ledger. ledger.ts implements it over any store; the stores share one contract suite.
+// What the rest of aegis may ask of a ledger. ledger.ts implements it over any store; the stores
+// share one contract suite.
 
 import type { SessionId } from "../base/ids.ts";
 import type { EventDraft, SealedEvent, SessionOpening } from "../model/event.ts";
@@ -31,14 +32,18 @@ export interface Checkpoint {
   readonly note: string;
 }
 
+/** All conditions must hold; one that is absent does not restrict. */
 export interface EventFilter {
   readonly session?: SessionId;
   readonly type?: string;
+  /** Cedar action name, e.g. "FileRead". */
   readonly action?: string;
   readonly decision?: "allow" | "deny";
+  /** Agent name. */
   readonly principal?: string;
-  /** Substring of reason, path or command, matched literally. */
+  /** Part of reason, path, host or command, literally; ASCII letters match in either case. */
   readonly search?: string;
+  /** Both ends belong to the range. */
   readonly fromUnixMs?: number;
   readonly toUnixMs?: number;
 }
@@ -49,6 +54,39 @@ export interface EventPage {
   readonly total: number;
 }
 
+/** A policy as a session loaded it. */
+export interface PolicyLoad {
+  readonly snapshot: PolicySnapshot;
+  readonly tsUnixMs: number;
+  readonly session: SessionId;
+}
+
+/** One event's place in the tree of a signed checkpoint. */
+export interface EventProof {
+  readonly index: number;
+  /** The event's canonical bytes: the leaf data. */
+  readonly body: string;
+  readonly checkpoint: Checkpoint;
+  /** Leaf to root, base64. */
+  readonly hashes: readonly string[];
+  /** The C2SP tlog-proof text, checkable without the ledger. */
+  readonly receipt: string;
+}
+
+/**
+ * - `same`: equal trees.
+ * - `extends`: the newer tree begins with the older one; `proof` shows it.
+ * - `forked`: two histories were signed; the two notes are the evidence.
+ * - `unknown`: the ledger does not reach as far as the newer one.
+ */
+export interface CheckpointComparison {
+  readonly relation: "same" | "extends" | "forked" | "unknown";
+  readonly older: Checkpoint;
+  readonly newer: Checkpoint;
+  /** RFC 9162 consistency proof, base64; empty unless `extends`. */
+  readonly proof: readonly string[];
+}
+
 export interface VerifyReport {
   readonly valid: boolean;
   readonly eventCount: number;
@@ -56,19 +94,37 @@ export interface VerifyReport {
   readonly findings: readonly VerifyFinding[];
   /** Sessions without a close event, not counted as findings. */
   readonly unclosed: readonly SessionId[];
+  /** What could not be checked and why; a valid report with warnings proves less. */
+  readonly warnings: readonly string[];
+  /** The newest checkpoint whose signature and tree are right. */
   readonly checkpoint: Checkpoint | undefined;
 }
 
+/**
+ * - `modified`: an event's content is not what was sealed, or its columns say something else.
+ * - `chain-broken`: events are missing in the middle, or do not follow each other.
+ * - `truncated`: the ledger itself speaks of more events than it has.
+ * - `rolled-back`: the head memory outside the ledger has seen more events.
+ * - `forked`: another history was signed or remembered for the same size.
+ * - `missing-session`: a session is known, its events or their beginning are not there.
+ * - `checkpoint-invalid`: a stored checkpoint is not one, or not signed with the ledger's key.
+ * - `derived-mismatch`: sessions, counters, policies or tree nodes are not what the events add up
+ * to.
+ * - `schema-changed`: a table, index or guard trigger is missing or different.
+ */
+export type FindingKind =
+  | "modified"
+  | "chain-broken"
+  | "truncated"
+  | "rolled-back"
+  | "forked"
+  | "missing-session"
+  | "checkpoint-invalid"
+  | "derived-mismatch"
+  | "schema-changed";
+
 export interface VerifyFinding {
-  readonly kind:
-    | "modified"
-    | "chain-broken"
-    | "truncated"
-    | "rolled-back"
-    | "forked"
-    | "missing-session"
-    | "checkpoint-invalid"
-    | "derived-mismatch";
+  readonly kind: FindingKind;
   /** Position in the tree, when one event is meant. */
   readonly index: number | undefined;
   readonly message: string;
@@ -79,7 +135,8 @@ export interface SessionWriter {
   readonly id: SessionId;
   /**
    * Seals and stores in one transaction. Durable when it resolves: the events survive power loss.
-   * @throws {AegisError} `ledger/unavailable` when the outcome is unknown; the box must then be stopped.
+   * @throws {AegisError} `ledger/unavailable` when the outcome is unknown; the box must then be
+   * stopped.
    */
   append(drafts: readonly EventDraft[]): Promise<readonly SealedEvent[]>;
   /** Writes SESSION_CLOSED and a signed checkpoint over the whole ledger. */
@@ -101,6 +158,7 @@ export interface Ledger {
     readonly name?: string;
   }): Promise<readonly SessionRecord[]>;
   session(id: SessionId): Promise<SessionRecord | undefined>;
+  /** @throws {AegisError} `ledger/not-found` when there is no such session */
   tag(id: SessionId, tag: string, tsUnixMs: number): Promise<void>;
   events(
     filter: EventFilter,
@@ -111,9 +169,7 @@ export interface Ledger {
     after: number,
     limit: number,
   ): Promise<readonly { readonly index: number; readonly event: SealedEvent }[]>;
-  policyHistory(
-    last: number,
-  ): Promise<
+  policyHistory(last: number): Promise<
     readonly {
       readonly snapshot: PolicySnapshot;
       readonly tsUnixMs: number;

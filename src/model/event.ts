@@ -12,7 +12,9 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
 
-/** Kernel and session events of the runtime; the control plane's own types join this list with it. */
+/**
+ * Kernel and session events of the runtime; the control plane's own types join this list with it.
+ */
 export const eventTypes = [
   "FILE_READ",
   "FILE_WRITE",
@@ -42,7 +44,10 @@ export interface EventDraft {
   readonly payload: JsonObject;
 }
 
-/** Payload of the access events (`FILE_*`, `DIR_*`, `NET_*`, `PROCESS_SPAWN`): one row per coalesced access. */
+/**
+ * Payload of the access events (`FILE_*`, `DIR_*`, `NET_*`, `PROCESS_SPAWN`): one row per
+ * coalesced access.
+ */
 export interface AccessPayload {
   readonly action: string;
   /** Links resolved; for NET_* the address text or host. */
@@ -66,11 +71,13 @@ export interface AccessPayload {
 }
 
 /**
- * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without `hash`.
- * `prev_hash` is the `hash` of the event before it in the same session, `""` for `seq` 0.
+ * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without
+ * `hash`. `prev_hash` is the `hash` of the event before it in the same session, `""` for `seq` 0.
  */
 export interface SealedEvent {
+  /** `local` for what this machine recorded itself. */
   readonly tenant_id: string;
+  /** For sessions of the runtime the agent's name: the Cedar principal. */
   readonly user_id: string;
   readonly session_id: SessionId;
   readonly seq: number;
@@ -81,7 +88,10 @@ export interface SealedEvent {
   readonly hash: string;
 }
 
-/** Facts about a session known when it opens; all of it is in the `SESSION_OPENED` payload. */
+/**
+ * Facts about a session known when it opens; all of it is in the payload of `SESSION_OPENED` or,
+ * the coverage, of `COVERAGE`.
+ */
 export interface SessionOpening {
   /** Agent or config name: the Cedar principal. */
   readonly name: string;

@@ -1,4 +1,5 @@
-// Seeded random JSON values for property tests: the same seed gives the same values on every machine.
+// Seeded random JSON values for property tests: the same seed gives the same values on every
+// machine.
 
 /** mulberry32: a few lines, good enough to spread test cases. */
 export function seededRandom(seed: number): () => number {
