@@ -18,3 +18,18 @@ export function parseSessionId(text: string): SessionId | undefined {
   const lower = text.toLowerCase();
   return UUID.test(lower) ? (lower as SessionId) : undefined;
 }
+
+/** A part of a file name that no other process chooses; not a secret. */
+export function uniqueSuffix(): string {
+  return Bun.randomUUIDv7();
+}
+
+/** Unguessable bytes, for keys. */
+export function randomSecret(sizeBytes: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(sizeBytes));
+}
+
+/** Name of a new ledger: part of the origin that its checkpoints carry for ever. */
+export function newLedgerName(): string {
+  return crypto.randomUUID();
+}

@@ -4,7 +4,7 @@
 import { AegisError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 
-/** Names are the keys of the record they stand in, without dashes. `default` is for help only where it is computed. */
+/** The name of a flag is its key in the record it stands in, without dashes. */
 export type FlagSpec =
   | { readonly kind: "switch"; readonly short?: string; readonly summary: string }
   | {
@@ -15,8 +15,11 @@ export type FlagSpec =
       readonly default?: string;
       readonly summary: string;
     }
+  /** Letter case does not matter; the value is the choice as spelled here. */
   | {
       readonly kind: "choice";
+      /** Placeholder in help where the choices are too many for one; they are listed after it. */
+      readonly value?: string;
       readonly choices: readonly string[];
       readonly default?: string;
       readonly summary: string;
@@ -135,7 +138,7 @@ function takeFlag(
   const inline = equals < 0 ? undefined : arg.slice(equals + 1);
   const text = inline ?? following;
   if (text === undefined || text === "" || (inline === undefined && text.startsWith("--")))
-    throw usage(spec, `Cannot use "${typed}" without a value: ${valueName(flag)} is missing`);
+    throw usage(spec, `Cannot use "${typed}" without a value: ${placeholder(flag)} is missing`);
   store(spec, taken, { name, typed, flag, text });
   return inline === undefined ? 1 : 0;
 }
@@ -156,9 +159,12 @@ function store(
       throw usage(spec, `Cannot use "${text}" for "${typed}": it is not ${range}`);
     }
     taken.flags.set(name, value);
-  } else if (flag.kind === "choice" && !flag.choices.includes(text)) {
+  } else if (flag.kind === "choice") {
+    const choice = flag.choices.find((each) => each.toLowerCase() === text.toLowerCase());
     const known = flag.choices.join(", ");
-    throw usage(spec, `Cannot use "${text}" for "${typed}": the choices are ${known}`);
+    if (choice === undefined)
+      throw usage(spec, `Cannot use "${text}" for "${typed}": the choices are ${known}`);
+    taken.flags.set(name, choice);
   } else taken.flags.set(name, text);
 }
 
@@ -171,8 +177,9 @@ function flagName(spec: CommandSpec, typed: string): string {
   return "";
 }
 
-function valueName(flag: FlagSpec): string {
-  if (flag.kind === "choice") return flag.choices.join("|");
+/** What stands for a flag's value in help and messages; empty for a switch. */
+export function placeholder(flag: FlagSpec): string {
+  if (flag.kind === "choice") return flag.value ?? flag.choices.join("|");
   return flag.kind === "switch" ? "" : flag.value;
 }
 

@@ -1,6 +1,6 @@
 // Help of one command as plain text of at most 80 columns, from its specification.
 
-import type { CommandSpec, FlagSpec } from "./args.ts";
+import { type CommandSpec, type FlagSpec, placeholder } from "./args.ts";
 
 const widthMax = 80;
 /** Terms longer than this get their explanation on the next line. */
@@ -33,13 +33,15 @@ export function usageOf(spec: CommandSpec): string {
 export function flagTerms(spec: CommandSpec): (readonly [string, string])[] {
   return Object.entries(spec.flags).map(([name, flag]) => {
     const short = "short" in flag && flag.short !== undefined ? `-${flag.short}, ` : "";
-    const value = flag.kind === "switch" ? "" : ` ${placeholderOf(flag)}`;
-    return [`${short}--${name}${value}`, `${flag.summary}${defaultOf(flag)}`] as const;
+    const value = flag.kind === "switch" ? "" : ` ${placeholder(flag)}`;
+    const text = `${flag.summary}${choicesOf(flag)}${defaultOf(flag)}`;
+    return [`${short}--${name}${value}`, text] as const;
   });
 }
 
-function placeholderOf(flag: Exclude<FlagSpec, { kind: "switch" }>): string {
-  return flag.kind === "choice" ? flag.choices.join("|") : flag.value;
+function choicesOf(flag: FlagSpec): string {
+  const isListed = flag.kind === "choice" && flag.value !== undefined;
+  return isListed ? `: ${flag.choices.join(", ")}` : "";
 }
 
 function defaultOf(flag: FlagSpec): string {

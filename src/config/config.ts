@@ -3,6 +3,7 @@
 
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
+import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 import { isMissing, readIfPresent, replaceFile, syncDirectory } from "./files.ts";
 import {
@@ -117,7 +118,7 @@ export function createConfig(paths: AegisPaths, entry: ConfigEntry, content: New
       { hint: "choose another name, or remove that folder" },
     );
   }
-  const building = configPaths(resolvePath(parent, `.new-${Bun.randomUUIDv7()}`));
+  const building = configPaths(resolvePath(parent, `.new-${uniqueSuffix()}`));
   try {
     for (const path of [building.directory, building.policies]) mkdirSync(path, { mode: 0o700 });
     if (content.sandbox === undefined) mkdirSync(building.sandbox, { mode: 0o700 });

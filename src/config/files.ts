@@ -9,6 +9,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, parentOf } from "../base/paths.ts";
 
 /** The text of a file, or undefined when there is none. */
@@ -23,7 +24,7 @@ export function readIfPresent(path: string): string | undefined {
 
 /** Replaces `path`, mode 0600, durable when it returns. The folder must be the owner's alone: see `privateDirectory`. */
 export function replaceFile(path: AbsPath, content: string): void {
-  const temporary = `${path}.${process.pid}.${Bun.randomUUIDv7()}`;
+  const temporary = `${path}.${uniqueSuffix()}`;
   const fd = openSync(temporary, "wx", 0o600);
   try {
     const bytes = Buffer.from(content);

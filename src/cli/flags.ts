@@ -1,0 +1,24 @@
+// Flags that several commands share, so that one word means one thing everywhere.
+
+export const jsonFlag = {
+  kind: "switch",
+  summary: "Print JSON on stdout and nothing else",
+} as const;
+
+export const ledgerFlag = {
+  kind: "text",
+  value: "PATH",
+  summary: "Read this ledger instead of a configuration's own",
+} as const;
+
+/** The second spelling of an optional NAME operand. */
+export const configFlag = {
+  kind: "text",
+  value: "NAME",
+  summary: "The configuration; same as NAME",
+} as const;
+
+export const nameOperand = {
+  required: false,
+  summary: "Configuration; default: the active one, else the one used last",
+} as const;

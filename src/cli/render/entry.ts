@@ -1,0 +1,74 @@
+// One recorded event as a table row, as a line of a running log, and what it says in words.
+
+import type { SealedEvent } from "../../model/event.ts";
+import type { Column } from "./table.ts";
+import { escapeControls } from "./text.ts";
+import { fullTime } from "./time.ts";
+
+export function entryColumns(colour: boolean): readonly Column[] {
+  const decision = { title: "DECISION" };
+  return [
+    { title: "ENTRY ID" },
+    colour ? { ...decision, paint: paintDecision } : decision,
+    { title: "PRINCIPAL", shrinkTo: 9 },
+    { title: "TIMESTAMP" },
+    { title: "ACTION", shrinkTo: 24 },
+  ];
+}
+
+export function entryRow(event: SealedEvent): string[] {
+  return [
+    entryId(event),
+    decisionWord(event),
+    event.user_id,
+    fullTime(event.ts_unix_ms),
+    actionText(event),
+  ];
+}
+
+/** The end of the session's id and the number in it: what `audit prove` and `--session` take. */
+export function entryId(event: SealedEvent): string {
+  return `${shortSession(event.session_id)}:${event.seq}`;
+}
+
+/** The part of a session id that tells two sessions of the same minute apart. */
+export function shortSession(id: string): string {
+  return id.slice(-8);
+}
+
+/** `[09:05:07] DENY   agent  FileRead /x`, for following. */
+export function entryLine(event: SealedEvent, colour: boolean): string {
+  const word = decisionWord(event).toUpperCase().padEnd(5);
+  const time = fullTime(event.ts_unix_ms).slice(11);
+  const painted = colour ? paintDecision(word) : word;
+  const what = escapeControls(actionText(event));
+  return `[${time}] ${painted}  ${escapeControls(event.user_id)}  ${what}\n`;
+}
+
+/** `Allow`, `Deny`, or a dash for events that decide nothing. */
+export function decisionWord(event: SealedEvent): string {
+  const { decision } = event.payload;
+  if (decision === "allow") return "Allow";
+  return decision === "deny" ? "Deny" : "-";
+}
+
+/** `FileRead /etc/hosts (12 times)` */
+export function actionText(event: SealedEvent): string {
+  const { payload } = event;
+  const action = text(payload.action) || event.event_type;
+  const host = text(payload.host) || text(payload.path);
+  const port = typeof payload.port === "number" ? `:${payload.port}` : "";
+  const target = port === "" ? text(payload.path) : `${host}${port}`;
+  const times =
+    typeof payload.count === "number" && payload.count > 1 ? ` (${payload.count} times)` : "";
+  return `${action}${target === "" ? "" : ` ${target}`}${times}`;
+}
+
+function paintDecision(word: string): string {
+  if (/^deny/i.test(word)) return `\x1b[31m${word}\x1b[39m`;
+  return /^allow/i.test(word) ? `\x1b[32m${word}\x1b[39m` : word;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
