@@ -1,0 +1,42 @@
+# shellcheck shell=sh disable=SC2154
+# Tools that only the tests need; sourced by install.sh, whose functions it uses. As root with apt
+# they are installed, everybody else is told which tests cannot run.
+
+set_up_tests() {
+    missing=""
+    need_tool strace strace
+    need_tool tmux tmux
+    need_tool bwrap bubblewrap
+    need_tool sqlite3 sqlite3
+    need_tool git git
+    need_tool gcc "gcc libc6-dev"
+    need_tool cargo cargo
+    need_tool clang clang
+    need_tool aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
+    [ -z "$missing" ] || provide_tools
+    has_fuzzer || provide_fuzzer || say "cannot run here: fuzzing of the plan decoder (libFuzzer)"
+}
+
+need_tool() { has "$1" || missing="$missing $2"; }
+
+provide_tools() {
+    if can_install; then
+        # shellcheck disable=SC2086 # a list of package names
+        install_packages "test tools" $missing
+    else
+        say "cannot run here: tests that need$missing (Debian package names)"
+    fi
+}
+
+has_fuzzer() {
+    make_work
+    printf 'int LLVMFuzzerTestOneInput(char *d, long n) { return !d && n; }\n' >"$work/fuzz.c"
+    has clang && clang -fsanitize=fuzzer,address -o "$work/fuzz" "$work/fuzz.c" 2>/dev/null
+}
+
+provide_fuzzer() {
+    has clang && can_install || return 1
+    clang_major=$(clang -dumpversion | cut -d . -f 1)
+    install_packages "libFuzzer" "libclang-rt-$clang_major-dev" && has_fuzzer
+}
