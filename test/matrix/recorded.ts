@@ -11,6 +11,7 @@ export interface RecordedAccess {
   readonly decision: "allow" | "deny";
   readonly exe: string;
   readonly flags: string;
+  readonly port?: number;
   readonly count: number;
 }
 
