@@ -31,6 +31,7 @@ export const groups: readonly Group[] = [
   { name: "tidy", timeoutMs: minutes, tests: "test/tidy.test.ts" },
   { name: "native", timeoutMs: 4 * minutes, commands: [["make", "-C", "native", "check"]] },
   { name: "unit", timeoutMs: 3 * minutes, tests: "test/unit" },
+  { name: "script", timeoutMs: 3 * minutes, tests: "test/script" },
   { name: "contract", timeoutMs: 2 * minutes, tests: "test/contract" },
   { name: "property", timeoutMs: 6 * minutes, tests: "test/property" },
   { name: "kernel", timeoutMs: 5 * minutes, tests: "test/kernel", twice: true },
