@@ -1,4 +1,5 @@
-// How long `aegis run -- true` takes from start to end, beside nothing, a compiled Bun program, and other sandboxes.
+// How long `aegis run -- true` takes from start to end, beside nothing, a compiled Bun program, and
+// other sandboxes.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

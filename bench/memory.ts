@@ -1,4 +1,5 @@
-// Resident memory of the process that supervises a box, idle and after many accesses, beside a compiled server.
+// Resident memory of the process that supervises a box, idle and after many accesses, beside a
+// compiled server.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -71,7 +72,10 @@ function buildServer(scene: Scene): string {
   const source = join(folder, "server.ts");
   writeFileSync(
     source,
-    'Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });\nawait Bun.write("ready", "");\n',
+    [
+      'Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });',
+      'await Bun.write("ready", "");',
+    ].join("\n"),
   );
   return compileBun(source, join(folder, "server"));
 }

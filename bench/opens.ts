@@ -1,5 +1,5 @@
-// What one open and close of an existing file costs: bare, at each audit level, under strace. One file again and again is what
-// merges into few rows; a thousand files in turn is what does not.
+// What one open and close of an existing file costs: bare, at each audit level, under strace. One
+// file again and again is what merges into few rows; a thousand files in turn is what does not.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// The other sandboxes a launch is compared with: bwrap from the distribution, srt and codex from npm. What is not there, or
-// does not start on this machine, is left out and named.
+// The other sandboxes a launch is compared with: bwrap from the distribution, srt and codex from
+// npm. What is not there, or does not start on this machine, is left out and named.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,10 @@ export interface Peers {
 
 const packages = ["@anthropic-ai/sandbox-runtime@0.0.83", "@openai/codex@0.169.0"];
 
-/** Where the npm peers live: AEGIS_BENCH_PEERS, else build/peers. Programs they need may lie in its `bin`. */
+/**
+ * Where the npm peers live: AEGIS_BENCH_PEERS, else build/peers. Programs they need may lie in its
+ * `bin`.
+ */
 export function peersDirectory(): string {
   return process.env.AEGIS_BENCH_PEERS ?? join(repoRoot, "build/peers");
 }

@@ -1,4 +1,5 @@
-// What the benchmarks found, as data, and as the table people read. Ratios are medians over rounds of paired measurements.
+// What the benchmarks found, as data, and as the table people read. Ratios are medians over rounds
+// of paired measurements.
 
 import type { Samples } from "./stopwatch.ts";
 
@@ -68,11 +69,11 @@ export function summarise(
 /** The section as text for a terminal. */
 export function render(section: Section): string {
   const width = Math.max(...section.rows.map(({ name }) => name.length), 12);
-  const lines = section.rows.map(
-    (row) =>
-      `  ${row.name.padEnd(width)} ${fixed(row.median)} ${fixed(row.min)} ${`${row.ratio.toFixed(2)}×`.padStart(9)} ${String(row.runs).padStart(5)}`,
-  );
-  const head = `  ${"".padEnd(width)} ${`median ${section.unit}`.padStart(10)} ${"min".padStart(10)} ${"ratio".padStart(9)} ${"runs".padStart(5)}`;
+  const lines = section.rows.map((row) => {
+    const figures = [fixed(row.median), fixed(row.min), `${row.ratio.toFixed(2)}×`, `${row.runs}`];
+    return tableLine(row.name.padEnd(width), figures);
+  });
+  const head = tableLine("".padEnd(width), [`median ${section.unit}`, "min", "ratio", "runs"]);
   const goals = section.goals.map((goal) => `  ${describeGoal(goal, section.unit)}`);
   const notes = section.notes.map((note) => `  note: ${note}`);
   return [`${section.title} (ratio to "${section.base}")`, head, ...lines, ...goals, ...notes].join(
@@ -115,8 +116,12 @@ function has(samples: readonly Samples[], name: string): boolean {
   return samples.some((row) => row.name === name);
 }
 
+function tableLine(name: string, figures: readonly string[]): string {
+  return `  ${name}${figures.map((figure) => figure.padStart(11)).join("")}`;
+}
+
 function fixed(value: number): string {
-  return value.toFixed(value < 100 ? 2 : 1).padStart(10);
+  return value.toFixed(value < 100 ? 2 : 1);
 }
 
 function round(value: number): string {

@@ -1,5 +1,6 @@
-// `bun run bench [--quick] [--only launch,programs,opens,memory] [--program NAME]`: measures the built binary, prints the tables
-// and writes bench/results.json. Ends with status 1 when it could not measure; missed goals are reported, not failures.
+// `bun run bench [--quick] [--only launch,programs,opens,memory] [--program NAME]`: measures the
+// built binary, prints the tables and writes bench/results.json. Ends with status 1 when it could
+// not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Where the benchmarks happen: a home of the account that is measured, a stopwatch, and the command lines of aegis in it.
+// Where the benchmarks happen: a home of the account that is measured, a stopwatch, and the command
+// lines of aegis in it.
 
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +28,8 @@ export interface Scene {
 /**
  * Not below /tmp: a box has a /tmp of its own, and codex refuses a home there.
  * @param account `root` is only possible for root; the account people use is the plain one.
- * @param where `memory` needs root: a file system without the disk's noise, where calls cost least and ratios are worst
+ * @param where `memory` needs root: a file system without the disk's noise, where calls cost least
+ * and ratios are worst
  */
 export function makeScene(account: Scene["account"], where: "disk" | "memory" = "disk"): Scene {
   const root = realpathSync(mkdtempSync("/var/tmp/aegis-bench-"));

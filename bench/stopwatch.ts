@@ -1,5 +1,6 @@
-// Holds several stopwatch processes (timer.c) and asks them in turn, so that figures that are compared were taken in the same
-// second. A stopwatch runs wherever its command line puts it: bare, in a box, under strace.
+// Holds several stopwatch processes (timer.c) and asks them in turn, so that figures that are
+// compared were taken in the same second. A stopwatch runs wherever its command line puts it: bare,
+// in a box, under strace.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -43,7 +44,10 @@ export function buildTimer(directory: string): string {
   return program;
 }
 
-/** Measures every subject once per round, always in the same order, after one round that does not count. */
+/**
+ * Measures every subject once per round, always in the same order, after one round that does not
+ * count.
+ */
 export async function interleave(
   subjects: readonly Subject[],
   setting: Setting,

@@ -1,10 +1,12 @@
 /*
- * The stopwatch of the benchmarks. It runs inside the box or bare, does one measured thing for every line it reads, and
- * answers each with one line "NANOSECONDS STATUS". The caller holds several of these at once and asks them in turn, so that
- * every pair of figures comes from the same moment of the same machine.
+ * The stopwatch of the benchmarks. It runs inside the box or bare, does one measured thing for
+ * every line it reads, and answers each with one line "NANOSECONDS STATUS". The caller holds
+ * several of these at once and asks them in turn, so that every pair of figures comes from the same
+ * moment of the same machine.
  *
- *   timer run CMD...                  start CMD (posix_spawn, output to /dev/null) and wait for its end
- *   timer open COUNT DIRECTORY FILES  open and close DIRECTORY/0 .. DIRECTORY/FILES-1 in turn, COUNT times in all
+ *   timer run CMD...                  start CMD, its output to /dev/null, and wait for its end
+ *   timer open COUNT DIRECTORY FILES  open and close DIRECTORY/0 .. DIRECTORY/FILES-1 in turn,
+ *                                     COUNT times in all
  */
 #define _GNU_SOURCE
 #include <errno.h>

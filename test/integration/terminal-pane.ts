@@ -1,4 +1,5 @@
-// A terminal of its own for a test: one tmux server with one pane that runs a shell, typed into and read like by a person.
+// A terminal of its own for a test: one tmux server with one pane that runs a shell, typed into and
+// read like by a person.
 
 import { join } from "node:path";
 import { waitFor } from "../support/harness.ts";
@@ -9,7 +10,10 @@ export interface Pane {
   type(line: string): void;
   /** Presses keys by their tmux names, e.g. `C-c`. */
   press(...keys: readonly string[]): void;
-  /** Waits until the visible screen, without what was there at the last `clear`, matches. @returns the screen */
+  /**
+   * Waits until the visible screen, without what was there at the last `clear`, matches. @returns
+   * the screen
+   */
   see(wanted: RegExp): Promise<string>;
   /** Empties screen and scroll-back, and waits for a prompt of the outer shell. */
   clear(): Promise<void>;

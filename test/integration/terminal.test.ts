@@ -1,5 +1,6 @@
-// Interactive programs in a box keep the terminal they were started on: its size, its keys, its state afterwards. Each test drives
-// a real terminal (tmux) and then asks the ledger how the session ended.
+// Interactive programs in a box keep the terminal they were started on: its size, its keys, its
+// state afterwards. Each test drives a real terminal (tmux) and then asks the ledger how the
+// session ended.
 
 import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// "No event lost": the same program under strace and in a box leaves the same accesses, each as often. See strace.ts for what counts.
+// "No event lost": the same program under strace and in a box leaves the same accesses, each as
+// often. See strace.ts for what counts.
 
 import { expect } from "bun:test";
 import { chmodSync } from "node:fs";
@@ -82,7 +83,10 @@ function tallyOf(session: RecordedSession, place: Place): Record<string, number>
   return sorted(place, tally);
 }
 
-/** Without what differs between two runs: the home, process ids and the random part of temporary names. */
+/**
+ * Without what differs between two runs: the home, process ids and the random part of temporary
+ * names.
+ */
 function sorted(place: Place, tally: Tally): Record<string, number> {
   const merged: Tally = new Map();
   for (const [access, times] of tally) {

@@ -8,6 +8,9 @@ import { type MatrixRow, testRows } from "./row.ts";
 
 const keyDenied = { action: "FileRead", path: "~/.ssh/id_ed25519" };
 
+const install = "npm install --offline --no-audit --no-fund";
+const tarball = "./matrix-package-1.0.0.tgz";
+
 const rows: readonly MatrixRow[] = [
   {
     name: "node uses files, starts a program and forks itself",
@@ -52,7 +55,7 @@ const rows: readonly MatrixRow[] = [
     command: [
       "sh",
       "-c",
-      "npm install --offline --no-audit --no-fund --ignore-scripts ./matrix-package-1.0.0.tgz >npm.txt && ./node_modules/.bin/matrix-package",
+      `${install} --ignore-scripts ${tarball} >npm.txt && ./node_modules/.bin/matrix-package`,
     ],
     touched: [
       { action: "FileRead", path: "matrix-package-1.0.0.tgz" },
@@ -60,11 +63,7 @@ const rows: readonly MatrixRow[] = [
       { action: "FileRead", path: "node_modules/matrix-package/index.js" },
     ],
     violation: {
-      command: [
-        "sh",
-        "-c",
-        "rm -rf node_modules package*.json && npm install --offline --no-audit --no-fund ./matrix-package-1.0.0.tgz",
-      ],
+      command: ["sh", "-c", `rm -rf node_modules package*.json && ${install} ${tarball}`],
       says: /^refused: EACCES$/m,
       saysIn: "postinstall.txt",
       denied: keyDenied,

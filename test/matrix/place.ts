@@ -1,5 +1,6 @@
-// A home with secrets and a project in it, owned by the account that runs the matrix, and commands started there bare or boxed.
-// Nothing of the caller's own environment gets in, so that a bare and a boxed run can be compared byte by byte.
+// A home with secrets and a project in it, owned by the account that runs the matrix, and commands
+// started there bare or boxed. Nothing of the caller's own environment gets in, so that a bare and
+// a boxed run can be compared byte by byte.
 
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +33,9 @@ const fixtures = join(repoRoot, "test/fixtures/matrix");
 /** Only system folders: a tool of the caller's own home would be outside the home the box sees. */
 const systemPath = "/usr/local/bin:/usr/bin:/bin";
 
-/** A fresh home; `fixture` names the folder of test/fixtures/matrix that the project starts with. */
+/**
+ * A fresh home; `fixture` names the folder of test/fixtures/matrix that the project starts with.
+ */
 export function makePlace(runner: Runner, fixture: string | undefined): Place {
   const home = tempDir("home");
   const workspace = join(home, "project");
@@ -46,7 +49,10 @@ export function makePlace(runner: Runner, fixture: string | undefined): Place {
   return { runner, home, workspace, secret, env };
 }
 
-/** `path` as a row writes it: `~/x` in the home, `/x` as it is, everything else in the working folder. */
+/**
+ * `path` as a row writes it: `~/x` in the home, `/x` as it is, everything else in the working
+ * folder.
+ */
 export function inPlace(place: Place, path: string): string {
   if (path.startsWith("~/")) return join(place.home, path.slice(2));
   return path.startsWith("/") ? path : join(place.workspace, path);

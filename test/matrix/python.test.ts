@@ -35,7 +35,7 @@ const rows: readonly MatrixRow[] = [
     command: [
       "sh",
       "-c",
-      "python3 -m venv --without-pip env && env/bin/python -c 'import sys; print(sys.prefix != sys.base_prefix)'",
+      "python3 -m venv --without-pip env && env/bin/python -c 'import sys; print(sys.prefix)'",
     ],
     touched: [
       { action: "DirCreate", path: "env" },

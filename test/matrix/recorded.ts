@@ -1,4 +1,5 @@
-// What a place's ledger says about the runs in it, read through the binary the way an auditor would.
+// What a place's ledger says about the runs in it, read through the binary the way an auditor
+// would.
 
 import { expect } from "bun:test";
 import { aegisBinary } from "../support/harness.ts";

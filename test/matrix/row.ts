@@ -1,5 +1,6 @@
-// One real program of the matrix and the five things that must hold for it: it works as without aegis, what it touched is in
-// the ledger, a planted violation works without aegis, is refused in the box, and is recorded.
+// One real program of the matrix and the five things that must hold for it: it works as without
+// aegis, what it touched is in the ledger, a planted violation works without aegis, is refused in
+// the box, and is recorded.
 
 import { expect } from "bun:test";
 import { existsSync, realpathSync, rmSync } from "node:fs";
@@ -16,12 +17,17 @@ export interface Touched {
 
 export interface Violation {
   readonly command: readonly string[];
-  /** What the program itself says when it is refused; without aegis it must show the secret, or make `makes`. */
+  /**
+   * What the program itself says when it is refused; without aegis it must show the secret, or make
+   * `makes`.
+   */
   readonly says: RegExp;
   readonly denied: Touched;
   /** File that holds what the program said, when it is not its output. */
   readonly saysIn?: string;
-  /** File that only exists after a violation that worked; checked and removed after the bare run. */
+  /**
+   * File that only exists after a violation that worked; checked and removed after the bare run.
+   */
   readonly makes?: string;
 }
 

@@ -1,4 +1,5 @@
-// Long-running servers under `workspace`: with their port granted they are reached from outside the box, without they are not.
+// Long-running servers under `workspace`: with their port granted they are reached from outside the
+// box, without they are not.
 
 import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";

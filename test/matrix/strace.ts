@@ -1,15 +1,7 @@
-// The accesses of a program as strace saw them: an independent count that the ledger's is held against.
-//
-// What counts is a call that succeeded, on an object with a name:
-//   open family without O_PATH   on a folder DirList; else FileWrite when it may write, truncate or create, FileRead otherwise
-//   execve family                ProcessSpawn of the file named (not of the interpreter a #! line names)
-//   unlink, rmdir                FileDelete
-//   rename                       FileDelete of the old and FileWrite of the new name
-//   link                         FileRead of the old and FileWrite of the new name
-//   mkdir                        DirCreate
-//   symlink, mknod, chmod, chown, utimes, truncate, setxattr by name   FileWrite
-// Opening a pipe or socket through /proc/self/fd does not count: there is no file. Opens are known by their full path (strace shows
-// where the descriptor leads), other calls by the last component, because strace does not resolve those.
+// The accesses of a program as strace saw them: an independent count that the ledger's is held
+// against. What counts is a call that succeeded on an object with a name; the table is in
+// docs/real-programs.md. Opens are known by their full path (strace shows where the descriptor
+// leads), other calls by the last component of their name, because strace does not resolve those.
 
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";

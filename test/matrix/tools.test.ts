@@ -157,8 +157,8 @@ const rows: readonly MatrixRow[] = [
 ];
 
 /**
- * The caller's toolchain as `~/.rustup/toolchains/here` of the place: hard links, because it is large and the original may
- * be out of a plain user's reach.
+ * The caller's toolchain as `~/.rustup/toolchains/here` of the place: hard links, because it is
+ * large and the original may be out of a plain user's reach.
  */
 async function installToolchain(place: Place): Promise<void> {
   const target = join(place.home, ".rustup/toolchains/here");

@@ -1,4 +1,5 @@
-// Programs that do one thing very often: the ledger has to have the exact number, refusals included.
+// Programs that do one thing very often: the ledger has to have the exact number, refusals
+// included.
 
 import { expect } from "bun:test";
 import { join } from "node:path";
