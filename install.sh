@@ -7,7 +7,7 @@
 set -eu
 
 main() {
-    prefix="" mode=install checkout="" work="" draft=""
+    prefix="" mode=install checkout="" work="" draft="" list="" made_dirs=""
     newline="
 "
     release_url="${AEGIS_RELEASE_URL:-https://github.com/aegis/aegis/releases/latest/download}"
@@ -116,12 +116,9 @@ run_uninstall() {
         if [ "$(readlink "$bin/$name" 2>/dev/null)" = aegis ]; then remove "$bin/$name"; fi
     done
     remove "$bin/aegis"
-    made_dirs=$(sed -n 's/^dir //p' "$list")
+    made_dirs=$(grep '^dir ' "$list" || :)
     remove "$list"
-    # Deepest first; a directory that something else lies in by now stays.
-    printf '%s\n' "$made_dirs" | sort -r | while read -r path; do
-        rmdir "$path" 2>/dev/null || :
-    done
+    remove_dirs
     say "kept your ledger and policies: ${AEGIS_HOME:-~/.aegis}"
 }
 
@@ -130,6 +127,13 @@ remove() {
         rm -f "$1"
         say "removed $1"
     fi
+}
+
+# Deepest first; a directory that something else lies in by now stays.
+remove_dirs() {
+    printf '%s\n' "$made_dirs" | sed -n 's/^dir //p' | sort -r | while read -r path; do
+        rmdir "$path" 2>/dev/null || :
+    done
 }
 
 # --- where things go ---
@@ -169,7 +173,6 @@ check_destination() {
 }
 
 place_binary() {
-    made_dirs=""
     make_dir "$bin"
     make_dir "$prefix/share/aegis"
     draft="$bin/.aegis.$$"
@@ -281,6 +284,7 @@ set_up_build() {
         fail "npm $npm_major is too old for the lock file" "install Node.js 16 or newer"
     if [ "$(uname -s)" = Linux ]; then
         has make || install_packages "make" make
+        # The native helper is one static program; native/Makefile picks the compiler.
         has_compiler || install_packages "a C compiler for static programs" gcc libc6-dev musl-tools
     fi
     install_dependencies
@@ -288,10 +292,11 @@ set_up_build() {
 
 has_compiler() {
     make_work
-    printf 'int main(void) { return 0; }\n' >"$work/probe.c"
-    for compiler in musl-gcc gcc cc; do
-        if has "$compiler" &&
-            "$compiler" -static -o "$work/probe" "$work/probe.c" 2>/dev/null; then return 0; fi
+    printf '#include <linux/seccomp.h>\nint main(void) { return 0; }\n' >"$work/probe.c"
+    for compiler in musl-gcc cc; do
+        if has "$compiler" && "$compiler" -static -o "$work/probe" "$work/probe.c" \
+            -idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
+            2>/dev/null; then return 0; fi
     done
     return 1
 }
@@ -350,6 +355,8 @@ make_work() {
 clean_up() {
     [ -z "$work" ] || rm -rf "$work"
     [ -z "$draft" ] || rm -f "$draft"
+    # An install that failed leaves no list, and then no directory either.
+    if [ -n "$list" ] && [ ! -f "$list" ]; then remove_dirs; fi
 }
 
 say() { printf '%s\n' "$*" >&2; }

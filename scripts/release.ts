@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "./binary/bundle.ts";
-import { projectVersion, repoRoot } from "./binary/project.ts";
+import { projectVersion, repoRoot, runScript } from "./binary/project.ts";
 import { packTarGz } from "./binary/tar.ts";
 import { type TargetName, targetNames, targets } from "./binary/targets.ts";
 
@@ -15,13 +15,15 @@ interface Artefact {
   readonly sha256: string;
 }
 
-const { values } = parseArgs({
-  options: {
-    entry: { type: "string", default: resolve(repoRoot, "src/main.ts") },
-    out: { type: "string", default: resolve(repoRoot, "dist/release") },
-  },
+runScript(() => {
+  const { values } = parseArgs({
+    options: {
+      entry: { type: "string", default: resolve(repoRoot, "src/main.ts") },
+      out: { type: "string", default: resolve(repoRoot, "dist/release") },
+    },
+  });
+  release(resolve(values.entry), resolve(values.out));
 });
-release(resolve(values.entry), resolve(values.out));
 
 function release(entry: string, folder: string): void {
   rmSync(folder, { recursive: true, force: true });

@@ -31,7 +31,7 @@ export function bundle(request: BundleRequest): void {
   const work = mkdtempSync(join(dirname(output), ".build-"));
   const draft = join(work, "aegis");
   try {
-    if (existsSync("native/Makefile")) buildHelper(target);
+    buildHelper(target);
     compile(request, draft);
     if (target.os === "darwin") signDraft(draft);
     if (target.name === hostTarget().name) smokeRun(draft);

@@ -35,6 +35,16 @@ export function runProgram(
   throw new Error(`Cannot run "${argv.join(" ")}": exit status ${result.exitCode}\n${output}`);
 }
 
+/** Runs the body of a script; an error becomes one message and exit status 1. */
+export function runScript(body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
 function readJson(name: string): unknown {
   return JSON.parse(readFileSync(resolve(repoRoot, name), "utf8"));
 }

@@ -134,6 +134,7 @@ describe("text rules", () => {
         ...at("src/a.ts", "// What lives here.\n\nf();\n"),
         ...at("src/b.ts", "f();\n"),
         ...at("scripts/c.ts", "// x\n".repeat(9)),
+        ...at("test/d.test.ts", "f();\n"),
       ]),
       ["src/b.ts", "scripts/c.ts"].map(
         (path) => `${path}: no header comment of one to eight lines`,
@@ -141,7 +142,7 @@ describe("text rules", () => {
     ],
     [
       "leftoverNotes() finds work put off and conflict marks",
-      textRules.leftoverNotes(at("a.ts", `// ${"TO"}DO x\n<<<<<<< HEAD\nTODOS\n`)),
+      textRules.leftoverNotes(at("a.ts", `// TODO x\n<<<<<<< HEAD\nTODOS\n`)),
       ['a.ts:1: a leftover: "TODO"', 'a.ts:2: a leftover: "<<<<<<< "'],
     ],
     [
