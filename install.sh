@@ -131,6 +131,7 @@ remove() {
 
 # Deepest first; a directory that something else lies in by now stays.
 remove_dirs() {
+    [ -n "$made_dirs" ] || return 0
     printf '%s\n' "$made_dirs" | sed -n 's/^dir //p' | sort -r | while read -r path; do
         rmdir "$path" 2>/dev/null || :
     done
