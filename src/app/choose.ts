@@ -1,4 +1,5 @@
-// Which configuration and which ledger a command means: what was named, else the active one, else the one used last.
+// Which configuration and which ledger a command means: what was named, else the active one, else
+// the one used last.
 
 import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";

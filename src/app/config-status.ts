@@ -1,5 +1,5 @@
-// The health of one configuration: what is there, whether it can be read, whether its ledger verifies. Nothing here throws
-// for a part that is broken; the part says so.
+// The health of one configuration: what is there, whether it can be read, whether its ledger
+// verifies. Nothing here throws for a part that is broken; the part says so.
 
 import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";

@@ -1,4 +1,5 @@
-// A session by its id or by an unambiguous piece of it: ids begin with the time, so the end is what differs.
+// A session by its id or by an unambiguous piece of it: ids begin with the time, so the end is what
+// differs.
 
 import { AegisError } from "../base/errors.ts";
 import { parseSessionId } from "../base/ids.ts";
@@ -7,7 +8,10 @@ import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 /** Shortest piece taken for an id. */
 const pieceMin = 4;
 
-/** @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no or no single session has it */
+/**
+ * @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no or no single
+ * session has it
+ */
 export async function findSession(ledger: Ledger, text: string): Promise<SessionRecord> {
   const id = parseSessionId(text);
   if (id !== undefined) {

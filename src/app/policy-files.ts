@@ -4,7 +4,9 @@ import { readdirSync, statSync } from "node:fs";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { isMissing } from "../config/files.ts";
 
-/** Names of the `.cedar` files directly in a folder, sorted; undefined when there is no such folder. */
+/**
+ * Names of the `.cedar` files directly in a folder, sorted; undefined when there is no such folder.
+ */
 export function cedarFilesIn(folder: AbsPath): readonly string[] | undefined {
   let names: string[];
   try {

@@ -1,5 +1,6 @@
-// Command specifications and the strict parser they drive. One specification gives parsing, types, help and docs/cli.md.
-// Anything not specified ends the command: a mistyped `--deny` that is ignored would open what was meant to be shut.
+// Command specifications and the strict parser they drive. One specification gives parsing, types,
+// help and docs/cli.md. Anything not specified ends the command: a mistyped `--deny` that is
+// ignored would open what was meant to be shut.
 
 import { AegisError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";

@@ -1,5 +1,5 @@
-// A command: its specification and what it does. Modules of ./command/ export one `command` each and load what is heavy
-// inside `run`, so that help and documentation cost nothing.
+// A command: its specification and what it does. Modules of ./command/ export one `command` each
+// and load what is heavy inside `run`, so that help and documentation cost nothing.
 
 import { type CommandSpec, type ParsedArgs, parseArgs } from "./args.ts";
 import { type CliContext, createContext } from "./context.ts";
@@ -12,7 +12,10 @@ export interface Command {
   start(argv: readonly string[]): Promise<number>;
 }
 
-/** Binds a specification to the function that gets its parsed arguments; the status it resolves to ends the process. */
+/**
+ * Binds a specification to the function that gets its parsed arguments; the status it resolves to
+ * ends the process.
+ */
 export function defineCommand<const S extends CommandSpec>(
   spec: S,
   run: (args: ParsedArgs<S>, context: CliContext) => Promise<number>,

@@ -1,4 +1,5 @@
-// The one table from error code to exit status. Statuses of a launched command pass through untouched.
+// The one table from error code to exit status. Statuses of a launched command pass through
+// untouched.
 
 import type { ErrorCode } from "../base/errors.ts";
 
@@ -13,7 +14,9 @@ export const exitStatus = {
   launchNotFound: 127,
 } as const;
 
-/** Launching commands keep the shell's own meanings apart from the statuses a command may return. */
+/**
+ * Launching commands keep the shell's own meanings apart from the statuses a command may return.
+ */
 export type CommandKind = "launch" | "plain";
 
 const launchStatuses: Partial<Readonly<Record<ErrorCode, number>>> = {

@@ -1,9 +1,13 @@
-// The only writer to standard output (data) and standard error (talk). Synchronous on purpose: process.stdout costs 8 ms
-// of start-up and loses its tail when the process ends. A reader that went away is an answer here, never an error.
+// The only writer to standard output (data) and standard error (talk). Synchronous on purpose:
+// process.stdout costs 8 ms of start-up and loses its tail when the process ends. A reader that
+// went away is an answer here, never an error.
 
 import { fstatSync, statSync, writeSync } from "node:fs";
 
-/** How long to wait before trying a full non-blocking pipe again, milliseconds: short against a reader's time slice. */
+/**
+ * How long to wait before trying a full non-blocking pipe again, milliseconds: short against a
+ * reader's time slice.
+ */
 const retryAfterMs = 2;
 
 /** Writes data for the caller's pipeline. False when the reader is gone: stop producing. */
@@ -16,7 +20,10 @@ export function writeErr(text: string): boolean {
   return writeAll(2, text);
 }
 
-/** True when the descriptor leads to a character device other than /dev/null: a terminal, without loading node:tty. */
+/**
+ * True when the descriptor leads to a character device other than /dev/null: a terminal, without
+ * loading node:tty.
+ */
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
     const found = fstatSync(fd);

@@ -1,4 +1,5 @@
-// What `log`, `audit query` and `audit watch` share: the flags that select entries and how a page of them is shown.
+// What `log`, `audit query` and `audit watch` share: the flags that select entries and how a page
+// of them is shown.
 
 import { findSession } from "../app/find-session.ts";
 import { AegisError } from "../base/errors.ts";

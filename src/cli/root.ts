@@ -1,5 +1,6 @@
-// From argv to an exit status. `run` and `wrap` go straight to their module, so that a launch loads no command-line
-// library; every other command is found in the tree. Everything thrown ends here as `error:` and `hint:`.
+// From argv to an exit status. `run` and `wrap` go straight to their module, so that a launch loads
+// no command-line library; every other command is found in the tree. Everything thrown ends here as
+// `error:` and `hint:`.
 
 import { AegisError } from "../base/errors.ts";
 import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";

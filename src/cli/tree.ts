@@ -1,5 +1,6 @@
-// The tree of commands: names, order in help, and a lazy thunk for each, dispatched by citty. citty's own parser lets
-// unknown flags pass and drops what stands before a subcommand, so branches refuse both here and leaves parse strictly.
+// The tree of commands: names, order in help, and a lazy thunk for each, dispatched by citty.
+// citty's own parser lets unknown flags pass and drops what stands before a subcommand, so branches
+// refuse both here and leaves parse strictly.
 
 import { type CommandDef, runCommand, type SubCommandsDef } from "citty";
 import { AegisError } from "../base/errors.ts";
@@ -31,6 +32,7 @@ const audit: Branch = {
     sessions: async () => (await import("./command/audit/sessions.ts")).command,
     session: async () => (await import("./command/audit/session.ts")).command,
     "policy-history": async () => (await import("./command/audit/policy-history.ts")).command,
+    prove: async () => (await import("./command/audit/prove.ts")).command,
     checkpoint: async () => (await import("./command/audit/checkpoint.ts")).command,
     tag: async () => (await import("./command/audit/tag.ts")).command,
     watch: async () => (await import("./command/audit/watch.ts")).command,
@@ -67,6 +69,7 @@ const sections: readonly Section[] = [
     entries: {
       use: async () => (await import("./command/use.ts")).command,
       config,
+      completions: async () => (await import("./command/completions.ts")).command,
     },
   },
 ];

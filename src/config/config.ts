@@ -1,5 +1,6 @@
-// Named configurations on disk: reading, listing, making and choosing them. Every name is checked before it becomes part
-// of a path. Which ledger a command reads is decided in app/, because that needs the ledgers themselves.
+// Named configurations on disk: reading, listing, making and choosing them. Every name is checked
+// before it becomes part of a path. Which ledger a command reads is decided in app/, because that
+// needs the ledgers themselves.
 
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
@@ -46,7 +47,10 @@ export function listConfigs(paths: AegisPaths): readonly ConfigEntry[] {
   return [...entriesIn(paths.home, "init"), ...entriesIn(paths.wraps, "wrap")];
 }
 
-/** The place of a name, or undefined when no configuration has it. @throws {AegisError} on an invalid name */
+/**
+ * The place of a name, or undefined when no configuration has it. @throws {AegisError} on an
+ * invalid name
+ */
 export function findConfig(paths: AegisPaths, name: string): ConfigEntry | undefined {
   requireConfigName(name);
   for (const kind of ["init", "wrap"] as const) {
@@ -63,13 +67,18 @@ export function requireConfig(paths: AegisPaths, name: string): ConfigEntry {
   throw notFound(paths, name);
 }
 
-/** Where a configuration of this name and kind is or would be. @throws {AegisError} on an invalid name */
+/**
+ * Where a configuration of this name and kind is or would be. @throws {AegisError} on an invalid
+ * name
+ */
 export function entryOf(paths: AegisPaths, name: string, kind: ConfigKind): ConfigEntry {
   const parent = kind === "init" ? paths.home : paths.wraps;
   return { name, kind, paths: configPaths(resolvePath(parent, requireConfigName(name))) };
 }
 
-/** @throws {AegisError} `config/invalid` naming every wrong key with its line, `config/not-found` */
+/**
+ * @throws {AegisError} `config/invalid` naming every wrong key with its line, `config/not-found`
+ */
 export function loadConfig(entry: ConfigEntry, environment: Environment): Config {
   const content = readIfPresent(entry.paths.file);
   if (content === undefined)

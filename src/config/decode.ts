@@ -1,5 +1,6 @@
-// Decoders for values read from TOML: every problem is collected with the path it stands at, unknown keys are problems.
-// Written by hand because launching must not load a schema library; knows no file and no key of aegis.
+// Decoders for values read from TOML: every problem is collected with the path it stands at,
+// unknown keys are problems. Written by hand because launching must not load a schema library;
+// knows no file and no key of aegis.
 
 import { nearest } from "../base/nearest.ts";
 
@@ -10,7 +11,9 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Gives the value, or undefined after noting a problem. An absent value never reaches a decoder. */
+/**
+ * Gives the value, or undefined after noting a problem. An absent value never reaches a decoder.
+ */
 export type Decoder<T> = (value: unknown, at: DecodePath, problems: Problem[]) => T | undefined;
 
 /** How the absence of a field reads. */
@@ -48,7 +51,10 @@ export function integer(min: number, max: number): Decoder<number> {
       : note(problems, at, `must be a whole number from ${min} to ${max}`);
 }
 
-/** Compares without regard to case, `_` and `-`, so that `ClaudeCode` and `claude_code` are one word. */
+/**
+ * Compares without regard to case, `_` and `-`, so that `ClaudeCode` and `claude_code` are one
+ * word.
+ */
 export function word<const W extends string>(words: readonly W[]): Decoder<W> {
   return (value, at, problems) => {
     const found =
@@ -90,7 +96,8 @@ export function table<F extends Fields>(fields: F): Decoder<Decoded<F>> {
           ? field.absent(here, problems)
           : field.decode(given, here, problems);
     }
-    // Every key was decoded by its own field; where one failed a problem is noted and the caller throws.
+    // Every key was decoded by its own field; where one failed a problem is noted and the caller
+    // throws.
     return decoded as Decoded<F>;
   };
 }
@@ -101,7 +108,10 @@ export function isTable(value: unknown): value is Readonly<Record<string, unknow
   );
 }
 
-/** TOML has no null; `readToml` gives infinity where one was written, and no key of aegis takes a fraction. */
+/**
+ * TOML has no null; `readToml` gives infinity where one was written, and no key of aegis takes a
+ * fraction.
+ */
 export function isAbsent(value: unknown): boolean {
   return value === Number.POSITIVE_INFINITY;
 }

@@ -1,4 +1,5 @@
-// Reading and replacing small state files so that a reader sees the old text or the whole new one, also after power loss.
+// Reading and replacing small state files so that a reader sees the old text or the whole new one,
+// also after power loss.
 
 import {
   closeSync,
@@ -22,7 +23,10 @@ export function readIfPresent(path: string): string | undefined {
   }
 }
 
-/** Replaces `path`, mode 0600, durable when it returns. The folder must be the owner's alone: see `privateDirectory`. */
+/**
+ * Replaces `path`, mode 0600, durable when it returns. The folder must be the owner's alone: see
+ * `privateDirectory`.
+ */
 export function replaceFile(path: AbsPath, content: string): void {
   const temporary = `${path}.${uniqueSuffix()}`;
   const fd = openSync(temporary, "wx", 0o600);

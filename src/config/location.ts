@@ -1,5 +1,6 @@
-// Where aegis keeps its state. Pure but for `privateDirectory`, which makes a folder that only its owner can enter.
-// The environment is the caller's: AEGIS_HOME and HOME are trusted as the person's own choice, but must be absolute.
+// Where aegis keeps its state. Pure but for `privateDirectory`, which makes a folder that only its
+// owner can enter. The environment is the caller's: AEGIS_HOME and HOME are trusted as the person's
+// own choice, but must be absolute.
 
 import { mkdirSync, type Stats, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
@@ -41,7 +42,9 @@ export function aegisHome(environment: Environment): AbsPath {
   });
 }
 
-/** The person's home folder. @throws {AegisError} `config/invalid` when HOME is unset or relative */
+/**
+ * The person's home folder. @throws {AegisError} `config/invalid` when HOME is unset or relative
+ */
 export function userHome(environment: Environment): AbsPath {
   const home = absPath(environment.HOME ?? "");
   if (home !== undefined) return home;
@@ -77,8 +80,9 @@ export function configPaths(directory: AbsPath): ConfigPaths {
 }
 
 /**
- * Makes the folder and its missing parents, enterable by the owner only. One that others may write to is refused, not
- * tightened: whoever can replace a policy or a ledger there decides what an agent may do, and AEGIS_HOME may be shared.
+ * Makes the folder and its missing parents, enterable by the owner only. One that others may write
+ * to is refused, not tightened: whoever can replace a policy or a ledger there decides what an
+ * agent may do, and AEGIS_HOME may be shared.
  * @throws {AegisError} `config/invalid`
  */
 export function privateDirectory(directory: AbsPath): void {

@@ -1,4 +1,5 @@
-// Names of configurations. A name becomes a folder below AEGIS_HOME and the Cedar principal, so it can never be a path.
+// Names of configurations. A name becomes a folder below AEGIS_HOME and the Cedar principal, so it
+// can never be a path.
 
 import { AegisError } from "../base/errors.ts";
 

@@ -1,6 +1,6 @@
-// The keys of aegis.toml. Both documented spellings of a key are read; a key that is neither ends the command, because an
-// ignored key is a protection somebody believes in. Sections for commands this build does not have are checked, then
-// named in `unused`, never silently dropped.
+// The keys of aegis.toml. Both documented spellings of a key are read; a key that is neither ends
+// the command, because an ignored key is a protection somebody believes in. Sections for commands
+// this build does not have are checked, then named in `unused`, never silently dropped.
 
 import {
   type Decoder,

@@ -1,5 +1,5 @@
-// TOML text to values, with the positions Bun's parser does not give. The text may be written by anybody who may edit a
-// configuration file.
+// TOML text to values, with the positions Bun's parser does not give. The text may be written by
+// anybody who may edit a configuration file.
 
 import { AegisError } from "../base/errors.ts";
 import type { DecodePath, Decoder, Problem } from "./decode.ts";
@@ -41,8 +41,8 @@ function parse(source: string, content: string): unknown {
 }
 
 /**
- * Replaces a bare `null` after `=` by `+inf`, which is as long and stands for "absent" (decode.ts): the documented example
- * configuration writes `profile_overrides = null`.
+ * Replaces a bare `null` after `=` by `+inf`, which is as long and stands for "absent" (decode.ts):
+ * the documented example configuration writes `profile_overrides = null`.
  */
 function markNulls(content: string): string {
   const tokens = /"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*|=\s*null\b/g;

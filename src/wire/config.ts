@@ -1,4 +1,5 @@
-// `--json` of the commands about configurations. Tests parse real output with these; commands import the types only.
+// `--json` of the commands about configurations. Tests parse real output with these; commands
+// import the types only.
 
 import { z } from "zod";
 

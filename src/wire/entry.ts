@@ -83,6 +83,8 @@ export const integrity = z.strictObject({
       message: z.string(),
     }),
   ),
+  /** What could not be checked; a valid ledger with warnings is proven less. */
+  warnings: z.array(z.string()),
   unclosed_sessions: z.array(z.string()),
   checkpoint: checkpoint.nullable(),
 });
@@ -105,3 +107,16 @@ export type PolicyHistory = z.infer<typeof policyHistory>;
 /** `aegis audit tag --json` */
 export const taggedSession = z.strictObject({ session_id: z.string(), tag: z.string() });
 export type TaggedSession = z.infer<typeof taggedSession>;
+
+/** `aegis audit prove --json` */
+export const entryProof = z.strictObject({
+  index: z.number().int(),
+  /** Canonical bytes of the entry: the leaf of the tree. */
+  body: z.string(),
+  checkpoint,
+  /** Leaf to root, base64. */
+  hashes: z.array(z.string()),
+  receipt: z.string(),
+  verifier_key: z.string(),
+});
+export type EntryProof = z.infer<typeof entryProof>;

@@ -31,7 +31,9 @@ export const command = defineCommand(
   },
 );
 
-/** Asks a person at a terminal when nothing is active yet; undefined when there is nobody to ask. */
+/**
+ * Asks a person at a terminal when nothing is active yet; undefined when there is nobody to ask.
+ */
 async function pick(paths: AegisPaths): Promise<string | undefined> {
   const names = listConfigs(paths).map(({ name }) => name);
   const asked = isTerminal(0) && isTerminal(1) && isTerminal(2);
@@ -49,5 +51,6 @@ async function pick(paths: AegisPaths): Promise<string | undefined> {
 function noneActive(paths: AegisPaths): string {
   const names = listConfigs(paths).map(({ name }) => name);
   if (names.length === 0) return "No configuration yet.\nhint: make one with `aegis init NAME`\n";
-  return `No active configuration. There are: ${names.join(", ")}\nhint: choose one with \`aegis use NAME\`\n`;
+  const hint = "hint: choose one with `aegis use NAME`";
+  return `No active configuration. There are: ${names.join(", ")}\n${hint}\n`;
 }

@@ -1,4 +1,5 @@
-// Lines of `Label:  value`, aligned to one column: the shape of status, config show, verify and session details.
+// Lines of `Label:  value`, aligned to one column: the shape of status, config show, verify and
+// session details.
 
 import { escapeControls } from "./text.ts";
 

@@ -1,12 +1,14 @@
-// Tables for people: columns as wide as their content, the last ones shortened when a terminal is too narrow. Cells come
-// from the watched program, so every one is escaped here and nowhere else.
+// Tables for people: columns as wide as their content, the last ones shortened when a terminal is
+// too narrow. Cells come from the watched program, so every one is escaped here and nowhere else.
 
 import { escapeControls } from "./text.ts";
 
 export interface Column {
   readonly title: string;
   readonly align?: "right";
-  /** May be shortened, to no less than this many columns, when the table is wider than the terminal. */
+  /**
+   * May be shortened, to no less than this many columns, when the table is wider than the terminal.
+   */
   readonly shrinkTo?: number;
   /** Colours a finished cell; given only when the output is a terminal that wants colours. */
   readonly paint?: (cell: string) => string;

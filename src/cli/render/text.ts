@@ -1,5 +1,5 @@
-// Text made safe for a terminal. Paths, commands and reasons are chosen by the watched program: what it wrote into a file
-// name must not move the cursor, retitle the window or hide a row.
+// Text made safe for a terminal. Paths, commands and reasons are chosen by the watched program:
+// what it wrote into a file name must not move the cursor, retitle the window or hide a row.
 
 /** Controls, line and paragraph separators, and the invisible marks that reorder or join text. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

@@ -1,4 +1,5 @@
-// Points in time as people read them: always UTC, so that two machines print the same ledger the same way.
+// Points in time as people read them: always UTC, so that two machines print the same ledger the
+// same way.
 
 /** `2026-03-01 09:05` */
 export function shortTime(unixMs: number): string {

@@ -160,7 +160,7 @@ describe("finding configurations", () => {
     expect(() => requireConfig(paths, "empty")).toThrow("not found");
   });
 
-  test("the active one is kept in `current`, and only a configuration that exists can become it", () => {
+  test("`current` holds the active one, which must exist", () => {
     const { paths } = fresh();
     createConfig(paths, entryOf(paths, "one", "init"), newConfig);
     expect(readCurrent(paths)).toBeUndefined();

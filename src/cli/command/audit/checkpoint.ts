@@ -3,7 +3,7 @@
 import { defineCommand } from "../../command.ts";
 import { jsonFlag, nameOperand } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
-import { ledgerFlags, readLedger } from "../../read-ledger.ts";
+import { ledgerFlags, useLedger } from "../../read-ledger.ts";
 import { jsonText } from "../../render/json.ts";
 
 export const command = defineCommand(
@@ -16,7 +16,7 @@ export const command = defineCommand(
     examples: ["aegis audit checkpoint my-agent > head.note"],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { name: operands.NAME, flags }, async (ledger) => {
+    useLedger(context, { name: operands.NAME, flags }, async (ledger) => {
       const checkpoint = await ledger.checkpoint();
       writeOut(flags.json ? jsonText(checkpoint) : checkpoint.note);
       return 0;

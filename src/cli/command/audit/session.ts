@@ -1,4 +1,5 @@
-// `aegis audit session`: one session in full. Both documented forms work: `NAME --id ID`, and `ID` with `--config NAME`.
+// `aegis audit session`: one session in full. Both documented forms work: `NAME --id ID`, and `ID`
+// with `--config NAME`.
 
 import { findSession } from "../../../app/find-session.ts";
 import { AegisError } from "../../../base/errors.ts";

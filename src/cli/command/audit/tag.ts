@@ -5,7 +5,7 @@ import type { TaggedSession } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
-import { ledgerFlags, readLedger } from "../../read-ledger.ts";
+import { ledgerFlags, useLedger } from "../../read-ledger.ts";
 import { shortSession } from "../../render/entry.ts";
 import { jsonText } from "../../render/json.ts";
 import { escapeControls } from "../../render/text.ts";
@@ -23,7 +23,7 @@ export const command = defineCommand(
     examples: ['aegis audit tag 7f1c2a90 "release 2"'],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { name: undefined, flags }, async (ledger) => {
+    useLedger(context, { flags }, async (ledger) => {
       const { id } = await findSession(ledger, operands.ID);
       await ledger.tag(id, operands.TAG, context.clock.nowUnixMs());
       const tagged: TaggedSession = { session_id: id, tag: operands.TAG };

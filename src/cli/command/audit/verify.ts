@@ -50,6 +50,7 @@ function renderReport(label: string, report: VerifyReport): string {
   }
   facts.push(["Unclosed", unclosed.length === 0 ? "none" : `${unclosed.length} session(s)`]);
   for (const id of unclosed.slice(0, findingsShown)) facts.push(["", id]);
+  for (const warning of report.warnings) facts.push(["Warning", warning]);
   const message = messageOf(report);
   return renderTitle(`Integrity Report: ${label}`) + renderFacts([...facts, ["Message", message]]);
 }
@@ -70,6 +71,7 @@ function integrity(ledger: string, report: VerifyReport): Integrity {
       index: index ?? null,
       message,
     })),
+    warnings: [...report.warnings],
     unclosed_sessions: [...report.unclosed],
     checkpoint: report.checkpoint === undefined ? null : { ...report.checkpoint },
   };

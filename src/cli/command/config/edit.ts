@@ -1,4 +1,5 @@
-// `aegis config edit`: an editor on a copy; the configuration changes only when the result can be used.
+// `aegis config edit`: an editor on a copy; the configuration changes only when the result can be
+// used.
 
 import { renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { chooseConfig } from "../../../app/choose.ts";

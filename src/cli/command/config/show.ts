@@ -1,4 +1,5 @@
-// `aegis config show`: what aegis understood of a configuration. Sections with secrets are named, never printed.
+// `aegis config show`: what aegis understood of a configuration. Sections with secrets are named,
+// never printed.
 
 import { chooseConfig } from "../../../app/choose.ts";
 import { cedarFilesIn } from "../../../app/policy-files.ts";
