@@ -40,6 +40,7 @@ function randomPlan(random: Random): FilterPlan {
       change: yes(),
       exec: yes(),
       socket: yes(),
+      send: yes(),
     },
     sockets: {
       inet: pick(random, ["none", "tcp", "any", "unrestricted"] as const),

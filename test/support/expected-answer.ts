@@ -49,7 +49,7 @@ export function expectedAnswer(plan: FilterPlan, call: SeccompData): number {
     const confined = confinedAnswer(plan, name, low);
     if (confined !== undefined) return confined;
   }
-  return isHeardOf(plan, name, low) ? answers.notify : answers.allow;
+  return isHeardOf(plan, name, low, call.args[4] ?? 0n) ? answers.notify : answers.allow;
 }
 
 function unnamed(plan: FilterPlan, nr: number): number {
@@ -57,9 +57,16 @@ function unnamed(plan: FilterPlan, nr: number): number {
   return isX32 ? answers.kill : answers.enosys;
 }
 
-function isHeardOf(plan: FilterPlan, name: string, low: (index: number) => number): boolean {
+function isHeardOf(
+  plan: FilterPlan,
+  name: string,
+  low: (index: number) => number,
+  pointer: bigint,
+): boolean {
   const { notify } = plan;
   if (name === "execve" || name === "execveat") return notify.exec;
+  if (name === "sendto") return notify.send && BigInt.asUintN(64, pointer) !== 0n;
+  if (name === "sendmsg" || name === "sendmmsg") return notify.send;
   if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
   if (makesNames.has(name)) return notify.create;
   if (changesNames.has(name)) return notify.change;

@@ -8,9 +8,10 @@ import type { Arch } from "./syscall-table.ts";
 /** `errno`: the call fails with it and never reaches the kernel's implementation. */
 export type Answer = "allow" | "notify" | "kill" | { readonly errno: number };
 
-/** Looks at the low 32 bits of one argument, which is all the kernel uses of the arguments looked at here. */
+/** Looks at one half of one argument; of flags and numbers the kernel uses the low half only. */
 export interface ArgumentTest {
   readonly argument: 0 | 1 | 2 | 3 | 4 | 5;
+  readonly half?: "high";
   readonly mask: number;
   readonly cases: readonly { readonly values: readonly number[]; readonly rule: CallRule }[];
   readonly otherwise: CallRule;
@@ -143,7 +144,8 @@ class Blocks {
   }
 
   #emit(test: ArgumentTest, label: string): void {
-    this.lines.push({ op: "load", offset: argumentsOffset + 8 * test.argument });
+    const offset = argumentsOffset + 8 * test.argument + (test.half === "high" ? 4 : 0);
+    this.lines.push({ op: "load", offset });
     if (test.mask !== anyBit) this.lines.push({ op: "and", mask: test.mask });
     test.cases.forEach((entry, index) => {
       for (const value of entry.values) {

@@ -24,6 +24,8 @@ export interface NotifiedCalls {
   readonly change: boolean;
   readonly exec: boolean;
   readonly socket: boolean;
+  /** Datagrams sent to an address given with them. */
+  readonly send: boolean;
 }
 
 export interface SocketPolicy {
@@ -60,8 +62,8 @@ export function buildFilter(plan: FilterPlan): Uint8Array {
 
 /** True when the filter of `plan` hands any call to the supervisor. */
 export function notifiesAny(notified: NotifiedCalls): boolean {
-  const { open, create, change, exec, socket } = notified;
-  return open !== "none" || create || change || exec || socket;
+  const { open, create, change, exec, socket, send } = notified;
+  return open !== "none" || create || change || exec || socket || send;
 }
 
 function callRules(plan: FilterPlan): Map<string, CallRule> {
@@ -79,6 +81,8 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   rules.set("openat", openRule(notify.open, 2));
   // The flags of openat2 lie in memory, where a filter cannot look.
   rules.set("openat2", notified(notify.open !== "none"));
+  rules.set("sendto", notify.send ? whenPointer(4, "notify") : "allow");
+  set(["sendmsg", "sendmmsg"], notified(notify.send));
   // Requests in a ring are neither filtered nor notified: the record would have a hole.
   set(["io_uring_setup", "io_uring_enter", "io_uring_register"], refused);
   if (plan.confine) confine(plan, rules, set);
@@ -123,9 +127,9 @@ function confine(
   rules.set("socketpair", socketPairRule(plan.sockets));
   if (plan.sockets.inet !== "tcp") return;
   // Fast open connects without connect; Landlock up to ABI 9 does not look there.
-  rules.set("sendto", unless(3, MSG_FASTOPEN, "allow"));
-  rules.set("sendmsg", unless(2, MSG_FASTOPEN, "allow"));
-  rules.set("sendmmsg", unless(3, MSG_FASTOPEN, "allow"));
+  rules.set("sendto", unless(3, MSG_FASTOPEN, rules.get("sendto") ?? "allow"));
+  rules.set("sendmsg", unless(2, MSG_FASTOPEN, rules.get("sendmsg") ?? "allow"));
+  rules.set("sendmmsg", unless(3, MSG_FASTOPEN, rules.get("sendmmsg") ?? "allow"));
 }
 
 const accessMode = 0o3;
@@ -241,4 +245,11 @@ function except(argument: ArgumentIndex, values: readonly number[], otherwise: C
 /** Refused when the argument has any of `bits`. */
 function unless(argument: ArgumentIndex, bits: number, rule: CallRule): CallRule {
   return { argument, mask: bits, cases: [{ values: [0], rule }], otherwise: refused };
+}
+
+/** `rule` when a pointer argument is not null, else allowed. */
+function whenPointer(argument: ArgumentIndex, rule: CallRule): CallRule {
+  const isNull = [{ values: [0], rule: "allow" as const }];
+  const high: CallRule = { argument, half: "high", mask: anyBit, cases: isNull, otherwise: rule };
+  return { argument, mask: anyBit, cases: [{ values: [0], rule: high }], otherwise: rule };
 }

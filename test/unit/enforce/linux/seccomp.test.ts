@@ -17,11 +17,18 @@ const auditArch = { x86_64: 0xc000003e, aarch64: 0xc00000b7 } as const;
 const closed: FilterPlan = {
   arch: "x86_64",
   confine: true,
-  notify: { open: "all", create: true, change: true, exec: true, socket: true },
+  notify: { open: "all", create: true, change: true, exec: true, socket: true, send: false },
   sockets: { inet: "none", netlinkRoute: false, unixDatagrams: false },
   sealMemfds: true,
 };
-const silent = { open: "none", create: false, change: false, exec: false, socket: false } as const;
+const silent = {
+  open: "none",
+  create: false,
+  change: false,
+  exec: false,
+  socket: false,
+  send: false,
+} as const;
 
 function answer(plan: FilterPlan, name: string, ...args: readonly (number | bigint)[]): string {
   const nr = syscallTable(plan.arch).numbers.get(name);
@@ -253,6 +260,15 @@ test("fast open is refused where connections are judged by port, and only there"
     expect([name, answer(any, name, ...args)]).toEqual([name, "allow"]);
     expect([name, answer(tcp, name, 0, 0, 0, 0)]).toEqual([name, "allow"]);
   }
+});
+
+test("a datagram with an address of its own is heard of, a plain send is not", () => {
+  const plan = { ...closed, notify: { ...silent, send: true } };
+  expect(answer(plan, "sendto", 3, 0, 0, 0, 0)).toBe("allow");
+  expect(answer(plan, "sendto", 3, 0, 0, 0, 0x7fff0000)).toBe("notify");
+  expect(answer(plan, "sendto", 3, 0, 0, 0, 1n << 32n)).toBe("notify");
+  expect(answer(plan, "sendmsg", 3)).toBe("notify");
+  expect(answer(closed, "sendto", 3, 0, 0, 0, 0x7fff0000)).toBe("allow");
 });
 
 test("only recording refuses nothing but rings and other interfaces", () => {

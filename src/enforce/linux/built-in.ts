@@ -1,0 +1,55 @@
+// Rules that stand in no policy: what protects aegis itself, and what follows from the way a box is made.
+
+import type { Capability, Origin } from "../../model/capability.ts";
+
+function builtIn(rule: string): Origin {
+  return { rule, source: "built-in", line: 0, column: 0 };
+}
+
+/** Nothing lifts this: a box that could change the ledger, the keys or the binary would judge itself next time. */
+export function ownPathRules(paths: readonly string[]): Capability[] {
+  return paths.map((path) => ({
+    effect: "forbid",
+    actions: ["FileWrite", "FileDelete", "DirCreate"],
+    agent: undefined,
+    where: [{ kind: "path-in", path, negated: false }],
+    origin: builtIn("aegis:own-files"),
+  }));
+}
+
+/** In a network namespace of its own these addresses lead back into the box; there is no other way out of it. */
+export function ownLoopbackRules(): Capability[] {
+  const origin = builtIn("box:loopback");
+  const actions = ["NetConnect", "NetBind"] as const;
+  const equals = ["::1", "::", "0.0.0.0"].map(
+    (host) => ({ kind: "host-equals", host, negated: false }) as const,
+  );
+  const wheres = [...equals, { kind: "host-like", parts: ["127.", ""], negated: false } as const];
+  return wheres.map((atom) => ({
+    effect: "permit",
+    actions,
+    agent: undefined,
+    where: [atom],
+    origin,
+  }));
+}
+
+/** For a box that is only watched. */
+export function permitEverything(): Capability {
+  return {
+    effect: "permit",
+    actions: [
+      "FileRead",
+      "FileWrite",
+      "FileDelete",
+      "DirCreate",
+      "DirList",
+      "NetConnect",
+      "NetBind",
+      "ProcessSpawn",
+    ],
+    agent: undefined,
+    where: [],
+    origin: builtIn("wrap"),
+  };
+}

@@ -1,0 +1,242 @@
+// What a plan holds and what it does not, protection by protection. A row says `enforced` only for what the kernel, or the
+// supervisor without a race, really refuses.
+
+import type { Coverage, CoverageLevel, CoverageRow, Protection } from "../../model/coverage.ts";
+import { type FeatureName, type HostFeatures, has } from "./features.ts";
+import { judgesSockets, type Means, type Needs } from "./means.ts";
+
+/** One level with what explains it. */
+type Grade = Omit<CoverageRow, "protection">;
+
+export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Coverage {
+  const graded: Readonly<Record<Protection, Grade>> = {
+    filesystem: filesystem(needs, means, host),
+    "filesystem-metadata": metadata(needs, means, host),
+    "deny-inside-allow": denyInsideAllow(needs, means, host),
+    "protected-names": protectedNames(needs, means, host),
+    exec: exec(needs, means, host),
+    network: network(needs, means, host),
+    "unix-sockets": unixSockets(needs, means, host),
+    processes: processes(needs, means, host),
+    signals: signals(needs, means, host),
+    ipc: ipc(needs, means, host),
+    "system-calls": enforced("seccomp"),
+    terminal: enforced("seccomp"),
+    environment: enforced("explicit environment, closed descriptors, no capabilities"),
+    audit: audit(needs, means, host),
+  };
+  return rows(graded);
+}
+
+/** Of a box that is only watched. */
+export function observedCoverage(host: HostFeatures): Coverage {
+  const notAsked = grade("not-asked", "", "");
+  const watched = has(host, "notify")
+    ? enforced("seccomp notify")
+    : grade("absent", "", host.lacks.notify);
+  return rows({
+    filesystem: notAsked,
+    "filesystem-metadata": notAsked,
+    "deny-inside-allow": notAsked,
+    "protected-names": notAsked,
+    exec: notAsked,
+    network: notAsked,
+    "unix-sockets": notAsked,
+    processes: notAsked,
+    signals: notAsked,
+    ipc: notAsked,
+    "system-calls": notAsked,
+    terminal: notAsked,
+    environment: notAsked,
+    audit: watched,
+  });
+}
+
+function rows(graded: Readonly<Record<Protection, Grade>>): Coverage {
+  return Object.entries(graded).map(([protection, entry]) => ({
+    protection: protection as Protection,
+    ...entry,
+  }));
+}
+
+function grade(level: CoverageLevel, by: string, why: string): Grade {
+  return { level, by, why };
+}
+
+function enforced(...by: readonly (string | false)[]): Grade {
+  return grade("enforced", by.filter((part) => part !== false).join(", "), "");
+}
+
+const notAsked = grade("not-asked", "", "the policy grants it");
+
+/** What is left where a means is missing: the supervisor's word, which a second thread can race, or nothing. */
+function without(feature: FeatureName, means: Means, host: HostFeatures, what: string): Grade {
+  const why = `${what}: ${host.lacks[feature]}`;
+  return means.judgesAll
+    ? grade("weaker", "supervisor", `${why}; the supervisor judges, which a second thread can race`)
+    : grade("absent", "", why);
+}
+
+function landlockName(host: HostFeatures): string {
+  return `landlock abi ${host.landlockAbi}`;
+}
+
+function filesystem(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (!needs.confinesFiles) return notAsked;
+  if (!means.landlock) return without("landlock", means, host, "files are confined by Landlock");
+  const by = [landlockName(host), means.mounts ? "read-only mounts" : ""].filter(
+    (part) => part !== "",
+  );
+  if (host.landlockAbi >= 3 || means.mounts) return enforced(...by);
+  return grade(
+    "weaker",
+    by.join(", "),
+    "truncating a file that may not be written needs Landlock ABI 3 (Linux 6.2) or a mount namespace",
+  );
+}
+
+function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (!needs.confinesFiles) return notAsked;
+  if (means.mounts) return enforced("read-only mounts");
+  const what =
+    "changing modes, owners, times and attributes outside the grants is stopped by read-only mounts";
+  return without(
+    "mount namespace",
+    { ...means, judgesAll: means.notify && needs.audit !== "off" },
+    host,
+    what,
+  );
+}
+
+function denyInsideAllow(needs: Needs, means: Means, host: HostFeatures): Grade {
+  const places = needs.protection.covered.filter(({ isWriteOnly }) => !isWriteOnly);
+  if (places.length === 0) return grade("not-asked", "", "no forbid lies inside a grant");
+  if (means.mounts) return enforced("mounts");
+  return without(
+    "mount namespace",
+    means,
+    host,
+    `"${places[0]?.path}" is forbidden inside a grant, which takes a mount`,
+  );
+}
+
+function protectedNames(needs: Needs, means: Means, host: HostFeatures): Grade {
+  const { guarded, covered } = needs.protection;
+  const places = covered.filter(({ isWriteOnly }) => isWriteOnly);
+  if (places.length === 0 && guarded.length === 0) {
+    return grade("not-asked", "", "no protected name lies where something may be written");
+  }
+  if (places.length > 0 && !means.mounts) {
+    return without(
+      "mount namespace",
+      means,
+      host,
+      `"${places[0]?.path}" is protected inside a writable folder, which takes a mount`,
+    );
+  }
+  if (guarded.length > 0 && !means.notify) {
+    return grade(
+      "absent",
+      "",
+      `names that do not exist yet are protected by the supervisor: ${host.lacks.notify}`,
+    );
+  }
+  return enforced(
+    places.length > 0 && "read-only mounts",
+    guarded.length > 0 && "supervisor makes new names",
+  );
+}
+
+function exec(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (!needs.confinesExec) return notAsked;
+  if (!means.landlock) return without("landlock", means, host, "programs are confined by Landlock");
+  return enforced(landlockName(host), !needs.executesWritten && "sealed memfds");
+}
+
+function network(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (!needs.confinesNetwork) return notAsked;
+  if (needs.deniesNetwork)
+    return enforced(means.net ? "network namespace" : "seccomp refuses internet sockets");
+  const hasPorts = means.landlock && host.landlockAbi >= 4;
+  if (means.notify)
+    return enforced(hasPorts && landlockName(host), "seccomp", "supervisor connects and binds");
+  if (!hasPorts) {
+    return grade(
+      "absent",
+      "",
+      `ports need Landlock ABI 4 (Linux 6.7) or the supervisor: ${host.lacks.notify}`,
+    );
+  }
+  return grade(
+    "weaker",
+    `${landlockName(host)}, seccomp`,
+    `listening without a port is judged by the supervisor only: ${host.lacks.notify}`,
+  );
+}
+
+function unixSockets(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (!judgesSockets(needs)) return notAsked;
+  const byLandlock = means.landlock && host.landlockAbi >= 9;
+  if (means.notify)
+    return enforced(
+      byLandlock && landlockName(host),
+      "supervisor connects",
+      "seccomp refuses datagrams",
+    );
+  if (byLandlock) return enforced(landlockName(host), "seccomp refuses datagrams");
+  return grade(
+    "absent",
+    "",
+    `connecting to a socket of the file system is judged by Landlock ABI 9 (Linux 7.1) or by the supervisor: ${host.lacks.notify}`,
+  );
+}
+
+function isFree(needs: Needs): boolean {
+  return !needs.confinesFiles && !needs.confinesNetwork;
+}
+
+function processes(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (isFree(needs)) return notAsked;
+  if (means.pid) return enforced("pid namespace", "seccomp");
+  const lacking = means.mounts ? host.lacks["pid namespace"] : host.lacks["mount namespace"];
+  return grade(
+    "weaker",
+    "seccomp",
+    `other processes can be seen, not touched, without namespaces of the box's own: ${lacking}`,
+  );
+}
+
+function signals(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (isFree(needs)) return notAsked;
+  const scoped = means.landlock && host.landlockAbi >= 6;
+  if (means.pid || scoped)
+    return enforced(means.pid && "pid namespace", scoped && landlockName(host));
+  return grade(
+    "absent",
+    "",
+    `signals to other processes are stopped by Landlock ABI 6 (Linux 6.12) or a pid namespace: ${host.lacks["pid namespace"] || host.lacks["mount namespace"]}`,
+  );
+}
+
+function ipc(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (isFree(needs)) return notAsked;
+  if (means.ipc) return enforced("ipc namespace");
+  return grade(
+    "absent",
+    "",
+    `System V and POSIX message queues, semaphores and memory are shared: ${host.lacks["ipc namespace"]}`,
+  );
+}
+
+function audit(needs: Needs, means: Means, host: HostFeatures): Grade {
+  if (needs.audit === "off") return grade("not-asked", "", "recording was switched off");
+  if (!means.notify)
+    return grade(
+      "absent",
+      "",
+      `accesses are recorded through seccomp notifications: ${host.lacks.notify}`,
+    );
+  return enforced(
+    needs.audit === "full" ? "seccomp notify" : "seccomp notify of changes, programs and network",
+  );
+}

@@ -1,0 +1,29 @@
+// What this kernel, for this user, here and now, lets aegis use. probe.ts asks; planning only reads.
+
+import type { Arch } from "./syscall-table.ts";
+
+export const featureNames = [
+  "landlock",
+  "notify",
+  "mount namespace",
+  "pid namespace",
+  "net namespace",
+  "ipc namespace",
+] as const;
+export type FeatureName = (typeof featureNames)[number];
+
+export interface HostFeatures {
+  readonly arch: Arch;
+  /** Effective uid 0: namespaces are made without a user namespace around them. */
+  readonly isRoot: boolean;
+  /** 0 without Landlock. */
+  readonly landlockAbi: number;
+  /** Bits of fixed errata; 0 also where the kernel cannot tell. */
+  readonly landlockErrata: number;
+  /** Why a feature cannot be used, "" when it can. */
+  readonly lacks: Readonly<Record<FeatureName, string>>;
+}
+
+export function has(host: HostFeatures, feature: FeatureName): boolean {
+  return host.lacks[feature] === "";
+}

@@ -1,0 +1,136 @@
+// Which of the kernel's means one plan uses, decided once and read by everything that builds a part of the plan or reports on
+// it.
+
+import { pathActions } from "../../model/capability.ts";
+import type { AuditLevel } from "../backend.ts";
+import { type HostFeatures, has } from "./features.ts";
+import type { Region } from "./grants.ts";
+import type { Hole } from "./holes.ts";
+import { grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
+import { isAllPorts } from "./ports.ts";
+import type { Protection } from "./protect.ts";
+import type { NotifiedCalls, SocketPolicy } from "./seccomp.ts";
+import { covers, everything } from "./shape.ts";
+
+export interface Needs {
+  /** Some path action is not granted everywhere. */
+  readonly confinesFiles: boolean;
+  readonly confinesExec: boolean;
+  readonly confinesNetwork: boolean;
+  readonly deniesNetwork: boolean;
+  readonly connectsAnywhere: boolean;
+  /** Something written could be executed, so that sealing anonymous memory would take nothing away. */
+  readonly executesWritten: boolean;
+  readonly protection: Protection;
+  readonly audit: AuditLevel;
+}
+
+export interface Means {
+  readonly landlock: boolean;
+  readonly mounts: boolean;
+  readonly pid: boolean;
+  readonly net: boolean;
+  readonly ipc: boolean;
+  readonly notify: boolean;
+  /** The supervisor judges everything, because a stronger means is missing and less was accepted. */
+  readonly judgesAll: boolean;
+}
+
+export function needsOf(
+  lowered: { readonly grants: readonly Region[]; readonly holes: readonly Hole[] },
+  network: NetworkGrants,
+  protection: Protection,
+  audit: AuditLevel,
+): Needs {
+  const { grants, holes } = lowered;
+  const isEverywhere = (action: Region["action"]) =>
+    grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
+    !holes.some((hole) => hole.action === action);
+  return {
+    confinesFiles: !pathActions.every(isEverywhere),
+    confinesExec: !isEverywhere("ProcessSpawn"),
+    confinesNetwork: !grantsEverything(network),
+    deniesNetwork: grantsNothing(network),
+    connectsAnywhere: isAllPorts(network.connect),
+    executesWritten: grants.some(
+      (write) =>
+        write.action === "FileWrite" &&
+        grants.some(
+          (spawn) =>
+            spawn.action === "ProcessSpawn" &&
+            (covers(spawn.shape, write.shape) || covers(write.shape, spawn.shape)),
+        ),
+    ),
+    protection,
+    audit,
+  };
+}
+
+export function meansFor(needs: Needs, host: HostFeatures): Means {
+  const { protection } = needs;
+  const confines = needs.confinesFiles || needs.confinesNetwork;
+  const mounts =
+    has(host, "mount namespace") && (needs.confinesFiles || protection.covered.length > 0);
+  const landlock = has(host, "landlock") && confines;
+  const isShort = (needs.confinesFiles && !landlock) || (protection.covered.length > 0 && !mounts);
+  const notify = has(host, "notify");
+  return {
+    landlock,
+    mounts,
+    // Without a mount namespace /proc would go on showing the processes outside.
+    pid: confines && mounts && has(host, "pid namespace"),
+    net: needs.deniesNetwork && has(host, "net namespace"),
+    ipc: confines && has(host, "ipc namespace"),
+    notify,
+    judgesAll: notify && isShort,
+  };
+}
+
+const silent: NotifiedCalls = {
+  open: "none",
+  create: false,
+  change: false,
+  exec: false,
+  socket: false,
+  send: false,
+};
+
+export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
+  if (!means.notify) return silent;
+  const isAudited = needs.audit !== "off";
+  const makesNames = needs.protection.guarded.length > 0;
+  const { judgesAll } = means;
+  return {
+    open: openLevel(needs, means),
+    create: isAudited || makesNames || judgesAll,
+    change: isAudited || judgesAll,
+    exec: isAudited || judgesAll,
+    socket: isAudited || judgesSockets(needs),
+    send: isAudited && needs.connectsAnywhere,
+  };
+}
+
+function openLevel(needs: Needs, means: Means): NotifiedCalls["open"] {
+  if (means.judgesAll || needs.audit === "full") return "all";
+  if (needs.audit === "writes") return "writes";
+  return needs.protection.guarded.length > 0 ? "creates" : "none";
+}
+
+/** Sockets with a path are files to the policy but not to Landlock below ABI 9; listening without a port is to neither. */
+export function judgesSockets(needs: Needs): boolean {
+  return needs.confinesFiles || needs.confinesNetwork;
+}
+
+export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
+  return {
+    inet: inetPolicy(needs, means),
+    netlinkRoute: needs.connectsAnywhere,
+    unixDatagrams: !judgesSockets(needs),
+  };
+}
+
+function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
+  // In a network namespace of its own a box reaches itself and nothing else.
+  if (needs.deniesNetwork) return means.net ? "any" : "none";
+  return needs.connectsAnywhere ? "any" : "tcp";
+}

@@ -1,0 +1,170 @@
+// Everything a policy means for Linux, decided here: pure, given what the host offers and what the disk looks like. The parts
+// are in the files imported; this one puts them together.
+
+import { assert, err, ok, type Result } from "../../base/result.ts";
+import type { BoxPlan } from "../../bridge/encode-plan.ts";
+import type { LandlockPlan, NativePlan, NotifyPlan } from "../../bridge/plan.ts";
+import type { Capability } from "../../model/capability.ts";
+import type { Coverage } from "../../model/coverage.ts";
+import type { BoxRequest } from "../backend.ts";
+import { ownLoopbackRules, ownPathRules, permitEverything } from "./built-in.ts";
+import { coverageOf, observedCoverage } from "./coverage.ts";
+import type { DiskView } from "./disk-view.ts";
+import { type HostFeatures, has } from "./features.ts";
+import type { Finding } from "./finding.ts";
+import { regionsOf } from "./grants.ts";
+import { type Lowered, lower } from "./holes.ts";
+import { type RuleSource, ruleTable } from "./judge-rules.ts";
+import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
+import {
+  judgesSockets,
+  type Means,
+  meansFor,
+  type Needs,
+  needsOf,
+  notifiedCalls,
+  socketPolicy,
+} from "./means.ts";
+import { planMounts } from "./mounts.ts";
+import { type NetworkGrants, networkGrants } from "./network.ts";
+import { protect } from "./protect.ts";
+import { buildFilter, notifiesAny } from "./seccomp.ts";
+
+export interface LinuxPlan {
+  readonly plan: BoxPlan;
+  readonly coverage: Coverage;
+  /** By index of `plan.rules`. */
+  readonly sources: readonly RuleSource[];
+}
+
+export function planLinux(
+  request: BoxRequest,
+  host: HostFeatures,
+  disk: DiskView,
+): Result<LinuxPlan, readonly Finding[]> {
+  if (request.observeOnly) return ok(observe(host, disk));
+  const capabilities = concerning(request);
+  const lowered = lower(regionsOf(capabilities, disk));
+  const protection = protect(lowered.holes, lowered.grants, disk);
+  const network = networkGrants(capabilities);
+  const needs = needsOf(lowered, network, protection, request.audit);
+  const means = meansFor(needs, host);
+  const landlock = means.landlock ? planLandlock(lowered, network, means, host, disk) : undefined;
+  const findings = [
+    ...lowered.findings,
+    ...protection.findings,
+    ...network.findings,
+    ...(landlock?.findings ?? []),
+  ];
+  if (findings.length > 0) return err(findings);
+  const judged = means.net ? [...capabilities, ...ownLoopbackRules()] : capabilities;
+  const table = ruleTable(judged, disk);
+  const notified = notifiedCalls(needs, means);
+  const mounts = means.mounts
+    ? planMounts(
+        {
+          grants: lowered.grants,
+          covers: protection.steps,
+          hasPidNamespace: means.pid,
+          workspace: request.workspace,
+        },
+        disk,
+      ).steps
+    : [];
+  const plan: BoxPlan = {
+    namespaces: namespacesFor(means, host),
+    mounts,
+    landlock: landlock?.plan,
+    seccomp: buildFilter({
+      arch: host.arch,
+      confine: true,
+      notify: notified,
+      sockets: socketPolicy(needs, means),
+      sealMemfds: needs.confinesExec && !needs.executesWritten,
+    }),
+    notify: notifiesAny(notified) ? notifyPlan(needs, request) : undefined,
+    rules: table.rules,
+    rlimits: [noCores],
+    umask: undefined,
+  };
+  return ok({ plan, coverage: coverageOf(needs, means, host), sources: table.sources });
+}
+
+/** A core file would carry the box's memory to wherever the host's pattern says. */
+const noCores = { resource: 4, soft: 0n, hard: 0n } as const;
+
+function concerning(request: BoxRequest): Capability[] {
+  const named = request.capabilities.capabilities.filter(
+    ({ agent }) => agent === undefined || agent === request.agent,
+  );
+  return [...named, ...ownPathRules(request.ownPaths)];
+}
+
+function namespacesFor(means: Means, host: HostFeatures): NativePlan["namespaces"] {
+  const { mounts: mount, pid, net, ipc } = means;
+  return { user: !host.isRoot && (mount || pid || net || ipc), mount, pid, net, ipc };
+}
+
+function notifyPlan(needs: Needs, request: BoxRequest): NotifyPlan {
+  return {
+    recordAllowed: request.audit !== "off",
+    brokerCreate: needs.protection.guarded.length > 0,
+    brokerSocket: judgesSockets(needs),
+    brokerOpen: false,
+  };
+}
+
+function planLandlock(
+  { grants }: Lowered,
+  network: NetworkGrants,
+  means: Means,
+  host: HostFeatures,
+  disk: DiskView,
+): { readonly plan: LandlockPlan; readonly findings: readonly Finding[] } {
+  const abi = host.landlockAbi;
+  const { paths, findings } = landlockPaths(grants, disk, abi);
+  // In a network namespace of its own the box may use its loopback at any port.
+  const net = means.net ? { handled: 0n, ports: [] } : landlockPorts(network, abi);
+  const plan = {
+    handledFs: handledFs(abi),
+    handledNet: net.handled,
+    scoped: scopes(abi),
+    paths,
+    ports: net.ports,
+  };
+  return { plan, findings };
+}
+
+/** Nothing is confined; the filter only tells. */
+function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
+  const table = ruleTable([permitEverything()], disk);
+  assert(table.rules.length === 1, "watching has the one rule that permits everything");
+  const isHeard = has(host, "notify");
+  const none = { user: false, mount: false, pid: false, net: false, ipc: false };
+  const plan: BoxPlan = {
+    namespaces: none,
+    mounts: [],
+    landlock: undefined,
+    seccomp: buildFilter({
+      arch: host.arch,
+      confine: false,
+      notify: {
+        open: isHeard ? "all" : "none",
+        create: isHeard,
+        change: isHeard,
+        exec: isHeard,
+        socket: isHeard,
+        send: isHeard,
+      },
+      sockets: { inet: "unrestricted", netlinkRoute: true, unixDatagrams: true },
+      sealMemfds: false,
+    }),
+    notify: isHeard
+      ? { recordAllowed: true, brokerCreate: false, brokerSocket: false, brokerOpen: false }
+      : undefined,
+    rules: table.rules,
+    rlimits: [],
+    umask: undefined,
+  };
+  return { plan, coverage: observedCoverage(host), sources: table.sources };
+}

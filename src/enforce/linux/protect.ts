@@ -1,0 +1,190 @@
+// How each hole in a grant is held. The kernel's means are coarse: an empty, closed mount over a path; a read-only mount of it;
+// a mount of it over itself, which cannot be moved or removed. Where a means denies more than the policy asks the table
+// below says so; where it would deny less the policy is refused.
+//
+// | left permitted in the hole | forbidden there           | held by                                                    |
+// | neither reading nor writing | anything                  | mask: also denies listing, executing and deleting          |
+// | reading                     | writing, deleting, making | read-only mount: denies all three, also when one is granted |
+// | reading                     | executing, of one file    | mask: who may read a program could run it by other means   |
+// | writing                     | deleting exactly one name | mount over itself                                          |
+//
+// A path that does not exist yet has nothing to mount on: the supervisor makes every new name itself and refuses this one.
+
+import type { AbsPath } from "../../base/paths.ts";
+import { contains } from "../../base/paths.ts";
+import type { MountStep } from "../../bridge/plan.ts";
+import type { Origin, PathAction } from "../../model/capability.ts";
+import { pathActions } from "../../model/capability.ts";
+import type { DiskView } from "./disk-view.ts";
+import type { Finding } from "./finding.ts";
+import type { Region } from "./grants.ts";
+import { type Hole, permitsIn } from "./holes.ts";
+import type { Shape } from "./shape.ts";
+
+export interface Protection {
+  /** Mounts over what exists, outer paths first. */
+  readonly steps: readonly MountStep[];
+  /** Places whose new names the supervisor has to make itself. */
+  readonly guarded: readonly Guard[];
+  /** Existing paths, each needing a mount; the same as `steps` for whoever has no mount namespace. */
+  readonly covered: readonly Guard[];
+  readonly findings: readonly Finding[];
+}
+
+export interface Guard {
+  readonly path: AbsPath;
+  readonly origin: Origin;
+  /** Only changes are forbidden, as for protected names; reading is not restricted. */
+  readonly isWriteOnly: boolean;
+}
+
+export function protect(
+  holes: readonly Hole[],
+  grants: readonly Region[],
+  disk: DiskView,
+): Protection {
+  const steps: MountStep[] = [];
+  const guarded: Guard[] = [];
+  const covered: Guard[] = [];
+  const findings: Finding[] = [];
+  for (const place of placesOf(holes)) {
+    const guard = guardOf(place);
+    if (isNameable(place.path, grants)) guarded.push(guard);
+    const means = meansFor(place, grants, disk);
+    if (means === "nothing") continue;
+    if (typeof means !== "string") {
+      findings.push(means);
+      continue;
+    }
+    covered.push(guard);
+    if (!isBelowMask(steps, place.path)) {
+      steps.push({ kind: means, path: place.path, optional: false });
+    }
+  }
+  return { steps, guarded, covered, findings };
+}
+
+/** What the policy takes out at one path, for the path itself and for everything below it. */
+interface Place {
+  readonly path: AbsPath;
+  readonly tree: Map<PathAction, Origin>;
+  readonly exact: Map<PathAction, Origin>;
+}
+
+function placesOf(holes: readonly Hole[]): Place[] {
+  const places = new Map<AbsPath, Place>();
+  for (const { action, shape, origin } of holes) {
+    const place = places.get(shape.path) ?? { path: shape.path, tree: new Map(), exact: new Map() };
+    places.set(shape.path, place);
+    const set = shape.kind === "exact" ? place.exact : place.tree;
+    if (!set.has(action)) set.set(action, origin);
+  }
+  return [...places.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+type Means = "mask-directory" | "mask-file" | "read-only" | "writable";
+
+function meansFor(
+  place: Place,
+  grants: readonly Region[],
+  disk: DiskView,
+): Means | "nothing" | Finding {
+  const { kind, place: leadsTo } = disk.look(place.path);
+  // A link cannot be mounted on. It can be removed, but no other name can be made in its place.
+  if (leadsTo !== place.path) return "nothing";
+  if (kind === "absent") return ofAbsent(place, grants);
+  const isDirectory = kind === "directory";
+  const forbidden = new Map(place.tree);
+  for (const [action, origin] of place.exact) {
+    if (!isDirectory || exactOnDirectory.has(action)) forbidden.set(action, origin);
+  }
+  if (forbidden.size === 0) return "nothing";
+  const only = [...forbidden.keys()];
+  const isOneName = !isDirectory || !place.tree.has("FileDelete");
+  if (isOneName && only.every((action) => action === "FileDelete")) return "writable";
+  const left = isDirectory ? leftBelow(grants, place.path) : leftIn(grants, exact(place.path));
+  const mask = isDirectory ? "mask-directory" : "mask-file";
+  if (!left.has("FileRead") && !left.has("FileWrite")) return mask;
+  if (left.has("FileWrite")) return refusal(place, only, left);
+  if (only.every((action) => changes.has(action))) return "read-only";
+  const isProgram = !isDirectory && only.includes("ProcessSpawn");
+  return isProgram ? mask : refusal(place, only, left);
+}
+
+function exact(path: AbsPath): Shape {
+  return { kind: "exact", path };
+}
+
+/** In a directory. Only listing and deleting are about the directory itself as well. */
+function leftBelow(grants: readonly Region[], path: AbsPath): Set<PathAction> {
+  const itself = leftIn(grants, exact(path));
+  const inside = leftIn(grants, { kind: "below", path });
+  for (const action of itself) if (exactOnDirectory.has(action)) inside.add(action);
+  return inside;
+}
+
+function leftIn(grants: readonly Region[], shape: Shape): Set<PathAction> {
+  return new Set(pathActions.filter((action) => permitsIn(grants, action, shape)));
+}
+
+const changes: ReadonlySet<PathAction> = new Set(["FileWrite", "FileDelete", "DirCreate"]);
+/** The others say nothing about a directory that exists: it is not read, written, made or executed as such. */
+const exactOnDirectory: ReadonlySet<PathAction> = new Set(["FileDelete", "DirList"]);
+
+/**
+ * A name that is not there: it must not come to be, or its coming must not matter. Making files and folders is the
+ * supervisor's work; what happens to a file once the box was allowed to make it is nobody's.
+ */
+function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding {
+  for (const [set, kind] of [
+    [place.tree, "tree"],
+    [place.exact, "exact"],
+  ] as const) {
+    const left = leftIn(grants, { kind, path: place.path });
+    const only = [...set.keys()];
+    const isHeld = !left.has("FileWrite") || only.every((action) => action === "DirCreate");
+    if (only.length > 0 && !isHeld) return refusal(place, only, left);
+  }
+  return "nothing";
+}
+
+/** True when the box may make names where `path` lies, so that it could make, replace or move it. */
+function isNameable(path: AbsPath, grants: readonly Region[]): boolean {
+  return grants.some(
+    ({ action, shape }) =>
+      (action === "FileWrite" || action === "DirCreate") &&
+      shape.kind !== "exact" &&
+      contains(shape.path, path),
+  );
+}
+
+function isBelowMask(steps: readonly MountStep[], path: AbsPath): boolean {
+  return steps.some((step) => step.kind === "mask-directory" && contains(step.path, path));
+}
+
+function guardOf(place: Place): Guard {
+  const all = [...place.tree, ...place.exact];
+  const [first] = all;
+  if (first === undefined) throw new Error("broken invariant: a place without a forbidden action");
+  return {
+    path: place.path,
+    origin: first[1],
+    isWriteOnly: all.every(([action]) => changes.has(action)),
+  };
+}
+
+function refusal(
+  place: Place,
+  only: readonly PathAction[],
+  left: ReadonlySet<PathAction>,
+): Finding {
+  const first = only[0];
+  const origin =
+    first === undefined ? undefined : (place.tree.get(first) ?? place.exact.get(first));
+  const also = left.has("FileWrite") ? "FileWrite" : "FileRead";
+  return {
+    origin,
+    message: `${only.join(", ")} cannot be forbidden at "${place.path}" while ${[...left].join(", ")} stays granted there`,
+    hint: `forbid ${also} there as well, or grant only the folders beside it`,
+  };
+}
