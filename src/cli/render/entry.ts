@@ -1,6 +1,7 @@
 // One recorded event as a table row, as a line of a running log, and what it says in words.
 
 import type { SealedEvent } from "../../model/event.ts";
+import { commandText } from "./command-text.ts";
 import type { Column } from "./table.ts";
 import { escapeControls } from "./text.ts";
 import { fullTime } from "./time.ts";
@@ -52,16 +53,33 @@ export function decisionWord(event: SealedEvent): string {
   return decision === "deny" ? "Deny" : "-";
 }
 
-/** `FileRead /etc/hosts (12 times)` */
+/** `FileRead /etc/hosts (12 times)`, `SESSION_CLOSED exit 0` */
 export function actionText(event: SealedEvent): string {
   const { payload } = event;
-  const action = text(payload.action) || event.event_type;
+  const action = text(payload.action);
+  if (action === "") return `${event.event_type} ${detailOf(event)}`.trimEnd();
   const host = text(payload.host) || text(payload.path);
   const port = typeof payload.port === "number" ? `:${payload.port}` : "";
   const target = port === "" ? text(payload.path) : `${host}${port}`;
   const times =
     typeof payload.count === "number" && payload.count > 1 ? ` (${payload.count} times)` : "";
   return `${action}${target === "" ? "" : ` ${target}`}${times}`;
+}
+
+/** What an event that is no access says in a few words. */
+function detailOf({ event_type, payload }: SealedEvent): string {
+  switch (event_type) {
+    case "SESSION_OPENED":
+      return Array.isArray(payload.command) ? commandText(payload.command.map(String)) : "";
+    case "SESSION_CLOSED":
+      return `exit ${payload.exit_status}`;
+    case "SESSION_TAGGED":
+      return text(payload.tag);
+    case "POLICY_LOADED":
+      return text(payload.hash).slice(0, 16);
+    default:
+      return "";
+  }
 }
 
 function paintDecision(word: string): string {

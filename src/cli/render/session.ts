@@ -2,6 +2,7 @@
 
 import type { SessionRecord } from "../../ledger/contract.ts";
 import type { Session } from "../../wire/entry.ts";
+import { commandText } from "./command-text.ts";
 import type { Fact } from "./facts.ts";
 import type { Column } from "./table.ts";
 import { fullTime, isoTime, shortTime } from "./time.ts";
@@ -24,15 +25,8 @@ export function sessionRow(session: SessionRecord): string[] {
     String(session.accessCount),
     String(session.deniedCount),
     session.tag ?? "-",
-    commandText(session),
+    commandText(session.command),
   ];
-}
-
-/** Arguments as a shell would need them, so that two commands never look the same. */
-export function commandText(session: Pick<SessionRecord, "command">): string {
-  return session.command
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(" ");
 }
 
 export function sessionFacts(session: SessionRecord): Fact[] {
@@ -41,7 +35,7 @@ export function sessionFacts(session: SessionRecord): Fact[] {
     ["Session", session.id],
     ["Config", session.name],
     ["Tag", session.tag ?? "(none)"],
-    ["Command", commandText(session)],
+    ["Command", commandText(session.command)],
     ["Mode", session.mode],
     ["Directory", session.directory],
     ["Policy", session.policyHash],

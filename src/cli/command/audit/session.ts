@@ -16,7 +16,7 @@ import { sessionFacts, sessionView } from "../../render/session.ts";
 export const command = defineCommand(
   {
     name: "audit session",
-    summary: "Show one session and its entries.",
+    summary: "Show one session and its entries, oldest first.",
     flags: {
       id: { kind: "text", value: "ID", summary: "The session, when NAME comes first" },
       last: {
@@ -47,20 +47,21 @@ export const command = defineCommand(
     const name = flags.id === undefined ? undefined : operand;
     return readLedger(context, { name, flags }, async (ledger, { path }) => {
       const session = await findSession(ledger, id);
-      const page = await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
+      const found = await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
+      const events = [...found.events].reverse();
       if (flags.json) {
         const details: SessionDetails = {
           ledger: path,
           session: sessionView(session),
-          entries: page.events.map(entryOf),
+          entries: events.map(entryOf),
         };
         writeOut(jsonText(details));
         return 0;
       }
       writeOut(`${renderFacts(sessionFacts(session))}\nEntries\n`);
-      writeOut(renderEntries(page.events, context));
-      if (page.total > page.events.length)
-        writeOut(`Showing the newest ${page.events.length} of ${page.total} entries\n`);
+      writeOut(renderEntries(events, context));
+      if (found.total > events.length)
+        writeOut(`Showing the newest ${events.length} of ${found.total} entries\n`);
       return 0;
     });
   },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SessionId } from "../../../../src/base/ids.ts";
+import { commandText } from "../../../../src/cli/render/command-text.ts";
 import { actionText, entryColumns, entryLine, entryRow } from "../../../../src/cli/render/entry.ts";
-import { commandText } from "../../../../src/cli/render/session.ts";
 import { renderTable } from "../../../../src/cli/render/table.ts";
 import type { JsonObject, SealedEvent } from "../../../../src/model/event.ts";
 
@@ -63,7 +63,9 @@ describe("entries", () => {
       payload: { action: "ProcessExit", path: "ls" },
       text: "ProcessExit ls",
     },
-    { type: "SESSION_CLOSED", payload: {}, text: "SESSION_CLOSED" },
+    { type: "SESSION_CLOSED", payload: { exit_status: 3 }, text: "SESSION_CLOSED exit 3" },
+    { type: "SESSION_OPENED", payload: { command: ["a", "b c"] }, text: "SESSION_OPENED a 'b c'" },
+    { type: "COVERAGE", payload: {}, text: "COVERAGE" },
     {
       type: "FILE_WRITE",
       payload: { action: "FileWrite", path: "/x", count: 1 },
@@ -77,7 +79,5 @@ describe("entries", () => {
 });
 
 test("a command is shown so that two different ones never look the same", () => {
-  expect(commandText({ command: ["sh", "-c", "echo a b", "it's", ""] })).toBe(
-    "sh -c 'echo a b' 'it'\\''s' ''",
-  );
+  expect(commandText(["sh", "-c", "echo a b", "it's", ""])).toBe("sh -c 'echo a b' 'it'\\''s' ''");
 });
