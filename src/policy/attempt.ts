@@ -1,0 +1,83 @@
+// What an attempt has to look like before it can be judged. A path with dots in it, or a host in capitals, would slip past a
+// rule written for the same thing spelled plainly, so anything else than the plain form is not judged but refused.
+
+import { absPath } from "../base/paths.ts";
+import type { Attempt, Resource } from "../model/attempt.ts";
+import { type Action, actions } from "../model/capability.ts";
+import { classOf } from "./leaf.ts";
+
+/** Dots, empty steps or a slash at the end; a NUL ends a path for the kernel. */
+const unplainPath = /\/\/|\/\.{1,2}(?:\/|$)|.\/$|\0/;
+const plainHost = /^[^\sA-Z/\0]*[^\sA-Z/\0.]$/;
+/** Where a host is given without one, e.g. to explain a policy. */
+const defaultPort = 443;
+
+/** Why an attempt cannot be judged, undefined when it can. */
+export function flawOf({ action, resource }: Attempt): string | undefined {
+  const { path, host, port } = resource;
+  if (!actions.includes(action)) return `there is no action "${action}"`;
+  if (!path.isWellFormed()) return "the name is not valid text";
+  switch (classOf(action)) {
+    case "path":
+      if (!path.startsWith("/") || unplainPath.test(path))
+        return "the path is not absolute and normalised";
+      return undefined;
+    case "endpoint":
+      if (host === undefined || !host.isWellFormed() || !plainHost.test(host))
+        return "the host is missing or not a plain lower-case name or address";
+      if (port === undefined || !Number.isInteger(port) || port < 0 || port > 65535)
+        return "the port is missing or not between 0 and 65535";
+      return undefined;
+    case "name":
+      return undefined;
+  }
+}
+
+export function actionNamed(name: string): Action | undefined {
+  return actions.find((action) => action === name);
+}
+
+/**
+ * The resource a person means by `text` when they name an action: a path, `HOST`, `HOST:PORT`, `[ADDRESS]:PORT` or a URL
+ * for network actions (port 443 when none is said), any name else. Undefined when it is none of these.
+ */
+export function resourceNamed(
+  action: Action,
+  text: string,
+  directory: string,
+): Resource | undefined {
+  switch (classOf(action)) {
+    case "path": {
+      const path = absPath(text.startsWith("/") ? text : `${directory}/${text}`);
+      return path === undefined ? undefined : { path, host: undefined, port: undefined };
+    }
+    case "endpoint": {
+      const endpoint = text.includes("://") ? endpointOfUrl(text) : parseEndpoint(text);
+      if (endpoint === undefined) return undefined;
+      const { host, port = defaultPort } = endpoint;
+      return { path: host, host, port };
+    }
+    case "name":
+      return { path: text, host: undefined, port: undefined };
+  }
+}
+
+/** `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, the host in lower case and without a dot at its end. */
+export function parseEndpoint(
+  text: string,
+): { host: string; port: number | undefined } | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const isBareAddress = text.split(":").length > 2 && !text.startsWith("[");
+  const name = isBareAddress ? text : (bracketed ?? plain);
+  const host = name?.toLowerCase().replace(/\.$/, "");
+  const port = digits === undefined || isBareAddress ? undefined : Number(digits);
+  if (host === undefined || !plainHost.test(host)) return undefined;
+  return port !== undefined && port > 65535 ? undefined : { host, port };
+}
+
+function endpointOfUrl(text: string): { host: string; port: number | undefined } | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) return undefined;
+  const port = url.port || (url.protocol === "http:" ? "80" : "443");
+  return parseEndpoint(`${url.hostname}:${port}`);
+}

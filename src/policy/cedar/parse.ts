@@ -1,0 +1,155 @@
+// Cedar text to policies with ids and positions, checked against the schema. All problems of all files come at once. The text
+// is whatever a person, or whoever can write to their policy folder, put there.
+
+import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/web";
+import schema from "../../../policies/cedar/aegis.cedarschema" with { type: "text" };
+import type { Origin } from "../../model/capability.ts";
+import type { PolicySource } from "../../model/policy-snapshot.ts";
+import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
+import { offsetOfByte, type PolicyText, positionAt, splitPolicies } from "./text.ts";
+import type { Cedar } from "./wasm.ts";
+
+/** Ids end up in terminals and in every row of the ledger, so they are plain and short. */
+const plainId = /^[\p{L}\p{N}\p{P}\p{S} ]{1,128}$/u;
+
+export interface CedarPolicy {
+  readonly source: PolicySource;
+  readonly written: PolicyText;
+  readonly origin: Origin;
+  readonly json: PolicyJson;
+}
+
+export interface ParsedPolicies {
+  /** Those that parse and pass the schema. */
+  readonly policies: readonly CedarPolicy[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The schema policies are written against. */
+export const cedarSchema: string = schema;
+
+/** `isProven`: texts known to pass the schema, whose validation would take longer than all the rest. */
+export function parsePolicies(
+  cedar: Cedar,
+  sources: readonly PolicySource[],
+  isProven: (source: PolicySource) => boolean,
+): ParsedPolicies {
+  const diagnostics: Diagnostic[] = [];
+  const parsed = sources.flatMap((source) => {
+    const policies = splitPolicies(source.text).flatMap((written, index) => {
+      const policy = parseOne(cedar, { source, written, number: index + 1 }, diagnostics);
+      return policy === undefined ? [] : [policy];
+    });
+    diagnostics.push(...repeatedIds(policies));
+    return policies;
+  });
+  const unproven = parsed.filter(({ source }) => !isProven(source));
+  const broken = validate(cedar, unproven, diagnostics);
+  return { policies: parsed.filter((policy) => !broken.has(policy)), diagnostics };
+}
+
+function parseOne(
+  cedar: Cedar,
+  place: { source: PolicySource; written: PolicyText; number: number },
+  diagnostics: Diagnostic[],
+): CedarPolicy | undefined {
+  const { source, written, number } = place;
+  const fallback = `${source.name}#${number}`;
+  const at = (byte: number, rule: string): Origin => ({
+    rule,
+    source: source.name,
+    ...positionAt(source.text, written.offset + offsetOfByte(written.text, byte)),
+  });
+  const answer = cedar.policyToJson(written.text);
+  if (answer.type === "failure") {
+    for (const error of answer.errors) {
+      const start = error.sourceLocations?.[0]?.start ?? 0;
+      diagnostics.push(errorAt(at(start, ""), messageOf(error), error.help ?? ""));
+    }
+    return undefined;
+  }
+  const named = answer.json.annotations?.id ?? "";
+  const origin = at(0, named === "" ? fallback : named);
+  if (named !== "" && !plainId.test(named)) {
+    const message = "Policy id is longer than 128 characters or has control characters";
+    diagnostics.push(errorAt(at(0, fallback), message));
+    return undefined;
+  }
+  return { source, written, origin, json: answer.json };
+}
+
+/** Two rules with one name could not be told apart in the ledger. */
+function repeatedIds(policies: readonly CedarPolicy[]): Diagnostic[] {
+  const seen = new Map<string, Origin>();
+  return policies.flatMap(({ origin }) => {
+    const first = seen.get(origin.rule);
+    seen.set(origin.rule, first ?? origin);
+    if (first === undefined) return [];
+    return [errorAt(origin, `Policy id "${origin.rule}" is taken by line ${first.line}`)];
+  });
+}
+
+/** @returns the policies the schema does not allow */
+function validate(
+  cedar: Cedar,
+  policies: readonly CedarPolicy[],
+  diagnostics: Diagnostic[],
+): ReadonlySet<CedarPolicy> {
+  const broken = new Set<CedarPolicy>();
+  if (policies.length === 0) return broken;
+  // Numbers, because two sources may use one id; the messages get the real ones back.
+  const staticPolicies = Object.fromEntries(
+    policies.map(({ written }, index) => [String(index), written.text]),
+  );
+  const answer = cedar.validate({
+    schema: cedarSchema,
+    policies: { staticPolicies },
+    validationSettings: { mode: "strict" },
+  });
+  if (answer.type === "failure")
+    throw new Error(`broken invariant: Cedar cannot validate: ${answer.errors[0]?.message}`);
+  for (const { policyId, error } of answer.validationErrors) {
+    const policy = policyAt(policies, policyId);
+    broken.add(policy);
+    diagnostics.push(errorAt(originOf(policy, error), validationMessage(error), hintOf(error)));
+  }
+  for (const { policyId, error } of answer.validationWarnings) {
+    const policy = policyAt(policies, policyId);
+    // "Impossible" is told by the compiler, which knows more of it.
+    if (broken.has(policy) || /policy is impossible|applicable action/.test(error.message))
+      continue;
+    diagnostics.push(warningAt(originOf(policy, error), validationMessage(error), hintOf(error)));
+  }
+  return broken;
+}
+
+function policyAt(policies: readonly CedarPolicy[], id: string): CedarPolicy {
+  const policy = policies[Number(id)];
+  if (policy === undefined) throw new Error(`broken invariant: Cedar names a policy "${id}"`);
+  return policy;
+}
+
+function originOf(policy: CedarPolicy, error: DetailedError): Origin {
+  const { source, written, origin } = policy;
+  const start = offsetOfByte(written.text, error.sourceLocations?.[0]?.start ?? 0);
+  return { ...origin, ...positionAt(source.text, written.offset + start) };
+}
+
+/** The engine's sentence and what it expected, without the part that names the policy. */
+function messageOf(error: DetailedError): string {
+  const label = error.sourceLocations?.[0]?.label;
+  const sentence = error.message.replace(/^failed to parse policy from string: /, "");
+  const text = sentence.charAt(0).toUpperCase() + sentence.slice(1);
+  return label === null || label === undefined ? text : `${text}: ${label}`;
+}
+
+function validationMessage(error: DetailedError): string {
+  return messageOf({ ...error, message: error.message.replace(/^for policy `\d+`, /, "") });
+}
+
+function hintOf(error: DetailedError): string {
+  const optional = /optional attribute `(\w+)`/.exec(error.message)?.[1];
+  if (optional !== undefined)
+    return `only network actions have a ${optional}: write "resource has ${optional} && ..." before it`;
+  return error.help ?? "";
+}

@@ -1,0 +1,127 @@
+// Policy texts to capabilities: the front-end for each kind of text, then what flags lift. Either everything compiles, or there
+// are diagnostics about everything that does not; nothing in between, because half a policy is another policy.
+
+import { absPath } from "../base/paths.ts";
+import { assert, err, ok, type Result } from "../base/result.ts";
+import type { Action, Capabilities, Capability } from "../model/capability.ts";
+import type { PolicySource } from "../model/policy-snapshot.ts";
+import { parsePolicies } from "./cedar/parse.ts";
+import { lowerPolicy } from "./cedar/to-capabilities.ts";
+import type { Cedar } from "./cedar/wasm.ts";
+import type { DecisionPermit } from "./decision-permit.ts";
+import { type Diagnostic, isError } from "./diagnostic.ts";
+import { flagsSource } from "./flags.ts";
+import { credentialsSource, isBuiltin } from "./layers.ts";
+import { liftForbids } from "./lift.ts";
+import { type Manifest, parseManifest } from "./manifest/parse.ts";
+import { lowerManifest } from "./manifest/to-capabilities.ts";
+import type { Places } from "./places.ts";
+
+export interface CompileRequest {
+  readonly cedar: Cedar;
+  readonly sources: readonly PolicySource[];
+  /** Canonical. */
+  readonly places: Places;
+  /** What a path is a link to; a policy that is compiled without a disk has no links. */
+  readonly realPath?: (path: string) => string | undefined;
+  /** Where programs named without a slash are; without it there are none. */
+  readonly findProgram?: (name: string) => readonly string[];
+  /** Keep permits that only decisions outside a kernel can honour; without it they are errors. */
+  readonly decisionOnly?: boolean;
+}
+
+export interface CompiledPolicy {
+  readonly capabilities: Capabilities;
+  /** Empty unless `decisionOnly`. */
+  readonly decisionPermits: readonly DecisionPermit[];
+  readonly warnings: readonly Diagnostic[];
+  /** As parsed, for what they say beside accesses. */
+  readonly manifests: readonly Manifest[];
+}
+
+interface Parts {
+  readonly capabilities: Map<PolicySource, readonly Capability[]>;
+  readonly decisionPermits: DecisionPermit[];
+  readonly diagnostics: Diagnostic[];
+  readonly manifests: Manifest[];
+}
+
+export async function compilePolicy(
+  request: CompileRequest,
+): Promise<Result<CompiledPolicy, readonly Diagnostic[]>> {
+  for (const place of Object.values(request.places))
+    assert(absPath(place) === place, `place "${place}" is absolute and normalised`);
+  const parts: Parts = {
+    capabilities: new Map(),
+    decisionPermits: [],
+    diagnostics: [],
+    manifests: [],
+  };
+  compileCedar(request, parts);
+  for (const source of request.sources)
+    if (source.kind === "manifest") await compileManifest(source, request, parts);
+  if (parts.diagnostics.some(isError)) return err(parts.diagnostics);
+  const inOrder = request.sources.flatMap((source) => parts.capabilities.get(source) ?? []);
+  return ok({
+    capabilities: { version: 1, capabilities: liftCredentials(inOrder) },
+    decisionPermits: parts.decisionPermits,
+    warnings: parts.diagnostics,
+    manifests: parts.manifests,
+  });
+}
+
+function compileCedar(request: CompileRequest, parts: Parts): void {
+  const { cedar, places, decisionOnly = false } = request;
+  const sources = request.sources.filter(({ kind }) => kind === "cedar");
+  const { policies, diagnostics } = parsePolicies(cedar, sources, isBuiltin);
+  parts.diagnostics.push(...diagnostics);
+  const realPath = request.realPath ?? noLinks;
+  for (const policy of policies) {
+    const lowered = lowerPolicy(cedar, policy, { places, realPath, decisionOnly });
+    const before = parts.capabilities.get(policy.source) ?? [];
+    parts.capabilities.set(policy.source, [...before, ...lowered.capabilities]);
+    parts.decisionPermits.push(...lowered.decisionPermits);
+    parts.diagnostics.push(...lowered.diagnostics);
+  }
+}
+
+async function compileManifest(
+  source: PolicySource,
+  request: CompileRequest,
+  parts: Parts,
+): Promise<void> {
+  const manifest = await parseManifest(source);
+  if (!manifest.ok) {
+    parts.diagnostics.push(...manifest.error);
+    return;
+  }
+  const lowered = lowerManifest(source, manifest.value, {
+    workspace: request.places.workspace,
+    realPath: request.realPath ?? noLinks,
+    findProgram: request.findProgram ?? (() => []),
+  });
+  parts.manifests.push(manifest.value);
+  parts.capabilities.set(source, lowered.capabilities);
+  parts.diagnostics.push(...lowered.diagnostics);
+}
+
+/** A path given to `--read` or `--write` is meant, even when it is a credential. */
+function liftCredentials(capabilities: readonly Capability[]): readonly Capability[] {
+  const granted = (action: Action): readonly string[] =>
+    capabilities
+      .filter(({ origin, effect }) => origin.source === flagsSource && effect === "permit")
+      .filter(({ actions }) => actions.includes(action))
+      .flatMap(({ where }) =>
+        where.flatMap((atom) => (atom.kind === "path-in" && !atom.negated ? [atom.path] : [])),
+      );
+  const [read, written] = [granted("FileRead"), granted("FileWrite")];
+  return capabilities.flatMap((capability) =>
+    capability.origin.source === credentialsSource
+      ? liftForbids(capability, { read, written })
+      : [capability],
+  );
+}
+
+function noLinks(): undefined {
+  return undefined;
+}

@@ -1,0 +1,173 @@
+// `--read`, `--write`, `--deny`, `--net` and `--listen` as capabilities. What a flag says is added to the policy; a `--deny` or
+// `--net none` forbids, so nothing in the policy brings it back.
+
+import { absPath } from "../base/paths.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import {
+  type Action,
+  type Atom,
+  type Capabilities,
+  type Capability,
+  type Origin,
+  pathActions,
+} from "../model/capability.ts";
+import { parseEndpoint } from "./attempt.ts";
+import { type Diagnostic, errorAt } from "./diagnostic.ts";
+import { simplifyParts } from "./like.ts";
+
+export interface PolicyFlags {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Paths, or patterns with `*`, which stands for any text, slashes included. */
+  readonly deny: readonly string[];
+  /** `none`, `all`, `:PORT`, `HOST` or `HOST:PORT`. */
+  readonly net: readonly string[];
+  /** `PORT` or `ADDRESS:PORT`. */
+  readonly listen: readonly string[];
+}
+
+export interface FlagContext {
+  /** What relative paths are relative to. */
+  readonly directory: string;
+  /** What a leading `~` stands for. */
+  readonly home: string;
+  /** What a path is a link to, undefined when nothing is there: rules are about what links lead to. */
+  readonly realPath: (path: string) => string | undefined;
+}
+
+/** Name of the policy source that stands for the flags. */
+export const flagsSource = "flags";
+
+const readActions: readonly Action[] = ["FileRead", "DirList"];
+const writeActions: readonly Action[] = [
+  "FileRead",
+  "FileWrite",
+  "FileDelete",
+  "DirCreate",
+  "DirList",
+];
+const netActions: readonly Action[] = ["NetConnect", "NetRequest"];
+const allNetActions: readonly Action[] = ["NetConnect", "NetBind", "NetRequest"];
+
+export function flagsToCapabilities(
+  flags: PolicyFlags,
+  context: FlagContext,
+): Result<Capabilities, Diagnostic[]> {
+  const problems: Diagnostic[] = [];
+  const capabilities = [
+    ...flags.read.flatMap((text) => pathRule("--read", text, readActions, context, problems)),
+    ...flags.write.flatMap((text) => pathRule("--write", text, writeActions, context, problems)),
+    ...flags.deny.flatMap((text) => denyRules(text, context, problems)),
+    ...flags.net.flatMap((text) => netRules(text, problems)),
+    ...flags.listen.flatMap((text) => listenRules(text, problems)),
+  ];
+  if (flags.net.includes("none") && flags.net.length > 1)
+    problems.push(problem("--net", '"--net none" contradicts the other --net flags', "drop one"));
+  return problems.length > 0 ? err(problems) : ok({ version: 1, capabilities });
+}
+
+function pathRule(
+  flag: string,
+  text: string,
+  actions: readonly Action[],
+  context: FlagContext,
+  problems: Diagnostic[],
+): Capability[] {
+  const path = pathOf(text, context);
+  if (path === undefined) {
+    problems.push(problem(flag, `Cannot read "${flag} ${text}": it is no path`));
+    return [];
+  }
+  return withLink(path, context).map((target) =>
+    rule("permit", flag, actions, [{ kind: "path-in", path: target, negated: false }]),
+  );
+}
+
+/** A pattern also covers what lies below anything it matches, as a path does. */
+function denyRules(text: string, context: FlagContext, problems: Diagnostic[]): Capability[] {
+  const [first = "", ...rest] = text.split("*");
+  const path = pathOf(rest.length === 0 ? text : `${first}x`, context);
+  if (path === undefined || text === "" || /[?[\]{}]/.test(text)) {
+    const hint = 'use a path, or a pattern in which "*" stands for any text';
+    problems.push(
+      problem("--deny", `Cannot read "--deny ${text}": it is no path or pattern`, hint),
+    );
+    return [];
+  }
+  if (rest.length === 0)
+    return withLink(path, context).map((target) =>
+      rule("forbid", "--deny", pathActions, [{ kind: "path-in", path: target, negated: false }]),
+    );
+  const parts = simplifyParts([path.slice(0, -1), ...rest]);
+  const below = simplifyParts([...parts.slice(0, -1), `${parts.at(-1)}/`, ""]);
+  const patterns = parts.at(-1) === "" ? [parts] : [parts, below];
+  return patterns.map((pattern) =>
+    rule("forbid", "--deny", pathActions, [{ kind: "path-like", parts: pattern, negated: false }]),
+  );
+}
+
+function netRules(text: string, problems: Diagnostic[]): Capability[] {
+  if (text === "none") return [rule("forbid", "--net", allNetActions, [])];
+  if (text === "all") return [rule("permit", "--net", allNetActions, [])];
+  const endpoint = endpointOf(text);
+  if (endpoint === undefined) {
+    const hint = "use none, all, :PORT, HOST or HOST:PORT";
+    problems.push(problem("--net", `Cannot read "--net ${text}": it is no host or port`, hint));
+    return [];
+  }
+  return [rule("permit", "--net", netActions, endpoint)];
+}
+
+function listenRules(text: string, problems: Diagnostic[]): Capability[] {
+  const endpoint = endpointOf(/^\d+$/.test(text) ? `:${text}` : text);
+  if (endpoint?.some(({ kind }) => kind === "port") !== true) {
+    const hint = "use PORT or ADDRESS:PORT";
+    problems.push(problem("--listen", `Cannot read "--listen ${text}": it is no port`, hint));
+    return [];
+  }
+  return [rule("permit", "--listen", ["NetBind"], endpoint)];
+}
+
+function endpointOf(text: string): readonly Atom[] | undefined {
+  // "8080" alone could be a host for a parser, and is a port for a person.
+  if (/^\d+$/.test(text)) return undefined;
+  const anyHost = /^:(\d{1,5})$/.exec(text)?.[1];
+  const endpoint =
+    anyHost === undefined ? parseEndpoint(text) : { host: undefined, port: Number(anyHost) };
+  if (endpoint === undefined) return undefined;
+  const { host, port } = endpoint;
+  if (port !== undefined && (port < 1 || port > 65535)) return undefined;
+  const atoms: Atom[] = [];
+  if (host !== undefined) atoms.push({ kind: "host-equals", host, negated: false });
+  if (port !== undefined) atoms.push({ kind: "port", op: "==", port, negated: false });
+  return atoms;
+}
+
+/** The path as written, and where it leads when it is a link. */
+function withLink(path: string, { realPath }: FlagContext): readonly string[] {
+  const target = realPath(path);
+  return target === undefined || target === path ? [path] : [path, target];
+}
+
+function pathOf(text: string, { directory, home }: FlagContext): string | undefined {
+  if (text === "") return undefined;
+  if (text === "~" || text.startsWith("~/")) return absPath(`${home}${text.slice(1)}`);
+  return absPath(text.startsWith("/") ? text : `${directory}/${text}`);
+}
+
+function rule(
+  effect: Capability["effect"],
+  flag: string,
+  actions: readonly Action[],
+  where: readonly Atom[],
+): Capability {
+  return { effect, actions, agent: undefined, where, origin: originOf(flag) };
+}
+
+function originOf(flag: string): Origin {
+  return { rule: `flag:${flag}`, source: flagsSource, line: 0, column: 0 };
+}
+
+function problem(flag: string, message: string, hint = ""): Diagnostic {
+  return errorAt(originOf(flag), message, hint);
+}

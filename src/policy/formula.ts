@@ -1,0 +1,131 @@
+// Truth over leaves, and its normal form: a list of clauses, each a conjunction of literals, any of which may hold.
+// Knows nothing of what a leaf means; the caller brings the rules that shorten a clause.
+
+export type Formula<L> =
+  | { readonly kind: "const"; readonly value: boolean }
+  | { readonly kind: "leaf"; readonly leaf: L }
+  | { readonly kind: "not"; readonly of: Formula<L> }
+  | { readonly kind: "and" | "or"; readonly of: readonly Formula<L>[] };
+
+export interface Literal<L> {
+  readonly leaf: L;
+  readonly negated: boolean;
+}
+export type Clause<L> = readonly Literal<L>[];
+
+export function constant<L>(value: boolean): Formula<L> {
+  return { kind: "const", value };
+}
+
+export function leaf<L>(value: L): Formula<L> {
+  return { kind: "leaf", leaf: value };
+}
+
+export function not<L>(of: Formula<L>): Formula<L> {
+  return { kind: "not", of };
+}
+
+export function all<L>(...of: readonly Formula<L>[]): Formula<L> {
+  return { kind: "and", of };
+}
+
+export function any<L>(...of: readonly Formula<L>[]): Formula<L> {
+  return { kind: "or", of };
+}
+
+/** The formula with every leaf replaced by a formula. */
+export function mapLeaves<L, M>(of: Formula<L>, map: (leaf: L) => Formula<M>): Formula<M> {
+  switch (of.kind) {
+    case "const":
+      return of;
+    case "leaf":
+      return map(of.leaf);
+    case "not":
+      return not(mapLeaves(of.of, map));
+    case "and":
+    case "or":
+      return { kind: of.kind, of: of.of.map((part) => mapLeaves(part, map)) };
+  }
+}
+
+export interface NormalFormRules<L> {
+  /** The same conjunction in its shortest form; undefined when it can never hold. */
+  readonly shorten: (clause: Clause<L>) => Clause<L> | undefined;
+  /** Equal for literals that mean the same. */
+  readonly key: (literal: Literal<L>) => string;
+  readonly clausesMax: number;
+}
+
+/**
+ * The clauses of which one holds exactly when the formula does: `[]` is never, `[[]]` always.
+ * Undefined when there would be more than `clausesMax` on the way.
+ */
+export function normalForm<L>(
+  formula: Formula<L>,
+  rules: NormalFormRules<L>,
+): readonly Clause<L>[] | undefined {
+  return expand(formula, false, rules);
+}
+
+function expand<L>(
+  formula: Formula<L>,
+  negated: boolean,
+  rules: NormalFormRules<L>,
+): readonly Clause<L>[] | undefined {
+  switch (formula.kind) {
+    case "const":
+      return formula.value === negated ? [] : [[]];
+    case "leaf":
+      return tidy([[{ leaf: formula.leaf, negated }]], rules);
+    case "not":
+      return expand(formula.of, !negated, rules);
+    case "and":
+    case "or": {
+      const parts: (readonly Clause<L>[])[] = [];
+      for (const part of formula.of) {
+        const clauses = expand(part, negated, rules);
+        if (clauses === undefined) return undefined;
+        parts.push(clauses);
+      }
+      const isOr = (formula.kind === "or") !== negated;
+      return isOr ? tidy(parts.flat(), rules) : conjunction(parts, rules);
+    }
+  }
+}
+
+function conjunction<L>(
+  parts: readonly (readonly Clause<L>[])[],
+  rules: NormalFormRules<L>,
+): readonly Clause<L>[] | undefined {
+  let product: readonly Clause<L>[] = [[]];
+  for (const part of parts) {
+    // Products are shortened as they grow, so this bounds the work as well as the result.
+    if (product.length * part.length > rules.clausesMax * 16) return undefined;
+    const next = tidy(
+      product.flatMap((clause) => part.map((other) => [...clause, ...other])),
+      rules,
+    );
+    if (next === undefined) return undefined;
+    product = next;
+  }
+  return product;
+}
+
+/** Shortens every clause and drops those another clause already covers; undefined when too many are left. */
+function tidy<L>(
+  clauses: readonly Clause<L>[],
+  rules: NormalFormRules<L>,
+): readonly Clause<L>[] | undefined {
+  const kept: { clause: Clause<L>; keys: ReadonlySet<string> }[] = [];
+  for (const clause of clauses) {
+    const short = rules.shorten(clause);
+    if (short === undefined) continue;
+    const keys = new Set(short.map(rules.key));
+    if (kept.some((other) => other.keys.isSubsetOf(keys))) continue;
+    for (let index = kept.length - 1; index >= 0; index -= 1)
+      if (kept[index]?.keys.isSupersetOf(keys)) kept.splice(index, 1);
+    kept.push({ clause: short, keys });
+    if (kept.length > rules.clausesMax) return undefined;
+  }
+  return kept.map(({ clause }) => clause);
+}

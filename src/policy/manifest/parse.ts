@@ -1,0 +1,110 @@
+// A manifest's text to a checked manifest, or everything that is wrong with it. Publishers write manifests, so nothing in one
+// is trusted: it declares what an agent may do at most.
+
+import { err, ok, type Result } from "../../base/result.ts";
+import type { PolicySource } from "../../model/policy-snapshot.ts";
+import { positionAt } from "../cedar/text.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import { locateValues, type ValueOffsets } from "./locate.ts";
+import type { ManifestJson } from "./schema.ts";
+
+export const manifestVersion = "aegis.dev/manifest/v0.1";
+
+/** A manifest with absent lists as empty ones. */
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly publisher: string;
+  readonly tools: readonly string[];
+  readonly readRoots: readonly string[];
+  readonly writeRoots: readonly string[];
+  readonly domains: readonly string[];
+  readonly allowedBins: readonly string[];
+  /** Names of the secrets the agent asks for. */
+  readonly secrets: readonly string[];
+  readonly approvalRequired: readonly string[];
+  /** The text as parsed, for readers that want the rest of it. */
+  readonly json: ManifestJson;
+  readonly offsets: ValueOffsets;
+}
+
+/** Tools that reach outside by their very name, so that declaring one needs a sandbox. */
+const effectfulTools = ["exec", "fs.write", "mcp.http", "mcp.https", "net"];
+
+export async function parseManifest(source: PolicySource): Promise<Result<Manifest, Diagnostic[]>> {
+  let decoded: unknown;
+  try {
+    decoded = JSON.parse(source.text);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return err([problem(source, 0, `manifest: decode: ${cause}`)]);
+  }
+  const offsets = locateValues(source.text);
+  const { manifestSchema } = await import("./schema.ts");
+  const parsed = manifestSchema.safeParse(decoded);
+  if (!parsed.success)
+    return err(
+      parsed.error.issues.map(({ path, message }) => {
+        const field = path.join(".");
+        return problem(source, offsets.get(field) ?? 0, `manifest: ${field || "file"}: ${message}`);
+      }),
+    );
+  const manifest = manifestOf(parsed.data, offsets);
+  const problems = validate(source, manifest);
+  return problems.length > 0 ? err(problems) : ok(manifest);
+}
+
+function manifestOf(json: ManifestJson, offsets: ValueOffsets): Manifest {
+  const { permissions } = json;
+  return {
+    name: json.name ?? "",
+    version: json.version ?? "",
+    publisher: json.publisher ?? "",
+    tools: permissions?.tools ?? [],
+    readRoots: permissions?.fs?.read_roots ?? [],
+    writeRoots: permissions?.fs?.write_roots ?? [],
+    domains: permissions?.net?.domains ?? [],
+    allowedBins: permissions?.exec?.allowed_bins ?? [],
+    secrets: permissions?.secrets ?? [],
+    approvalRequired: permissions?.approval_required ?? [],
+    json,
+    offsets,
+  };
+}
+
+/** In the order the format fixes; a reader that stops at the first one finds it first. */
+function validate(source: PolicySource, manifest: Manifest): Diagnostic[] {
+  const { json, offsets } = manifest;
+  const problems: Diagnostic[] = [];
+  const report = (field: string, message: string, hint = ""): void => {
+    problems.push(problem(source, offsets.get(field) ?? 0, `manifest: ${field}: ${message}`, hint));
+  };
+  if (json.schema !== manifestVersion)
+    report("schema", `expected "${manifestVersion}", got "${json.schema ?? ""}"`);
+  if (manifest.name === "") report("name", "required");
+  if (manifest.version === "") report("version", "required");
+  if (manifest.publisher === "") report("publisher", "required");
+  if (isEffectful(manifest) && json.sandbox?.required !== true)
+    report(
+      "sandbox.required",
+      "must be true when exec, fs.write, or net permissions are declared",
+      'add "sandbox": {"required": true}',
+    );
+  return problems;
+}
+
+function isEffectful({ allowedBins, writeRoots, domains, tools }: Manifest): boolean {
+  const declared = allowedBins.length + writeRoots.length + domains.length;
+  return declared > 0 || tools.some((tool) => effectfulTools.includes(tool));
+}
+
+function problem(source: PolicySource, offset: number, message: string, hint = ""): Diagnostic {
+  return {
+    severity: "error",
+    file: source.name,
+    ...positionAt(source.text, offset),
+    rule: "",
+    message,
+    hint,
+  };
+}

@@ -1,0 +1,142 @@
+// A manifest's permissions as capabilities: what the publisher declares is permitted, nothing else. Secrets, budgets and
+// approvals are no accesses and stay with whoever launches the agent.
+
+import { absPath } from "../../base/paths.ts";
+import type { Action, Atom, Capability, Origin } from "../../model/capability.ts";
+import type { PolicySource } from "../../model/policy-snapshot.ts";
+import { positionAt } from "../cedar/text.ts";
+import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
+import type { Manifest } from "./parse.ts";
+
+export interface ManifestContext {
+  /** What relative roots and programs are relative to. */
+  readonly workspace: string;
+  /** What a path is a link to, undefined when nothing is there. */
+  readonly realPath: (path: string) => string | undefined;
+  /** Every path a program of this name is at, as found and with links resolved; empty when there is none. */
+  readonly findProgram: (name: string) => readonly string[];
+}
+
+export interface LoweredManifest {
+  readonly capabilities: readonly Capability[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+interface Lowering {
+  readonly source: PolicySource;
+  readonly manifest: Manifest;
+  readonly context: ManifestContext;
+  readonly capabilities: Capability[];
+  readonly diagnostics: Diagnostic[];
+}
+
+export function lowerManifest(
+  source: PolicySource,
+  manifest: Manifest,
+  context: ManifestContext,
+): LoweredManifest {
+  const lowering: Lowering = { source, manifest, context, capabilities: [], diagnostics: [] };
+  lowerRoots(lowering, "permissions.fs.read_roots", manifest.readRoots, ["FileRead", "DirList"]);
+  lowerRoots(lowering, "permissions.fs.write_roots", manifest.writeRoots, [
+    "FileWrite",
+    "FileDelete",
+    "DirCreate",
+  ]);
+  lowerDomains(lowering);
+  lowerPrograms(lowering);
+  lowerTools(lowering);
+  return { capabilities: lowering.capabilities, diagnostics: lowering.diagnostics };
+}
+
+function lowerRoots(
+  lowering: Lowering,
+  field: string,
+  roots: readonly string[],
+  actions: readonly Action[],
+): void {
+  for (const [index, root] of roots.entries()) {
+    const origin = originOf(lowering, field, index);
+    const path = resolve(lowering, root);
+    if (path === undefined) {
+      lowering.diagnostics.push(errorAt(origin, `manifest: ${field}: "${root}" is no path`));
+      continue;
+    }
+    for (const target of withLink(lowering, path))
+      permit(lowering, origin, actions, [{ kind: "path-in", path: target, negated: false }]);
+  }
+}
+
+/** `*.example.com` stands for every name below example.com, not for itself. */
+function lowerDomains(lowering: Lowering): void {
+  const field = "permissions.net.domains";
+  for (const [index, domain] of lowering.manifest.domains.entries()) {
+    const origin = originOf(lowering, field, index);
+    const host = domain.toLowerCase();
+    const isBelow = host.startsWith("*.");
+    if (host === "" || /[*\s/]/.test(isBelow ? host.slice(2) : host)) {
+      const hint = 'write "name.example" or "*.name.example"';
+      const message = `manifest: ${field}: "${domain}" matches no host`;
+      lowering.diagnostics.push(warningAt(origin, message, hint));
+      continue;
+    }
+    const atom: Atom = isBelow
+      ? { kind: "host-like", parts: ["", host.slice(1)], negated: false }
+      : { kind: "host-equals", host, negated: false };
+    permit(lowering, origin, ["NetConnect", "NetRequest"], [atom]);
+  }
+}
+
+/** A name without a slash is looked for as a shell would; the kernel is told of the files found. */
+function lowerPrograms(lowering: Lowering): void {
+  const field = "permissions.exec.allowed_bins";
+  for (const [index, bin] of lowering.manifest.allowedBins.entries()) {
+    const origin = originOf(lowering, field, index);
+    const paths = bin.includes("/") ? pathsOf(lowering, bin) : lowering.context.findProgram(bin);
+    if (bin === "" || paths.length === 0) {
+      const message = `manifest: ${field}: there is no program "${bin}" here`;
+      lowering.diagnostics.push(warningAt(origin, message));
+    }
+    for (const path of new Set(paths))
+      permit(lowering, origin, ["ProcessSpawn"], [{ kind: "path-equals", path, negated: false }]);
+  }
+}
+
+function lowerTools(lowering: Lowering): void {
+  for (const [index, tool] of lowering.manifest.tools.entries())
+    permit(
+      lowering,
+      originOf(lowering, "permissions.tools", index),
+      ["ToolCall"],
+      [{ kind: "path-equals", path: tool, negated: false }],
+    );
+}
+
+function permit(
+  lowering: Lowering,
+  origin: Origin,
+  actions: readonly Action[],
+  where: readonly Atom[],
+): void {
+  lowering.capabilities.push({ effect: "permit", actions, agent: undefined, where, origin });
+}
+
+function originOf({ source, manifest }: Lowering, field: string, index: number): Origin {
+  const rule = `${source.name}:${field.replace(/^permissions\./, "")}.${index}`;
+  const offset = manifest.offsets.get(`${field}.${index}`) ?? 0;
+  return { rule, source: source.name, ...positionAt(source.text, offset) };
+}
+
+function pathsOf(lowering: Lowering, text: string): readonly string[] {
+  const path = resolve(lowering, text);
+  return path === undefined ? [] : withLink(lowering, path);
+}
+
+function resolve({ context }: Lowering, text: string): string | undefined {
+  if (text === "") return undefined;
+  return absPath(text.startsWith("/") ? text : `${context.workspace}/${text}`);
+}
+
+function withLink({ context }: Lowering, path: string): readonly string[] {
+  const target = context.realPath(path);
+  return target === undefined || target === path ? [path] : [path, target];
+}

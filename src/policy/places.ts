@@ -1,0 +1,84 @@
+// Paths as policies write them. A path is absolute and normalised, or starts with a folder that is only known when a command
+// starts: `$workspace`, `$home` (also `~`) and `$tmp`. Anything else could never match and is refused with the reason.
+
+import { absPath } from "../base/paths.ts";
+import { err, ok, type Result } from "../base/result.ts";
+
+/** The folders of Cedar's `context`, canonical: absolute, normalised, links resolved. */
+export interface Places {
+  readonly workspace: string;
+  readonly home: string;
+  /** Private to the run. */
+  readonly tmp: string;
+}
+
+export interface PathProblem {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const placeNames = ["workspace", "home", "tmp"] as const;
+export type PlaceName = (typeof placeNames)[number];
+
+export function isPlaceName(name: string): name is PlaceName {
+  return placeNames.some((place) => place === name);
+}
+
+/** The path a literal of a policy stands for. */
+export function bindPath(text: string, places: Places): Result<string, PathProblem> {
+  const bound = bindPrefix(text, places);
+  if (!bound.ok) return bound;
+  const path = absPath(bound.value);
+  if (path === bound.value) return ok(path);
+  if (path === undefined) return err(relative(text));
+  return err({
+    message: `Path "${text}" can never match: it is not normalised`,
+    hint: `write "${path}"`,
+  });
+}
+
+/** The same for the literal pieces of a `like` pattern. */
+export function bindPattern(
+  parts: readonly string[],
+  places: Places,
+): Result<readonly string[], PathProblem> {
+  const [first = "", ...rest] = parts;
+  if (rest.length === 0) {
+    const exact = bindPath(first, places);
+    return exact.ok ? ok([exact.value]) : exact;
+  }
+  const bound = first === "" ? ok(first) : bindPrefix(first, places);
+  if (!bound.ok) return bound;
+  const pattern = parts.join("*");
+  if (first !== "" && !bound.value.startsWith("/")) return err(relative(pattern));
+  const pieces = [bound.value, ...rest];
+  const hasEmptyStep = pieces.some((piece) => /\/\/|\/\.{1,2}\//.test(piece));
+  if (hasEmptyStep || /\/\.{0,2}$/.test(pieces.at(-1) ?? ""))
+    return err({
+      message: `Pattern "${pattern}" can never match: paths have no "//", "." or ".." and end in a name`,
+      hint: "write the path as it is after all links and dots are resolved",
+    });
+  return ok(pieces);
+}
+
+function bindPrefix(text: string, places: Places): Result<string, PathProblem> {
+  if (text !== "~" && !text.startsWith("~/") && !text.startsWith("$")) return ok(text);
+  const slash = text.indexOf("/");
+  const prefix = slash < 0 ? text : text.slice(0, slash);
+  const rest = slash < 0 ? "" : text.slice(slash);
+  const name = prefix === "~" ? "home" : prefix.slice(1);
+  if (!isPlaceName(name))
+    return err({
+      message: `Path "${text}" starts with "${prefix}", which is no folder a policy knows`,
+      hint: 'use "$workspace", "$home" or "$tmp", or an absolute path',
+    });
+  const place = places[name];
+  return ok(place === "/" && rest !== "" ? rest : `${place}${rest}`);
+}
+
+function relative(text: string): PathProblem {
+  return {
+    message: `Path "${text}" can never match: it is not absolute`,
+    hint: `write "$workspace/${text.replace(/^(\.\/)+/, "")}" for a path in the workspace`,
+  };
+}

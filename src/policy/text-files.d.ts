@@ -1,0 +1,16 @@
+// Data files that are part of the program: the bundler turns them into strings, or into paths of embedded files.
+
+declare module "*.cedar" {
+  const text: string;
+  export = text;
+}
+
+declare module "*.cedarschema" {
+  const text: string;
+  export = text;
+}
+
+declare module "*.wasm" {
+  const path: string;
+  export = path;
+}
