@@ -133,7 +133,8 @@ function makeRepository(scene: Scene): void {
     const path = join(repo, `folder-${folder % 6}`, `part-${folder}`);
     mkdirSync(path, { recursive: true });
     for (let file = 0; file < filesPerFolder; file += 1) {
-      writeFileSync(join(path, `file-${file}.txt`), `${folder} ${file}\n`.repeat(100));
+      const lines = linesOf(folder * filesPerFolder + file);
+      writeFileSync(join(path, `file-${file}.txt`), `line ${folder} of ${file}\n`.repeat(lines));
     }
   }
   const identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.com"];
@@ -146,6 +147,12 @@ function makeRepository(scene: Scene): void {
     const done = Bun.spawnSync(["git", ...argv], { cwd: repo, env: { ...scene.env } });
     if (done.exitCode !== 0) throw new Error(`Cannot make the repository: ${done.stderr}`);
   }
+}
+
+/** Sizes like those of source files: most are small, median 3 KB, mean 11 KB, largest 64 KB. */
+function linesOf(file: number): number {
+  const share = ((file * 2654435761) % 4096) / 4096;
+  return Math.round(20 + 4000 * share ** 6 + 250 * share);
 }
 
 const sourceCount = 12;
