@@ -29,6 +29,8 @@ export interface BoxLaunch {
   /** The whole environment, `NAME=value`. */
   readonly environment: readonly string[];
   readonly directory: string;
+  /** The command's standard output goes where its standard error goes: `--json` owns standard output. */
+  readonly stdoutToStderr: boolean;
 }
 
 /** `full`: every access; `writes`: denials, changes, exec and network; `off`: only what the supervisor has to judge anyway. */
@@ -54,7 +56,15 @@ export interface BoxExit {
   /** As a shell reports it; 125 when the box could not be built, then `failure` says why. */
   readonly status: number;
   readonly signal: number | undefined;
-  readonly failure: { readonly step: string; readonly message: string } | undefined;
+  readonly failure: BoxFailure | undefined;
+}
+
+/** Why the command never ran. */
+export interface BoxFailure {
+  /** Step of the launch that failed, e.g. "namespaces", "landlock", "seccomp", "exec". */
+  readonly step: string;
+  readonly message: string;
+  readonly hint: string | undefined;
 }
 
 /** One judged access in the order it happened; `tsUnixMs` is when. */

@@ -1,6 +1,7 @@
 // Everything that is recorded: one envelope for tool calls, kernel accesses and sessions.
 
 import type { SessionId } from "../base/ids.ts";
+import type { Action } from "./capability.ts";
 import type { Coverage } from "./coverage.ts";
 
 export type JsonValue =
@@ -36,6 +37,22 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
+/** The event that records an action. */
+export const eventTypeOfAction: Readonly<Record<Action, EventType>> = {
+  FileRead: "FILE_READ",
+  FileWrite: "FILE_WRITE",
+  FileDelete: "FILE_DELETE",
+  DirCreate: "DIR_CREATE",
+  DirList: "DIR_LIST",
+  NetConnect: "NET_CONNECT",
+  NetBind: "NET_BIND",
+  NetRequest: "NET_REQUEST",
+  ToolCall: "TOOL_CALL",
+  ProcessSpawn: "PROCESS_SPAWN",
+  ProcessExit: "PROCESS_EXIT",
+  ApiUsage: "API_USAGE",
+};
+
 /** What a producer hands to the ledger; the ledger adds tenant, session, seq and hashes. */
 export interface EventDraft {
   readonly type: EventType;
@@ -49,7 +66,7 @@ export interface EventDraft {
  * coalesced access.
  */
 export interface AccessPayload {
-  readonly action: string;
+  readonly action: Action;
   /** Links resolved; for NET_* the address text or host. */
   readonly path: string;
   /** As the program asked, when it differs from `path`; else absent. */

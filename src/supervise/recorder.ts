@@ -4,10 +4,11 @@
 import { appendBatchMax, coalesceWindowMs } from "../base/limits.ts";
 import type { BoxAccess } from "../enforce/backend.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
-import type { AccessPayload, EventDraft, EventType } from "../model/event.ts";
+import type { Action } from "../model/capability.ts";
+import { type AccessPayload, type EventDraft, eventTypeOfAction } from "../model/event.ts";
 
 export interface Denial {
-  readonly action: string;
+  readonly action: Action;
   readonly path: string;
   readonly host: string | undefined;
   readonly port: number | undefined;
@@ -108,7 +109,7 @@ function windowKey(payload: AccessPayload): string {
 function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {
   const drafts: EventDraft[] = [];
   for (const { tsUnixMs, payload } of window) {
-    drafts.push({ type: eventTypeOf(payload.action), tsUnixMs, payload: { ...payload } });
+    drafts.push({ type: eventTypeOfAction[payload.action], tsUnixMs, payload: { ...payload } });
   }
   return drafts;
 }
@@ -116,25 +117,4 @@ function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>
 function toDenial(payload: AccessPayload): Denial {
   const { action, path, host, port, rule, reason, count } = payload;
   return { action, path, host, port, rule, reason, count };
-}
-
-const eventTypes: Readonly<Record<string, EventType>> = {
-  FileRead: "FILE_READ",
-  FileWrite: "FILE_WRITE",
-  FileDelete: "FILE_DELETE",
-  DirCreate: "DIR_CREATE",
-  DirList: "DIR_LIST",
-  NetConnect: "NET_CONNECT",
-  NetBind: "NET_BIND",
-  NetRequest: "NET_REQUEST",
-  ToolCall: "TOOL_CALL",
-  ProcessSpawn: "PROCESS_SPAWN",
-  ProcessExit: "PROCESS_EXIT",
-  ApiUsage: "API_USAGE",
-};
-
-function eventTypeOf(action: string): EventType {
-  const type = eventTypes[action];
-  if (type === undefined) throw new Error(`broken invariant: no event type for action ${action}`);
-  return type;
 }

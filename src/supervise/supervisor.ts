@@ -38,10 +38,11 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
     running = await run.backend.launch(run.box, run.launch, recorder.record);
     exit = await running.exited;
   } catch (error) {
+    const hint = error instanceof AegisError ? error.hint : undefined;
     exit = {
       status: 125,
       signal: undefined,
-      failure: { step: "launch", message: messageOf(error) },
+      failure: { step: "launch", message: messageOf(error), hint },
     };
   } finally {
     stopListening();

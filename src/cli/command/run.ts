@@ -1,34 +1,205 @@
-// `aegis run` and `aegis wrap`.
+// `aegis run` and `aegis wrap`: parse, launch, render the summary. On the fast path: nothing heavy is imported here.
 
+import type { LaunchOptions } from "../../app/launch-options.ts";
 import { AegisError } from "../../base/errors.ts";
-import { type CommandSpec, parseArgs } from "../args.ts";
+import type { EnvironmentGrant } from "../../supervise/environment.ts";
+import { type CommandSpec, type ParsedArgs, parseArgs } from "../args.ts";
+import { createContext } from "../context.ts";
 import { renderHelp } from "../help.ts";
-import { writeOut } from "../output.ts";
+import { writeErr, writeOut } from "../output.ts";
+import { renderRunSummary, runReport } from "../render/run.ts";
+
+const directoryFlag = {
+  kind: "text",
+  value: "DIR",
+  summary: "The workspace: working folder of the command. Default: the current folder.",
+} as const;
+const nameFlag = {
+  kind: "text",
+  value: "NAME",
+  summary: "Name of the agent, the Cedar principal. Default: the command's base name.",
+} as const;
+const envFlag = {
+  kind: "list",
+  value: "NAME[=VALUE]",
+  summary: "Pass this variable on although it looks like a secret, or set it.",
+} as const;
+const tagFlag = { kind: "text", value: "TEXT", summary: "Tag the session." } as const;
+const quietFlag = { kind: "switch", summary: "No summary at the end." } as const;
+const jsonFlag = {
+  kind: "switch",
+  summary: "Print the summary as JSON on stdout; the command's own stdout goes to stderr.",
+} as const;
 
 export const runSpec = {
   name: "run",
   summary: "Run a command under a policy the kernel enforces, and record what it tries.",
-  flags: {},
+  flags: {
+    config: { kind: "text", value: "NAME", summary: "Use a configuration made by `aegis init`." },
+    policy: {
+      kind: "list",
+      value: "TEMPLATE|FILE|DIR",
+      summary: "What the command may do. Default: workspace.",
+    },
+    manifest: {
+      kind: "text",
+      value: "FILE",
+      summary: "Also grant what a capability manifest declares.",
+    },
+    profile: { kind: "list", value: "NAME", summary: "Also grant what a tool needs, e.g. node." },
+    dir: directoryFlag,
+    name: nameFlag,
+    read: { kind: "list", value: "PATH", summary: "Also allow reading a file or folder." },
+    write: {
+      kind: "list",
+      value: "PATH",
+      summary: "Also allow reading and changing a file or folder.",
+    },
+    deny: { kind: "list", value: "PATH|GLOB", summary: "Forbid a path whatever else is granted." },
+    net: {
+      kind: "list",
+      value: "none|all|:PORT",
+      summary: "Network: nothing, everything, or one TCP port.",
+    },
+    listen: { kind: "list", value: "PORT", summary: "Allow a server on this TCP port." },
+    env: envFlag,
+    audit: {
+      kind: "choice",
+      choices: ["full", "writes", "off"],
+      default: "full",
+      summary:
+        "What is recorded: every access; changes, programs, network and denials; denials only.",
+    },
+    "allow-weaker": {
+      kind: "switch",
+      summary: "Run although this kernel lacks a protection; the ledger records which.",
+    },
+    ledger: { kind: "text", value: "PATH", summary: "Ledger to write." },
+    tag: tagFlag,
+    quiet: quietFlag,
+    json: jsonFlag,
+  },
   operands: {},
   launches: true,
-  examples: ["aegis run -- python3 agent.py"],
+  examples: [
+    "aegis run -- python3 agent.py",
+    "aegis run --policy workspace-net --read ~/data -- claude",
+    "aegis run --config my-agent -- python3 agent.py",
+  ],
+  notes: [
+    "The exit status is the command's own, 128 + N when signal N ended it, 125 when aegis failed, 126 when the launch was refused, 127 when there is no such command.",
+  ],
 } as const satisfies CommandSpec;
 
 export const wrapSpec = {
   name: "wrap",
   summary: "Run a command and record what it does, without confining it.",
-  flags: {},
+  flags: {
+    dir: directoryFlag,
+    name: nameFlag,
+    policy: {
+      kind: "text",
+      value: "TEMPLATE",
+      summary: "Policy the accesses are judged by for the record. Default: permit-all.",
+    },
+    env: envFlag,
+    tag: tagFlag,
+    quiet: quietFlag,
+    json: jsonFlag,
+  },
   operands: {},
   launches: true,
-  examples: ["aegis wrap -- claude"],
+  examples: ["aegis wrap -- claude", "aegis wrap --dir ~/my-project -- python3 agent.py"],
 } as const satisfies CommandSpec;
 
 /** @returns the exit status: the command's own, or 125, 126, 127 */
 export async function runCommand(argv: readonly string[], mode: "run" | "wrap"): Promise<number> {
   const spec = mode === "run" ? runSpec : wrapSpec;
-  if (parseArgs(spec, argv) === undefined) {
+  const options =
+    mode === "run" ? runOptions(parseArgs(runSpec, argv)) : wrapOptions(parseArgs(wrapSpec, argv));
+  if (options === undefined) {
     writeOut(renderHelp(spec));
     return 0;
   }
-  throw new AegisError("enforce/unsupported", `Cannot launch: aegis ${mode} is not built yet`);
+  const { launch } = await import("../../app/launch.ts");
+  const context = createContext();
+  const result = await launch(options, context);
+  if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
+  else if (!options.quiet) writeErr(renderRunSummary(result));
+  const failure = result.exit.failure;
+  if (failure !== undefined) {
+    throw new AegisError(
+      failure.step === "exec" ? "launch/refused" : "enforce/helper",
+      failure.message,
+      {
+        hint: failure.hint,
+      },
+    );
+  }
+  return result.exit.status;
+}
+
+function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions | undefined {
+  if (args === undefined) return undefined;
+  const { flags } = args;
+  return {
+    mode: "run",
+    command: args.command,
+    config: flags.config,
+    policies: flags.policy,
+    manifest: flags.manifest,
+    profiles: flags.profile,
+    directory: flags.dir,
+    name: flags.name,
+    read: flags.read,
+    write: flags.write,
+    deny: flags.deny,
+    net: flags.net,
+    listen: flags.listen,
+    environment: flags.env.map(environmentGrant),
+    audit: flags.audit ?? "full",
+    allowWeaker: flags["allow-weaker"],
+    ledger: flags.ledger,
+    tag: flags.tag,
+    quiet: flags.quiet,
+    json: flags.json,
+  };
+}
+
+function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptions | undefined {
+  if (args === undefined) return undefined;
+  const { flags } = args;
+  return {
+    mode: "wrap",
+    command: args.command,
+    config: undefined,
+    policies: flags.policy === undefined ? [] : [flags.policy],
+    manifest: undefined,
+    profiles: [],
+    directory: flags.dir,
+    name: flags.name,
+    read: [],
+    write: [],
+    deny: [],
+    net: [],
+    listen: [],
+    environment: flags.env.map(environmentGrant),
+    audit: "full",
+    allowWeaker: false,
+    ledger: undefined,
+    tag: flags.tag,
+    quiet: flags.quiet,
+    json: flags.json,
+  };
+}
+
+function environmentGrant(text: string): EnvironmentGrant {
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    throw new AegisError("usage", `Cannot pass "${name}" on: it is no variable name`, {
+      hint: "write --env NAME or --env NAME=VALUE",
+    });
+  }
+  return { name, value: equals < 0 ? undefined : text.slice(equals + 1) };
 }

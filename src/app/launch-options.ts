@@ -1,0 +1,31 @@
+// What `run` and `wrap` were asked to do, as the command line said it; launch.ts gives it meaning.
+
+import type { AuditLevel } from "../enforce/backend.ts";
+import type { EnvironmentGrant } from "../supervise/environment.ts";
+
+export interface LaunchOptions {
+  /** `wrap` records and confines nothing. */
+  readonly mode: "run" | "wrap";
+  /** Program and arguments, not empty. */
+  readonly command: readonly string[];
+  /** A named configuration; undefined: an ad-hoc run. */
+  readonly config: string | undefined;
+  /** Templates, files or folders, merged; empty: the configuration's, else the default template. */
+  readonly policies: readonly string[];
+  readonly manifest: string | undefined;
+  readonly profiles: readonly string[];
+  readonly directory: string | undefined;
+  readonly name: string | undefined;
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly deny: readonly string[];
+  readonly net: readonly string[];
+  readonly listen: readonly string[];
+  readonly environment: readonly EnvironmentGrant[];
+  readonly audit: AuditLevel;
+  readonly allowWeaker: boolean;
+  readonly ledger: string | undefined;
+  readonly tag: string | undefined;
+  readonly quiet: boolean;
+  readonly json: boolean;
+}

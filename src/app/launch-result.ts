@@ -1,0 +1,32 @@
+// What a launch leaves behind, for the summary and for `--json`.
+
+import type { SessionId } from "../base/ids.ts";
+import type { BoxExit } from "../enforce/backend.ts";
+import type { Checkpoint } from "../ledger/contract.ts";
+import type { Coverage } from "../model/coverage.ts";
+
+/** A denial as a person meets it. */
+export interface DenialAdvice {
+  readonly action: string;
+  /** Path, or `host:port`. */
+  readonly resource: string;
+  readonly count: number;
+  readonly rule: string;
+  readonly reason: string;
+  /** Smallest flag that would allow it; empty when no flag can. */
+  readonly fix: string;
+}
+
+export interface LaunchResult {
+  readonly session: SessionId;
+  /** Path of the ledger that holds the session. */
+  readonly ledger: string;
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly exit: BoxExit;
+  readonly totals: { readonly allowed: number; readonly denied: number };
+  readonly denials: readonly DenialAdvice[];
+  readonly coverage: Coverage;
+  readonly environmentRemoved: readonly string[];
+  readonly checkpoint: Checkpoint;
+}

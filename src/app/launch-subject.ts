@@ -1,0 +1,106 @@
+// Who a launch is for: agent, workspace, ledger and policy texts, from a named configuration or from flags alone.
+
+import { realpathSync, statSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
+import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
+import {
+  type Config,
+  createConfig,
+  entryOf,
+  findConfig,
+  loadConfig,
+  requireConfig,
+} from "../config/config.ts";
+import { aegisPaths } from "../config/location.ts";
+import { toConfigName } from "../config/name.ts";
+import { defaultTemplate, templateNamed } from "../policy/templates.ts";
+import type { LaunchOptions } from "./launch-options.ts";
+import { type PolicyTexts, policyTexts } from "./policy-texts.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface LaunchSubject {
+  /** Cedar principal. */
+  readonly agent: string;
+  /** Canonical. */
+  readonly workspace: AbsPath;
+  readonly ledger: AbsPath;
+  readonly texts: PolicyTexts;
+  /** `--net` words: the flags' and the configuration's. */
+  readonly net: readonly string[];
+  /** Record everything, confine nothing; the policy only judges for the record. */
+  readonly observeOnly: boolean;
+}
+
+export function launchSubject(options: LaunchOptions, around: Surroundings): LaunchSubject {
+  const config = options.mode === "wrap" ? wrapConfig(options, around) : runConfig(options, around);
+  const wanted = config?.policyPaths ?? (options.manifest === undefined ? [defaultTemplate] : []);
+  const given = options.policies.length > 0 ? options.policies : wanted;
+  return {
+    agent: options.name ?? config?.agent ?? agentName(options),
+    workspace: workspaceOf(options, around, options.mode === "run" ? config?.sandbox : undefined),
+    ledger: ledgerOf(options, around, config),
+    texts: policyTexts(given, options.manifest, around.directory),
+    net: [...options.net, ...(config?.allowedNetwork.map(netWord) ?? [])],
+    observeOnly: config !== undefined && (options.mode === "wrap" || config.isolation !== "kernel"),
+  };
+}
+
+function runConfig(options: LaunchOptions, around: Surroundings): Config | undefined {
+  if (options.config === undefined) return undefined;
+  const entry = requireConfig(aegisPaths(around.environment), options.config);
+  return loadConfig(entry, around.environment);
+}
+
+/** `wrap` keeps one configuration per name, made on first use, so that `aegis log NAME` finds its ledger. */
+function wrapConfig(options: LaunchOptions, around: Surroundings): Config {
+  const paths = aegisPaths(around.environment);
+  const name = options.name ?? agentName(options);
+  const found = findConfig(paths, name);
+  const entry = found ?? entryOf(paths, name, "wrap");
+  if (found === undefined) {
+    const sandbox = workspaceOf(options, around, undefined);
+    const policy = templateNamed(options.policies[0] ?? "permit-all")?.text ?? "";
+    createConfig(paths, entry, { sandbox, isolation: "Process", policy });
+  }
+  return loadConfig(entry, around.environment);
+}
+
+function workspaceOf(
+  options: LaunchOptions,
+  around: Surroundings,
+  configured: AbsPath | undefined,
+): AbsPath {
+  const wanted =
+    options.directory === undefined
+      ? (configured ?? around.directory)
+      : resolvePath(around.directory, options.directory);
+  if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory() === true)
+    return canonicalPath(wanted);
+  const message = `Cannot use "${wanted}" as the workspace: it is no folder`;
+  throw new AegisError("config/invalid", message, { hint: "give an existing folder with --dir" });
+}
+
+function ledgerOf(
+  options: LaunchOptions,
+  around: Surroundings,
+  config: Config | undefined,
+): AbsPath {
+  if (options.ledger !== undefined) return resolvePath(around.directory, options.ledger);
+  return config?.ledger ?? aegisPaths(around.environment).ledger;
+}
+
+function agentName(options: LaunchOptions): string {
+  const command = options.command[0] ?? "";
+  return toConfigName(command.slice(command.lastIndexOf("/") + 1));
+}
+
+function netWord(rule: { readonly host: string; readonly port: number | undefined }): string {
+  return rule.port === undefined ? rule.host : `${rule.host}:${rule.port}`;
+}
+
+/** Links resolved. The caller has checked that the path exists. */
+export function canonicalPath(path: AbsPath): AbsPath {
+  const real = absPath(realpathSync(path));
+  if (real === undefined) throw new Error(`broken invariant: ${path} has no absolute real path`);
+  return real;
+}

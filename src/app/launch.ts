@@ -1,0 +1,145 @@
+// `run` and `wrap` from options to the closed session. Nothing heavy is imported at the top: with a cached plan this is all
+// that a launch loads.
+
+import { AegisError } from "../base/errors.ts";
+import { absPath } from "../base/paths.ts";
+import { aegisPaths, privateDirectory, userHome } from "../config/location.ts";
+import type { BoxLaunch } from "../enforce/backend.ts";
+import { platformName, selectBackend } from "../enforce/select.ts";
+import type { Coverage } from "../model/coverage.ts";
+import { smallestGrant } from "../policy/grant.ts";
+import { cacheEnvironment } from "../policy/profiles.ts";
+import {
+  type BoxEnvironment,
+  boxEnvironment,
+  observedEnvironment,
+} from "../supervise/environment.ts";
+import { findProgram } from "../supervise/find-program.ts";
+import type { Denial } from "../supervise/recorder.ts";
+import { superviseRun } from "../supervise/supervisor.ts";
+import type { LaunchOptions } from "./launch-options.ts";
+import type { DenialAdvice, LaunchResult } from "./launch-result.ts";
+import { canonicalPath, type LaunchSubject, launchSubject } from "./launch-subject.ts";
+import { openForWriting } from "./ledgers.ts";
+import { prepareBox } from "./prepare-box.ts";
+import { processSignals } from "./signals.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** Folder for temporary files inside the box: a private one where the kernel has mount namespaces. */
+const temporaryFolder = "/tmp";
+
+/**
+ * Launches the command and waits for it; the session is closed and durable when this resolves.
+ * @throws {AegisError} for everything that kept the command from being launched
+ */
+export async function launch(options: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
+  privateDirectory(aegisPaths(around.environment).home);
+  const subject = launchSubject(options, around);
+  const home = canonicalPath(userHome(around.environment));
+  const places = { workspace: subject.workspace, home, tmp: temporaryFolder };
+  const environment = launchEnvironment(options, around, subject);
+  const command = boxLaunch(options, subject, environment);
+  const backend = await selectBackend();
+  const { box, snapshot } = await prepareBox({
+    options,
+    subject,
+    around,
+    backend,
+    platform: platformName,
+    places,
+    path: variable(environment, "PATH"),
+    binary: canonicalPath(absPath(process.execPath) ?? subject.workspace),
+  });
+  const coverage = withEnvironment(box.coverage, environment, subject);
+  await using ledger = await openForWriting(around, subject.ledger);
+  const writer = await ledger.openSession(
+    {
+      name: subject.agent,
+      mode: options.mode,
+      command: options.command,
+      directory: subject.workspace,
+      policyHash: snapshot.hash,
+      tag: options.tag,
+      coverage,
+    },
+    snapshot,
+    around.clock.nowUnixMs(),
+  );
+  const { exit, totals, checkpoint } = await superviseRun({
+    backend,
+    box,
+    launch: command,
+    writer,
+    clock: around.clock,
+    signals: processSignals,
+  });
+  return {
+    session: writer.id,
+    ledger: subject.ledger,
+    name: subject.agent,
+    command: options.command,
+    exit,
+    totals: { allowed: totals.allowed, denied: totals.denied },
+    denials: totals.denials.map((denial) => advice(denial, subject.agent)),
+    coverage,
+    environmentRemoved: environment.removed,
+    checkpoint,
+  };
+}
+
+function launchEnvironment(
+  options: LaunchOptions,
+  around: Surroundings,
+  subject: LaunchSubject,
+): BoxEnvironment {
+  if (subject.observeOnly) return observedEnvironment(around.environment, options.environment);
+  return boxEnvironment(around.environment, options.environment, {
+    PWD: subject.workspace,
+    TMPDIR: temporaryFolder,
+    ...cacheEnvironment(temporaryFolder),
+  });
+}
+
+function boxLaunch(
+  options: LaunchOptions,
+  subject: LaunchSubject,
+  environment: BoxEnvironment,
+): BoxLaunch {
+  const [command] = options.command;
+  if (command === undefined) throw new AegisError("usage", "Cannot launch: no command was given");
+  return {
+    program: findProgram(command, variable(environment, "PATH"), subject.workspace),
+    argv: options.command,
+    environment: environment.variables,
+    directory: subject.workspace,
+    stdoutToStderr: options.json,
+  };
+}
+
+/** Without a PATH, the one a shell would use. */
+function variable(environment: BoxEnvironment, name: "PATH"): string {
+  const found = environment.variables.find((entry) => entry.startsWith(`${name}=`));
+  return found?.slice(name.length + 1) ?? "/usr/local/bin:/usr/bin:/bin";
+}
+
+function withEnvironment(
+  coverage: Coverage,
+  environment: BoxEnvironment,
+  subject: LaunchSubject,
+): Coverage {
+  if (subject.observeOnly) return coverage;
+  const names = environment.removed.join(" ");
+  const by = names === "" ? "nothing looked like a secret" : `kept out: ${names}`;
+  const others = coverage.filter(({ protection }) => protection !== "environment");
+  return [...others, { protection: "environment", level: "enforced", by, why: "" }];
+}
+
+function advice(denial: Denial, agent: string): DenialAdvice {
+  const { action, path, host, port, count, rule, reason } = denial;
+  const isForbidden = rule !== "";
+  const resource = { path, host, port };
+  const grant = isForbidden ? undefined : smallestGrant({ action, agent, resource });
+  const fix = isForbidden ? "" : (grant?.flag ?? `the policy line ${grant?.cedar ?? ""}`);
+  const shown = port === undefined ? path : `${host ?? path}:${port}`;
+  return { action, resource: shown, count, rule, reason, fix };
+}

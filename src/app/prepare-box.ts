@@ -1,0 +1,138 @@
+// From policy texts to a prepared box: out of the plan cache when nothing it depends on has changed, else compiled. The key
+// holds every text and every circumstance a plan depends on but the disk, whose facts the cache itself checks again.
+
+import { readFileSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
+import type { AbsPath } from "../base/paths.ts";
+import { aegisVersion } from "../base/version.ts";
+import { aegisPaths } from "../config/location.ts";
+import type { Backend, BoxRequest, PreparedBox } from "../enforce/backend.ts";
+import {
+  type PolicySnapshot,
+  type PolicySource,
+  policySnapshot,
+} from "../model/policy-snapshot.ts";
+import type { Diagnostic } from "../policy/diagnostic.ts";
+import { flagsToCapabilities } from "../policy/flags.ts";
+import { policySources } from "../policy/layers.ts";
+import type { Places } from "../policy/places.ts";
+import type { Platform } from "../policy/profiles.ts";
+import { findRepository } from "../policy/repository.ts";
+import { planKey, readCachedPlan, writeCachedPlan } from "../supervise/plan-cache.ts";
+import type { LaunchOptions } from "./launch-options.ts";
+import type { LaunchSubject } from "./launch-subject.ts";
+import { policyDisk } from "./policy-disk.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface BoxSubject {
+  readonly options: LaunchOptions;
+  readonly subject: LaunchSubject;
+  readonly around: Surroundings;
+  readonly backend: Backend;
+  readonly platform: Platform;
+  readonly places: Places;
+  /** PATH the box will have. */
+  readonly path: string;
+  /** Path of this program. */
+  readonly binary: AbsPath;
+}
+
+export interface BoxWithPolicy {
+  readonly box: PreparedBox;
+  readonly snapshot: PolicySnapshot;
+}
+
+/** @throws {AegisError} `policy/*` and `enforce/*` when the policy is wrong or cannot be held */
+export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
+  const snapshot = policySnapshot(collectSources(subject));
+  const { planCache } = aegisPaths(subject.around.environment);
+  const key = keyOf(subject, snapshot);
+  const cached = readCachedPlan(planCache, key);
+  if (cached !== undefined) return { box: cached, snapshot };
+  const box = await subject.backend.prepare(await boxRequest(subject, snapshot));
+  writeCachedPlan(planCache, key, box);
+  return { box, snapshot };
+}
+
+async function boxRequest(subject: BoxSubject, snapshot: PolicySnapshot): Promise<BoxRequest> {
+  const { compileSources } = await import("./compile-policy.ts");
+  const { places, options } = subject;
+  const compiled = await compileSources(snapshot.sources, places, subject.path);
+  return {
+    capabilities: compiled.capabilities,
+    agent: subject.subject.agent,
+    workspace: places.workspace,
+    home: places.home,
+    audit: options.audit,
+    ownPaths: ownPaths(subject),
+    allowWeaker: options.allowWeaker,
+    observeOnly: subject.subject.observeOnly,
+  };
+}
+
+function collectSources(subject: BoxSubject): readonly PolicySource[] {
+  const { options, places, around } = subject;
+  const { texts, net } = subject.subject;
+  const { read, write, deny, listen } = options;
+  const flags = flagsToCapabilities(
+    { read, write, deny, net, listen },
+    { directory: around.directory, home: places.home, realPath: policyDisk.realPath },
+  );
+  if (!flags.ok) throw usageOf(flags.error);
+  return policySources({
+    ...texts,
+    platform: subject.platform,
+    profiles: options.profiles,
+    flags: flags.value,
+    protections: {
+      ownPaths: ownPaths(subject),
+      ownSecrets: [aegisPaths(around.environment).keys],
+      repository: findRepository(places.workspace, policyDisk),
+      names: true,
+      credentials: !texts.templates.includes("permit-all"),
+    },
+  });
+}
+
+function usageOf(problems: readonly Diagnostic[]): AegisError {
+  const [first] = problems;
+  const hint = first === undefined || first.hint === "" ? {} : { hint: first.hint };
+  return new AegisError("usage", problems.map(({ message }) => message).join("; "), hint);
+}
+
+/** State, binary, ledger and the policy files themselves: what a box must never change, wherever they lie. */
+function ownPaths({ around, binary, subject }: BoxSubject): readonly string[] {
+  const { texts, ledger } = subject;
+  const files = [...texts.files, ...texts.manifests].map(({ name }) => name);
+  const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
+  return [...new Set([aegisPaths(around.environment).home, binary, ...database, ...files])].map(
+    (path) => policyDisk.realPath(path) ?? path,
+  );
+}
+
+function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
+  const { options, places } = subject;
+  const circumstances = {
+    agent: subject.subject.agent,
+    places,
+    path: subject.subject.texts.manifests.length > 0 ? subject.path : "",
+    audit: options.audit,
+    allowWeaker: options.allowWeaker,
+    observeOnly: subject.subject.observeOnly,
+    uid: process.geteuid?.() ?? -1,
+    kernel: kernelIdentity(),
+    binary: subject.binary,
+  };
+  return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
+}
+
+/** Differs after a reboot, which is when a kernel can have learned or lost a protection. */
+function kernelIdentity(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    // ignored: systems without the file (macOS) compile the same plan on every kernel, and the
+    // backend fails closed when a protection is gone
+    return "";
+  }
+}

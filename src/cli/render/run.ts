@@ -1,0 +1,83 @@
+// The end of a launch as text and as JSON. Paths and commands come from the box and are escaped before a terminal sees them.
+
+import type { DenialAdvice, LaunchResult } from "../../app/launch-result.ts";
+import { escapeControls } from "./text.ts";
+
+/** Denials named in the summary; the ledger has them all. */
+const denialsShown = 5;
+
+/** `--json` of `run` and `wrap`. */
+export interface RunReport {
+  readonly session: string;
+  readonly ledger: string;
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly status: number;
+  readonly signal: number | null;
+  readonly accesses: { readonly allowed: number; readonly denied: number };
+  readonly denials: readonly {
+    readonly action: string;
+    readonly resource: string;
+    readonly count: number;
+    readonly rule: string;
+    readonly reason: string;
+    readonly fix: string;
+  }[];
+  readonly weaker: readonly { readonly protection: string; readonly why: string }[];
+  readonly environmentRemoved: readonly string[];
+  readonly checkpoint: { readonly size: number; readonly root: string };
+}
+
+export function runReport(result: LaunchResult): RunReport {
+  return {
+    session: result.session,
+    ledger: result.ledger,
+    name: result.name,
+    command: result.command,
+    status: result.exit.status,
+    signal: result.exit.signal ?? null,
+    accesses: { allowed: result.totals.allowed, denied: result.totals.denied },
+    denials: result.denials.map((denial) => ({
+      action: denial.action,
+      resource: denial.resource,
+      count: denial.count,
+      rule: denial.rule,
+      reason: denial.reason,
+      fix: denial.fix,
+    })),
+    weaker: weakerRows(result),
+    environmentRemoved: result.environmentRemoved,
+    checkpoint: { size: result.checkpoint.size, root: result.checkpoint.root },
+  };
+}
+
+/** The summary on standard error, one fact a line. */
+export function renderRunSummary(result: LaunchResult): string {
+  const { allowed, denied } = result.totals;
+  const lines = [`aegis: Session: ${result.session}  ${allowed} allowed, ${denied} denied`];
+  for (const denial of result.denials.slice(0, denialsShown)) lines.push(...denialLines(denial));
+  const more = result.denials.length - denialsShown;
+  if (more > 0)
+    lines.push(`aegis: and ${more} more: aegis log --denied --session ${result.session}`);
+  if (result.environmentRemoved.length > 0) {
+    const names = result.environmentRemoved.map((name) => escapeControls(name)).join(" ");
+    lines.push(`aegis: kept out of the environment: ${names} (pass one on with --env NAME)`);
+  }
+  for (const row of weakerRows(result)) lines.push(`aegis: weaker: ${row.protection}: ${row.why}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function denialLines(denial: DenialAdvice): string[] {
+  const times = denial.count > 1 ? ` (${denial.count} times)` : "";
+  const what = `${denial.action} ${escapeControls(denial.resource)}${times}`;
+  const first = `aegis: denied ${what}: ${escapeControls(denial.reason)}`;
+  return denial.fix === ""
+    ? [first]
+    : [first, `aegis:   allow it with ${escapeControls(denial.fix)}`];
+}
+
+function weakerRows(result: LaunchResult): { protection: string; why: string }[] {
+  return result.coverage
+    .filter((row) => row.level === "weaker" || row.level === "absent")
+    .map((row) => ({ protection: row.protection, why: row.why }));
+}
