@@ -1,4 +1,5 @@
-// Builds one binary: `bun scripts/build.ts [--target NAME] [--entry FILE] [--out FILE]`, by default dist/aegis for this machine.
+// Builds one binary: `bun scripts/build.ts [--target NAME] [--entry FILE] [--out FILE]`, by default
+// dist/aegis for this machine.
 
 import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";

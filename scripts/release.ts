@@ -1,5 +1,6 @@
-// Everything a release consists of, in dist/release: one archive for each target, their checksums, the Homebrew formula.
-// `bun scripts/release.ts [--entry FILE] [--out DIR]`. The same checkout gives the same bytes.
+// Everything a release consists of, in dist/release: one archive for each target, their checksums,
+// the Homebrew formula. `bun scripts/release.ts [--entry FILE] [--out DIR]`. The same checkout
+// gives the same bytes.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

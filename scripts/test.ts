@@ -1,5 +1,6 @@
-// Every check and test, in groups: `bun scripts/test.ts [GROUP...]`. The last line is `N passed, N failed[, N skipped]`, and
-// the exit status is 1 when anything failed or a test of the kernel that could have run was skipped.
+// Every check and test, in groups: `bun scripts/test.ts [GROUP...]`. The last line is `N passed, N
+// failed[, N skipped]`, and the exit status is 1 when anything failed or a test of the kernel that
+// could have run was skipped.
 
 import { isRoot, repoRoot } from "../test/support/harness.ts";
 import { assertEveryFileRuns, type Group, groups } from "./testing/groups.ts";

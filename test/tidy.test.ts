@@ -1,4 +1,5 @@
-// The rules of CONTRIBUTING.md that a program can check. The tables they work from are in test/support/tidy.
+// The rules of CONTRIBUTING.md that a program can check. The tables they work from are in
+// test/support/tidy.
 
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -54,7 +55,7 @@ describe("code", () => {
 
 describe("text", () => {
   test("lines are at most 100 columns", () => {
-    expect(textRules.longLines(texts)).toEqual([]);
+    expect(textRules.longLines(texts, codeRules.literalLines(code))).toEqual([]);
   });
   test("files are at most 400 lines", () => {
     expect(textRules.oversizedFiles(texts)).toEqual([]);

@@ -1,5 +1,6 @@
-// One binary: sources and hardened runtime in, a checked program out. The bundler can fail with exit status 0 and leave a
-// program that dies at start-up, so nothing is believed before it ran or, for other machines, was read again.
+// One binary: sources and hardened runtime in, a checked program out. The bundler can fail with
+// exit status 0 and leave a program that dies at start-up, so nothing is believed before it ran or,
+// for other machines, was read again.
 
 import {
   existsSync,
@@ -27,7 +28,8 @@ export interface BundleRequest {
 export function bundle(request: BundleRequest): void {
   const { target, output } = request;
   mkdirSync(dirname(output), { recursive: true });
-  // The bundler writes the name of its output into the program: the same name each time gives the same bytes.
+  // The bundler writes the name of its output into the program: the same name each time gives the
+  // same bytes.
   const work = mkdtempSync(join(dirname(output), ".build-"));
   const draft = join(work, "aegis");
   try {
@@ -48,7 +50,8 @@ function buildHelper(target: Target): void {
 
 function compile({ target, entry }: BundleRequest, draft: string): void {
   const flags = ["--minify", "--splitting", "--bytecode", "--format=esm"];
-  // A compiled program otherwise reads both files from its working directory: from the project an agent works on.
+  // A compiled program otherwise reads both files from its working directory: from the project an
+  // agent works on.
   const isolation = ["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
   const machine = [
     `--target=${target.bundlerTarget}`,

@@ -1,6 +1,7 @@
-// The code signature of a Mach-O program: checked page by page, replaced by an ad-hoc one where the bundler left a broken
-// one (Bun signs arm64 itself but leaves the runtime's old signature on x86-64, where macOS would kill the program).
-// Only thin 64-bit little-endian files, which is what Bun makes. Layouts: Apple's cs_blobs.h and mach-o/loader.h.
+// The code signature of a Mach-O program: checked page by page, replaced by an ad-hoc one where the
+// bundler left a broken one (Bun signs arm64 itself but leaves the runtime's old signature on
+// x86-64, where macOS would kill the program). Only thin 64-bit little-endian files, which is what
+// Bun makes. Layouts: Apple's cs_blobs.h and mach-o/loader.h.
 
 const machO64 = 0xfeedfacf;
 const codeSignatureCommand = 0x1d;

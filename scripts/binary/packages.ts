@@ -1,22 +1,31 @@
-// Packages npm does not install on this machine because they are for another one: Bun's runtimes and fsevents.
-// They come through `npm pack` and are used only when their bytes have the integrity the lock file pins.
+// Packages npm does not install on this machine because they are for another one: Bun's runtimes
+// and fsevents. They come through `npm pack` and are used only when their bytes have the integrity
+// the lock file pins.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildDir, lockedPackage, runProgram } from "./project.ts";
+import { buildDir, type LockedPackage, lockedPackage, runProgram } from "./project.ts";
 
 /** The unpacked package, fetched at most once a checkout. */
 export function foreignPackage(name: string): string {
-  const { version, integrity } = lockedPackage(name);
-  const home = join(buildDir, "packages", `${name.replace("/", "+")}@${version}`);
+  return fetchPackage(name, lockedPackage(name), join(buildDir, "packages"));
+}
+
+/**
+ * Fetches into a folder below `store`. @throws, and leaves nothing, when the bytes are not the
+ * locked ones.
+ */
+export function fetchPackage(name: string, locked: LockedPackage, store: string): string {
+  const home = join(store, `${name.replace("/", "+")}@${locked.version}`);
   if (existsSync(home)) return home;
-  mkdirSync(join(buildDir, "packages"), { recursive: true });
-  const work = mkdtempSync(join(buildDir, "packages", "fetch-"));
+  mkdirSync(store, { recursive: true });
+  const work = mkdtempSync(join(store, "fetch-"));
   try {
-    runProgram(["npm", "pack", "--silent", "--pack-destination", work, `${name}@${version}`]);
+    const pack = ["npm", "pack", "--silent", "--pack-destination", work];
+    runProgram([...pack, `${name}@${locked.version}`]);
     const [archive] = [...new Bun.Glob("*.tgz").scanSync({ cwd: work, absolute: true })];
     if (archive === undefined) throw new Error(`Cannot fetch "${name}": npm wrote no archive`);
-    checkIntegrity(name, readFileSync(archive), integrity);
+    checkIntegrity(name, readFileSync(archive), locked.integrity);
     runProgram(["tar", "-xzf", archive, "-C", work, "--no-same-owner"]);
     renameInto(join(work, "package"), home);
   } finally {

@@ -1,4 +1,5 @@
-// Where things lie in the checkout, what package.json and the lock file say, and how the scripts start other programs.
+// Where things lie in the checkout, what package.json and the lock file say, and how the scripts
+// start other programs.
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -13,8 +14,14 @@ export function projectVersion(): string {
   return textField(readJson("package.json"), "version");
 }
 
-/** Version and integrity the lock file pins for a package. @throws when it pins none. */
-export function lockedPackage(name: string): { version: string; integrity: string } {
+export interface LockedPackage {
+  readonly version: string;
+  /** As npm writes it: `sha512-` and base64. */
+  readonly integrity: string;
+}
+
+/** What the lock file pins for a package. @throws when it pins nothing. */
+export function lockedPackage(name: string): LockedPackage {
   const packages = recordField(readJson("package-lock.json"), "packages");
   const entry = recordField(packages, `node_modules/${name}`);
   return { version: textField(entry, "version"), integrity: textField(entry, "integrity") };

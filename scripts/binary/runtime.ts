@@ -1,5 +1,6 @@
-// Bun's runtime as it goes into a binary: two switches that would run foreign code inside aegis are taken out of a copy.
-// BUN_BE_BUN turns a compiled program back into a JavaScript interpreter; BUN_OPTIONS takes `--preload=FILE`.
+// Bun's runtime as it goes into a binary: two switches that would run foreign code inside aegis are
+// taken out of a copy. BUN_BE_BUN turns a compiled program back into a JavaScript interpreter;
+// BUN_OPTIONS takes `--preload=FILE`.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,8 +33,8 @@ function originalRuntime(target: Target): string {
 }
 
 /**
- * Overwrites the first letter of every occurrence with NUL. The length stays, and no environment can hold a name with a
- * NUL, so there is no new spelling that would wake the switch.
+ * Overwrites the first letter of every occurrence with NUL. The length stays, and no environment
+ * can hold a name with a NUL, so there is no new spelling that would wake the switch.
  */
 function killSwitch(bytes: Buffer, name: string): void {
   const first = bytes.indexOf(name);

@@ -1,4 +1,5 @@
-// Archives that depend on nothing but their content: POSIX ustar, entries in the order of their names, no owner, time zero.
+// Archives that depend on nothing but their content: POSIX ustar, entries in the order of their
+// names, no owner, time zero.
 
 export interface TarEntry {
   /** At most 100 bytes of ASCII. */

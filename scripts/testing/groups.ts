@@ -1,5 +1,5 @@
-// The groups of tests in the order they run, each with a bound on its time. A test file that is in no group would
-// never run, so it is an error.
+// The groups of tests in the order they run, each with a bound on its time. A test file that is in
+// no group would never run, so it is an error.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";

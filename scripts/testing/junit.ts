@@ -1,5 +1,6 @@
-// What a run of `bun test` proved, from its JUnit report. The report alone is not believed: a file that crashed is absent
-// from it, and a test that ends the process leaves no report and exit status 0.
+// What a run of `bun test` proved, from its JUnit report. The report alone is not believed: a file
+// that crashed is absent from it, and a test that ends the process leaves no report and exit status
+// 0.
 
 export interface Tally {
   readonly passed: number;

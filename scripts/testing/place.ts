@@ -1,10 +1,15 @@
-// Where tests run: a home and a temporary folder of their own, removed afterwards. For the pass as a plain user also a
-// copy of the tree, because the checkout may lie where only its owner may look.
+// Where tests run: a home and a temporary folder of their own, removed afterwards. For the pass as
+// a plain user also a copy of the tree, because the checkout may lie where only its owner may look.
 
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join, relative, sep } from "node:path";
-import { giveToPlainUser, repoRoot } from "../../test/support/harness.ts";
+import {
+  giveToPlainUser,
+  inherited,
+  networkSettings,
+  repoRoot,
+} from "../../test/support/harness.ts";
 import { removeTree } from "../../test/support/temp.ts";
 
 export interface Place extends Disposable {
@@ -69,7 +74,8 @@ function environment(base: string, path: string): Record<string, string> {
     TERM: "dumb",
     AEGIS_BINARY: binary,
     ...toolchains(),
-    ...passedOn(),
+    ...networkSettings(),
+    ...testSettings(),
   };
 }
 
@@ -79,13 +85,9 @@ function toolchains(): Record<string, string> {
   return existsSync(rustup) ? { RUSTUP_HOME: rustup } : {};
 }
 
-/** Settings of the tests themselves, and what a package download needs. */
-function passedOn(): Record<string, string> {
-  const names = /^(AEGIS_TEST_|AEGIS_PROPERTY_|npm_config_|https?_proxy$|no_proxy$|SSL_CERT_|CI$)/i;
-  const pairs = Object.entries(process.env).filter(
-    (pair): pair is [string, string] => names.test(pair[0]) && pair[1] !== undefined,
-  );
-  return Object.fromEntries(pairs);
+/** Settings of the tests themselves, such as how many random cases to draw. */
+function testSettings(): Record<string, string> {
+  return inherited(/^(AEGIS_TEST_\w+|AEGIS_\w+_CASES|CI)$/);
 }
 
 function openForReading(tree: string): void {

@@ -1,4 +1,5 @@
-// Runs one group in one place and says what it proved. The group and everything it started end with its time.
+// Runs one group in one place and says what it proved. The group and everything it started end with
+// its time.
 
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -57,8 +58,8 @@ export async function runTests(
 }
 
 /**
- * Starts `argv` as the leader of a process group, so that nothing it leaves behind outlives the bound. Output goes to a
- * file: a pipe would stay open in a process that escaped the group.
+ * Starts `argv` as the leader of a process group, so that nothing it leaves behind outlives the
+ * bound. Output goes to a file: a pipe would stay open in a process that escaped the group.
  */
 async function runBounded(
   argv: readonly string[],

@@ -1,5 +1,6 @@
-// Which skips are honest. A test of the kernel names in its title what it needs (test/support/features.ts); when the
-// machine has all of that, or nothing is named, the skip hides a test that could have run.
+// Which skips are honest. A test of the kernel names in its title what it needs
+// (test/support/features.ts); when the machine has all of that, or nothing is named, the skip hides
+// a test that could have run.
 
 import { isRoot } from "../../test/support/harness.ts";
 import { has, type Need, plainUserHasNamespaces } from "../../test/support/probes.ts";

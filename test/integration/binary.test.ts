@@ -1,4 +1,5 @@
-// The shipped program in hostile surroundings: nothing in the environment, the working folder or PATH may add code to it.
+// The shipped program in hostile surroundings: nothing in the environment, the working folder or
+// PATH may add code to it.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -9,7 +10,9 @@ import { tempDir } from "../support/temp.ts";
 
 const version = /^aegis \d+\.\d+\.\d+\n$/;
 
-/** A working folder in which every configuration file a JavaScript runtime looks for runs `evil.js`. */
+/**
+ * A working folder in which every configuration file a JavaScript runtime looks for runs `evil.js`.
+ */
 function hostileFolder(): { folder: string; proof: string } {
   const folder = tempDir("hostile");
   const proof = join(folder, "proof");

@@ -1,5 +1,6 @@
-// install.sh as a person runs it: piped into sh against a release served here, and in a fresh copy of the checkout. The
-// release holds a small script in place of the binary; release.test.ts looks at real ones.
+// install.sh as a person runs it: piped into sh against a release served here, and in a fresh copy
+// of the checkout. The release holds a small script in place of the binary; release.test.ts looks
+// at real ones.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -17,7 +18,7 @@ import { join, relative } from "node:path";
 import { packTarGz } from "../../scripts/binary/tar.ts";
 import { hostTarget } from "../../scripts/binary/targets.ts";
 import { testWith } from "../support/features.ts";
-import { type Outcome, repoRoot } from "../support/harness.ts";
+import { networkSettings, type Outcome, repoRoot } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
 
 const script = readFileSync(join(repoRoot, "install.sh"), "utf8");
@@ -251,7 +252,7 @@ describe("in a checkout", () => {
     const home = tempDir("home");
     const tmp = tempDir("tmp");
     chmodSync(home, 0o500);
-    const env = { HOME: home, TMPDIR: tmp };
+    const env = { ...networkSettings(), HOME: home, TMPDIR: tmp };
     const argv = [join(checkout, "install.sh"), "--prefix", prefix];
     const first = await sh(argv, { env });
     expect(first).toMatchObject({ exitCode: 0 });

@@ -1,12 +1,12 @@
-// Every artefact of a release, built here and looked into: the right machine, the right parts inside, nothing that
-// depends on when and where it was built.
+// Every artefact of a release, built here and looked into: the right machine, the right parts
+// inside, nothing that depends on when and where it was built.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSignatureValid, signAdHoc } from "../../scripts/binary/macho.ts";
-import { foreignPackage } from "../../scripts/binary/packages.ts";
-import { buildDir, projectVersion } from "../../scripts/binary/project.ts";
+import { fetchPackage, foreignPackage } from "../../scripts/binary/packages.ts";
+import { buildDir, lockedPackage, projectVersion } from "../../scripts/binary/project.ts";
 import { deadSwitches } from "../../scripts/binary/runtime.ts";
 import { hostTarget, type TargetName, targetNames, targets } from "../../scripts/binary/targets.ts";
 import { repoRoot } from "../support/harness.ts";
@@ -153,6 +153,19 @@ describe("what this machine can run", () => {
     const again = join(tempDir("again"), "other-name");
     run([process.execPath, "scripts/build.ts", "--out", again]);
     expect(readFileSync(again).equals(readFileSync(binaryPath(host)))).toBe(true);
+  });
+});
+
+describe("packages for other machines", () => {
+  test("are used with the locked bytes and refused with any other", () => {
+    const store = tempDir("packages");
+    const locked = lockedPackage("fsevents");
+    const other = { ...locked, integrity: `sha512-${"A".repeat(86)}==` };
+    expect(() => fetchPackage("fsevents", other, store)).toThrow("its integrity is");
+    expect(readdirSync(store)).toEqual([]);
+    const home = fetchPackage("fsevents", locked, store);
+    expect(readdirSync(store)).toEqual([`fsevents@${locked.version}`]);
+    expect(readdirSync(home)).toContain("fsevents.node");
   });
 });
 

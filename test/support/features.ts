@@ -1,10 +1,14 @@
-// Tests that need something of the machine. A skip carries its reason in its name, where scripts/test.ts checks it;
-// AEGIS_TEST_REQUIRE="landlock,seccomp,userns" turns a skip for one of those reasons into a failure.
+// Tests that need something of the machine. A skip carries its reason in its name, where
+// scripts/test.ts checks it; AEGIS_TEST_REQUIRE="landlock,seccomp,userns" turns a skip for one of
+// those reasons into a failure.
 
 import { test } from "bun:test";
 import { has, type Need } from "./probes.ts";
 
-/** A test of the real kernel or of a real program; skipped, with the reason, where `needs` are not met. */
+/**
+ * A test of the real kernel or of a real program; skipped, with the reason, where `needs` are not
+ * met.
+ */
 export function testWith(
   needs: readonly Need[],
   name: string,

@@ -1,5 +1,5 @@
-// Runs the built binary the way a person's shell would: own HOME, clean environment, real processes and files.
-// What a machine can do is in features.ts; directories come from temp.ts.
+// Runs the built binary the way a person's shell would: own HOME, clean environment, real processes
+// and files. What a machine can do is in features.ts; directories come from temp.ts.
 
 import { chownSync, existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,7 +16,10 @@ export interface AegisOptions {
   readonly stdin?: string;
   /** The command is killed after this; default 30,000. */
   readonly timeoutMs?: number;
-  /** Run as the unprivileged account of `plainUser()`; `cwd` and HOME must be its own (`giveToPlainUser`). */
+  /**
+   * Run as the unprivileged account of `plainUser()`; `cwd` and HOME must be its own
+   * (`giveToPlainUser`).
+   */
   readonly asPlainUser?: boolean;
   /** Called by this name, as through the links aegisd, aegisctl and aegis-server. */
   readonly calledAs?: string;
@@ -89,6 +92,23 @@ export function cleanEnvironment(
   );
 }
 
+/**
+ * What a download of packages needs from the caller's environment: proxies, certificates, npm's
+ * settings.
+ */
+export function networkSettings(): Record<string, string> {
+  return inherited(/^(https?_proxy|no_proxy|npm_config_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+)$/i);
+}
+
+/** The variables of our own environment whose names match. */
+export function inherited(names: RegExp): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (pair): pair is [string, string] => names.test(pair[0]) && pair[1] !== undefined,
+    ),
+  );
+}
+
 /** Polls until `condition` is true or gives a value. @throws after `timeoutMs`, naming `what`. */
 export async function waitFor<T>(
   what: string,
@@ -115,8 +135,8 @@ export function isRoot(): boolean {
 }
 
 /**
- * The account that stands for "a plain user": ourselves unless root, else one that owns no files. Not `nobody`: files
- * without an owner inside a user namespace show as its own.
+ * The account that stands for "a plain user": ourselves unless root, else one that owns no files.
+ * Not `nobody`: files without an owner inside a user namespace show as its own.
  */
 export function plainUser(): Account {
   if (!isRoot()) return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
@@ -127,7 +147,9 @@ export function plainUser(): Account {
   return { uid: 61_000, gid: 61_000 };
 }
 
-/** `argv` so that it runs without privileges: through setpriv when we are root, unchanged when not. */
+/**
+ * `argv` so that it runs without privileges: through setpriv when we are root, unchanged when not.
+ */
 export function asPlainUser(argv: readonly string[]): string[] {
   if (!isRoot()) return [...argv];
   const { uid, gid } = plainUser();

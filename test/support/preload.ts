@@ -1,4 +1,5 @@
-// Loaded before the first test file (bunfig.toml): the only hook of bun:test that runs once, after all files.
+// Loaded before the first test file (bunfig.toml): the only hook of bun:test that runs once, after
+// all files.
 
 import { afterAll } from "bun:test";
 import { removeTempDirs } from "./temp.ts";

@@ -1,12 +1,13 @@
-// What this machine can do, tried for real. Free of bun:test, so that scripts/test.ts can hold skips against it.
+// What this machine can do, tried for real. Free of bun:test, so that scripts/test.ts can hold
+// skips against it.
 
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
 import { asPlainUser, isRoot } from "./harness.ts";
 
 /**
- * `userns`: user, mount, pid and network namespaces for whoever runs the tests. `plain user`: the tests run without
- * privileges. `tool NAME`: a program in PATH.
+ * `userns`: user, mount, pid and network namespaces for whoever runs the tests. `plain user`: the
+ * tests run without privileges. `tool NAME`: a program in PATH.
  */
 export type Need =
   | "linux"

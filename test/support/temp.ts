@@ -1,5 +1,6 @@
-// Temporary directories that vanish when the test process ends, through the preload of bunfig.toml. A killed process leaves
-// its own behind; scripts/test.ts gives every group a TMPDIR that it removes whole.
+// Temporary directories that vanish when the test process ends, through the preload of bunfig.toml.
+// A killed process leaves its own behind; scripts/test.ts gives every group a TMPDIR that it
+// removes whole.
 
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +28,8 @@ export function removeTree(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {
-    // ignored: a directory without permission for its owner; opened up, then removed for good or loudly
+    // ignored: a directory without permission for its owner; opened up, then removed for good or
+    // loudly
     openUp(path);
     rmSync(path, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
-// Rules about TypeScript code. Each takes files and gives one line for every breach: `path:line: what is wrong`.
-// Which files may do what is written in the tables here and nowhere else.
+// Rules about TypeScript code. Each takes files and gives one line for every breach: `path:line:
+// what is wrong`. Which files may do what is written in the tables here and nowhere else.
 
 import {
   isArrowFunction,
@@ -14,16 +14,23 @@ import {
   isGetAccessorDeclaration,
   isMethodDeclaration,
   isNewExpression,
+  isNoSubstitutionTemplateLiteral,
   isPropertyAccessExpression,
   isPropertyAssignment,
+  isRegularExpressionLiteral,
   isSetAccessorDeclaration,
+  isStringLiteral,
   isTaggedTemplateExpression,
+  isTemplateExpression,
   isVariableStatement,
   type Node,
 } from "typescript/unstable/ast";
 import { type CodeFile, lineAt, nodesOf } from "./source.ts";
 
-/** A file imports from its own folder or from one of lower rank; equal ranks never import each other. */
+/**
+ * A file imports from its own folder or from one of lower rank; equal ranks never import each
+ * other.
+ */
 export const ranks: Readonly<Record<string, number>> = {
   base: 0,
   model: 1,
@@ -193,6 +200,21 @@ export function longFunctions(files: readonly CodeFile[]): string[] {
     );
 }
 
+/**
+ * `path:line` of every line that holds a text or pattern, which cannot be broken to fit a column.
+ */
+export function literalLines(files: readonly CodeFile[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const file of files)
+    for (const node of nodesOf(file.tree)) {
+      if (!isLiteral(node)) continue;
+      const first = lineAt(file.text, node.getStart(file.tree));
+      const last = lineAt(file.text, node.end);
+      for (let line = first; line <= last; line++) found.add(`${file.path}:${line}`);
+    }
+  return found;
+}
+
 /** Files that nothing reaches from the places a person or the test runner starts. */
 export function deadFiles(files: readonly CodeFile[], isRoot: (path: string) => boolean): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
@@ -245,6 +267,15 @@ function isFunction(node: Node): boolean {
     isGetAccessorDeclaration,
     isMethodDeclaration,
     isSetAccessorDeclaration,
+  ].some((is) => is(node));
+}
+
+function isLiteral(node: Node): boolean {
+  return [
+    isNoSubstitutionTemplateLiteral,
+    isRegularExpressionLiteral,
+    isStringLiteral,
+    isTemplateExpression,
   ].some((is) => is(node));
 }
 

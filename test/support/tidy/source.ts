@@ -1,5 +1,5 @@
-// What tidy looks at: every text file of the project, and the syntax tree of every TypeScript file, parsed by the
-// compiler the project type-checks with.
+// What tidy looks at: every text file of the project, and the syntax tree of every TypeScript file,
+// parsed by the compiler the project type-checks with.
 
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

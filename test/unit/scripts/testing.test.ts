@@ -1,4 +1,5 @@
-// The runner of all tests must not be fooled: by crashed files, by tests that end the process, by skips without reason.
+// The runner of all tests must not be fooled: by crashed files, by tests that end the process, by
+// skips without reason.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";

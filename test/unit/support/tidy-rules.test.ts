@@ -17,7 +17,7 @@ const project: Readonly<Record<string, string>> = {
   "src/model/b.ts": 'import "node:path";\nimport { readFileSync } from "node:fs";\nnew Date(5);\n',
   "src/policy/p.ts": 'import "../wire/w";\nnew Date();\nfetch("x");\nBun.SHA256.hash("");\n',
   "src/wire/w.ts": 'export default 1;\nexport * from "./w.ts";\nexport let n = 1;\nconst m = 1;\n',
-  "src/base/clock.ts": "Date.now();\n",
+  "src/base/clock.ts": "Date.now();\n`a\nb`;\n/x/.test('y');\n",
   "src/cli/output.ts": 'console.log("fine here");\n',
   "src/ledger/l.ts": 'console.log("not here");\nasync () => await import("../cli/output.ts");\n',
   "src/enforce/run.ts": 'Bun.$`ls`;\nf({ shell: true });\nimport "node:child_process";\n',
@@ -107,6 +107,10 @@ describe("code rules", () => {
   test.each(rows)("%s", (_, rule, expected) => {
     expect(rule(files)).toEqual(expected);
   });
+  test("literalLines() has every line of a text, a template and a pattern", () => {
+    const lines = [...codeRules.literalLines(files)].filter((line) => line.startsWith("src/base"));
+    expect(lines).toEqual(["src/base/clock.ts:2", "src/base/clock.ts:3", "src/base/clock.ts:4"]);
+  });
 });
 
 describe("text rules", () => {
@@ -119,6 +123,14 @@ describe("text rules", () => {
         ...at("a.md", "x".repeat(200)),
       ]),
       ["a.c:2: 101 columns"],
+    ],
+    [
+      "longLines() leaves tables and what cannot be broken alone",
+      textRules.longLines(
+        at("a.ts", `// | ${"x".repeat(100)}\n${"y".repeat(101)}\n${"z".repeat(101)}`),
+        new Set(["a.ts:2"]),
+      ),
+      ["a.ts:3: 101 columns"],
     ],
     [
       "oversizedFiles() allows exactly the limit",
