@@ -77,7 +77,7 @@ export interface EventProof {
  * - `same`: equal trees.
  * - `extends`: the newer tree begins with the older one; `proof` shows it.
  * - `forked`: two histories were signed; the two notes are the evidence.
- * - `unknown`: the ledger does not reach as far as the newer one.
+ * - `unknown`: the ledger does not reach as far as the newer one, or is neither of them.
  */
 export interface CheckpointComparison {
   readonly relation: "same" | "extends" | "forked" | "unknown";
@@ -169,14 +169,27 @@ export interface Ledger {
     after: number,
     limit: number,
   ): Promise<readonly { readonly index: number; readonly event: SealedEvent }[]>;
-  policyHistory(last: number): Promise<
-    readonly {
-      readonly snapshot: PolicySnapshot;
-      readonly tsUnixMs: number;
-      readonly session: SessionId;
-    }[]
-  >;
+  /** Tree index of an event. */
+  indexOf(session: SessionId, seq: number): Promise<number | undefined>;
+  /** Newest first. */
+  policyHistory(last: number): Promise<readonly PolicyLoad[]>;
   verify(): Promise<VerifyReport>;
+  /**
+   * Signs the tree as it is now, or returns the checkpoint that already covers it.
+   * @throws {AegisError} `ledger/tampered` when the ledger is behind, or differs from, what was
+   * signed before: two histories are never signed
+   */
   checkpoint(): Promise<Checkpoint>;
+  /** Stored checkpoints, newest first. */
+  checkpoints(last: number): Promise<readonly Checkpoint[]>;
+  /** @throws {AegisError} `ledger/not-found` when there is no event at `index` */
+  prove(index: number): Promise<EventProof>;
+  /**
+   * Relates two signed notes of this ledger.
+   * @throws {AegisError} `ledger/tampered` when one is not signed with the ledger's key
+   */
+  compare(a: string, b: string): Promise<CheckpointComparison>;
+  /** C2SP verifier key, to be kept where the ledger cannot reach it; made on first use. */
+  verifierKey(): Promise<string>;
   close(): Promise<void>;
 }

@@ -1,0 +1,76 @@
+// From drafts to everything one transaction stores: sealed events, the session's new state, the new
+// tree head and its nodes. Pure: the store calls it with what it read inside the transaction.
+
+import { AegisError } from "../base/errors.ts";
+import type { SessionId } from "../base/ids.ts";
+import type { EventDraft, SealedEvent } from "../model/event.ts";
+import type { PolicySnapshot } from "../model/policy-snapshot.ts";
+import { appendLeaves, type TreeHead, type TreeNode } from "./merkle.ts";
+import type { Sealer } from "./seal.ts";
+import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
+import {
+  type Addition,
+  type AppendBase,
+  type NewEvent,
+  type PolicyLoadRow,
+  storedLevelMin,
+} from "./store.ts";
+
+export interface AdditionRequest {
+  readonly session: SessionId;
+  readonly tenant: string;
+  /** Name of the session's agent. */
+  readonly user: string;
+  readonly drafts: (session: SessionState, head: TreeHead) => readonly EventDraft[];
+  /** The text of a `POLICY_LOADED` among the drafts. */
+  readonly policy: PolicySnapshot | undefined;
+}
+
+export interface BuiltAddition {
+  readonly addition: Addition;
+  readonly sealed: readonly SealedEvent[];
+}
+
+/** @throws {AegisError} `ledger/invalid-event`, `canonical/invalid`, `ledger/conflict` */
+export function buildAddition(
+  sealer: Sealer,
+  base: AppendBase,
+  request: AdditionRequest,
+): BuiltAddition {
+  const session = { ...(base.session ?? newSession(request.session)) };
+  const events: NewEvent[] = [];
+  const sealed: SealedEvent[] = [];
+  let policyLoad: PolicyLoadRow | undefined;
+  const { tenant, user, policy } = request;
+  for (const draft of request.drafts(session, base.head)) {
+    refuseAfterClose(session, draft);
+    const index = base.head.size + events.length;
+    const { nextSeq: seq, lastHash: prevHash } = session;
+    const { event, body, leaf } = sealer(
+      { tenant, user, session: session.id, seq, prevHash },
+      draft,
+    );
+    const decision = decisionOf(draft.payload);
+    const columns = { index, session: session.id, seq, tsUnixMs: draft.tsUnixMs };
+    events.push({ ...columns, type: draft.type, decision, leaf, body });
+    sealed.push(event);
+    addEvent(session, event);
+    if (draft.type === "POLICY_LOADED" && policy !== undefined) {
+      policyLoad = { index, session: session.id, tsUnixMs: draft.tsUnixMs, snapshot: policy };
+    }
+  }
+  const nodes: TreeNode[] = [];
+  const leaves = events.map(({ leaf }) => leaf);
+  const head = appendLeaves(base.head, leaves, (node) => {
+    if (node.level >= storedLevelMin) nodes.push(node);
+  });
+  return { addition: { events, head, nodes, session, policyLoad }, sealed };
+}
+
+function refuseAfterClose(session: SessionState, draft: EventDraft): void {
+  if (session.closedUnixMs === undefined || draft.type === "SESSION_TAGGED") return;
+  throw new AegisError(
+    "ledger/conflict",
+    `Cannot record a ${draft.type} event: session "${session.id}" is closed`,
+  );
+}

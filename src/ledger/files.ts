@@ -1,0 +1,38 @@
+// The few file operations that keys, head memory and databases share: private directories, durable
+// creation and telling errors apart.
+
+import { closeSync, constants, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Makes a directory and its missing parents, for their owner only. */
+export function makePrivateDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** Makes an empty file for its owner only, durably; false when there is one already. */
+export function createPrivateFile(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+  closeSync(fd);
+  syncDirectory(dirname(path));
+  return true;
+}
+
+/** Makes a created, linked or renamed name in the directory survive power loss. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,171 @@
+// The ledger over any store: sessions that append, queries, checkpoints and proofs. It is the only
+// place that decides what is written when a session opens and closes.
+
+import { AegisError } from "../base/errors.ts";
+import { newSessionId, type SessionId } from "../base/ids.ts";
+import { signEveryEvents } from "../base/limits.ts";
+import type { EventDraft, SealedEvent, SessionOpening } from "../model/event.ts";
+import { type PolicySnapshot, policySnapshot } from "../model/policy-snapshot.ts";
+import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addition.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { compareCheckpoints, proveEvent } from "./claims.ts";
+import type { Checkpoint, Ledger, SessionWriter } from "./contract.ts";
+import type { HeadMemory } from "./head-memory.ts";
+import { rootOf, type TreeHead } from "./merkle.ts";
+import { openingDrafts } from "./opening.ts";
+import { createSealer, readSealed } from "./seal.ts";
+import type { SessionState } from "./session-state.ts";
+import type { KeySource } from "./signer.ts";
+import { refuseContradiction, signHead } from "./signing.ts";
+import type { Store, StoredEvent } from "./store.ts";
+import { verifyLedger } from "./verify.ts";
+
+export interface LedgerParts {
+  readonly store: Store;
+  readonly keys: KeySource;
+  readonly memory: HeadMemory;
+}
+
+/** Events that no control plane sent carry this tenant. */
+const localTenant = "local";
+
+interface Added {
+  readonly events: readonly SealedEvent[];
+  readonly head: TreeHead;
+}
+
+export function createLedger(parts: LedgerParts): Ledger {
+  const { store, keys, memory } = parts;
+  const sealer = createSealer();
+
+  async function add(request: Omit<AdditionRequest, "tenant">): Promise<Added> {
+    let built: BuiltAddition | undefined;
+    await store.append(request.session, (base) => {
+      built = buildAddition(sealer, base, { ...request, tenant: localTenant });
+      return built.addition;
+    });
+    if (built === undefined) throw new Error("broken invariant: the store did not build");
+    return { events: built.sealed, head: built.addition.head };
+  }
+
+  async function openSession(
+    opening: SessionOpening,
+    snapshot: PolicySnapshot,
+    tsUnixMs: number,
+  ): Promise<SessionWriter> {
+    const remembered = memory.latest();
+    const [before] = await store.sessions({ last: 1, name: opening.name });
+    const isNewPolicy = before?.policyHash !== opening.policyHash;
+    requireOwnHash(opening, snapshot, isNewPolicy);
+    const id = newSessionId();
+    const { head } = await add({
+      session: id,
+      user: opening.name,
+      policy: snapshot,
+      drafts(_, before) {
+        refuseContradiction(store.origin, before, remembered, memory.place);
+        return openingDrafts({ opening, snapshot, isNewPolicy, head: before, tsUnixMs });
+      },
+    });
+    const { origin } = store;
+    memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
+    return createWriter(id, opening.name, head.size);
+  }
+
+  function createWriter(id: SessionId, user: string, signedSize: number): SessionWriter {
+    let signed = signedSize;
+    const write = (drafts: (session: SessionState) => readonly EventDraft[]) =>
+      add({ session: id, user, drafts, policy: undefined });
+    return {
+      id,
+      async append(drafts) {
+        if (drafts.length === 0) return [];
+        const { events, head } = await write(() => drafts);
+        // A long session is signed now and then, so that little of it is ever unsigned.
+        if (head.size - signed >= signEveryEvents) signed = (await signHead(parts)).size;
+        return events;
+      },
+      async close(end) {
+        // The key is read on another thread while the event is stored.
+        const key = keys.signer();
+        const stored = write((session) => [closingDraft(session, end)]);
+        await Promise.all([stored, key]);
+        return signHead(parts);
+      },
+    };
+  }
+
+  async function tag(id: SessionId, text: string, tsUnixMs: number): Promise<void> {
+    const session = await store.session(id);
+    if (session === undefined) {
+      throw new AegisError("ledger/not-found", `Cannot tag session "${id}": it is not found`, {
+        hint: "list the sessions with `aegis audit sessions`",
+      });
+    }
+    const draft: EventDraft = { type: "SESSION_TAGGED", tsUnixMs, payload: { tag: text } };
+    const drafts = () => [draft];
+    await add({ session: id, user: session.name, drafts, policy: undefined });
+  }
+
+  return {
+    openSession,
+    tag,
+    sessions: (page) => store.sessions(page),
+    session: (id) => store.session(id),
+    async events(filter, page) {
+      const { events, total } = await store.events(filter, page);
+      return { events: events.map(requireEvent), total };
+    },
+    async eventsAfter(after, limit) {
+      const events = await store.eventsFrom(after + 1, limit);
+      return events.map((event) => ({ index: event.index, event: requireEvent(event) }));
+    },
+    indexOf: (session, seq) => store.indexOf(session, seq),
+    policyHistory: (last) => store.policyLoads(last),
+    verify: () => verifyLedger(parts),
+    checkpoint: () => signHead(parts),
+    async checkpoints(last): Promise<readonly Checkpoint[]> {
+      return (await store.checkpoints(last)).map(({ note }) => readCheckpoint(note));
+    },
+    prove: (index) => proveEvent(parts, index),
+    compare: (a, b) => compareCheckpoints(parts, a, b),
+    verifierKey: async () => (await keys.signer()).verifierKey,
+    close: () => store.close(),
+  };
+}
+
+function closingDraft(
+  session: SessionState,
+  { tsUnixMs, exitStatus, summary }: Parameters<SessionWriter["close"]>[0],
+): EventDraft {
+  const payload = {
+    exit_status: exitStatus,
+    event_count: session.nextSeq + 1,
+    access_count: session.accessCount,
+    denied_count: session.deniedCount,
+    summary,
+  };
+  return { type: "SESSION_CLOSED", tsUnixMs, payload };
+}
+
+/** A text is hashed again only when it is about to be stored. */
+function requireOwnHash(
+  opening: SessionOpening,
+  snapshot: PolicySnapshot,
+  isNewPolicy: boolean,
+): void {
+  const hash = isNewPolicy ? policySnapshot(snapshot.sources).hash : snapshot.hash;
+  if (hash === snapshot.hash && hash === opening.policyHash) return;
+  throw new AegisError(
+    "ledger/invalid-event",
+    `Cannot open a session: its policy hashes to "${hash}", not to "${opening.policyHash}"`,
+  );
+}
+
+function requireEvent({ index, body }: StoredEvent): SealedEvent {
+  const event = readSealed(body);
+  if (event !== undefined) return event;
+  throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {
+    hint: "run `aegis audit verify`",
+  });
+}

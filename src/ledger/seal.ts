@@ -1,0 +1,119 @@
+// Sealing: from a draft to the envelope, its canonical bytes and its two hashes, and back. Pure.
+// One text serves both: `hash` is SHA-256 of the canonical form without `hash`, and the tree's leaf
+// data is that same form, so the leaf hash is SHA-256 of a zero byte and it.
+
+import { canonicalJson } from "../base/canonical-json.ts";
+import { AegisError } from "../base/errors.ts";
+import { sha256 } from "../base/hash.ts";
+import type { SessionId } from "../base/ids.ts";
+import { eventSizeMaxBytes } from "../base/limits.ts";
+import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
+import type { Hash } from "./merkle.ts";
+
+/** Where the next event goes, and whose it is. */
+export interface ChainPosition {
+  readonly tenant: string;
+  readonly user: string;
+  readonly session: SessionId;
+  readonly seq: number;
+  /** `hash` of the event before; `""` for `seq` 0. */
+  readonly prevHash: string;
+}
+
+export interface Sealed {
+  readonly event: SealedEvent;
+  /** Canonical form without `hash`: what is stored and hashed. */
+  readonly body: string;
+  readonly leaf: Hash;
+}
+
+export type Sealer = (at: ChainPosition, draft: EventDraft) => Sealed;
+
+/** Reuses one buffer, so a sealer belongs to one ledger and is not re-entrant. */
+export function createSealer(): Sealer {
+  const encoder = new TextEncoder();
+  const leafInput = new Uint8Array(eventSizeMaxBytes + 1);
+  const bytes = leafInput.subarray(1);
+
+  return (at, draft) => {
+    const body = envelopeText(at, draft);
+    const { read, written } = encoder.encodeInto(body, bytes);
+    if (read < body.length) {
+      throw invalid(draft, `it is larger than ${eventSizeMaxBytes} bytes`);
+    }
+    const event: SealedEvent = {
+      tenant_id: at.tenant,
+      user_id: at.user,
+      session_id: at.session,
+      seq: at.seq,
+      ts_unix_ms: draft.tsUnixMs,
+      event_type: draft.type,
+      payload: draft.payload,
+      prev_hash: at.prevHash,
+      hash: sha256(leafInput.subarray(1, written + 1)).toBase64(),
+    };
+    return { event, body, leaf: sha256(leafInput.subarray(0, written + 1)) };
+  };
+}
+
+// The envelope's keys are fixed, so their order is written down here instead of being sorted.
+function envelopeText(at: ChainPosition, draft: EventDraft): string {
+  if (!Number.isSafeInteger(draft.tsUnixMs) || draft.tsUnixMs < 0) {
+    throw invalid(draft, `its time ${draft.tsUnixMs} is not a number of milliseconds`);
+  }
+  return (
+    `{"event_type":${canonicalJson(draft.type)},"payload":${canonicalJson(draft.payload, 1)},` +
+    `"prev_hash":"${at.prevHash}","seq":${at.seq},"session_id":"${at.session}",` +
+    `"tenant_id":${canonicalJson(at.tenant)},"ts_unix_ms":${draft.tsUnixMs},` +
+    `"user_id":${canonicalJson(at.user)}}`
+  );
+}
+
+/**
+ * The event whose canonical bytes these are, with its `hash`; undefined when they are no envelope.
+ * Says nothing about who wrote them.
+ */
+export function readSealed(body: Uint8Array): SealedEvent | undefined {
+  const value = parseJson(body);
+  return isEnvelope(value) ? { ...value, hash: sha256(body).toBase64() } : undefined;
+}
+
+/** True for the exact text `seal` would write: no second spelling of an event is accepted. */
+export function isCanonicalBody(body: Uint8Array, event: SealedEvent): boolean {
+  const { hash: _, ...envelope } = event;
+  return new TextDecoder().decode(body) === canonicalJson(envelope);
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    // ignored: bytes that are not JSON are no envelope, which is what the caller reports
+    return undefined;
+  }
+}
+
+type Envelope = Omit<SealedEvent, "hash">;
+
+function isEnvelope(value: unknown): value is Envelope {
+  if (typeof value !== "object" || value === null) return false;
+  const found: Partial<Record<keyof Envelope, unknown>> = value;
+  return (
+    typeof found.tenant_id === "string" &&
+    typeof found.user_id === "string" &&
+    typeof found.session_id === "string" &&
+    Number.isSafeInteger(found.seq) &&
+    Number.isSafeInteger(found.ts_unix_ms) &&
+    typeof found.event_type === "string" &&
+    typeof found.prev_hash === "string" &&
+    isJsonObject(found.payload)
+  );
+}
+
+function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalid(draft: EventDraft, why: string): AegisError {
+  return new AegisError("ledger/invalid-event", `Cannot record a ${draft.type} event: ${why}`);
+}

@@ -1,0 +1,224 @@
+// The ledger's rows in SQLite: WAL with synchronous=FULL, one transaction for each append, safe for
+// many processes at once. Anyone who can write the file can edit it; verify is what finds out.
+
+import { Database } from "bun:sqlite";
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import { canonicalJson } from "../base/canonical-json.ts";
+import { AegisError } from "../base/errors.ts";
+import type { SessionId } from "../base/ids.ts";
+import { walSizeMaxBytes } from "../base/limits.ts";
+import { createPrivateFile, makePrivateDirectory } from "./files.ts";
+import type { TreeHead } from "./merkle.ts";
+import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
+import { createReader } from "./sqlite-read.ts";
+import {
+  decisionValue,
+  frontierValue,
+  headOf,
+  type SessionRow,
+  type SessionValues,
+  sessionColumns,
+  sessionOf,
+  sessionValues,
+} from "./sqlite-rows.ts";
+import { configure, prepareSchema } from "./sqlite-schema.ts";
+import { openSnapshot } from "./sqlite-snapshot.ts";
+import type { Addition, NewEvent, PolicyLoadRow, Store } from "./store.ts";
+
+/** Openings that found the file locked while another process was making it. */
+const openAttemptsMax = 500;
+const openPauseMs = 5;
+
+/**
+ * Opens the database, and makes it with its folder when absent.
+ * @throws {AegisError} `ledger/unavailable` when it cannot be used
+ */
+export function openSqliteStore(path: string): Store {
+  const db = openDatabase(path);
+  const writer = createWriter(db, path);
+  const origin = db.query<{ origin: string }, []>("SELECT origin FROM head").get()?.origin ?? "";
+  return {
+    origin,
+    ...createReader(db, path),
+    append: async (session, build) => writer.append(session, build),
+    addCheckpoint: async (checkpoint) => writer.addCheckpoint(checkpoint),
+    snapshot: async () => openSnapshot(path, origin),
+    close: async () => db.close(),
+  };
+}
+
+function openDatabase(path: string): Database {
+  for (let attempt = 1; ; attempt++) {
+    let db: Database | undefined;
+    try {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+        makePrivateDirectory(dirname(path));
+        createPrivateFile(path);
+      }
+      db = new Database(path, { readwrite: true, create: false });
+      configure(db);
+      prepareSchema(db, path);
+      return db;
+    } catch (error) {
+      db?.close();
+      if (!isBusy(error) || attempt === openAttemptsMax) {
+        throw unavailable("open the ledger", path, error);
+      }
+      // SQLite does not wait for its own lock while a new file is switched to WAL.
+      Bun.sleepSync(openPauseMs);
+    }
+  }
+}
+
+interface Writer {
+  append: (...parameters: Parameters<Store["append"]>) => void;
+  addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
+}
+
+function createWriter(db: Database, path: string): Writer {
+  let broken: AegisError | undefined;
+
+  /** Runs `work` in a write transaction; whatever it throws undoes it. */
+  function transact(work: () => void): void {
+    if (broken !== undefined) throw broken;
+    begin(db, path);
+    let isWorkDone = false;
+    try {
+      work();
+      isWorkDone = true;
+      db.run("COMMIT");
+      foldLog(db, path);
+    } catch (error) {
+      const failure = undo(db, path, error, isWorkDone);
+      if (failure.outcome === "unknown") broken = failure.error;
+      throw failure.error;
+    }
+  }
+
+  return {
+    append(session, build) {
+      transact(() => {
+        const base = { head: readHead(db), session: readSession(db, session) };
+        write(db, build(base), base.session !== undefined);
+      });
+    },
+    addCheckpoint({ size, note }) {
+      transact(() => {
+        const known = db.query<null, [number]>("SELECT 1 FROM checkpoint WHERE size = ?").get(size);
+        if (known !== null) return;
+        const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
+        db.query<null, [number, string]>(insert).run(size, note);
+      });
+    },
+  };
+}
+
+function begin(db: Database, path: string): void {
+  try {
+    db.run("BEGIN IMMEDIATE");
+  } catch (error) {
+    throw unavailable("append to the ledger", path, error);
+  }
+}
+
+interface Failure {
+  readonly error: AegisError;
+  /** `unknown`: what was to be written may be on disk or not. */
+  readonly outcome: "undone" | "unknown";
+}
+
+function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): Failure {
+  const isOurs = error instanceof AegisError;
+  try {
+    if (db.inTransaction) db.run("ROLLBACK");
+  } catch (second) {
+    return { error: unavailable("append to the ledger", path, second), outcome: "unknown" };
+  }
+  if (!isWorkDone && isConstraint(error)) {
+    const message = `Cannot append to the ledger "${path}": its rows contradict each other`;
+    const tampered = new AegisError("ledger/tampered", message, {
+      hint: "run `aegis audit verify`",
+      cause: error,
+    });
+    return { error: tampered, outcome: "undone" };
+  }
+  const failure = unavailable("append to the ledger", path, error);
+  return { error: failure, outcome: isOurs && !isWorkDone ? "undone" : "unknown" };
+}
+
+/** Folds a long write-ahead log back, as far as no reader needs it; appends never wait for that. */
+function foldLog(db: Database, path: string): void {
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size > walSizeMaxBytes) db.run("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
+function readHead(db: Database): TreeHead {
+  const row = db
+    .query<{ size: number; frontier: Uint8Array }, []>("SELECT size, frontier FROM head")
+    .get();
+  if (row === null) throw new AegisError("ledger/tampered", "Cannot append: the head is gone");
+  return headOf(row.size, row.frontier);
+}
+
+function readSession(db: Database, id: SessionId) {
+  const row = db
+    .query<SessionRow, [string]>(`SELECT ${sessionColumns} FROM session WHERE id = ?`)
+    .get(id);
+  return row === null ? undefined : sessionOf(row);
+}
+
+function write(db: Database, addition: Addition, isKnownSession: boolean): void {
+  const { events, head, nodes, session, policyLoad } = addition;
+  if (events.length === 0) return;
+  writeSession(db, sessionValues(session), isKnownSession);
+  const num = db
+    .query<{ num: number }, [string]>("SELECT num FROM session WHERE id = ?")
+    .get(session.id)?.num;
+  if (num === undefined) throw new Error("broken invariant: the session was just written");
+  writeEvents(db, num, events);
+  const insertNode = db.query<null, [number, number, Uint8Array]>(
+    "INSERT INTO node(level, position, hash) VALUES (?, ?, ?)",
+  );
+  for (const { level, position, hash } of nodes) insertNode.run(level, position, hash);
+  if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
+  db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
+    head.size,
+    frontierValue(head),
+  );
+}
+
+function writeSession(db: Database, values: SessionValues, isKnown: boolean): void {
+  const places = values.map((_, i) => `?${i + 1}`).join(", ");
+  const sql = isKnown
+    ? `UPDATE session SET (${sessionColumns}) = (${places}) WHERE id = ?1`
+    : `INSERT INTO session(${sessionColumns}) VALUES (${places})`;
+  db.query<null, SessionValues>(sql).run(...values);
+}
+
+function writeEvents(db: Database, session: number, events: readonly NewEvent[]): void {
+  const insert = db.query<
+    null,
+    [number, number, number, number, string, number | null, Uint8Array, string]
+  >(
+    "INSERT INTO event(idx, session, seq, ts_ms, type, decision, leaf, body) " +
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
+    insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
+  }
+}
+
+function writePolicyLoad(db: Database, session: number, load: PolicyLoadRow): void {
+  const { hash, sources } = load.snapshot;
+  const known = db.query<null, [string]>("SELECT 1 FROM policy WHERE hash = ?").get(hash);
+  if (known === null) {
+    db.query<null, [string, string]>("INSERT INTO policy(hash, sources) VALUES (?, ?)").run(
+      hash,
+      canonicalJson(sources),
+    );
+  }
+  db.query<null, [number, number, number, string]>(
+    "INSERT INTO policy_load(idx, session, ts_ms, hash) VALUES (?, ?, ?, ?)",
+  ).run(load.index, session, load.tsUnixMs, hash);
+}

@@ -1,0 +1,116 @@
+// What a ledger needs from whatever keeps its rows. Memory and SQLite implement it and share one
+// contract suite. A store computes nothing: hashes, counters and tree nodes are handed to it.
+
+import type { SessionId } from "../base/ids.ts";
+import type { PolicySnapshot } from "../model/policy-snapshot.ts";
+import type { EventFilter, PolicyLoad } from "./contract.ts";
+import type { Hash, NodePlace, TreeHead, TreeNode } from "./merkle.ts";
+import type { SessionState } from "./session-state.ts";
+
+/** The columns beside an event's bytes; verify checks that they say the same. */
+export interface EventColumns {
+  readonly index: number;
+  readonly session: SessionId;
+  readonly seq: number;
+  readonly tsUnixMs: number;
+  readonly type: string;
+  readonly decision: "allow" | "deny" | undefined;
+  readonly leaf: Hash;
+}
+
+export interface NewEvent extends EventColumns {
+  /** Canonical form without `hash`. */
+  readonly body: string;
+}
+
+export interface StoredEvent extends EventColumns {
+  /** The bytes as they are stored, whatever they are. */
+  readonly body: Uint8Array;
+}
+
+/** Everything one transaction adds; all of it or nothing. */
+export interface Addition {
+  /** In tree order, following the head. */
+  readonly events: readonly NewEvent[];
+  readonly head: TreeHead;
+  /** Subtrees of at least 2^`storedLevelMin` leaves that became complete. */
+  readonly nodes: readonly TreeNode[];
+  readonly session: SessionState;
+  readonly policyLoad: PolicyLoadRow | undefined;
+}
+
+export interface PolicyLoadRow {
+  /** Tree index of the `POLICY_LOADED` event. */
+  readonly index: number;
+  readonly session: SessionId;
+  readonly tsUnixMs: number;
+  readonly snapshot: PolicySnapshot;
+}
+
+/** What an addition is built from, read inside its transaction. */
+export interface AppendBase {
+  readonly head: TreeHead;
+  readonly session: SessionState | undefined;
+}
+
+/** Nodes below are computed from at most 2^8 leaves when a proof needs them. */
+export const storedLevelMin = 8;
+
+export interface StoredCheckpoint {
+  readonly size: number;
+  readonly note: string;
+}
+
+export interface Store {
+  /** Part of every checkpoint; fixed when the store was made. */
+  readonly origin: string;
+  /**
+   * Runs `build` alone among all writers of all processes and stores what it returns. Durable when
+   * it resolves. An error of `build` leaves everything as it was.
+   * @throws {AegisError} `ledger/unavailable` when the outcome is unknown; every later append on
+   * this handle then throws as well
+   */
+  append(session: SessionId, build: (base: AppendBase) => Addition): Promise<void>;
+  /** Durable when it resolves; the same size again is no change. */
+  addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  head(): Promise<TreeHead>;
+  sessions(page: {
+    readonly last: number;
+    readonly name?: string;
+  }): Promise<readonly SessionState[]>;
+  session(id: SessionId): Promise<SessionState | undefined>;
+  /** Newest first; `search` of the filter included. */
+  events(
+    filter: EventFilter,
+    page: { readonly limit: number; readonly offset: number },
+  ): Promise<{ readonly events: readonly StoredEvent[]; readonly total: number }>;
+  /** In tree order from `first`. */
+  eventsFrom(first: number, limit: number): Promise<readonly StoredEvent[]>;
+  indexOf(session: SessionId, seq: number): Promise<number | undefined>;
+  /** Newest first. */
+  policyLoads(last: number): Promise<readonly PolicyLoad[]>;
+  /** Newest first. */
+  checkpoints(last: number): Promise<readonly StoredCheckpoint[]>;
+  /** Hash of each complete subtree, in the order asked for. */
+  nodes(places: readonly NodePlace[]): Promise<readonly Hash[]>;
+  /** Everything as it is now, undisturbed by later appends; to be closed. */
+  snapshot(): Promise<Snapshot>;
+  close(): Promise<void>;
+}
+
+/** One consistent view for verify, which trusts nothing in it. */
+export interface Snapshot {
+  readonly origin: string;
+  head(): TreeHead;
+  eventsFrom(first: number, limit: number): readonly StoredEvent[];
+  sessions(): readonly SessionState[];
+  policyLoads(): readonly PolicyLoadRow[];
+  /** Policies by hash, also those no event speaks of. */
+  policies(): readonly PolicySnapshot[];
+  nodes(): readonly TreeNode[];
+  /** Smallest first. */
+  checkpoints(): readonly StoredCheckpoint[];
+  /** Tables, indexes and triggers that are not as they were made, one sentence each. */
+  schemaProblems(): readonly string[];
+  close(): void;
+}

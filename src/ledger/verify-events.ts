@@ -1,0 +1,230 @@
+// The pass over all events: content against its hash, columns against content, each session's chain,
+// and the tree. One damaged event gives one finding, not one for everything after it. Pure.
+
+import { equalBytes } from "../base/hash.ts";
+import type { SessionId } from "../base/ids.ts";
+import type { SealedEvent } from "../model/event.ts";
+import type { FindingKind, VerifyFinding } from "./contract.ts";
+import {
+  appendLeaves,
+  emptyTree,
+  type Hash,
+  leafHash,
+  rootOf,
+  type TreeHead,
+  type TreeNode,
+} from "./merkle.ts";
+import { isCanonicalBody, readSealed } from "./seal.ts";
+import { addEvent, decisionOf, newSession, type SessionTally } from "./session-state.ts";
+import { type StoredEvent, storedLevelMin } from "./store.ts";
+
+/** What the events say; the rest of the ledger is held against it. */
+export interface EventFacts {
+  readonly findings: readonly VerifyFinding[];
+  /** One more than the last index. */
+  readonly count: number;
+  readonly tree: TreeHead;
+  /** First event from which on the tree cannot be recomputed; the count when it can. */
+  readonly treeSoundTo: number;
+  /** Root, base64, at each wanted size that was reached. */
+  readonly roots: ReadonlyMap<number, string>;
+  readonly sessions: ReadonlyMap<SessionId, SessionTally>;
+  /** Sessions with a finding: what they add up to is not to be held against anything. */
+  readonly damaged: ReadonlySet<SessionId>;
+  readonly policyLoads: readonly PolicyLoadFact[];
+}
+
+export interface PolicyLoadFact {
+  readonly index: number;
+  readonly session: SessionId;
+  readonly tsUnixMs: number;
+  readonly hash: string;
+}
+
+export interface EventCheck {
+  /** In tree order. */
+  add(page: readonly StoredEvent[]): void;
+  finish(): EventFacts;
+}
+
+export function createEventCheck(
+  nodes: readonly TreeNode[],
+  wantedSizes: readonly number[],
+): EventCheck {
+  const findings: VerifyFinding[] = [];
+  const tree = createTreeCheck(nodes, wantedSizes);
+  const sessions = new Map<SessionId, SessionTally>();
+  const damaged = new Set<SessionId>();
+  const policyLoads: PolicyLoadFact[] = [];
+  /** Sessions whose last event is damaged: the next one has nothing to follow. */
+  const unanchored = new Set<SessionId>();
+  let next = 0;
+
+  function report(kind: FindingKind, index: number, message: string): void {
+    findings.push({ kind, index, message });
+  }
+
+  function addOne(stored: StoredEvent): Hash {
+    if (stored.index !== next) {
+      const missing = stored.index - next === 1 ? `event ${next} is` : `events from ${next} are`;
+      report("chain-broken", next, `${missing} missing before event ${stored.index}`);
+      tree.doubt(next);
+    }
+    next = stored.index + 1;
+    const event = readSealed(stored.body);
+    const problem = contentProblem(stored, event);
+    if (problem !== undefined || event === undefined) {
+      report("modified", stored.index, `event ${stored.index} ${problem}`);
+      tree.doubt(stored.index);
+      addDamaged(stored);
+      return stored.leaf;
+    }
+    follow(stored.index, event);
+    if (event.event_type === "POLICY_LOADED") {
+      const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
+      policyLoads.push({ index: stored.index, session, tsUnixMs, hash: String(payload.hash) });
+    }
+    return stored.leaf;
+  }
+
+  function addDamaged({ session, seq }: StoredEvent): void {
+    damaged.add(session);
+    unanchored.add(session);
+    const tally = sessions.get(session) ?? newSession(session);
+    sessions.set(session, { ...tally, nextSeq: seq + 1 });
+  }
+
+  function follow(index: number, event: SealedEvent): void {
+    const id = event.session_id;
+    const known = sessions.get(id);
+    const tally = known ?? newSession(id);
+    if (known === undefined) sessions.set(id, tally);
+    const problem = chainProblem(tally, event, unanchored.delete(id));
+    if (problem !== undefined) {
+      const isBeginning = known === undefined && event.seq > 0;
+      report(isBeginning ? "missing-session" : "chain-broken", index, `event ${index} ${problem}`);
+      damaged.add(id);
+    }
+    addEvent(tally, event);
+  }
+
+  return {
+    add(page) {
+      tree.add(page.map(addOne));
+    },
+    finish() {
+      const { head, roots, soundTo, problems } = tree.finish();
+      for (const problem of problems) {
+        findings.push({ kind: "derived-mismatch", index: undefined, message: problem });
+      }
+      return {
+        findings,
+        count: next,
+        tree: head,
+        treeSoundTo: soundTo,
+        roots,
+        sessions,
+        damaged,
+        policyLoads,
+      };
+    },
+  };
+}
+
+function contentProblem(stored: StoredEvent, event: SealedEvent | undefined): string | undefined {
+  if (!equalBytes(leafHash(stored.body), stored.leaf)) return "is not what was sealed";
+  if (event === undefined) return "is no sealed event";
+  if (!isCanonicalBody(stored.body, event)) return "is not in canonical form";
+  if (
+    event.session_id !== stored.session ||
+    event.seq !== stored.seq ||
+    event.ts_unix_ms !== stored.tsUnixMs ||
+    event.event_type !== stored.type ||
+    decisionOf(event.payload) !== stored.decision
+  ) {
+    return "has columns that say something else than what was sealed";
+  }
+  return undefined;
+}
+
+function chainProblem(
+  tally: SessionTally,
+  event: SealedEvent,
+  isUnanchored: boolean,
+): string | undefined {
+  if (event.seq !== tally.nextSeq) {
+    return `is number ${event.seq} of its session, number ${tally.nextSeq} is missing`;
+  }
+  if (event.seq === 0 && event.event_type !== "SESSION_OPENED") {
+    return "begins a session that was not opened";
+  }
+  if (event.prev_hash !== tally.lastHash && !isUnanchored) {
+    return "does not follow the event before it in its session";
+  }
+  return undefined;
+}
+
+interface TreeCheck {
+  add(leaves: readonly Hash[]): void;
+  /** From this leaf on the tree is not the one that was written. */
+  doubt(index: number): void;
+  finish(): {
+    readonly head: TreeHead;
+    readonly roots: ReadonlyMap<number, string>;
+    readonly soundTo: number;
+    readonly problems: readonly string[];
+  };
+}
+
+function createTreeCheck(nodes: readonly TreeNode[], wantedSizes: readonly number[]): TreeCheck {
+  const stored = new Map(nodes.map((node) => [nodeKey(node), node.hash]));
+  const sizes = [...new Set(wantedSizes)].sort((a, b) => a - b);
+  const roots = new Map<number, string>();
+  const problems: string[] = [];
+  let head = emptyTree;
+  let soundTo = Infinity;
+
+  function compare(node: TreeNode): void {
+    if (node.level < storedLevelMin) return;
+    const key = nodeKey(node);
+    const found = stored.get(key);
+    stored.delete(key);
+    const isSound = (node.position + 1) * 2 ** node.level <= soundTo;
+    if (isSound && (found === undefined || !equalBytes(found, node.hash))) {
+      problems.push(`tree node ${key} is not what its events hash to`);
+    }
+  }
+
+  function noteRoot(): void {
+    while (sizes[0] !== undefined && sizes[0] <= head.size) {
+      const size = sizes.shift();
+      if (size === head.size) roots.set(size, rootOf(head).toBase64());
+    }
+  }
+
+  noteRoot();
+  return {
+    add(leaves) {
+      for (let from = 0; from < leaves.length; ) {
+        const wanted = (sizes[0] ?? Infinity) - head.size;
+        const part = leaves.slice(from, Math.min(leaves.length, from + wanted));
+        head = appendLeaves(head, part, compare);
+        noteRoot();
+        from += part.length;
+      }
+    },
+    doubt(index) {
+      soundTo = Math.min(soundTo, index);
+    },
+    finish() {
+      if (soundTo === Infinity && stored.size > 0) {
+        problems.push(`${stored.size} tree nodes belong to no events`);
+      }
+      return { head, roots, soundTo: Math.min(soundTo, head.size), problems };
+    },
+  };
+}
+
+function nodeKey({ level, position }: { level: number; position: number }): string {
+  return `${level}/${position}`;
+}

@@ -1,0 +1,77 @@
+// Verifying a ledger from nothing but its bytes, the signing key and the head memory: content,
+// chains, tree, signed heads, everything derived, and the schema. Nothing stored is believed.
+
+import { ledgerPageSize } from "../base/limits.ts";
+import type { VerifyFinding, VerifyReport } from "./contract.ts";
+import type { HeadMemory } from "./head-memory.ts";
+import type { VerifierKey } from "./note.ts";
+import type { KeySource } from "./signer.ts";
+import type { Snapshot, Store } from "./store.ts";
+import { derivedFindings } from "./verify-derived.ts";
+import { createEventCheck } from "./verify-events.ts";
+import { checkHeads } from "./verify-heads.ts";
+
+export interface VerifyParts {
+  readonly store: Store;
+  readonly keys: KeySource;
+  readonly memory: HeadMemory;
+}
+
+/** What verify holds against the ledger; all of it lives outside the database. */
+export interface Outside {
+  readonly remembered: ReturnType<HeadMemory["all"]>;
+  readonly memoryPlace: string;
+  readonly verifierKey: VerifierKey | undefined;
+}
+
+export async function verifyLedger({ store, keys, memory }: VerifyParts): Promise<VerifyReport> {
+  const verifierKey = await keys.verifierKey();
+  // Read before the database: what comes in meanwhile must not look like a rollback.
+  const remembered = memory.all();
+  const snapshot = await store.snapshot();
+  try {
+    return await verifySnapshot(snapshot, { remembered, memoryPlace: memory.place, verifierKey });
+  } finally {
+    snapshot.close();
+  }
+}
+
+export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Promise<VerifyReport> {
+  const checkpoints = snapshot.checkpoints();
+  const sizes = [...checkpoints, ...outside.remembered.heads].map(({ size }) => size);
+  const check = createEventCheck(snapshot.nodes(), sizes);
+  for (let first = 0; ; ) {
+    const page = snapshot.eventsFrom(first, ledgerPageSize);
+    check.add(page);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    first = last.index + 1;
+    await oneTurn();
+  }
+  const facts = check.finish();
+  const heads = await checkHeads(snapshot, checkpoints, facts, outside);
+  const findings: VerifyFinding[] = [
+    ...facts.findings,
+    ...heads.findings,
+    ...derivedFindings(snapshot, facts),
+    ...snapshot
+      .schemaProblems()
+      .map((message): VerifyFinding => ({ kind: "schema-changed", index: undefined, message })),
+  ];
+  const open = [...facts.sessions.values()].filter(
+    ({ closedUnixMs }) => closedUnixMs === undefined,
+  );
+  return {
+    valid: findings.length === 0,
+    eventCount: facts.count,
+    findings: findings.sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0),
+    unclosed: open.map(({ id }) => id),
+    warnings: heads.warnings,
+    checkpoint: heads.newest,
+  };
+}
+
+/** Lets a server answer others between two pages. */
+function oneTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
