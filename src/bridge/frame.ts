@@ -1,4 +1,5 @@
-// What the native helper reports, as data. decode-frames.ts reads the bytes; the layout is in native/README.md.
+// What the native helper reports, as data. decode-frames.ts reads the bytes; the layout is in
+// native/README.md.
 
 import type { PathAction } from "../model/capability.ts";
 
@@ -25,7 +26,9 @@ export interface AccessFrame {
   /** Linux call number (of the box's architecture) and its flags argument, 0 when it has none. */
   readonly syscall: number;
   readonly flags: number;
-  /** Resolved path; for sockets the address text (`127.0.0.1`, `::1`, `/run/x.sock`, `@abstract`). */
+  /**
+   * Resolved path; for sockets the address text (`127.0.0.1`, `::1`, `/run/x.sock`, `@abstract`).
+   */
   readonly path: string;
   /** As the caller gave it, when different from `path`. */
   readonly requested: string | undefined;
@@ -43,7 +46,10 @@ export interface ExitedFrame {
   readonly maxRssBytes: number;
 }
 
-/** The box never ran: the step that failed, errno and a sentence. The helper has already exited non-zero. */
+/**
+ * The box never ran: the step that failed, errno and a sentence. The helper has already exited
+ * non-zero.
+ */
 export interface FailedFrame {
   readonly kind: "failed";
   /** Name of the step, e.g. "namespaces", "mount", "landlock", "seccomp", "exec". */

@@ -1,10 +1,14 @@
-// The plan one launch of the native helper executes, as data. All meaning is decided here in TypeScript; the helper only
-// carries it out. encode-plan.ts writes it, native/common/plan.c is the only reader; both follow native/README.md.
+// The plan one launch of the native helper executes, as data. All meaning is decided here in
+// TypeScript; the helper only carries it out. encode-plan.ts writes it, native/common/plan.c is the
+// only reader; both follow native/README.md.
 
 import type { Atom, PathAction } from "../model/capability.ts";
 
 export interface NativePlan {
-  /** Namespaces to create; `user` is what lets a plain user have the others. Root creates them without `user`. */
+  /**
+   * Namespaces to create; `user` is what lets a plain user have the others. Root creates them
+   * without `user`.
+   */
   readonly namespaces: {
     readonly user: boolean;
     readonly mount: boolean;
@@ -12,13 +16,19 @@ export interface NativePlan {
     readonly net: boolean;
     readonly ipc: boolean;
   };
-  /** Executed in order in the box's own mount namespace, before Landlock. Empty without `namespaces.mount`. */
+  /**
+   * Executed in order in the box's own mount namespace, before Landlock. Empty without
+   * `namespaces.mount`.
+   */
   readonly mounts: readonly MountStep[];
   readonly landlock: LandlockPlan | undefined;
   /** `struct sock_filter[]`, little endian, 8 bytes an instruction; undefined: no filter. */
   readonly seccomp: Uint8Array | undefined;
   readonly notify: NotifyPlan | undefined;
-  /** What the supervisor judges notified calls by, same order and meaning as the capabilities they come from. */
+  /**
+   * What the supervisor judges notified calls by, same order and meaning as the capabilities they
+   * come from.
+   */
   readonly rules: readonly JudgeRule[];
   readonly rlimits: readonly {
     readonly resource: number;
@@ -62,7 +72,10 @@ export interface LandlockPlan {
   readonly handledFs: bigint;
   readonly handledNet: bigint;
   readonly scoped: bigint;
-  /** `access` is cut to the rights a file can have when the path is no directory. Missing and `optional`: skipped. */
+  /**
+   * `access` is cut to the rights a file can have when the path is no directory. Missing and
+   * `optional`: skipped.
+   */
   readonly paths: readonly {
     readonly path: string;
     readonly access: bigint;
@@ -75,8 +88,9 @@ export interface NotifyPlan {
   /** Emit a frame for allowed accesses too; denials are always emitted. */
   readonly recordAllowed: boolean;
   /**
-   * Calls that make a name (open with O_CREAT, mkdir, mknod, link, symlink, rename) are judged on the resolved parent and
-   * performed by the supervisor, so that no second reading of the caller's memory can change the name.
+   * Calls that make a name (open with O_CREAT, mkdir, mknod, link, symlink, rename) are judged on
+   * the resolved parent and performed by the supervisor, so that no second reading of the caller's
+   * memory can change the name.
    */
   readonly brokerCreate: boolean;
   /** connect/bind/listen are performed by the supervisor on a duplicate of the caller's socket. */
@@ -85,7 +99,9 @@ export interface NotifyPlan {
   readonly brokerOpen: false;
 }
 
-/** One capability in the form the helper judges: a conjunction of atoms over path, host and port. */
+/**
+ * One capability in the form the helper judges: a conjunction of atoms over path, host and port.
+ */
 export interface JudgeRule {
   readonly effect: "permit" | "forbid";
   readonly actions: readonly (PathAction | "NetConnect" | "NetBind")[];

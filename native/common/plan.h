@@ -1,0 +1,135 @@
+/*
+ * The plan as the helper uses it. plan_parse is the only reader of the format in native/README.md;
+ * what it accepts is within every bound, in order, and free of trailing bytes. All pointers lead
+ * into memory owned by the plan.
+ */
+#ifndef AE_PLAN_H
+#define AE_PLAN_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bit numbers of actions, in rules and in access frames. */
+enum action {
+	ACTION_FILE_READ,
+	ACTION_FILE_WRITE,
+	ACTION_FILE_DELETE,
+	ACTION_DIR_CREATE,
+	ACTION_DIR_LIST,
+	ACTION_PROCESS_SPAWN,
+	ACTION_NET_CONNECT,
+	ACTION_NET_BIND,
+	ACTION_COUNT,
+};
+
+enum plan_step {
+	STEP_READ_ONLY_ROOT = 1,
+	STEP_WRITABLE,
+	STEP_READ_ONLY,
+	STEP_MASK_DIRECTORY,
+	STEP_MASK_FILE,
+	STEP_TMPFS,
+	STEP_PROC,
+};
+
+enum plan_notify {
+	NOTIFY_RECORD_ALLOWED = 1,
+	NOTIFY_BROKER_CREATE = 2,
+	NOTIFY_BROKER_SOCKET = 4,
+};
+
+enum atom_kind {
+	ATOM_PATH_IN = 1,
+	ATOM_PATH_EQUALS,
+	ATOM_PATH_LIKE,
+	ATOM_HOST_EQUALS,
+	ATOM_HOST_LIKE,
+	ATOM_PORT,
+};
+
+enum port_op { PORT_EQ, PORT_LT, PORT_LE, PORT_GT, PORT_GE };
+
+/* `text` is not terminated; in a `like` the literal parts are joined by NUL. */
+struct plan_atom {
+	uint8_t kind;
+	bool negated;
+	uint8_t port_op;
+	uint16_t port;
+	uint16_t size;
+	const char *text;
+};
+
+struct plan_rule {
+	uint16_t actions;
+	bool permit;
+	uint8_t atom_count;
+	const struct plan_atom *atoms;
+};
+
+struct plan_rlimit {
+	uint32_t resource;
+	uint64_t soft;
+	uint64_t hard;
+};
+
+struct plan_mount {
+	enum plan_step step;
+	uint16_t mode;
+	bool optional;
+	uint64_t size;
+	const char *path;
+};
+
+struct plan_landlock_path {
+	uint64_t access;
+	bool optional;
+	const char *path;
+};
+
+struct plan_landlock_port {
+	uint64_t access;
+	uint16_t port;
+};
+
+struct plan {
+	uint32_t namespaces;
+	struct plan_rlimit *rlimits;
+	size_t rlimit_count;
+	bool has_umask;
+	uint32_t umask;
+	struct plan_mount *mounts;
+	size_t mount_count;
+	bool has_landlock;
+	uint64_t handled_fs;
+	uint64_t handled_net;
+	uint64_t scoped;
+	struct plan_landlock_path *landlock_paths;
+	size_t landlock_path_count;
+	struct plan_landlock_port *landlock_ports;
+	size_t landlock_port_count;
+	struct sock_filter *filter;
+	size_t filter_size;
+	bool has_notify;
+	uint32_t notify;
+	struct plan_rule *rules;
+	size_t rule_count;
+	const char *directory;
+	const char *program;
+	char **arguments;
+	size_t argument_count;
+	char **environment;
+	size_t environment_count;
+	/* One allocation that everything above lies in. */
+	void *memory;
+};
+
+/*
+ * 0, or -errno with *why set to a static sentence. -EINVAL: not a plan of this version; -E2BIG:
+ * beyond a bound; -ENOMEM. On success plan_free gives it back.
+ */
+int plan_parse(const unsigned char *data, size_t size, struct plan *plan, const char **why);
+void plan_free(struct plan *plan);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * Memory is read in steps that end at page ends: the string may lie at the very end of a mapping.
+ * The first step is short because nearly every path is.
+ */
+#define _GNU_SOURCE
+#include "caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "../common/fd.h"
+#include "uapi.h"
+
+enum { PAGE = 4096, FIRST_STEP = 256 };
+
+bool caller_is_waiting(const struct caller *caller)
+{
+	uint64_t id = caller->id;
+
+	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static ssize_t read_memory(pid_t tid, uint64_t address, void *data, size_t size)
+{
+	struct iovec local = {data, size};
+	struct iovec remote = {(void *)(uintptr_t)address, size};
+	ssize_t got = process_vm_readv(tid, &local, 1, &remote, 1, 0);
+
+	return got < 0 ? -errno : got;
+}
+
+int caller_read(const struct caller *caller, uint64_t address, void *data, size_t size)
+{
+	ssize_t got = read_memory(caller->tid, address, data, size);
+
+	if (got < 0)
+		return (int)got;
+	return (size_t)got == size ? 0 : -EFAULT;
+}
+
+ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *text, size_t max)
+{
+	size_t used = 0;
+
+	while (used < max) {
+		uint64_t at = address + used;
+		size_t step = PAGE - at % PAGE;
+		ssize_t got;
+		char *end;
+
+		if (used == 0 && step > FIRST_STEP)
+			step = FIRST_STEP;
+		if (step > max - used)
+			step = max - used;
+		got = read_memory(caller->tid, at, text + used, step);
+		if (got <= 0)
+			return got ? got : -EFAULT;
+		end = memchr(text + used, 0, (size_t)got);
+		if (end)
+			return end - text;
+		used += (size_t)got;
+	}
+	return -ENAMETOOLONG;
+}
+
+/* The number behind `name` in its /proc status; `base` as in strtol. */
+static long read_status(const struct caller *caller, const char *name, int base)
+{
+	char path[64];
+	char text[4096];
+	ae_auto_fd int fd = -1;
+	ssize_t size;
+	char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)caller->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	size = fd_read(fd, text, sizeof(text) - 1);
+	if (size < 0)
+		return size;
+	text[size] = 0;
+	at = strstr(text, name);
+	return at ? strtol(at + strlen(name), NULL, base) : -ENODATA;
+}
+
+pid_t caller_process(const struct caller *caller)
+{
+	return (pid_t)read_status(caller, "\nTgid:", 10);
+}
+
+int caller_umask(const struct caller *caller)
+{
+	return (int)read_status(caller, "\nUmask:", 8);
+}
+
+/* A pidfd names a thread only since 6.9, so older kernels are asked for the process; both share one
+ * descriptor table. */
+static int open_pidfd(const struct caller *caller)
+{
+	const unsigned int of_thread = O_EXCL;
+	int fd = uapi_pidfd_open(caller->tid, of_thread);
+	pid_t process;
+
+	if (fd < 0 && errno == EINVAL)
+		fd = uapi_pidfd_open(caller->tid, 0);
+	if (fd >= 0 || errno != EINVAL)
+		return fd < 0 ? -errno : fd;
+	process = caller_process(caller);
+	if (process < 0)
+		return process;
+	fd = uapi_pidfd_open(process, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int caller_take_fd(const struct caller *caller, int fd)
+{
+	ae_auto_fd int pidfd = open_pidfd(caller);
+	int taken;
+
+	if (pidfd < 0)
+		return pidfd;
+	taken = uapi_pidfd_getfd(pidfd, fd);
+	return taken < 0 ? -errno : taken;
+}

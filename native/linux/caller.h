@@ -1,0 +1,32 @@
+/*
+ * The thread whose call is waiting for an answer. What is read from it is only to be believed while
+ * it still waits: ask caller_is_waiting() afterwards, or let a successful answer prove it.
+ */
+#ifndef AE_CALLER_H
+#define AE_CALLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct caller {
+	pid_t tid;
+	int listener;
+	uint64_t id;
+};
+
+bool caller_is_waiting(const struct caller *caller);
+/* Reads exactly `size` bytes of its memory. 0 or -errno. */
+int caller_read(const struct caller *caller, uint64_t address, void *data, size_t size);
+/* Reads a string with its terminator into `max` bytes. Its length, or -errno; -ENAMETOOLONG when it
+ * does not end in time. */
+ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *text, size_t max);
+/* A duplicate of one of its descriptors, or -errno. */
+int caller_take_fd(const struct caller *caller, int fd);
+/* Its process id, or -errno. */
+pid_t caller_process(const struct caller *caller);
+/* Its umask, or -errno. */
+int caller_umask(const struct caller *caller);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Frames of the broker, gathered and written in order. Any thread may add; a full pipe makes adders
+ * wait, nothing is dropped. After the reader is gone frames_add_* do nothing and
+ * frames_reader_gone() says so.
+ */
+#ifndef AE_FRAMES_H
+#define AE_FRAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "judge.h"
+
+struct access_frame {
+	pid_t pid;
+	uint32_t program;
+	uint32_t flags;
+	uint16_t syscall;
+	enum action action;
+	struct verdict verdict;
+	bool has_port;
+	uint16_t port;
+	const char *path;
+	size_t path_size;
+	/* NULL when the caller gave the same. */
+	const char *requested;
+	size_t requested_size;
+};
+
+/* Starts the thread that writes what has waited AE_FRAMES_DELAY_MS. 0 or -errno. */
+int frames_start(int fd);
+void frames_add_program(uint32_t id, const char *path, size_t size);
+void frames_add_access(const struct access_frame *access);
+void frames_add_exited(int status, int signal, const struct rusage *usage);
+/* Writes what is gathered now. */
+void frames_flush(void);
+bool frames_reader_gone(void);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The rule table as a verdict machine. It means exactly what decide() in src/policy means for the
+ * same capabilities: a forbid that matches beats every permit, no match is a denial, the first
+ * matching rule of the deciding effect is the one named. Built once, then only read: threads share
+ * it without a lock.
+ */
+#ifndef AE_JUDGE_H
+#define AE_JUDGE_H
+
+#include "../common/plan.h"
+
+#define JUDGE_NO_RULE UINT32_MAX
+
+/* What is tried. For sockets `path` is the host text too; `host` NULL means the action has none. */
+struct subject {
+	enum action action;
+	const char *path;
+	size_t path_size;
+	const char *host;
+	size_t host_size;
+	bool has_port;
+	uint16_t port;
+};
+
+struct verdict {
+	bool allowed;
+	/* Index of the deciding rule or JUDGE_NO_RULE. */
+	uint32_t rule;
+};
+
+struct judge;
+
+/* Keeps pointers into `rules`. NULL when there is no memory. */
+struct judge *judge_build(const struct plan_rule *rules, size_t count);
+void judge_free(struct judge *judge);
+
+struct verdict judge_decide(const struct judge *judge, const struct subject *subject);
+/* The same for a path action. */
+struct verdict judge_path(const struct judge *judge, enum action action, const char *path,
+			  size_t size);
+/*
+ * The first forbid rule with a positive path-in or path-equals atom strictly below `path`, or
+ * JUDGE_NO_RULE: moving that directory, or moving another one there, would move names the rule
+ * protects.
+ */
+uint32_t judge_forbid_below(const struct judge *judge, const char *path, size_t size);
+
+#endif

@@ -1,0 +1,20 @@
+/* Namespaces and privileges. Functions return 0 or -errno. */
+#ifndef AE_NAMESPACES_H
+#define AE_NAMESPACES_H
+
+#include <stdint.h>
+
+/*
+ * The supervisor's half: the user namespace, with the caller's own ids mapped to themselves, and
+ * the pid namespace, which takes effect for the next child.
+ */
+int namespaces_enter_outer(uint32_t flags);
+/* The broker's half: mount, network and IPC namespaces, owned by the user namespace when there is
+ * one. */
+int namespaces_enter_inner(uint32_t flags);
+/* Brings `lo` of a new network namespace up. */
+int namespaces_raise_loopback(void);
+/* Empties every capability set, for good. */
+int namespaces_drop_capabilities(void);
+
+#endif

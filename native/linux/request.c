@@ -1,0 +1,146 @@
+/*
+ * An answered call leaves one row per object it concerns. When it is denied only the denials stay,
+ * so that an allowed row always means that the access was let through.
+ */
+#define _GNU_SOURCE
+#include "request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "programs.h"
+
+uint64_t request_argument(const struct request *request, int index)
+{
+	return index < 0 ? 0 : request->data->args[index];
+}
+
+/* The memory of the caller cannot be looked into: nothing can be judged, so it is denied. */
+static int refuse_unreadable(struct request *request, int error)
+{
+	static const char unknown[] = "?";
+	static const enum action actions[] = {
+		[CALL_EXEC] = ACTION_PROCESS_SPAWN,   [CALL_DELETE] = ACTION_FILE_DELETE,
+		[CALL_MKDIR] = ACTION_DIR_CREATE,     [CALL_CONNECT] = ACTION_NET_CONNECT,
+		[CALL_BIND] = ACTION_NET_BIND,	      [CALL_LISTEN] = ACTION_NET_BIND,
+		[CALL_SENDTO] = ACTION_NET_CONNECT,   [CALL_SENDMSG] = ACTION_NET_CONNECT,
+		[CALL_SENDMMSG] = ACTION_NET_CONNECT,
+	};
+	enum action action = actions[request->call->kind];
+
+	if (error == -ESRCH)
+		return ANSWER_NONE;
+	if (request->call->kind == CALL_RENAME || request->call->kind == CALL_CHANGE)
+		action = ACTION_FILE_WRITE;
+	request->frames[0] = (struct access_frame){
+		.action = action,
+		.verdict = {false, JUDGE_NO_RULE},
+		.path = unknown,
+		.path_size = 1,
+	};
+	request->frame_count = 1;
+	return error == -EFAULT ? EFAULT : EACCES;
+}
+
+int request_resolve(struct request *request, int index, struct place place, struct named *named)
+{
+	uint64_t address = request_argument(request, index);
+	ssize_t size =
+		caller_read_string(&request->caller, address, named->text, sizeof(named->text));
+	int error;
+
+	if (size == -ENAMETOOLONG)
+		return ENAMETOOLONG;
+	if (size < 0)
+		return refuse_unreadable(request, (int)size);
+	named->text_size = (size_t)size;
+	place.path = named->text;
+	error = resolve_place(&request->caller, &place, &named->target);
+	return error ? refuse_unreadable(request, error) : 0;
+}
+
+static void note(struct request *request, enum action action, const struct named *named,
+		 struct verdict verdict)
+{
+	const struct target *target = &named->target;
+	bool same = named->text_size == target->size &&
+		    !memcmp(named->text, target->path, target->size);
+
+	if (verdict.allowed && !request->rules->record_allowed)
+		return;
+	request->frames[request->frame_count++] = (struct access_frame){
+		.action = action,
+		.verdict = verdict,
+		.path = target->path,
+		.path_size = target->size,
+		.requested = same ? NULL : named->text,
+		.requested_size = named->text_size,
+	};
+}
+
+static void keep_denials(struct request *request)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < request->frame_count; i++) {
+		if (!request->frames[i].verdict.allowed)
+			request->frames[kept++] = request->frames[i];
+	}
+	request->frame_count = kept;
+}
+
+bool request_consider(struct request *request, enum action action, const struct named *named)
+{
+	struct verdict verdict =
+		judge_path(request->rules->judge, action, named->target.path, named->target.size);
+
+	note(request, action, named, verdict);
+	if (!verdict.allowed)
+		keep_denials(request);
+	return verdict.allowed;
+}
+
+void request_refuse(struct request *request, enum action action, const struct named *named,
+		    uint32_t rule)
+{
+	note(request, action, named, (struct verdict){false, rule});
+	keep_denials(request);
+}
+
+void request_note_socket(struct request *request, const struct subject *subject,
+			 struct verdict verdict)
+{
+	size_t index = request->frame_count;
+
+	note(request, subject->action, &request->first, verdict);
+	if (request->frame_count == index)
+		return;
+	request->frames[index].has_port = subject->has_port;
+	request->frames[index].port = subject->has_port ? subject->port : 0;
+}
+
+int request_fails(struct request *request, enum action action, const struct named *named, int error)
+{
+	request->frame_count = 0;
+	request_consider(request, action, named);
+	keep_denials(request);
+	return error;
+}
+
+void request_record(struct request *request)
+{
+	uint32_t program;
+
+	if (request->frame_count == 0)
+		return;
+	program = request->frames[0].program;
+	for (size_t i = 0; i < request->frame_count; i++) {
+		struct access_frame *frame = &request->frames[i];
+
+		frame->pid = request->caller.tid;
+		frame->program = program;
+		frame->flags = request->flags;
+		frame->syscall = (uint16_t)request->data->nr;
+		frames_add_access(frame);
+	}
+}

@@ -1,0 +1,75 @@
+/*
+ * One notified call on its way to an answer. A worker owns one request and uses it again and again;
+ * the paths in the frames point into it.
+ */
+#ifndef AE_REQUEST_H
+#define AE_REQUEST_H
+
+#include "caller.h"
+#include "calls.h"
+#include "frames.h"
+#include "judge.h"
+#include "resolve.h"
+#include "uapi.h"
+
+enum { REQUEST_FRAMES_MAX = 4 };
+
+/* What the whole box has in common. */
+struct box_rules {
+	const struct judge *judge;
+	bool record_allowed;
+	bool broker_create;
+	bool broker_socket;
+	/* Abstract sockets cannot leave the box: Landlock scope or a network namespace of its own.
+	 */
+	bool abstract_contained;
+};
+
+struct request {
+	const struct box_rules *rules;
+	const struct seccomp_data *data;
+	const struct call *call;
+	struct caller caller;
+	/* Flags as the rows show them. */
+	uint32_t flags;
+	/* What the answer will be recorded as. */
+	struct access_frame frames[REQUEST_FRAMES_MAX];
+	size_t frame_count;
+	/* A path of the call as given, and where it leads. */
+	struct named {
+		char text[AE_PATH_MAX];
+		size_t text_size;
+		struct target target;
+	} first, second;
+};
+
+/*
+ * Answers: 0 lets the kernel go on with the call (Landlock or a mount decides there), a positive
+ * errno ends it, ANSWER_SENT says that a broker has answered already, ANSWER_NONE that the caller
+ * is gone.
+ */
+enum { ANSWER_CONTINUE = 0, ANSWER_SENT = -1, ANSWER_NONE = -2 };
+
+/* The value of argument `index`, 0 for -1. */
+uint64_t request_argument(const struct request *request, int index);
+/*
+ * Reads path argument `index` and resolves it. 0, or the answer to give. `place` has all but the
+ * path set.
+ */
+int request_resolve(struct request *request, int index, struct place place, struct named *named);
+/* Judges one object and notes the row. True when allowed. */
+bool request_consider(struct request *request, enum action action, const struct named *named);
+/* Notes a denial that does not come from judging one path. */
+void request_refuse(struct request *request, enum action action, const struct named *named,
+		    uint32_t rule);
+/* Notes what became of a socket address; `request->first` holds its text. */
+void request_note_socket(struct request *request, const struct subject *subject,
+			 struct verdict verdict);
+/* For a call that will fail in the kernel as well: no row, unless the policy denies the attempt.
+ * Returns `error`. */
+int request_fails(struct request *request, enum action action, const struct named *named,
+		  int error);
+/* Writes the rows of an answer that has been given. */
+void request_record(struct request *request);
+
+#endif

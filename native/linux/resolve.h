@@ -1,0 +1,51 @@
+/*
+ * Where a path of the caller leads, in the namespace the broker shares with the box. /proc/self,
+ * /proc/thread-self and links to descriptors mean the caller's own.
+ */
+#ifndef AE_RESOLVE_H
+#define AE_RESOLVE_H
+
+#include <sys/stat.h>
+
+#include "../common/limits.h"
+#include "caller.h"
+
+enum target_state {
+	TARGET_EXISTS,
+	/* The last component is not there, its directory is. */
+	TARGET_MISSING,
+	/* The look-up fails with `error`; `path` is what the text says. */
+	TARGET_FAILS,
+	/* No file: a pipe, socket or the like reached through a descriptor link. */
+	TARGET_NO_FILE,
+};
+
+struct target {
+	enum target_state state;
+	int error;
+	/* S_IFMT and permission bits, of the link itself when it was not followed. */
+	mode_t mode;
+	size_t size;
+	/* Not bounded by AE_PATH_MAX alone: procfs may add " (deleted)". */
+	char path[AE_PATH_MAX + 16];
+};
+
+struct place {
+	/* The caller's directory descriptor or AT_FDCWD. */
+	int directory;
+	const char *path;
+	/* The last component is not followed when it is a link. */
+	bool no_follow;
+	/* RESOLVE_* flags of openat2 that the caller asked for. */
+	uint64_t resolve;
+};
+
+/* Once, before threads and after every mount. 0 or -errno; -EXDEV: /proc shows another pid
+ * namespace. */
+int resolve_init(void);
+/* 0 with *target filled, or -errno when the caller cannot be looked into. */
+int resolve_place(const struct caller *caller, const struct place *place, struct target *target);
+/* The object a descriptor of the caller stands for; AT_FDCWD is its current directory. */
+int resolve_fd(const struct caller *caller, int fd, struct target *target);
+
+#endif

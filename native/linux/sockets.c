@@ -1,0 +1,278 @@
+/*
+ * An internet address is judged as host text and port; an IPv4 address inside an IPv6 one is the
+ * IPv4 address, and connecting to "any" address is connecting to this machine. A path socket is a
+ * file: connecting and binding write to it. Abstract names never leave the box (Landlock scope or
+ * network namespace), so only a forbid stops those then.
+ */
+#define _GNU_SOURCE
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "../common/fd.h"
+
+enum { MESSAGES_MAX = 64 };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+	char bytes[128];
+};
+
+struct peer {
+	union address address;
+	size_t size;
+};
+
+/* 0 or the answer to give. */
+static int read_peer(struct request *request, uint64_t at, uint64_t size, struct peer *peer)
+{
+	int error;
+
+	memset(peer, 0, sizeof(*peer));
+	if ((int32_t)size < 0 || (uint32_t)size > sizeof(peer->address))
+		return EINVAL;
+	peer->size = (uint32_t)size;
+	error = caller_read(&request->caller, at, peer->address.bytes, peer->size);
+	if (error == -ESRCH)
+		return ANSWER_NONE;
+	return -error;
+}
+
+static void name_text(struct named *named, const char *text, size_t size)
+{
+	named->text_size = size;
+	named->target.size = size;
+	memcpy(named->text, text, size);
+	memcpy(named->target.path, text, size);
+}
+
+static int judge_host(struct request *request, enum action action, const char *host, int port)
+{
+	struct named *named = &request->first;
+	struct subject subject = {
+		.action = action,
+		.path = host,
+		.path_size = strlen(host),
+		.host = host,
+		.host_size = strlen(host),
+		.has_port = port >= 0,
+		.port = (uint16_t)port,
+	};
+	struct verdict verdict = judge_decide(request->rules->judge, &subject);
+	bool is_abstract = port < 0 && host[0] == '@';
+
+	if (is_abstract && verdict.rule == JUDGE_NO_RULE && request->rules->abstract_contained)
+		verdict.allowed = true;
+	name_text(named, host, subject.host_size);
+	request_note_socket(request, &subject, verdict);
+	return verdict.allowed ? ANSWER_CONTINUE : EACCES;
+}
+
+static int judge_in(struct request *request, enum action action, struct in_addr in, in_port_t port)
+{
+	char host[INET_ADDRSTRLEN];
+
+	if (action == ACTION_NET_CONNECT && in.s_addr == htonl(INADDR_ANY))
+		in.s_addr = htonl(INADDR_LOOPBACK);
+	inet_ntop(AF_INET, &in, host, sizeof(host));
+	return judge_host(request, action, host, ntohs(port));
+}
+
+static int judge_in6(struct request *request, enum action action, const struct sockaddr_in6 *in6)
+{
+	char host[INET6_ADDRSTRLEN];
+	struct in6_addr address = in6->sin6_addr;
+	struct in_addr inside;
+
+	if (IN6_IS_ADDR_V4MAPPED(&address)) {
+		memcpy(&inside, &address.s6_addr[12], sizeof(inside));
+		return judge_in(request, action, inside, in6->sin6_port);
+	}
+	if (action == ACTION_NET_CONNECT && IN6_IS_ADDR_UNSPECIFIED(&address))
+		address = in6addr_loopback;
+	inet_ntop(AF_INET6, &address, host, sizeof(host));
+	return judge_host(request, action, host, ntohs(in6->sin6_port));
+}
+
+static int judge_path_socket(struct request *request, enum action action, const struct peer *peer)
+{
+	struct named *named = &request->first;
+	struct place place = {
+		.directory = AT_FDCWD, .path = named->text, .no_follow = action == ACTION_NET_BIND};
+	size_t room = peer->size - offsetof(struct sockaddr_un, sun_path);
+	const struct target *target = &named->target;
+
+	named->text_size = strnlen(peer->address.un.sun_path, room);
+	memcpy(named->text, peer->address.un.sun_path, named->text_size);
+	named->text[named->text_size] = 0;
+	if (resolve_place(&request->caller, &place, &named->target) != 0)
+		return EACCES;
+	if (target->state == TARGET_FAILS)
+		return request_fails(request, ACTION_FILE_WRITE, named, target->error);
+	if (action == ACTION_NET_BIND && target->state == TARGET_EXISTS)
+		return EADDRINUSE;
+	if (action == ACTION_NET_CONNECT && target->state == TARGET_MISSING)
+		return request_fails(request, ACTION_FILE_WRITE, named, ENOENT);
+	return request_consider(request, ACTION_FILE_WRITE, named) ? ANSWER_CONTINUE : EACCES;
+}
+
+static int judge_unix(struct request *request, enum action action, const struct peer *peer)
+{
+	const char *path = peer->address.un.sun_path;
+	size_t size = peer->size - offsetof(struct sockaddr_un, sun_path);
+	char host[sizeof(peer->address) + 1];
+
+	if (size == 0 || path[0] != 0)
+		return size ? judge_path_socket(request, action, peer) : ANSWER_CONTINUE;
+	for (size_t i = 0; i < size; i++)
+		host[i] = path[i] ? path[i] : '@';
+	host[size] = 0;
+	return judge_host(request, action, host, -1);
+}
+
+static int judge_peer(struct request *request, enum action action, const struct peer *peer)
+{
+	const union address *address = &peer->address;
+	char host[32];
+
+	if (peer->size < sizeof(sa_family_t))
+		return EINVAL;
+	switch (address->any.sa_family) {
+	case AF_UNSPEC:
+		/* connect() to it disconnects; elsewhere IPv4 sockets take it for AF_INET. */
+		if (action == ACTION_NET_CONNECT && request->call->kind == CALL_CONNECT)
+			return ANSWER_CONTINUE;
+		/* fall through */
+	case AF_INET:
+		if (peer->size < sizeof(address->in))
+			return EINVAL;
+		return judge_in(request, action, address->in.sin_addr, address->in.sin_port);
+	case AF_INET6:
+		if (peer->size < offsetof(struct sockaddr_in6, sin6_scope_id))
+			return EINVAL;
+		return judge_in6(request, action, &address->in6);
+	case AF_UNIX:
+		return judge_unix(request, action, peer);
+	case AF_NETLINK:
+		/* Talks to the kernel; which protocols may be opened is the seccomp filter's
+		 * matter. */
+		return ANSWER_CONTINUE;
+	default:
+		snprintf(host, sizeof(host), "family:%u", address->any.sa_family);
+		return judge_host(request, action, host, -1);
+	}
+}
+
+static int judge_address(struct request *request, enum action action, uint64_t at, uint64_t size)
+{
+	struct peer peer;
+	int answer = read_peer(request, at, size, &peer);
+
+	return answer ? answer : judge_peer(request, action, &peer);
+}
+
+/* A listen without a bind takes a free port, which no other call would have judged. */
+static int judge_listen(struct request *request)
+{
+	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	struct peer peer = {.size = sizeof(peer.address)};
+	socklen_t size = sizeof(peer.address);
+
+	if (socket == -EBADF || socket == -ESRCH)
+		return socket == -EBADF ? EBADF : ANSWER_NONE;
+	if (socket < 0)
+		return EACCES;
+	if (getsockname(socket, &peer.address.any, &size) < 0)
+		return errno;
+	switch (peer.address.any.sa_family) {
+	case AF_INET:
+		if (peer.address.in.sin_port == 0)
+			return judge_peer(request, ACTION_NET_BIND, &peer);
+		break;
+	case AF_INET6:
+		if (peer.address.in6.sin6_port == 0)
+			return judge_peer(request, ACTION_NET_BIND, &peer);
+		break;
+	default:
+		break;
+	}
+	return ANSWER_CONTINUE;
+}
+
+static int judge_message(struct request *request, uint64_t at)
+{
+	struct msghdr message;
+	int error = caller_read(&request->caller, at, &message, sizeof(message));
+
+	if (error != 0)
+		return error == -ESRCH ? ANSWER_NONE : -error;
+	if (!message.msg_name)
+		return ANSWER_CONTINUE;
+	return judge_address(request, ACTION_NET_CONNECT, (uint64_t)(uintptr_t)message.msg_name,
+			     message.msg_namelen);
+}
+
+static int judge_messages(struct request *request)
+{
+	uint64_t at = request->data->args[1];
+	uint64_t count = (uint32_t)request->data->args[2];
+	int answer = ANSWER_CONTINUE;
+
+	if (count > MESSAGES_MAX)
+		return EMSGSIZE;
+	for (uint64_t i = 0; i < count && answer == ANSWER_CONTINUE; i++) {
+		/* The rows of a call that sends to many would be many: the last one stands for
+		 * them. */
+		request->frame_count = 0;
+		answer = judge_message(request, at + i * sizeof(struct mmsghdr));
+	}
+	return answer;
+}
+
+int sockets_judge(struct request *request)
+{
+	const __u64 *arguments = request->data->args;
+
+	request->flags = (uint32_t)request_argument(request, request->call->flags);
+	switch ((enum call_kind)request->call->kind) {
+	case CALL_CONNECT:
+		return judge_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
+	case CALL_BIND:
+		return judge_address(request, ACTION_NET_BIND, arguments[1], arguments[2]);
+	case CALL_LISTEN:
+		return judge_listen(request);
+	case CALL_SENDTO:
+		if (arguments[4] == 0)
+			return ANSWER_CONTINUE;
+		return judge_address(request, ACTION_NET_CONNECT, arguments[4], arguments[5]);
+	case CALL_SENDMSG:
+		return judge_message(request, arguments[1]);
+	case CALL_SENDMMSG:
+		return judge_messages(request);
+	case CALL_UNKNOWN:
+	case CALL_OPEN:
+	case CALL_OPENAT2:
+	case CALL_CREAT:
+	case CALL_EXEC:
+	case CALL_DELETE:
+	case CALL_RENAME:
+	case CALL_LINK:
+	case CALL_SYMLINK:
+	case CALL_MKDIR:
+	case CALL_MKNOD:
+	case CALL_CHANGE:
+		break;
+	}
+	return ENOSYS;
+}

@@ -1,0 +1,291 @@
+/*
+ * The supervisor stays outside: it holds nothing the box could want, relays signals and the exit
+ * status, and dies with aegis. It is in the foreground process group like the command, so what the
+ * terminal sends to the group is left to the command; only what somebody sent to this process is
+ * passed on.
+ */
+#define _GNU_SOURCE
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/die.h"
+#include "../common/exit.h"
+#include "../common/fd.h"
+#include "../common/limits.h"
+#include "../common/wire.h"
+#include "box.h"
+#include "descendants.h"
+#include "landlock.h"
+#include "namespaces.h"
+#include "uapi.h"
+
+struct supervisor {
+	pid_t box;
+	/* As seen from here; 0 until it is ready. */
+	pid_t command;
+	int signals;
+	int control;
+	int start;
+};
+
+static const int watched[] = {SIGCHLD, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/* The bytes of the plan stay allocated: the process ends with the box. */
+static void read_plan(struct plan *plan)
+{
+	ae_auto_free unsigned char *data = NULL;
+	const char *why = "";
+	size_t size = 0;
+	int error = fd_read_all(PLAN_FD, AE_PLAN_SIZE_MAX, &data, &size);
+
+	if (error != 0)
+		die("plan", -error, "Cannot read the plan");
+	close(PLAN_FD);
+	error = plan_parse(data, size, plan, &why);
+	if (error != 0)
+		die("plan", -error, "Cannot use the plan: %s", why);
+}
+
+/* aegis may have died before the death signal was armed; then nobody reads the frames. */
+static void check_reader(void)
+{
+	struct pollfd wait = {.fd = FRAMES_FD};
+
+	if (poll(&wait, 1, 0) > 0 && (wait.revents & (POLLERR | POLLHUP | POLLNVAL)))
+		_exit(AE_EXIT_FAILED);
+}
+
+static void prepare(struct plan *plan)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		die("supervisor", errno, "Cannot tie the helper to aegis");
+	if (fcntl(FRAMES_FD, F_SETFD, FD_CLOEXEC) < 0)
+		_exit(AE_EXIT_FAILED);
+	die_init(FRAMES_FD);
+	if (uapi_close_range(FRAMES_FD + 1, ~0u) < 0)
+		die("supervisor", errno, "Cannot close inherited descriptors");
+	read_plan(plan);
+	check_reader();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die("supervisor", errno, "Cannot give up new privileges");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		die("supervisor", errno, "Cannot become the reaper of the box");
+}
+
+static void make_pair(int type, int pair[2])
+{
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+		die("supervisor", errno, "Cannot make the links of the box");
+}
+
+static void watch_signals(struct supervisor *supervisor, sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++)
+		sigaddset(&set, watched[i]);
+	sigprocmask(SIG_BLOCK, &set, before);
+	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (supervisor->signals < 0)
+		die("supervisor", errno, "Cannot watch signals");
+}
+
+static void fork_box(struct supervisor *supervisor, const struct plan *plan)
+{
+	struct box_links links;
+	int control[2];
+	int start[2];
+	int on = 1;
+	int error;
+
+	watch_signals(supervisor, &links.mask);
+	make_pair(SOCK_SEQPACKET, control);
+	make_pair(SOCK_STREAM, start);
+	/* The kernel then tells us the command's pid as it is known out here. */
+	if (setsockopt(start[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		die("supervisor", errno, "Cannot make the links of the box");
+	error = namespaces_enter_outer(plan->namespaces);
+	if (error != 0)
+		die("namespaces", -error, "Cannot create the box's user or pid namespace");
+	supervisor->box = fork();
+	if (supervisor->box < 0)
+		die("supervisor", errno, "Cannot fork the broker");
+	if (supervisor->box == 0) {
+		links.control = control[1];
+		links.start = start[1];
+		close(control[0]);
+		close(start[0]);
+		close(supervisor->signals);
+		box_run(plan, &links);
+	}
+	close(control[1]);
+	close(start[1]);
+	supervisor->control = control[0];
+	supervisor->start = start[0];
+}
+
+/* The supervisor keeps no power over the namespace it made, and cannot be traced by the box. */
+static void retire(void)
+{
+	int error = namespaces_drop_capabilities();
+
+	if (error != 0)
+		die("capabilities", -error, "Cannot give up capabilities");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		die("supervisor", errno, "Cannot tie the helper to aegis");
+}
+
+static void report_started(pid_t command)
+{
+	unsigned char frame[16];
+	size_t at = wire_header(frame, WIRE_STARTED);
+
+	at = wire_u32(frame, at, (uint32_t)command);
+	at = wire_u32(frame, at, (uint32_t)landlock_abi());
+	wire_finish(frame, at);
+	if (fd_write_all(FRAMES_FD, frame, at) < 0)
+		_exit(AE_EXIT_FAILED);
+}
+
+/* The command is ready: say so, then let it go. */
+static void start_command(struct supervisor *supervisor)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} ancillary;
+	char byte;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &ancillary,
+				 .msg_controllen = sizeof(ancillary)};
+	struct ucred sender;
+
+	if (recvmsg(supervisor->start, &message, 0) == 1 && CMSG_FIRSTHDR(&message)) {
+		memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
+		supervisor->command = sender.pid;
+		report_started(sender.pid);
+		/* ignored: when the command is gone the broker reports it */
+		(void)fd_write_all(supervisor->start, "", 1);
+	}
+	fd_close_at(&supervisor->start);
+}
+
+/* The broker is gone: hand its status on. */
+static _Noreturn void finish(int status)
+{
+	/* Without a pid namespace a broker that gave up leaves its processes to us. */
+	descendants_end();
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	die("broker", 0, "The broker was killed by signal %d", WTERMSIG(status));
+}
+
+static void reap(const struct supervisor *supervisor)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == supervisor->box)
+			finish(status);
+	}
+}
+
+static void relay(const struct supervisor *supervisor, const struct signalfd_siginfo *info)
+{
+	struct control message = {CONTROL_SIGNAL, (int32_t)info->ssi_signo};
+
+	/* The terminal and the kernel have told the whole group already. */
+	if (info->ssi_code == SI_KERNEL)
+		return;
+	/* ignored: a broker that is gone is reaped next */
+	(void)fd_write_all(supervisor->control, &message, sizeof(message));
+}
+
+/* Drains the signals; true when the job was continued. */
+static bool take_signals(const struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+	bool was_continued = false;
+
+	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap(supervisor);
+		else if (info.ssi_signo == SIGCONT)
+			was_continued = true;
+		else
+			relay(supervisor, &info);
+	}
+	return was_continued;
+}
+
+/*
+ * A command that stopped itself (an editor on ^Z) means to stop the job, but its scope ends at the
+ * box: stop the group in its name. When the terminal stopped the job this process was stopped with
+ * it, and is told too late: `was_continued`.
+ */
+static void follow_stop(const struct supervisor *supervisor, bool was_continued)
+{
+	struct control message;
+	int stopped_by = 0;
+
+	while (recv(supervisor->control, &message, sizeof(message), MSG_DONTWAIT) ==
+	       sizeof(message))
+		stopped_by = message.kind == CONTROL_STOPPED ? message.value : 0;
+	if (was_continued || !supervisor->command)
+		return;
+	if ((stopped_by == SIGTSTP || stopped_by == SIGTTIN || stopped_by == SIGTTOU) &&
+	    getpgid(supervisor->command) == getpgrp())
+		kill(0, SIGTSTP);
+}
+
+static _Noreturn void supervise(struct supervisor *supervisor)
+{
+	struct pollfd waits[] = {
+		{.fd = supervisor->signals, .events = POLLIN},
+		{.fd = supervisor->control, .events = POLLIN},
+		{.fd = supervisor->start, .events = POLLIN},
+	};
+
+	for (;;) {
+		bool was_continued;
+
+		if (poll(waits, 3, -1) < 0 && errno != EINTR)
+			die("supervisor", errno, "Cannot wait for the box");
+		was_continued = take_signals(supervisor);
+		if (waits[1].revents & POLLIN)
+			follow_stop(supervisor, was_continued);
+		/* The broker's end closes when it dies; its status comes with SIGCHLD. */
+		if (waits[1].revents & (POLLHUP | POLLERR))
+			waits[1].fd = -1;
+		if (waits[2].revents) {
+			start_command(supervisor);
+			waits[2].fd = -1;
+		}
+	}
+}
+
+int supervisor_run(void)
+{
+	struct supervisor supervisor = {0};
+	struct plan plan;
+
+	prepare(&plan);
+	fork_box(&supervisor, &plan);
+	retire();
+	supervise(&supervisor);
+}

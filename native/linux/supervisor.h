@@ -1,0 +1,40 @@
+/*
+ * The three processes of a box: the supervisor outside, the broker inside, the command. What they
+ * tell each other goes over socket pairs; the messages are below.
+ */
+#ifndef AE_SUPERVISOR_H
+#define AE_SUPERVISOR_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "../common/plan.h"
+
+enum { PLAN_FD = 3, FRAMES_FD = 4 };
+
+/* Between supervisor and broker. */
+enum control_kind {
+	CONTROL_SIGNAL = 1, /* supervisor: send signal `value` to the command */
+	CONTROL_STOPPED,    /* broker: the command was stopped by signal `value` */
+	CONTROL_CONTINUED,  /* broker: the command runs again */
+};
+
+struct control {
+	uint32_t kind;
+	int32_t value;
+};
+
+/* What the broker gets from the supervisor. */
+struct box_links {
+	/* Control messages, both ways. */
+	int control;
+	/* The command's own link to the supervisor: it says when it is ready and is told to go. */
+	int start;
+	/* Signal mask the helper was started with. */
+	sigset_t mask;
+};
+
+/* The whole life of a box; the exit status of the helper. */
+int supervisor_run(void);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Kernel interface that the oldest headers we build with (Linux 5.13) do not name, with the version
+ * that introduced each, and wrappers for calls without a libc function. Wrappers return -1 with
+ * errno like libc.
+ */
+#ifndef AE_UAPI_H
+#define AE_UAPI_H
+
+#include <linux/audit.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define AE_AUDIT_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define AE_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the system call table is written for x86-64 and arm64"
+#endif
+
+/* Same numbers on every architecture since 5.1. */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444 /* 5.13 */
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452 /* 6.6 */
+#endif
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463 /* 6.13 */
+#endif
+#ifndef SYS_removexattrat
+#define SYS_removexattrat 466 /* 6.13 */
+#endif
+
+/* seccomp: the 5.13 headers know notifications but not these. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
+#endif
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* 5.14 */
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0) /* 6.6 */
+#endif
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64) /* 6.6 */
+#endif
+
+/* Landlock is spelt out here because its header is missing from older toolchains. */
+#define AE_LANDLOCK_CREATE_VERSION 1u
+#define AE_LANDLOCK_CREATE_ERRATA 2u /* 6.15 and stable kernels */
+#define AE_LANDLOCK_RULE_PATH 1
+#define AE_LANDLOCK_RULE_PORT 2 /* ABI 4, 6.7 */
+
+#define AE_LANDLOCK_FS_EXECUTE (1ull << 0)
+#define AE_LANDLOCK_FS_WRITE_FILE (1ull << 1)
+#define AE_LANDLOCK_FS_READ_FILE (1ull << 2)
+#define AE_LANDLOCK_FS_READ_DIR (1ull << 3)
+#define AE_LANDLOCK_FS_TRUNCATE (1ull << 14)   /* ABI 3, 6.2 */
+#define AE_LANDLOCK_FS_IOCTL_DEV (1ull << 15)  /* ABI 5, 6.10 */
+#define AE_LANDLOCK_SCOPE_ABSTRACT (1ull << 0) /* ABI 6, 6.12 */
+#define AE_LANDLOCK_SCOPE_SIGNAL (1ull << 1)   /* ABI 6, 6.12 */
+
+/* Rights a rule on something that is no directory may have. */
+#define AE_LANDLOCK_FS_OF_FILES                                                                    \
+	(AE_LANDLOCK_FS_EXECUTE | AE_LANDLOCK_FS_WRITE_FILE | AE_LANDLOCK_FS_READ_FILE |           \
+	 AE_LANDLOCK_FS_TRUNCATE | AE_LANDLOCK_FS_IOCTL_DEV)
+
+struct ae_landlock_ruleset {
+	uint64_t handled_fs;
+	uint64_t handled_net; /* ABI 4 */
+	uint64_t scoped;      /* ABI 6 */
+};
+
+struct ae_landlock_path {
+	uint64_t access;
+	int32_t parent_fd;
+} __attribute__((packed));
+
+struct ae_landlock_port {
+	uint64_t access;
+	uint64_t port;
+};
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u /* 6.3 */
+#endif
+
+static inline int uapi_pidfd_open(pid_t pid, unsigned int flags)
+{
+	return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+static inline int uapi_pidfd_getfd(int pidfd, int fd)
+{
+	return (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+}
+
+static inline int uapi_openat2(int directory, const char *path, struct open_how *how)
+{
+	return (int)syscall(SYS_openat2, directory, path, how, sizeof(*how));
+}
+
+static inline int uapi_close_range(unsigned int first, unsigned int last)
+{
+	return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+static inline int uapi_seccomp(unsigned int operation, unsigned int flags, void *argument)
+{
+	return (int)syscall(SYS_seccomp, operation, flags, argument);
+}
+
+#endif

@@ -1,0 +1,194 @@
+// The helper's frames from bytes that arrive in pieces of any size. The helper is ours, but it
+// reports what a hostile box does: lengths are checked against the frame they stand in, and
+// anything unknown ends the run. No I/O.
+
+import { AegisError } from "../base/errors.ts";
+import { judgedActions } from "./encode-plan.ts";
+import type { AccessFrame, Frame } from "./frame.ts";
+
+export interface FrameDecoder {
+  /**
+   * The frames that are complete with `bytes`. @throws {AegisError} `enforce/helper` on anything
+   * that is no frame
+   */
+  push(bytes: Uint8Array): Frame[];
+  /** @throws {AegisError} `enforce/helper` when the stream ended inside a frame */
+  end(): void;
+}
+
+/** Two paths of 64 KiB are the most a frame can hold. */
+const frameSizeMax = 140_000;
+const headerSize = 8;
+
+export function createFrameDecoder(): FrameDecoder {
+  const programs = new Map<number, string>();
+  let rest: Uint8Array = new Uint8Array(0);
+  return {
+    push(bytes) {
+      const data = rest.length === 0 ? bytes : concat(rest, bytes);
+      const reader = new Reader(data);
+      const frames: Frame[] = [];
+      let at = 0;
+      while (data.length - at >= headerSize) {
+        const size = reader.sizeAt(at);
+        if (size < headerSize || size > frameSizeMax) throw malformed(`a size of ${size}`);
+        if (data.length - at < size) break;
+        const frame = readFrame(reader.enter(at, size), programs);
+        if (frame !== undefined) frames.push(frame);
+        at += size;
+      }
+      rest = data.slice(at);
+      return frames;
+    },
+    end() {
+      if (rest.length > 0) throw malformed("an end in the middle of one");
+    },
+  };
+}
+
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}
+
+/** Undefined for a frame that only names a program. */
+function readFrame(reader: Reader, programs: Map<number, string>): Frame | undefined {
+  const kind = reader.u16();
+  reader.u16();
+  const frame = readPayload(kind, reader, programs);
+  reader.leave();
+  return frame;
+}
+
+function readPayload(
+  kind: number,
+  reader: Reader,
+  programs: Map<number, string>,
+): Frame | undefined {
+  switch (kind) {
+    case 1:
+      return { kind: "started", pid: reader.u32(), landlockAbi: reader.u32() };
+    case 2:
+      programs.set(reader.u32(), reader.str());
+      return undefined;
+    case 3:
+      return readAccess(reader, programs);
+    case 4: {
+      const status = reader.u32();
+      const signal = reader.u32();
+      return {
+        kind: "exited",
+        status,
+        signal: signal === 0 ? undefined : signal,
+        userMs: reader.u64() / 1000,
+        systemMs: reader.u64() / 1000,
+        maxRssBytes: reader.u64(),
+      };
+    }
+    case 5: {
+      const errno = reader.u32();
+      return { kind: "failed", errno, step: reader.str(), message: reader.str() };
+    }
+    default:
+      throw malformed(`the unknown kind ${kind}`);
+  }
+}
+
+function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): AccessFrame {
+  const tsUnixMs = reader.u64();
+  const pid = reader.u32();
+  const rule = reader.u32();
+  const program = reader.u32();
+  const flags = reader.u32();
+  const syscall = reader.u16();
+  const action = judgedActions[reader.u8()];
+  const allowed = reader.u8() === 1;
+  const port = reader.u16();
+  const hasPort = reader.u16() === 1;
+  const path = reader.str();
+  const requested = reader.str();
+  const exe = program === 0 ? "" : programs.get(program);
+  if (action === undefined) throw malformed("an unknown action");
+  if (exe === undefined) throw malformed(`program ${program} without its name`);
+  return {
+    kind: "access",
+    tsUnixMs,
+    pid,
+    action,
+    allowed,
+    rule: rule === 0xffffffff ? undefined : rule,
+    syscall,
+    flags,
+    path,
+    requested: requested === "" ? undefined : requested,
+    exe,
+    port: hasPort ? port : undefined,
+  };
+}
+
+/** Reads one frame at a time out of a piece of the stream. */
+class Reader {
+  readonly #data: Uint8Array;
+  readonly #view: DataView;
+  // Latin-1 would be faster but wrong: paths are UTF-8 by custom, and bytes that are not stay
+  // visible as U+FFFD.
+  readonly #text = new TextDecoder();
+  #at = 0;
+  #end = 0;
+
+  constructor(data: Uint8Array) {
+    this.#data = data;
+    this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  sizeAt(at: number): number {
+    return this.#view.getUint32(at, true);
+  }
+
+  enter(at: number, size: number): Reader {
+    this.#at = at + 4;
+    this.#end = at + size;
+    return this;
+  }
+
+  leave(): void {
+    if (this.#at !== this.#end) throw malformed("bytes behind its payload");
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  /** Times and sizes stay far below 2^53. */
+  u64(): number {
+    const at = this.#take(8);
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x1_0000_0000;
+  }
+
+  str(): string {
+    const size = this.u16();
+    const at = this.#take(size);
+    return size === 0 ? "" : this.#text.decode(this.#data.subarray(at, at + size));
+  }
+
+  #take(size: number): number {
+    const at = this.#at;
+    if (at + size > this.#end) throw malformed("a payload cut short");
+    this.#at = at + size;
+    return at;
+  }
+}
+
+function malformed(what: string): AegisError {
+  return new AegisError("enforce/helper", `Cannot read a frame of the helper: it has ${what}`);
+}

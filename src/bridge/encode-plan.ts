@@ -1,0 +1,213 @@
+// NativePlan to the bytes of native/README.md, version 1. A plan that does not fit its bounds is
+// refused here with the name of what is too large; the helper would refuse it too, but with less to
+// say. No I/O.
+
+import { bpfInstructionsMax } from "../base/limits.ts";
+import type { Action, Atom } from "../model/capability.ts";
+import type { JudgeRule, LandlockPlan, MountStep, NativePlan } from "./plan.ts";
+import { countRecords, PlanWriter, tooLarge } from "./plan-writer.ts";
+
+/** The part of a plan that does not depend on the command, and the part that does. */
+export type BoxPlan = Omit<NativePlan, keyof CommandPlan>;
+export type CommandPlan = Pick<NativePlan, "directory" | "program" | "argv" | "environment">;
+
+/** @throws {AegisError} `enforce/helper` when the plan is beyond a bound */
+export function encodePlan(plan: NativePlan): Uint8Array {
+  return appendCommand(encodeBox(plan), plan);
+}
+
+/**
+ * A plan without its command: no plan the helper takes, but all of one that can be kept. @throws as
+ * `encodePlan`
+ */
+export function encodeBox(box: BoxPlan): Uint8Array {
+  const writer = new PlanWriter();
+  writer.record(kinds.namespaces, () => writer.u32(namespaceFlags(box)));
+  for (const { resource, soft, hard } of bounded("resource limits", box.rlimits, 16)) {
+    writer.record(kinds.rlimit, () => {
+      writer.u32(resource);
+      writer.u32(0);
+      writer.u64(soft);
+      writer.u64(hard);
+    });
+  }
+  const { umask } = box;
+  if (umask !== undefined) writer.record(kinds.umask, () => writer.u32(umask));
+  for (const step of bounded("mounts", box.mounts, 4096)) writeMount(writer, step);
+  if (box.landlock !== undefined) writeLandlock(writer, box.landlock);
+  if (box.seccomp !== undefined) writeFilter(writer, box.seccomp);
+  const { notify } = box;
+  if (notify !== undefined) {
+    const { recordAllowed, brokerCreate, brokerSocket } = notify;
+    const bits = (recordAllowed ? 1 : 0) | (brokerCreate ? 2 : 0) | (brokerSocket ? 4 : 0);
+    writer.record(kinds.notify, () => writer.u32(bits));
+  }
+  for (const rule of bounded("rules", box.rules, 8192)) writeRule(writer, rule);
+  return writer.finish(0);
+}
+
+/** The whole plan: `box` from `encodeBox` and the command to run in it. @throws as `encodePlan` */
+export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array {
+  const writer = new PlanWriter(box);
+  writer.record(kinds.directory, () => writer.path(command.directory));
+  writer.record(kinds.program, () => writer.path(command.program));
+  for (const word of bounded("arguments", command.argv, 4096))
+    writer.record(kinds.argument, () => writer.str("An argument", word));
+  for (const entry of bounded("environment variables", command.environment, 4096))
+    writer.record(kinds.environment, () =>
+      writer.str(`The environment variable "${entry.split("=", 1)[0]}"`, entry),
+    );
+  return writer.finish(countRecords(box));
+}
+
+/** Record flag: a missing path is skipped. */
+const optionalFlag = 1;
+
+const kinds = {
+  namespaces: 1,
+  rlimit: 2,
+  umask: 3,
+  mount: 4,
+  landlock: 5,
+  landlockPath: 6,
+  landlockPort: 7,
+  seccomp: 8,
+  notify: 9,
+  rule: 10,
+  directory: 11,
+  program: 12,
+  argument: 13,
+  environment: 14,
+} as const;
+
+const mountSteps = {
+  "read-only-root": 1,
+  writable: 2,
+  "read-only": 3,
+  "mask-directory": 4,
+  "mask-file": 5,
+  tmpfs: 6,
+  proc: 7,
+} as const;
+
+/** Bit i stands for the i-th of these. */
+export const judgedActions = [
+  "FileRead",
+  "FileWrite",
+  "FileDelete",
+  "DirCreate",
+  "DirList",
+  "ProcessSpawn",
+  "NetConnect",
+  "NetBind",
+] as const satisfies readonly Action[];
+
+const atomKinds = {
+  "path-in": 1,
+  "path-equals": 2,
+  "path-like": 3,
+  "host-equals": 4,
+  "host-like": 5,
+  port: 6,
+} as const;
+
+const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
+
+function namespaceFlags({ namespaces }: BoxPlan): number {
+  const { user, mount, pid, net, ipc } = namespaces;
+  return (
+    (user ? 0x10000000 : 0) |
+    (mount ? 0x00020000 : 0) |
+    (pid ? 0x20000000 : 0) |
+    (net ? 0x40000000 : 0) |
+    (ipc ? 0x08000000 : 0)
+  );
+}
+
+function writeMount(writer: PlanWriter, step: MountStep): void {
+  const isOptional = "optional" in step && step.optional;
+  writer.record(
+    kinds.mount,
+    () => {
+      writer.u16(mountSteps[step.kind]);
+      writer.u16(step.kind === "tmpfs" ? step.mode : 0);
+      writer.u32(0);
+      writer.u64(step.kind === "tmpfs" ? step.sizeBytes : 0n);
+      if ("path" in step) writer.path(step.path);
+      else writer.str("A path", "");
+    },
+    isOptional ? optionalFlag : 0,
+  );
+}
+
+function writeLandlock(writer: PlanWriter, landlock: LandlockPlan): void {
+  writer.record(kinds.landlock, () => {
+    writer.u64(landlock.handledFs);
+    writer.u64(landlock.handledNet);
+    writer.u64(landlock.scoped);
+  });
+  for (const { path, access, optional } of bounded("Landlock paths", landlock.paths, 8192)) {
+    writer.record(
+      kinds.landlockPath,
+      () => {
+        writer.u64(access);
+        writer.path(path);
+      },
+      optional ? optionalFlag : 0,
+    );
+  }
+  for (const { port, access } of bounded("Landlock ports", landlock.ports, 1024)) {
+    writer.record(kinds.landlockPort, () => {
+      writer.u64(access);
+      writer.u16(port);
+    });
+  }
+}
+
+function writeFilter(writer: PlanWriter, filter: Uint8Array): void {
+  const instructions = filter.length / 8;
+  if (!Number.isInteger(instructions) || instructions === 0 || instructions > bpfInstructionsMax)
+    throw tooLarge("seccomp instructions", instructions, bpfInstructionsMax);
+  writer.record(kinds.seccomp, () => writer.bytes(filter));
+}
+
+function writeRule(writer: PlanWriter, rule: JudgeRule): void {
+  let bits = 0;
+  for (const action of rule.actions) bits |= 1 << judgedActions.indexOf(action);
+  const atoms = bounded("conditions in one rule", rule.where, 255);
+  writer.record(kinds.rule, () => {
+    writer.u16(bits);
+    writer.u8(rule.effect === "permit" ? 1 : 0);
+    writer.u8(atoms.length);
+    for (const atom of atoms) writeAtom(writer, atom);
+  });
+}
+
+function writeAtom(writer: PlanWriter, atom: Atom): void {
+  writer.u8(atomKinds[atom.kind]);
+  writer.u8(atom.negated ? 1 : 0);
+  switch (atom.kind) {
+    case "path-in":
+    case "path-equals":
+      writer.str("A path", atom.path);
+      break;
+    case "host-equals":
+      writer.str("A host", atom.host);
+      break;
+    case "path-like":
+    case "host-like":
+      writer.parts(atom.parts);
+      break;
+    case "port":
+      writer.u16(4);
+      writer.u8(portOps[atom.op]);
+      writer.u8(0);
+      writer.u16(atom.port);
+      break;
+  }
+}
+
+function bounded<T>(what: string, list: readonly T[], most: number): readonly T[] {
+  if (list.length > most) throw tooLarge(what, list.length, most);
+  return list;
+}

@@ -1,0 +1,147 @@
+// Starts the native helper that is part of this program, from memory that nobody else can write;
+// never by a name looked up in PATH or the working directory. Frames are handed on in batches, and
+// their reader's pace is the box's pace.
+
+import { AegisError } from "../base/errors.ts";
+import { createFrameDecoder } from "./decode-frames.ts";
+import type { ExitedFrame, FailedFrame, Frame } from "./frame.ts";
+import { createMemfd, createProgram, type Libc, openLibc } from "./libc.ts";
+
+/** The helper ready to be started; it stays so for the life of this process. */
+export interface Helper {
+  readonly libc: Libc;
+  /** `/proc/self/fd/N` of a descriptor held open. */
+  readonly path: string;
+}
+
+export interface HelperLaunch {
+  /** From `encodePlan`. */
+  readonly plan: Uint8Array;
+  /**
+   * Called for every batch in order; the next one is read when it has returned or its promise is
+   * kept.
+   */
+  readonly onFrames: (frames: readonly Frame[]) => void | Promise<void>;
+  /** Kills the box. */
+  readonly signal?: AbortSignal;
+}
+
+export interface HelperExit {
+  /** As a shell reports it; 125 when the box could not be built. */
+  readonly status: number;
+  /** Undefined when the helper died before it could tell. */
+  readonly exited: ExitedFrame | undefined;
+  /** Why the command never ran, or why nobody knows how it ended. */
+  readonly failed: FailedFrame | undefined;
+}
+
+export interface RunningHelper {
+  readonly pid: number;
+  /**
+   * Kept after the last frame was handed on. Broken when `onFrames` or a frame was bad; the box is
+   * dead then.
+   */
+  readonly exited: Promise<HelperExit>;
+  /** SIGKILL ends the whole box; the others are passed on to the command. */
+  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+}
+
+/**
+ * Puts the helper where it can be executed: sealed memory, else a file in `cacheDirectory` that
+ * holds the same bytes.
+ * @throws {AegisError} `enforce/helper` when neither can be had, saying why
+ */
+export async function loadHelper(cacheDirectory: string): Promise<Helper> {
+  const libc = openLibc();
+  const bytes = await embeddedHelper();
+  const fd = createProgram(libc, bytes);
+  if (fd !== undefined) return { libc, path: `/proc/self/fd/${fd}` };
+  const { openCachedHelper } = await import("./helper-cache.ts");
+  return { libc, path: `/proc/self/fd/${openCachedHelper(cacheDirectory, bytes)}` };
+}
+
+/** The condition is known when the program is built, so only one of the two becomes part of it. */
+async function embeddedHelper(): Promise<Uint8Array> {
+  const file =
+    process.arch === "x64"
+      ? await import("../../build/aegis-helper-x86_64", { with: { type: "file" } })
+      : await import("../../build/aegis-helper-aarch64", { with: { type: "file" } });
+  const bytes = await Bun.file(file.default).bytes();
+  const isElf = bytes.length > 4 && bytes[0] === 0x7f && bytes[1] === 0x45;
+  if (!isElf)
+    throw new AegisError("enforce/helper", "Cannot load the native helper: it is damaged", {
+      hint: "reinstall aegis",
+    });
+  return bytes;
+}
+
+/** @throws {AegisError} `enforce/helper` when the kernel refuses to start it */
+export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper {
+  const planFd = createMemfd(helper.libc, launch.plan);
+  if (planFd === undefined) throw cannotStart("no memory file for the plan");
+  const child = startChild(helper, planFd);
+  launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
+  const exited = follow(child, launch).finally(() => child.kill("SIGKILL"));
+  return { pid: child.pid, exited, kill: (signal) => child.kill(signal) };
+}
+
+interface Child {
+  readonly pid: number;
+  readonly exited: Promise<number>;
+  readonly frames: number;
+  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+}
+
+/**
+ * Descriptors of `native/README.md`. The environment of the command is in the plan; the helper
+ * itself has none.
+ */
+function startChild(helper: Helper, planFd: number): Child {
+  try {
+    const child = Bun.spawn([helper.path], {
+      argv0: "aegis-helper",
+      env: {},
+      stdio: ["inherit", "inherit", "inherit", planFd, "pipe"],
+    });
+    const frames = child.stdio[4];
+    if (typeof frames !== "number") throw new Error("there is no pipe for its frames");
+    const { pid, exited } = child;
+    return { pid, exited, frames, kill: (signal) => child.kill(signal) };
+  } catch (error) {
+    throw cannotStart(error instanceof Error ? error.message : String(error));
+  } finally {
+    helper.libc.close(planFd);
+  }
+}
+
+function cannotStart(why: string): AegisError {
+  return new AegisError("enforce/helper", `Cannot start the native helper: ${why}`);
+}
+
+async function follow(child: Child, { onFrames }: HelperLaunch): Promise<HelperExit> {
+  const decoder = createFrameDecoder();
+  let exited: ExitedFrame | undefined;
+  let failed: FailedFrame | undefined;
+  for await (const bytes of Bun.file(child.frames).stream()) {
+    const frames = decoder.push(bytes);
+    for (const frame of frames) {
+      if (frame.kind === "exited") exited = frame;
+      else if (frame.kind === "failed") failed ??= frame;
+    }
+    if (frames.length > 0) await onFrames(frames);
+  }
+  decoder.end();
+  const status = await child.exited;
+  if (exited === undefined && failed === undefined) failed = diedSilently(status);
+  return {
+    status: exited === undefined && failed?.step === "helper" ? 125 : status,
+    exited,
+    failed,
+  };
+}
+
+function diedSilently(status: number): FailedFrame {
+  const message =
+    status > 128 ? `The helper was killed by signal ${status - 128}` : `The helper gave up`;
+  return { kind: "failed", step: "helper", errno: 0, message };
+}

@@ -1,0 +1,135 @@
+// Bytes of a plan as they grow: records with their sizes and padding, numbers and strings. Every
+// bound that does not depend on the kind of a record is checked here. No I/O.
+
+import { AegisError } from "../base/errors.ts";
+import { pathMaxBytes, planSizeMaxBytes } from "../base/limits.ts";
+
+const headerSize = 16;
+const sizeAt = 8;
+const recordsAt = 12;
+
+/** The number of records in an encoded plan. */
+export function countRecords(plan: Uint8Array): number {
+  return new DataView(plan.buffer, plan.byteOffset).getUint32(recordsAt, true);
+}
+
+export function tooLarge(what: string, current: number, most: number): AegisError {
+  return unusable(`${current} ${what}, at most ${most} fit`);
+}
+
+/** Appends to a plan and grows; never beyond the largest plan there is. */
+export class PlanWriter {
+  #data: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #size: number;
+  #records = 0;
+  readonly #text = new TextEncoder();
+
+  /** Goes on behind `start`, an encoded plan; without it a new plan. */
+  constructor(start: Uint8Array = new Uint8Array(headerSize)) {
+    this.#data = new Uint8Array(start.length + 16_384);
+    this.#data.set(start);
+    this.#view = new DataView(this.#data.buffer);
+    this.#size = start.length;
+  }
+
+  record(kind: number, payload: () => void, flags = 0): void {
+    this.u16(kind);
+    this.u16(flags);
+    this.u32(0);
+    const start = this.#size;
+    payload();
+    const size = this.#size - start;
+    this.#view.setUint32(start - 4, size, true);
+    const padding = (8 - (size % 8)) % 8;
+    this.#room(padding);
+    this.#data.fill(0, this.#size, this.#size + padding);
+    this.#size += padding;
+    this.#records += 1;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#data[this.#size++] = value;
+  }
+
+  u16(value: number): void {
+    this.#room(2);
+    this.#view.setUint16(this.#size, value, true);
+    this.#size += 2;
+  }
+
+  u32(value: number): void {
+    this.#room(4);
+    this.#view.setUint32(this.#size, value, true);
+    this.#size += 4;
+  }
+
+  u64(value: bigint): void {
+    this.#room(8);
+    this.#view.setBigUint64(this.#size, value, true);
+    this.#size += 8;
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#data.set(value, this.#size);
+    this.#size += value.length;
+  }
+
+  path(path: string): void {
+    if (!path.startsWith("/")) throw unusable(`The path "${path}" is not absolute`);
+    this.str(`The path "${path}"`, path, pathMaxBytes - 1);
+  }
+
+  /** u16 length and the bytes. `what` begins the sentence of a refusal. */
+  str(what: string, text: string, most = 0xffff): void {
+    const at = this.#size;
+    this.u16(0);
+    if (text.includes("\0")) throw unusable(`${what} holds a NUL`);
+    this.#append(what, text, most);
+    this.#view.setUint16(at, this.#size - at - 2, true);
+  }
+
+  /** A `like` pattern: literal parts joined by NUL. */
+  parts(parts: readonly string[]): void {
+    const at = this.#size;
+    this.u16(0);
+    if (parts.length === 0 || parts.some((part) => part.includes("\0")))
+      throw unusable("A pattern holds a NUL or nothing at all");
+    this.#append("A pattern", parts.join("\0"), 0xffff);
+    this.#view.setUint16(at, this.#size - at - 2, true);
+  }
+
+  /** The plan so far, with a header that counts `recordsBefore` as well. */
+  finish(recordsBefore: number): Uint8Array {
+    if (this.#size > planSizeMaxBytes) throw tooLarge("bytes", this.#size, planSizeMaxBytes);
+    this.#data.set(this.#text.encode("AEGP"));
+    this.#view.setUint16(4, 1, true);
+    this.#view.setUint16(6, 0, true);
+    this.#view.setUint32(sizeAt, this.#size, true);
+    this.#view.setUint32(recordsAt, recordsBefore + this.#records, true);
+    return this.#data.subarray(0, this.#size);
+  }
+
+  #append(what: string, text: string, most: number): void {
+    if (text.length > most) throw unusable(`${what} is longer than ${most} bytes`);
+    this.#room(text.length * 3);
+    const { written } = this.#text.encodeInto(text, this.#data.subarray(this.#size));
+    if (written > most) throw unusable(`${what} is longer than ${most} bytes`);
+    this.#size += written;
+  }
+
+  #room(more: number): void {
+    if (this.#size + more <= this.#data.length) return;
+    if (this.#size > planSizeMaxBytes) throw tooLarge("bytes", this.#size, planSizeMaxBytes);
+    const larger = new Uint8Array(Math.max(this.#data.length * 2, this.#size + more));
+    larger.set(this.#data.subarray(0, this.#size));
+    this.#data = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+
+function unusable(sentence: string): AegisError {
+  return new AegisError("enforce/helper", `Cannot write the plan: ${sentence}`);
+}
