@@ -1,18 +1,11 @@
-// Opening the ledger at a path: its rows there, its key and the memory of its head under
-// AEGIS_HOME, where whoever edits the database does not reach by accident. Everybody closes what
-// they opened through the two functions at the end.
+// Opening the ledger at a path. Everybody closes what they opened through one of these functions.
 
 import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
-import { sha256Hex } from "../base/hash.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths } from "../config/location.ts";
 import type { Ledger } from "../ledger/contract.ts";
-import { createHeadFile } from "../ledger/head-memory.ts";
-import { createLedger } from "../ledger/ledger.ts";
-import { keyFile } from "../ledger/signer.ts";
-import { openSqliteStore } from "../ledger/sqlite.ts";
-import type { Store } from "../ledger/store.ts";
+import { openLedger } from "../ledger/open.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Opens the ledger, and makes it when absent. */
@@ -20,7 +13,8 @@ export async function openForWriting(
   around: Surroundings,
   path: AbsPath,
 ): Promise<Ledger & AsyncDisposable> {
-  const ledger = assemble(around, path, openSqliteStore(path));
+  const { home } = aegisPaths(around.environment);
+  const ledger = await openLedger({ database: path, home });
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
 }
 
@@ -30,17 +24,15 @@ export async function withLedger<T>(
   path: AbsPath,
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
-  const store = isPresent(path) ? openSqliteStore(path) : await emptyStore(path);
-  const ledger = assemble(around, path, store);
-  try {
-    return await use(ledger);
-  } finally {
-    await ledger.close();
-  }
+  await using ledger = isPresent(path)
+    ? await openForWriting(around, path)
+    : await emptyLedger(around, path);
+  return await use(ledger);
 }
 
 /**
- * As `withLedger`, for what makes no sense on an empty one. @throws {AegisError} `ledger/not-found`
+ * As `withLedger`, for what makes no sense on an empty one.
+ * @throws {AegisError} `ledger/not-found`
  */
 export async function withExistingLedger<T>(
   around: Surroundings,
@@ -48,28 +40,26 @@ export async function withExistingLedger<T>(
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
   if (isPresent(path)) return withLedger(around, path, use);
-  throw new AegisError(
-    "ledger/not-found",
-    `Cannot open the ledger "${path}": nothing was recorded`,
-    {
-      hint: "record something first, for instance with `aegis run -- CMD`",
-    },
-  );
-}
-
-function assemble(around: Surroundings, path: AbsPath, store: Store): Ledger {
-  const { keys } = aegisPaths(around.environment);
-  const heads = resolvePath(keys, `heads/${sha256Hex(path).slice(0, 32)}`);
-  return createLedger({
-    store,
-    keys: keyFile(resolvePath(keys, "ledger.key"), store.origin),
-    memory: createHeadFile(heads),
+  throw new AegisError("ledger/not-found", `Cannot open "${path}": nothing was recorded there`, {
+    hint: "record something first, for instance with `aegis run -- CMD`",
   });
 }
 
-async function emptyStore(path: AbsPath): Promise<Store> {
-  const { createMemoryStore } = await import("../ledger/memory.ts");
-  return createMemoryStore(path);
+async function emptyLedger(around: Surroundings, path: AbsPath): Promise<Ledger & AsyncDisposable> {
+  const [{ createMemoryStore }, { createHeadList }, { createLedger }, { keyFile }] =
+    await Promise.all([
+      import("../ledger/memory.ts"),
+      import("../ledger/head-memory.ts"),
+      import("../ledger/ledger.ts"),
+      import("../ledger/signer.ts"),
+    ]);
+  const key = resolvePath(aegisPaths(around.environment).keys, "ledger.key");
+  const ledger = createLedger({
+    store: createMemoryStore(path),
+    keys: keyFile(key, path),
+    memory: createHeadList(),
+  });
+  return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
 }
 
 function isPresent(path: string): boolean {

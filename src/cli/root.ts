@@ -46,13 +46,11 @@ function refuseOtherNames(calledAs: string): void {
 function reportFailure(error: unknown, kind: CommandKind): number {
   if (error instanceof AegisError) {
     const hint = error.hint === undefined ? "" : `hint: ${escapeControls(error.hint)}\n`;
-    writeErr(`error: ${escapeControls(error.message)}\n${hint}`);
+    writeErr(`error: ${escapeControls(error.message, "indented")}\n${hint}`);
     return exitStatusOf(error.code, kind);
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  writeErr(
-    `error: aegis met a fault of its own\n${escapeControls(stack, { keepNewlines: true })}\n`,
-  );
+  writeErr(`error: aegis met a fault of its own\n${escapeControls(stack, "all")}\n`);
   writeErr("hint: please report these lines; nothing more was done\n");
   return exitStatusOf("internal", kind);
 }

@@ -24,6 +24,16 @@ interface Section {
   readonly entries: Readonly<Record<string, LoadCommand | Branch>>;
 }
 
+const policy: Branch = {
+  summary: "Check, list, write, compile and explain policies.",
+  commands: {
+    validate: async () => (await import("./command/policy/validate.ts")).command,
+    list: async () => (await import("./command/policy/list.ts")).command,
+    generate: async () => (await import("./command/policy/generate.ts")).command,
+    import: async () => (await import("./command/policy/import.ts")).command,
+  },
+};
+
 const audit: Branch = {
   summary: "Query, prove and export the ledger.",
   commands: {
@@ -67,8 +77,11 @@ const sections: readonly Section[] = [
   {
     title: "Set up",
     entries: {
+      init: async () => (await import("./command/init.ts")).command,
+      list: async () => (await import("./command/list.ts")).command,
       use: async () => (await import("./command/use.ts")).command,
       config,
+      policy,
       completions: async () => (await import("./command/completions.ts")).command,
     },
   },

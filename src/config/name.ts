@@ -35,7 +35,9 @@ export function isConfigName(name: string): boolean {
 /** `text` as the nearest valid name, for names taken from a command or a folder. */
 export function toConfigName(text: string): string {
   const cleaned = text.replaceAll(/[^\p{L}\p{N}_.-]/gu, "-").slice(0, nameMax);
-  return problemOf(cleaned) === undefined ? cleaned : `agent-${cleaned.replaceAll(/^[.-]+/g, "")}`;
+  if (problemOf(cleaned) === undefined) return cleaned;
+  const rest = cleaned.replaceAll(/^[.-]+/g, "").slice(0, nameMax - "agent-".length);
+  return rest === "" ? "agent" : `agent-${rest}`;
 }
 
 function problemOf(name: string): string | undefined {

@@ -9,10 +9,8 @@ async function offered(...words: string[]): Promise<string[]> {
   const { stdout } = await spawnAegis(["completions", "--shell", "bash"]);
   const script = join(tempDir("completions"), "ask.bash");
   const typed = ["aegis", ...words].map((word) => `"${word}"`).join(" ");
-  writeFileSync(
-    script,
-    `${stdout}\nCOMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _aegis; printf '%s\\n' "\${COMPREPLY[@]}"\n`,
-  );
+  const ask = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _aegis`;
+  writeFileSync(script, `${stdout}\n${ask}\nprintf '%s\\n' "\${COMPREPLY[@]}"\n`);
   const bash = Bun.spawn(["bash", "--norc", script], { stdout: "pipe" });
   return (await bash.stdout.text()).trimEnd().split("\n");
 }

@@ -63,7 +63,8 @@ describe("config names", () => {
     { from: "my project!", to: "my-project-" },
     { from: "../etc/passwd", to: "agent-etc-passwd" },
     { from: "wraps", to: "agent-wraps" },
-    { from: "", to: "agent-" },
+    { from: "", to: "agent" },
+    { from: `.${"x".repeat(80)}`, to: `agent-${"x".repeat(54)}` },
   ];
   for (const { from, to } of made) {
     test(`${JSON.stringify(from)} gives ${to}`, () => {

@@ -21,8 +21,9 @@ describe("escapeControls()", () => {
   for (const { name, text, safe } of rows) {
     test(`makes ${name} harmless`, () => expect(escapeControls(text)).toBe(safe));
   }
-  test("keeps line breaks when it is told that they are ours", () => {
-    expect(escapeControls("a\nb\x1b", { keepNewlines: true })).toBe("a\nb\\x1b");
+  test("keeps line breaks it is told of, and those only", () => {
+    expect(escapeControls("a\nb\x1b", "all")).toBe("a\nb\\x1b");
+    expect(escapeControls("a\n  b\nhint: c\n", "indented")).toBe("a\n  b\\nhint: c\\n");
   });
 });
 
