@@ -1,5 +1,5 @@
-// The events a session begins with: what runs, under which policy, with which protection, and on top
-// of which tree. Pure.
+// The events a session begins with: what runs, under which policy, with which protection, and on
+// top of which tree. Pure.
 
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";

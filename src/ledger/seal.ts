@@ -10,6 +10,9 @@ import { eventSizeMaxBytes } from "../base/limits.ts";
 import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
 import type { Hash } from "./merkle.ts";
 
+/** The last moment that has a date in JavaScript, and so in every listing. */
+const unixMsMax = 8.64e15;
+
 /** Where the next event goes, and whose it is. */
 export interface ChainPosition {
   readonly tenant: string;
@@ -58,13 +61,14 @@ export function createSealer(): Sealer {
 
 // The envelope's keys are fixed, so their order is written down here instead of being sorted.
 function envelopeText(at: ChainPosition, draft: EventDraft): string {
-  if (!Number.isSafeInteger(draft.tsUnixMs) || draft.tsUnixMs < 0) {
-    throw invalid(draft, `its time ${draft.tsUnixMs} is not a number of milliseconds`);
+  const { tsUnixMs } = draft;
+  if (!Number.isSafeInteger(tsUnixMs) || tsUnixMs < 0 || tsUnixMs > unixMsMax) {
+    throw invalid(draft, `its time ${tsUnixMs} is not a number of milliseconds`);
   }
   return (
     `{"event_type":${canonicalJson(draft.type)},"payload":${canonicalJson(draft.payload, 1)},` +
     `"prev_hash":"${at.prevHash}","seq":${at.seq},"session_id":"${at.session}",` +
-    `"tenant_id":${canonicalJson(at.tenant)},"ts_unix_ms":${draft.tsUnixMs},` +
+    `"tenant_id":${canonicalJson(at.tenant)},"ts_unix_ms":${tsUnixMs},` +
     `"user_id":${canonicalJson(at.user)}}`
   );
 }

@@ -1,5 +1,5 @@
-// What SQLite's errors mean for a ledger. After an I/O error, a full disk or corruption nobody knows
-// what reached the disk, so the handle is done for.
+// What SQLite's errors mean for a ledger. After an I/O error, a full disk or corruption nobody
+// knows what reached the disk, so the handle is done for.
 
 import { SQLiteError } from "bun:sqlite";
 import { AegisError } from "../base/errors.ts";

@@ -98,7 +98,8 @@ export interface EventRow {
 
 /** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
 export const eventColumns =
-  "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, CAST(e.body AS BLOB) AS body";
+  "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
+  "CAST(e.body AS BLOB) AS body";
 
 export function eventOf(row: EventRow): StoredEvent {
   return {

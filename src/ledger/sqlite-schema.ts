@@ -158,7 +158,8 @@ export function prepareSchema(db: Database, path: string): void {
   if (pragmaValue(db, "application_id") !== applicationId) throw notALedger(path);
   if (found === schemaVersion) return;
   const hint = "update aegis";
-  const message = `Cannot open the ledger "${path}": its format ${found} is newer than ${schemaVersion}`;
+  const format = `its format ${found} is newer than ${schemaVersion}`;
+  const message = `Cannot open the ledger "${path}": ${format}`;
   throw new AegisError("ledger/unavailable", message, { hint });
 }
 

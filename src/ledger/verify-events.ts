@@ -1,5 +1,5 @@
-// The pass over all events: content against its hash, columns against content, each session's chain,
-// and the tree. One damaged event gives one finding, not one for everything after it. Pure.
+// The pass over all events: content against its hash, columns against content, each session's
+// chain, and the tree. One damaged event gives one finding, not one for everything after it. Pure.
 
 import { equalBytes } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
