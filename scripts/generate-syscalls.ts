@@ -1,6 +1,6 @@
-// Writes src/enforce/linux/syscalls.ts from the system call tables of a Linux source tree:
-//   bun scripts/generate-syscalls.ts DIRECTORY
-// Needed in DIRECTORY: Makefile, scripts/syscall.tbl, arch/x86/entry/syscalls/syscall_64.tbl (Debian: linux-source-6.12).
+// Writes src/enforce/linux/syscalls.ts from the system call tables of a Linux source tree: bun
+// scripts/generate-syscalls.ts DIRECTORY Needed in DIRECTORY: Makefile, scripts/syscall.tbl,
+// arch/x86/entry/syscalls/syscall_64.tbl (Debian: linux-source-6.12).
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,8 @@ writeFileSync(output, render(tree));
 
 function render(directory: string): string {
   const x86 = table(directory, "arch/x86/entry/syscalls/syscall_64.tbl", ["common", "64"]);
-  // The ABI column of the generic table also names groups an architecture opts into; arm64 has these.
+  // The ABI column of the generic table also names groups an architecture opts into; arm64 has
+  // these.
   const arm = table(directory, "scripts/syscall.tbl", [
     "common",
     "64",

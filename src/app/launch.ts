@@ -2,7 +2,7 @@
 // that a launch loads.
 
 import { AegisError } from "../base/errors.ts";
-import { absPath } from "../base/paths.ts";
+import { absPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory, userHome } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
@@ -33,13 +33,16 @@ const temporaryFolder = "/tmp";
  * @throws {AegisError} for everything that kept the command from being launched
  */
 export async function launch(options: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
-  privateDirectory(aegisPaths(around.environment).home);
+  const paths = aegisPaths(around.environment);
+  privateDirectory(paths.home);
   const subject = launchSubject(options, around);
   const home = canonicalPath(userHome(around.environment));
   const places = { workspace: subject.workspace, home, tmp: temporaryFolder };
   const environment = launchEnvironment(options, around, subject);
   const command = boxLaunch(options, subject, environment);
-  const backend = await selectBackend();
+  const backend = await selectBackend(
+    resolvePath(aegisPaths(around.environment).home, "cache/helper"),
+  );
   const { box, snapshot } = await prepareBox({
     options,
     subject,

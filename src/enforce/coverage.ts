@@ -4,9 +4,9 @@ import { AegisError } from "../base/errors.ts";
 import type { Coverage, CoverageRow, Protection } from "../model/coverage.ts";
 
 /**
- * Protections a policy speaks of. Without them a box would do what the policy forbids. The others keep a box apart from the
- * rest of the machine beyond what a policy can say; lacking one is recorded, and no reason to refuse the kernels and
- * containers that cannot give it.
+ * Protections a policy speaks of. Without them a box would do what the policy forbids. The others
+ * keep a box apart from the rest of the machine beyond what a policy can say; lacking one is
+ * recorded, and no reason to refuse the kernels and containers that cannot give it.
  */
 export const requiredProtections: ReadonlySet<Protection> = new Set<Protection>([
   "filesystem",

@@ -1,4 +1,5 @@
-// Random calls through random filters, interpreted, against the reference predicate. AEGIS_PROPERTY_CASES raises the count.
+// Random calls through random filters, interpreted, against the reference predicate.
+// AEGIS_PROPERTY_CASES raises the count.
 
 import { expect, test } from "bun:test";
 import { buildFilter, type FilterPlan } from "../../src/enforce/linux/seccomp.ts";

@@ -1,5 +1,6 @@
-// Runs a seccomp program the way the kernel does, over one call. Written from the classic BPF description, not from the
-// assembler: it accepts every instruction seccomp takes that aegis could emit and throws on any other.
+// Runs a seccomp program the way the kernel does, over one call. Written from the classic BPF
+// description, not from the assembler: it accepts every instruction seccomp takes that aegis could
+// emit and throws on any other.
 
 export interface SeccompData {
   readonly nr: number;
@@ -14,7 +15,10 @@ export interface BpfOutcome {
   readonly steps: number;
 }
 
-/** @throws when the program leaves its bounds, loops or holds an unknown instruction: the kernel would refuse it */
+/**
+ * @throws when the program leaves its bounds, loops or holds an unknown instruction: the kernel
+ *   would refuse it
+ */
 export function runBpf(program: Uint8Array, data: SeccompData): BpfOutcome {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const words = dataWords(data);
@@ -43,7 +47,10 @@ export function runBpf(program: Uint8Array, data: SeccompData): BpfOutcome {
   }
 }
 
-/** `struct seccomp_data` as little-endian words: nr, arch, instruction pointer (2), six arguments (2 each). */
+/**
+ * `struct seccomp_data` as little-endian words: nr, arch, instruction pointer (2), six arguments (2
+ * each).
+ */
 function dataWords(data: SeccompData): number[] {
   const words = [data.nr >>> 0, data.arch >>> 0, 0, 0];
   for (let index = 0; index < 6; index += 1) {

@@ -1,5 +1,6 @@
-// What a filter must answer, said a second time and differently: as a predicate over one call, from the sentences of
-// docs/threat-model.md, not from the tables of src/enforce/linux. The property test compares the two.
+// What a filter must answer, said a second time and differently: as a predicate over one call, from
+// the sentences of docs/threat-model.md, not from the tables of src/enforce/linux. The property
+// test compares the two.
 
 import type { FilterPlan } from "../../src/enforce/linux/seccomp.ts";
 import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";

@@ -96,8 +96,8 @@ export const namespaces: readonly FeatureName[] = [
 ];
 
 /**
- * A disk from its paths: a trailing slash makes a directory, `a -> b` a link, a trailing `!` a device. Parents are there by
- * themselves.
+ * A disk from its paths: a trailing slash makes a directory, `a -> b` a link, a trailing `!` a
+ * device. Parents are there by themselves.
  */
 export function disk(...entries: readonly string[]): DiskView {
   const kinds = new Map<string, "file" | "directory" | "other">([["/", "directory"]]);

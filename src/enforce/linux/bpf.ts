@@ -1,6 +1,7 @@
-// A small assembler for classic BPF as seccomp takes it: labels instead of offsets, far conditional jumps made of a near one
-// and an unconditional one. Only instructions the kernel's allow-bitmap emulation understands are used before a plain
-// return, so that calls allowed whatever their arguments never run the program at all (Linux 5.11).
+// A small assembler for classic BPF as seccomp takes it: labels instead of offsets, far conditional
+// jumps made of a near one and an unconditional one. Only instructions the kernel's allow-bitmap
+// emulation understands are used before a plain return, so that calls allowed whatever their
+// arguments never run the program at all (Linux 5.11).
 
 import { bpfInstructionsMax } from "../../base/limits.ts";
 import { assert } from "../../base/result.ts";
@@ -21,7 +22,10 @@ export type Line =
   | { readonly op: "goto"; readonly target: string }
   | { readonly op: "return"; readonly action: number };
 
-/** BPF_LD|BPF_W|BPF_ABS, BPF_ALU|BPF_AND|BPF_K, BPF_JMP|BPF_JEQ|BPF_K, BPF_JMP|BPF_JGE|BPF_K, BPF_JMP|BPF_JA, BPF_RET|BPF_K */
+/**
+ * BPF_LD|BPF_W|BPF_ABS, BPF_ALU|BPF_AND|BPF_K, BPF_JMP|BPF_JEQ|BPF_K, BPF_JMP|BPF_JGE|BPF_K,
+ * BPF_JMP|BPF_JA, BPF_RET|BPF_K
+ */
 export const opcodes = {
   load: 0x20,
   and: 0x54,
@@ -35,7 +39,8 @@ const nearMax = 255;
 
 /**
  * `struct sock_filter[]`, little endian.
- * @throws when a label is unknown, doubled or behind its jump, or the program exceeds the kernel's bound: a bug here
+ * @throws when a label is unknown, doubled or behind its jump, or the program exceeds the kernel's
+ * bound: a bug here
  */
 export function assemble(lines: readonly Line[]): Uint8Array {
   const far = new Set<Line>();

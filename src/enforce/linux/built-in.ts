@@ -1,4 +1,5 @@
-// Rules that stand in no policy: what protects aegis itself, and what follows from the way a box is made.
+// Rules that stand in no policy: what protects aegis itself, and what follows from the way a box is
+// made.
 
 import type { Capability, Origin } from "../../model/capability.ts";
 
@@ -6,7 +7,10 @@ function builtIn(rule: string): Origin {
   return { rule, source: "built-in", line: 0, column: 0 };
 }
 
-/** Nothing lifts this: a box that could change the ledger, the keys or the binary would judge itself next time. */
+/**
+ * Nothing lifts this: a box that could change the ledger, the keys or the binary would judge itself
+ * next time.
+ */
 export function ownPathRules(paths: readonly string[]): Capability[] {
   return paths.map((path) => ({
     effect: "forbid",
@@ -17,7 +21,10 @@ export function ownPathRules(paths: readonly string[]): Capability[] {
   }));
 }
 
-/** In a network namespace of its own these addresses lead back into the box; there is no other way out of it. */
+/**
+ * In a network namespace of its own these addresses lead back into the box; there is no other way
+ * out of it.
+ */
 export function ownLoopbackRules(): Capability[] {
   const origin = builtIn("box:loopback");
   const actions = ["NetConnect", "NetBind"] as const;

@@ -1,7 +1,10 @@
-// System calls by what they could do to a box or to its record. Names an architecture does not have are ignored, so one list
-// serves all; a name no architecture has is a mistake that a test finds.
+// System calls by what they could do to a box or to its record. Names an architecture does not have
+// are ignored, so one list serves all; a name no architecture has is a mistake that a test finds.
 
-/** Calls that act on names: each can be recorded, and those that make names can be performed by the supervisor. */
+/**
+ * Calls that act on names: each can be recorded, and those that make names can be performed by the
+ * supervisor.
+ */
 export const pathCalls = {
   open: ["open", "openat", "openat2"],
   create: [
@@ -42,8 +45,9 @@ export const pathCalls = {
 export const socketCalls = ["bind", "connect", "listen"] as const;
 
 /**
- * Refused with EPERM. What they have in common: no program an agent starts needs them, and each is a way out of the box, into
- * another process, around the record, or into kernel code with a long history of holes.
+ * Refused with EPERM. What they have in common: no program an agent starts needs them, and each is
+ * a way out of the box, into another process, around the record, or into kernel code with a long
+ * history of holes.
  */
 export const refusedCalls = [
   // Another root, another mount table, another namespace: the box is made of these.
@@ -59,7 +63,8 @@ export const refusedCalls = [
   "pivot_root",
   "setns",
   "umount2",
-  // The memory and descriptors of other processes, which in the box includes those of its supervisor.
+  // The memory and descriptors of other processes, which in the box includes those of its
+  // supervisor.
   "kcmp",
   "pidfd_getfd",
   "process_madvise",

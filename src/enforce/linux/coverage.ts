@@ -1,5 +1,5 @@
-// What a plan holds and what it does not, protection by protection. A row says `enforced` only for what the kernel, or the
-// supervisor without a race, really refuses.
+// What a plan holds and what it does not, protection by protection. A row says `enforced` only for
+// what the kernel, or the supervisor without a race, really refuses.
 
 import type { Coverage, CoverageLevel, CoverageRow, Protection } from "../../model/coverage.ts";
 import { type FeatureName, type HostFeatures, has } from "./features.ts";
@@ -69,7 +69,10 @@ function enforced(...by: readonly (string | false)[]): Grade {
 
 const notAsked = grade("not-asked", "", "the policy grants it");
 
-/** What is left where a means is missing: the supervisor's word, which a second thread can race, or nothing. */
+/**
+ * What is left where a means is missing: the supervisor's word, which a second thread can race, or
+ * nothing.
+ */
 function without(feature: FeatureName, means: Means, host: HostFeatures, what: string): Grade {
   const why = `${what}: ${host.lacks[feature]}`;
   return means.judgesAll

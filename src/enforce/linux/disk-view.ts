@@ -7,7 +7,10 @@ import type { PathFact } from "../backend.ts";
 export interface DiskFact extends PathFact {
   /** `realPath`, or for an absent path where it would be: links of its parents resolved. */
   readonly place: AbsPath;
-  /** Where the symbolic links lie that were followed, each with the links of its own parents resolved. */
+  /**
+   * Where the symbolic links lie that were followed, each with the links of its own parents
+   * resolved.
+   */
   readonly links: readonly AbsPath[];
 }
 

@@ -1,6 +1,6 @@
-// The real disk behind DiskView: follows symbolic links component by component, so that the place of each link is known and
-// /proc/self keeps its name instead of becoming our own pid. What cannot be examined counts as absent: the box, which runs as
-// the same user, cannot reach it either.
+// The real disk behind DiskView: follows symbolic links component by component, so that the place
+// of each link is known and /proc/self keeps its name instead of becoming our own pid. What cannot
+// be examined counts as absent: the box, which runs as the same user, cannot reach it either.
 
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { type AbsPath, parentOf, resolvePath } from "../../base/paths.ts";
@@ -72,7 +72,8 @@ function examine(path: AbsPath): Entry {
     found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.isSymbolicLink()) return { kind: "link", target: readlinkSync(path) };
   } catch (error) {
-    // ignored: see the head of this file; any other failure of the disk makes the path unusable for a rule as well
+    // ignored: see the head of this file; any other failure of the disk makes the path unusable for
+    // a rule as well
     if (!(error instanceof Error)) throw error;
     return absent;
   }

@@ -1,4 +1,5 @@
-// What this kernel, for this user, here and now, lets aegis use. probe.ts asks; planning only reads.
+// What this kernel, for this user, here and now, lets aegis use. probe.ts asks; planning only
+// reads.
 
 import type { Arch } from "./syscall-table.ts";
 

@@ -1,5 +1,5 @@
-// From "what happens to each system call" to a seccomp program: a search tree over call numbers whose leaves answer or
-// look at argument words. What the answers are is decided in seccomp.ts.
+// From "what happens to each system call" to a seccomp program: a search tree over call numbers
+// whose leaves answer or look at argument words. What the answers are is decided in seccomp.ts.
 
 import { assert } from "../../base/result.ts";
 import { assemble, type Line } from "./bpf.ts";
@@ -127,7 +127,10 @@ function emitLeaf(out: Line[], rule: CallRule, blocks: Blocks): void {
   else out.push({ op: "goto", target: blocks.labelOf(rule) });
 }
 
-/** Argument tests, each emitted once however many calls share it; they come after the tree, so jumps lead forward. */
+/**
+ * Argument tests, each emitted once however many calls share it; they come after the tree, so jumps
+ * lead forward.
+ */
 class Blocks {
   readonly lines: Line[] = [];
   readonly #labels = new Map<string, string>();

@@ -1,5 +1,6 @@
-// From capabilities to sets of paths per action: what is granted, what is forbidden, with every link resolved. The effect of
-// forbids on grants is in holes.ts; what a kernel rule can hold of the result in landlock.ts and mounts.ts.
+// From capabilities to sets of paths per action: what is granted, what is forbidden, with every
+// link resolved. The effect of forbids on grants is in holes.ts; what a kernel rule can hold of the
+// result in landlock.ts and mounts.ts.
 
 import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
 import type { Atom, Capability, Origin, PathAction } from "../../model/capability.ts";
@@ -67,7 +68,10 @@ interface Clause {
   readonly base: Shape;
   readonly except: readonly Shape[];
   readonly patterns: readonly Pattern[];
-  /** Places of links that were given as paths; forbids hold for the name as well as for what it leads to. */
+  /**
+   * Places of links that were given as paths; forbids hold for the name as well as for what it
+   * leads to.
+   */
   readonly linkNames: readonly Shape[];
   readonly asked: AbsPath;
   readonly links: readonly AbsPath[];
@@ -122,7 +126,10 @@ function addForbid(
   }
 }
 
-/** Undefined when no path satisfies the clause. An atom on a host or a port never holds for a path, negated or not. */
+/**
+ * Undefined when no path satisfies the clause. An atom on a host or a port never holds for a path,
+ * negated or not.
+ */
 function clauseOf(where: readonly Atom[], disk: DiskView): Clause | undefined {
   let base: Shape = everything;
   const except: Shape[] = [];
@@ -160,7 +167,10 @@ function clauseOf(where: readonly Atom[], disk: DiskView): Clause | undefined {
   return settle({ base, except, patterns, linkNames, asked, links });
 }
 
-/** Decides patterns that one exact path answers, and drops exceptions and patterns that concern no path of the clause. */
+/**
+ * Decides patterns that one exact path answers, and drops exceptions and patterns that concern no
+ * path of the clause.
+ */
 function settle(clause: Clause): Clause | undefined {
   const { base } = clause;
   if (clause.except.some((shape) => covers(shape, base))) return undefined;
@@ -182,8 +192,9 @@ function namePlace(path: AbsPath, disk: DiskView): AbsPath {
 }
 
 /**
- * A link that the box could replace must not decide what the next box may reach: an agent would point it at the home
- * directory and wait. Where such a link only leads to what is granted anyway, it does no harm.
+ * A link that the box could replace must not decide what the next box may reach: an agent would
+ * point it at the home directory and wait. Where such a link only leads to what is granted anyway,
+ * it does no harm.
  */
 function checkLinks(found: Found): void {
   const changeable = found.grants.filter(({ action }) => changingActions.has(action));

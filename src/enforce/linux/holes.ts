@@ -1,5 +1,5 @@
-// What forbids leave of grants. A forbid around a grant ends it or cuts it down; a forbid inside a grant is a hole, which
-// Landlock cannot have and a mount must cover.
+// What forbids leave of grants. A forbid around a grant ends it or cuts it down; a forbid inside a
+// grant is a hole, which Landlock cannot have and a mount must cover.
 
 import type { Origin, PathAction } from "../../model/capability.ts";
 import type { Finding } from "./finding.ts";
@@ -58,8 +58,8 @@ class HoleSet {
 }
 
 /**
- * What a permit itself leaves out stays granted when another permit covers it, for permits add up; it is a hole when none
- * does. Half of each is more than a mount can say.
+ * What a permit itself leaves out stays granted when another permit covers it, for permits add up;
+ * it is a hole when none does. Half of each is more than a mount can say.
  */
 function settleExceptions(
   grant: Region,

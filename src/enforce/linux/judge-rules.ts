@@ -1,5 +1,6 @@
-// The rule table the supervisor judges by: the capabilities themselves, spelled with real paths, because that is what it
-// resolves a caller's path to. A table index leads back to the rule of the policy.
+// The rule table the supervisor judges by: the capabilities themselves, spelled with real paths,
+// because that is what it resolves a caller's path to. A table index leads back to the rule of the
+// policy.
 
 import { parentOf, resolvePath } from "../../base/paths.ts";
 import type { JudgeRule } from "../../bridge/plan.ts";
@@ -59,7 +60,8 @@ function rulesFor(capability: Capability, disk: DiskView): JudgeRule[] {
     isAbsent ||= spelled.isAbsent && !atom.negated;
   }
   if (effect === "permit") {
-    // Landlock has nothing to attach such a permit to, so the row must not say that it allowed anything.
+    // Landlock has nothing to attach such a permit to, so the row must not say that it allowed
+    // anything.
     const kept = isAbsent ? actions.filter((action) => !isPathAction(action)) : actions;
     return kept.length === 0 ? [] : [{ effect, actions: kept, where }];
   }

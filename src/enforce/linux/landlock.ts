@@ -1,10 +1,5 @@
-// Grants to Landlock rules. A rule means its path and everything below, so for each kind of set it is either exact, narrower
-// than the grant, or too wide, and too wide is refused:
-// - exact: everything a directory grant says about what is in it, and what a file grant says about the file;
-// - narrower: a granted directory itself cannot be removed or made, because that right belongs to its parent; a grant on a
-//   path that does not exist grants nothing; cross-directory links and renames need writing and deleting on both sides, and
-//   below ABI 2 never work;
-// - too wide: listing one directory but not those below it, deleting or making one name but not its neighbours.
+// Grants to Landlock rules. A rule means its path and everything below, so for each kind of set it
+// is either exact, narrower than the grant, or too wide, and too wide is refused.
 
 import type { AbsPath } from "../../base/paths.ts";
 import { contains } from "../../base/paths.ts";
@@ -45,7 +40,10 @@ const sinceAbi: readonly (readonly [abi: number, rights: bigint])[] = [
   [9, fsRight.resolveUnix],
 ];
 
-/** All rights an ABI knows. Unknown ones would be refused by the kernel, and handling fewer would leave them open. */
+/**
+ * All rights an ABI knows. Unknown ones would be refused by the kernel, and handling fewer would
+ * leave them open.
+ */
 export function handledFs(abi: number): bigint {
   return sinceAbi.reduce((all, [since, rights]) => (abi >= since ? all | rights : all), 0n);
 }
@@ -60,6 +58,14 @@ export interface LandlockPaths {
   readonly findings: readonly Finding[];
 }
 
+/**
+ * - Exact: everything a grant of a folder says about what is in it, and a grant of a file about it.
+ * - Narrower: a granted folder itself cannot be removed or made, because that right belongs to its
+ *   parent; a grant on a path that does not exist grants nothing; links and renames across folders
+ *   need writing and deleting on both sides, and below ABI 2 never work.
+ * - Too wide: listing one folder but not those below it, deleting or making one name but not its
+ *   neighbours.
+ */
 export function landlockPaths(
   grants: readonly Region[],
   disk: DiskView,
@@ -85,7 +91,10 @@ export function landlockPaths(
   return { paths: withoutCovered(paths), findings };
 }
 
-/** A rule adds nothing where one on a directory above gives as much; each costs the launch three system calls. */
+/**
+ * A rule adds nothing where one on a directory above gives as much; each costs the launch three
+ * system calls.
+ */
 function withoutCovered(paths: LandlockPlan["paths"]): LandlockPlan["paths"] {
   return paths.filter(
     ({ path, access }) =>
@@ -139,7 +148,8 @@ function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bi
   if (kind !== "directory") return ofFile(grant, grants, kind);
   if (shape.kind === "tree") return directoryRights(action, shape.path);
   if (shape.kind === "below") {
-    // Only listing is about the directory itself; every other right of the rule is about what lies in it.
+    // Only listing is about the directory itself; every other right of the rule is about what lies
+    // in it.
     if (action !== "DirList" || coveredByOthers(grant, grants)) {
       return directoryRights(action, shape.path);
     }
@@ -148,7 +158,10 @@ function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bi
   return ofOneDirectory(grant, grants);
 }
 
-/** A directory named exactly: it cannot be read, written or executed, and exists, so it cannot be made. */
+/**
+ * A directory named exactly: it cannot be read, written or executed, and exists, so it cannot be
+ * made.
+ */
 function ofOneDirectory(grant: Region, grants: readonly Region[]): bigint | Finding {
   if (grant.action === "DirList" && !coveredByOthers(grant, grants)) {
     return tooWide(grant, "every directory below could be listed too");
@@ -170,7 +183,8 @@ function ofFile(
     case "ProcessSpawn":
       return fsRight.execute;
     case "FileDelete":
-      // Granting a file with all it takes is common and its removal rarely meant: only naming the one path is a demand.
+      // Granting a file with all it takes is common and its removal rarely meant: only naming the
+      // one path is a demand.
       return grant.shape.kind === "tree" ? 0n : ofDeletion(grant, grants);
     case "DirCreate":
     case "DirList":
@@ -231,7 +245,9 @@ export const netRight = {
 /** More rules than a plan carries; such a set of ports is left to the supervisor alone. */
 const portRulesMax = 1024;
 
-/** Port rules behind the seccomp filter and the supervisor, which judge what Landlock does not see. */
+/**
+ * Port rules behind the seccomp filter and the supervisor, which judge what Landlock does not see.
+ */
 export function landlockPorts(
   { connect, bind }: { readonly connect: PortSet; readonly bind: PortSet },
   abi: number,
@@ -248,7 +264,8 @@ export function landlockPorts(
     handled |= right;
     for (const port of ports) access.set(port, (access.get(port) ?? 0n) | right);
   }
-  // UDP sockets only exist where every connection is granted; then sending and picking a port must work.
+  // UDP sockets only exist where every connection is granted; then sending and picking a port must
+  // work.
   if (abi >= 10 && !isAllPorts(connect)) handled |= netRight.bindUdp | netRight.connectSendUdp;
   const ports = [...access].map(([port, rights]) => ({ port, access: rights }));
   return { handled, ports };

@@ -1,5 +1,5 @@
-// Which of the kernel's means one plan uses, decided once and read by everything that builds a part of the plan or reports on
-// it.
+// Which of the kernel's means one plan uses, decided once and read by everything that builds a part
+// of the plan or reports on it.
 
 import { pathActions } from "../../model/capability.ts";
 import type { AuditLevel } from "../backend.ts";
@@ -19,7 +19,9 @@ export interface Needs {
   readonly confinesNetwork: boolean;
   readonly deniesNetwork: boolean;
   readonly connectsAnywhere: boolean;
-  /** Something written could be executed, so that sealing anonymous memory would take nothing away. */
+  /**
+   * Something written could be executed, so that sealing anonymous memory would take nothing away.
+   */
   readonly executesWritten: boolean;
   readonly protection: Protection;
   readonly audit: AuditLevel;
@@ -32,7 +34,9 @@ export interface Means {
   readonly net: boolean;
   readonly ipc: boolean;
   readonly notify: boolean;
-  /** The supervisor judges everything, because a stronger means is missing and less was accepted. */
+  /**
+   * The supervisor judges everything, because a stronger means is missing and less was accepted.
+   */
   readonly judgesAll: boolean;
 }
 
@@ -116,7 +120,10 @@ function openLevel(needs: Needs, means: Means): NotifiedCalls["open"] {
   return needs.protection.guarded.length > 0 ? "creates" : "none";
 }
 
-/** Sockets with a path are files to the policy but not to Landlock below ABI 9; listening without a port is to neither. */
+/**
+ * Sockets with a path are files to the policy but not to Landlock below ABI 9; listening without a
+ * port is to neither.
+ */
 export function judgesSockets(needs: Needs): boolean {
   return needs.confinesFiles || needs.confinesNetwork;
 }

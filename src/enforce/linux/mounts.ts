@@ -1,5 +1,6 @@
-// The box's mount table: everything read-only but what may be changed, private places for temporary and shared memory files,
-// a /proc of its own, and covers over the holes. It holds what Landlock does not govern: modes, owners, times, attributes.
+// The box's mount table: everything read-only but what may be changed, private places for temporary
+// and shared memory files, a /proc of its own, and covers over the holes. It holds what Landlock
+// does not govern: modes, owners, times, attributes.
 
 import { type AbsPath, contains, resolvePath } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
@@ -49,7 +50,8 @@ export function planMounts(request: MountRequest, disk: DiskView): MountTable {
   }
   if (request.hasPidNamespace) steps.push({ kind: "proc" });
   for (const cover of request.covers) {
-    // In a fresh file system there is nothing to cover yet; names that come to be are judged when they are made.
+    // In a fresh file system there is nothing to cover yet; names that come to be are judged when
+    // they are made.
     if (!("path" in cover && isFresh(cover.path))) steps.push(cover);
   }
   return { steps, private: fresh.map(({ path }) => path) };
@@ -82,7 +84,10 @@ function privatePlaces({ grants, workspace }: MountRequest, disk: DiskView): Fre
   });
 }
 
-/** Outermost existing files and directories in which something may be changed; devices can be written to anywhere. */
+/**
+ * Outermost existing files and directories in which something may be changed; devices can be
+ * written to anywhere.
+ */
 function writableRoots(grants: readonly Region[], disk: DiskView): AbsPath[] {
   const roots = new Set<AbsPath>();
   for (const { action, shape } of grants) {

@@ -1,5 +1,6 @@
-// What capabilities say about internet sockets: which ports may be connected to and served. Rules by host need a proxy and are
-// refused. Sockets with a path are files and follow the file rules; abstract ones stay in the box.
+// What capabilities say about internet sockets: which ports may be connected to and served. Rules
+// by host need a proxy and are refused. Sockets with a path are files and follow the file rules;
+// abstract ones stay in the box.
 
 import type { Atom, Capability } from "../../model/capability.ts";
 import { simplifyParts } from "../../policy/like.ts";

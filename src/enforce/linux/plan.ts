@@ -1,5 +1,5 @@
-// Everything a policy means for Linux, decided here: pure, given what the host offers and what the disk looks like. The parts
-// are in the files imported; this one puts them together.
+// Everything a policy means for Linux, decided here: pure, given what the host offers and what the
+// disk looks like. The parts are in the files imported; this one puts them together.
 
 import { assert, err, ok, type Result } from "../../base/result.ts";
 import type { BoxPlan } from "../../bridge/encode-plan.ts";

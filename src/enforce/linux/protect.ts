@@ -1,14 +1,6 @@
-// How each hole in a grant is held. The kernel's means are coarse: an empty, closed mount over a path; a read-only mount of it;
-// a mount of it over itself, which cannot be moved or removed. Where a means denies more than the policy asks the table
-// below says so; where it would deny less the policy is refused.
-//
-// | left permitted in the hole | forbidden there           | held by                                                    |
-// | neither reading nor writing | anything                  | mask: also denies listing, executing and deleting          |
-// | reading                     | writing, deleting, making | read-only mount: denies all three, also when one is granted |
-// | reading                     | executing, of one file    | mask: who may read a program could run it by other means   |
-// | writing                     | deleting exactly one name | mount over itself                                          |
-//
-// A path that does not exist yet has nothing to mount on: the supervisor makes every new name itself and refuses this one.
+// How each hole in a grant is held: by a mount over what exists, by the supervisor where nothing
+// exists yet. The kernel's means are coarse; where one denies more than the policy asks, the table
+// at protect() says so, and where it would deny less the policy is refused.
 
 import type { AbsPath } from "../../base/paths.ts";
 import { contains } from "../../base/paths.ts";
@@ -26,7 +18,9 @@ export interface Protection {
   readonly steps: readonly MountStep[];
   /** Places whose new names the supervisor has to make itself. */
   readonly guarded: readonly Guard[];
-  /** Existing paths, each needing a mount; the same as `steps` for whoever has no mount namespace. */
+  /**
+   * Existing paths, each needing a mount; the same as `steps` for whoever has no mount namespace.
+   */
   readonly covered: readonly Guard[];
   readonly findings: readonly Finding[];
 }
@@ -38,6 +32,17 @@ export interface Guard {
   readonly isWriteOnly: boolean;
 }
 
+/**
+ * - Neither reading nor writing is left in the hole: an empty, closed mount over it. It also denies
+ *   listing, executing and deleting, when those were left.
+ * - Reading is left, and changes are forbidden: a read-only mount. It denies writing, deleting and
+ *   making, also when only one of them was forbidden.
+ * - Reading is left, and running one program is forbidden: the closed mount, for who may read a
+ *   program could run it by other means.
+ * - Writing is left, and deleting exactly one name is forbidden: a mount of it over itself, which
+ *   can be neither moved nor removed.
+ * - Nothing is there: the supervisor makes every new name itself, and refuses to make this one.
+ */
 export function protect(
   holes: readonly Hole[],
   grants: readonly Region[],
@@ -128,12 +133,16 @@ function leftIn(grants: readonly Region[], shape: Shape): Set<PathAction> {
 }
 
 const changes: ReadonlySet<PathAction> = new Set(["FileWrite", "FileDelete", "DirCreate"]);
-/** The others say nothing about a directory that exists: it is not read, written, made or executed as such. */
+/**
+ * The others say nothing about a directory that exists: it is not read, written, made or executed
+ * as such.
+ */
 const exactOnDirectory: ReadonlySet<PathAction> = new Set(["FileDelete", "DirList"]);
 
 /**
- * A name that is not there: it must not come to be, or its coming must not matter. Making files and folders is the
- * supervisor's work; what happens to a file once the box was allowed to make it is nobody's.
+ * A name that is not there: it must not come to be, or its coming must not matter. Making files and
+ * folders is the supervisor's work; what happens to a file once the box was allowed to make it is
+ * nobody's.
  */
 function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding {
   for (const [set, kind] of [
@@ -148,7 +157,9 @@ function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding 
   return "nothing";
 }
 
-/** True when the box may make names where `path` lies, so that it could make, replace or move it. */
+/**
+ * True when the box may make names where `path` lies, so that it could make, replace or move it.
+ */
 function isNameable(path: AbsPath, grants: readonly Region[]): boolean {
   return grants.some(
     ({ action, shape }) =>

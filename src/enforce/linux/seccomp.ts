@@ -1,5 +1,6 @@
-// Decides what happens to every system call: refused, let through, or handed to the supervisor. Which calls belong to which
-// group is in calls.ts, how the answer becomes a program in filter.ts, what a policy asks for in plan.ts.
+// Decides what happens to every system call: refused, let through, or handed to the supervisor.
+// Which calls belong to which group is in calls.ts, how the answer becomes a program in filter.ts,
+// what a policy asks for in plan.ts.
 
 import { hotCalls, pathCalls, refusedCalls, socketCalls } from "./calls.ts";
 import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
@@ -11,7 +12,10 @@ export interface FilterPlan {
   readonly confine: boolean;
   readonly notify: NotifiedCalls;
   readonly sockets: SocketPolicy;
-  /** A program may not be executed from anonymous memory: memfds are made without the right to be executed. */
+  /**
+   * A program may not be executed from anonymous memory: memfds are made without the right to be
+   * executed.
+   */
   readonly sealMemfds: boolean;
 }
 
@@ -30,13 +34,15 @@ export interface NotifiedCalls {
 
 export interface SocketPolicy {
   /**
-   * `tcp`: plain TCP and nothing that could pass for it; `any`: whatever protocol IP carries, but no raw access;
-   * `unrestricted`: the families are not looked at.
+   * `tcp`: plain TCP and nothing that could pass for it; `any`: whatever protocol IP carries, but
+   * no raw access; `unrestricted`: the families are not looked at.
    */
   readonly inet: "none" | "tcp" | "any" | "unrestricted";
   /** Routing netlink: lists addresses and routes. */
   readonly netlinkRoute: boolean;
-  /** Datagram sockets choose a peer in every message, which nobody can judge; false refuses them. */
+  /**
+   * Datagram sockets choose a peer in every message, which nobody can judge; false refuses them.
+   */
   readonly unixDatagrams: boolean;
 }
 
@@ -95,7 +101,8 @@ function confine(
   set: (names: readonly string[], rule: CallRule) => void,
 ): void {
   set(refusedCalls, refused);
-  // Its flags lie in memory; told that the call does not exist, libraries use clone, whose flags can be seen.
+  // Its flags lie in memory; told that the call does not exist, libraries use clone, whose flags
+  // can be seen.
   rules.set("clone3", unknown);
   rules.set("clone", unless(0, cloneNamespaces, "allow"));
   rules.set("unshare", unless(0, unshareNamespaces, "allow"));
@@ -114,7 +121,8 @@ function confine(
   rules.set("renameat2", unless(4, RENAME_WHITEOUT, rules.get("renameat2") ?? "allow"));
   if (plan.sealMemfds) {
     const sealed = [{ values: [MFD_NOEXEC_SEAL], rule: "allow" as const }];
-    // "No such call" and not "refused": callers then take a temporary file, which the file rules judge.
+    // "No such call" and not "refused": callers then take a temporary file, which the file rules
+    // judge.
     rules.set("memfd_create", {
       argument: 1,
       mask: MFD_NOEXEC_SEAL,
@@ -146,7 +154,10 @@ function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
   return { argument, mask, cases: [{ values: [0], rule: "allow" }], otherwise: "notify" };
 }
 
-/** CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET; CLONE_NEWTIME exists for unshare only, clone reads it as a signal. */
+/**
+ * CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET; CLONE_NEWTIME exists for unshare only, clone reads
+ * it as a signal.
+ */
 const cloneNamespaces = 0x7e020000;
 const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;
@@ -161,8 +172,10 @@ const MSG_FASTOPEN = 0x20000000;
 
 /**
  * - PR_SET_MM could point /proc/self/exe at another file: the record would name the wrong program.
- * - PR_SET_PTRACER invites a process to trace this one; in the box nobody can, and outside nobody should.
- * - PR_SET_DUMPABLE 0 would keep a supervisor without privileges from reading the arguments it has to judge.
+ * - PR_SET_PTRACER invites a process to trace this one; in the box nobody can, and outside nobody
+ *   should.
+ * - PR_SET_DUMPABLE 0 would keep a supervisor without privileges from reading the arguments it has
+ *   to judge.
  */
 function prctlRule(plan: FilterPlan): CallRule {
   const PR_SET_DUMPABLE = 4;
@@ -191,7 +204,8 @@ function socketRule(policy: SocketPolicy): CallRule {
   if (policy.netlinkRoute) {
     cases.push({ values: [family.netlink], rule: only(2, [0], "allow", noFamily) });
   }
-  // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel without them.
+  // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel
+  // without them.
   return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
 }
 

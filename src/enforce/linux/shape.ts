@@ -1,5 +1,6 @@
-// Sets of paths a kernel rule can mean: one path, a directory with all below it, or only what is below it. Intersections of
-// shapes are shapes, which is what makes lowering exact. Text only; links are resolved before (disk.ts).
+// Sets of paths a kernel rule can mean: one path, a directory with all below it, or only what is
+// below it. Intersections of shapes are shapes, which is what makes lowering exact. Text only;
+// links are resolved before (disk.ts).
 
 import { type AbsPath, absPath, contains } from "../../base/paths.ts";
 import { assert } from "../../base/result.ts";

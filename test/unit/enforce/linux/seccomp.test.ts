@@ -288,7 +288,8 @@ test("every call named in a group exists on some architecture", () => {
 });
 
 test("a newer table asks for a look at its new calls", () => {
-  // When this fails after regenerating: put each new call into its group in calls.ts, then raise the number.
+  // When this fails after regenerating: put each new call into its group in calls.ts, then raise
+  // the number.
   for (const arch of archs) {
     const newest = Math.max(...syscallTable(arch).numbers.values());
     expect([arch, newest]).toEqual([arch, 462]);

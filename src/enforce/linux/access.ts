@@ -1,0 +1,36 @@
+// The helper's access frames as rows: rule numbers become rule ids with the sentence that says what
+// they did, call numbers become names.
+
+import type { AccessFrame } from "../../bridge/frame.ts";
+import type { AccessPayload } from "../../model/event.ts";
+import { reasonFor } from "../../policy/decide.ts";
+import type { BoxAccess } from "../backend.ts";
+import { describeCall } from "./describe-call.ts";
+import type { KeptBox } from "./prepared.ts";
+import { type SyscallTable, syscallTable } from "./syscall-table.ts";
+
+export type RowMaker = (frame: AccessFrame) => BoxAccess;
+
+export function rowMaker(box: KeptBox): RowMaker {
+  let table: SyscallTable | undefined;
+  return (frame) => {
+    table ??= syscallTable(box.arch);
+    const { tsUnixMs, rule: index } = frame;
+    const source = index === undefined ? undefined : box.sources()[index];
+    const origin = source === undefined ? undefined : { ...source, column: 0 };
+    const payload: AccessPayload = {
+      action: frame.action,
+      path: frame.path,
+      ...(frame.requested === undefined ? {} : { requested: frame.requested }),
+      decision: frame.allowed ? "allow" : "deny",
+      rule: source?.rule ?? "",
+      reason: reasonFor(frame.allowed ? "allow" : "deny", origin),
+      pid: frame.pid,
+      exe: frame.exe,
+      flags: describeCall(table, frame.syscall, frame.flags),
+      count: 1,
+      ...(frame.port === undefined ? {} : { host: frame.path, port: frame.port }),
+    };
+    return { tsUnixMs, payload };
+  };
+}

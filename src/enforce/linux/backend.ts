@@ -1,0 +1,99 @@
+// The Linux backend: asks the helper what this machine offers, plans, keeps the plan as bytes, and
+// launches commands in it. All decisions are in plan.ts; all processes are the bridge's.
+
+import { AegisError } from "../../base/errors.ts";
+import { appendCommand, encodeBox } from "../../bridge/encode-plan.ts";
+import type { FailedFrame } from "../../bridge/frame.ts";
+import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
+import { probeHelper } from "../../bridge/probe-helper.ts";
+import type { Backend, BoxExit, BoxFailure } from "../backend.ts";
+import { refuseIfBelow } from "../coverage.ts";
+import { rowMaker } from "./access.ts";
+import { realDisk } from "./disk.ts";
+import { RecordingView } from "./disk-view.ts";
+import type { HostFeatures } from "./features.ts";
+import { inexpressible } from "./finding.ts";
+import { planLinux } from "./plan.ts";
+import { packBox, unpackBox } from "./prepared.ts";
+import { hostFeatures, noFeatures } from "./probe.ts";
+import type { Arch } from "./syscall-table.ts";
+
+/** @param helperDirectory of this user alone; used only where memory files may not be executed */
+export function createLinuxBackend(helperDirectory: string): Backend {
+  let loading: Promise<Helper> | undefined;
+  const helper = () => {
+    loading ??= loadHelper(helperDirectory);
+    return loading;
+  };
+  return {
+    async prepare(request) {
+      const host = await probeHost(await helper());
+      const view = new RecordingView(realDisk());
+      const planned = planLinux(request, host, view);
+      if (!planned.ok) throw inexpressible(planned.error);
+      const { plan, coverage, sources } = planned.value;
+      refuseIfBelow(coverage, request.allowWeaker);
+      return { coverage, bytes: packBox(host.arch, sources, encodeBox(plan)), facts: view.facts() };
+    },
+    async launch(box, command, record) {
+      const kept = unpackBox(box.bytes);
+      const toRow = rowMaker(kept);
+      const running = spawnHelper(await helper(), {
+        plan: appendCommand(kept.plan, command),
+        onFrames: (frames) => {
+          const rows = frames.flatMap((frame) => (frame.kind === "access" ? [toRow(frame)] : []));
+          return rows.length === 0 ? undefined : record(rows);
+        },
+      });
+      return {
+        exited: running.exited.then(exitOf),
+        kill: (signal) => running.kill(signal),
+      };
+    },
+  };
+}
+
+/** What this machine lets this user use; tried for real. */
+export async function surveyLinux(helperDirectory: string): Promise<HostFeatures> {
+  return probeHost(await loadHelper(helperDirectory));
+}
+
+async function probeHost(helper: Helper): Promise<HostFeatures> {
+  const machine = { arch: ownArch(), isRoot: process.geteuid?.() === 0 };
+  try {
+    return hostFeatures(await probeHelper(helper), machine);
+  } catch (error) {
+    // ignored: every feature is then missing for this reason, and planning refuses what needs one
+    return noFeatures(error instanceof Error ? error.message : String(error), machine);
+  }
+}
+
+function ownArch(): Arch {
+  if (process.arch === "x64") return "x86_64";
+  if (process.arch === "arm64") return "aarch64";
+  throw new AegisError("enforce/unsupported", `Cannot confine on ${process.arch}`, {
+    hint: "x86_64 and aarch64 are supported",
+  });
+}
+
+function exitOf({ status, exited, failed }: HelperExit): BoxExit {
+  return {
+    status,
+    signal: exited?.signal,
+    failure: failed === undefined ? undefined : failureOf(failed),
+  };
+}
+
+function failureOf({ step, message }: FailedFrame): BoxFailure {
+  return { step, message, hint: hints[step] };
+}
+
+const hints: Readonly<Record<string, string>> = {
+  exec: "grant ProcessSpawn on the program and FileRead on what it loads, or see the denials",
+  directory: "grant the working folder, or choose another with --dir",
+  namespaces: "run `aegis setup`: what the plan was made for is gone",
+  mount: "run again: the plan was made for files that have changed",
+  landlock: "run `aegis setup`: what the plan was made for is gone",
+  notify: "run without the outer sandbox, or with --audit off",
+  seccomp: "run without the outer sandbox, or with --audit off",
+};

@@ -1,0 +1,181 @@
+// Runs the attempts of test/fixtures/attempt.c in a real box, or bare, in each setting a machine
+// offers: as root, as a plain user, and where no namespace can be made. The plan is made for what
+// the helper finds in that setting.
+
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createFrameDecoder } from "../../src/bridge/decode-frames.ts";
+import { encodePlan } from "../../src/bridge/encode-plan.ts";
+import type { AccessFrame, FailedFrame, Frame } from "../../src/bridge/frame.ts";
+import type { BoxRequest } from "../../src/enforce/backend.ts";
+import { realDisk } from "../../src/enforce/linux/disk.ts";
+import type { HostFeatures } from "../../src/enforce/linux/features.ts";
+import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
+import { hostFeatures } from "../../src/enforce/linux/probe.ts";
+import { asPlainUser, isRoot, repoRoot } from "./harness.ts";
+import { permit, request, under } from "./ir.ts";
+import { tempDir } from "./temp.ts";
+
+export interface Setting {
+  readonly name: "root" | "plain user" | "no namespaces" | "root, no namespaces";
+  readonly isPlain: boolean;
+  /** What a command is started through. */
+  readonly through: (argv: readonly string[]) => string[];
+}
+
+/** Every setting the account running the tests can set up. */
+export function settings(): readonly Setting[] {
+  const plain = (argv: readonly string[]) => asPlainUser(argv);
+  const bare = (argv: readonly string[]) => [...argv];
+  const closed = (argv: readonly string[]) => [programs().noUserns, ...argv];
+  return [
+    ...(isRoot() ? [{ name: "root", isPlain: false, through: bare } as const] : []),
+    { name: "plain user", isPlain: true, through: plain },
+    { name: "no namespaces", isPlain: true, through: (argv) => plain(closed(argv)) },
+    ...(isRoot()
+      ? [{ name: "root, no namespaces", isPlain: false, through: closed } as const]
+      : []),
+  ];
+}
+
+interface Programs {
+  readonly folder: string;
+  readonly attempt: string;
+  readonly noUserns: string;
+}
+
+const built: { programs?: Programs } = {};
+
+/**
+ * The fixtures, compiled once for each test process into a folder everybody can read and nobody
+ * else can write.
+ */
+export function programs(): Programs {
+  built.programs ??= compileAll();
+  return built.programs;
+}
+
+function compileAll(): Programs {
+  const folder = tempDir("fixtures");
+  Bun.spawnSync(["chmod", "755", folder]);
+  const compile = (name: string) => {
+    const source = join(repoRoot, "test/fixtures", `${name}.c`);
+    const out = join(folder, name);
+    const { exitCode, stderr } = Bun.spawnSync(["cc", "-O1", "-static", "-o", out, source], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    if (exitCode !== 0) throw new Error(`cannot compile ${name}.c: ${stderr.toString()}`);
+    return out;
+  };
+  return { folder, attempt: compile("attempt"), noUserns: compile("no-userns") };
+}
+
+export function helperBinary(): string {
+  const named = process.env.AEGIS_HELPER;
+  if (named !== undefined && named !== "") return named;
+  const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
+  const path = join(repoRoot, "build", `aegis-helper-${arch}`);
+  if (!existsSync(path)) {
+    const { exitCode, stderr } = Bun.spawnSync(["make", "-C", join(repoRoot, "native"), "all"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    if (exitCode !== 0) throw new Error(`cannot build the helper: ${stderr.toString()}`);
+  }
+  return path;
+}
+
+/** What the helper finds in a setting. */
+export function probe(setting: Setting): HostFeatures {
+  const { stdout, exitCode } = Bun.spawnSync(setting.through([helperBinary(), "probe"]));
+  if (exitCode !== 0) throw new Error(`the probe failed with ${exitCode}`);
+  const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
+  return hostFeatures(stdout.toString(), { arch, isRoot: !setting.isPlain });
+}
+
+export interface BoxResult {
+  /** One per attempt: "ok" or the name of an error or signal. */
+  readonly answers: readonly string[];
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly accesses: readonly AccessFrame[];
+  readonly failed: FailedFrame | undefined;
+  readonly planned: LinuxPlan;
+}
+
+export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
+  /** Working directory; default `/`. */
+  readonly directory?: string;
+  readonly environment?: readonly string[];
+  /** Default: the attempts of the fixture. */
+  readonly argv?: readonly string[];
+}
+
+/** What the fixture itself needs. */
+export function fixtureRules(): BoxRequest["capabilities"]["capabilities"] {
+  return [permit("read ProcessSpawn", under(programs().folder)), permit("read", under("/proc"))];
+}
+
+/** Makes a plan, runs `attempts` in the box of it and collects what was answered and recorded. */
+export async function runBox(
+  setting: Setting,
+  capabilities: BoxRequest["capabilities"]["capabilities"],
+  attempts: readonly string[],
+  options: BoxOptions = {},
+): Promise<BoxResult> {
+  const { directory = "/", environment = ["PATH=/usr/bin:/bin"], argv, ...asked } = options;
+  const all = [...fixtureRules(), ...capabilities];
+  const planned = planLinux(
+    request(all, { workspace: directory, ...asked }),
+    probe(setting),
+    realDisk(),
+  );
+  if (!planned.ok) throw new Error(planned.error.map(({ message }) => message).join("; "));
+  const words = argv ?? [programs().attempt, ...attempts];
+  const program = words[0] ?? "";
+  const bytes = encodePlan({ ...planned.value.plan, directory, program, argv: words, environment });
+  const run = await runHelper(setting, bytes);
+  return { ...run, answers: answersOf(run.stdout), planned: planned.value };
+}
+
+/** The same attempts without a box. */
+export function runBare(setting: Setting, attempts: readonly string[]): readonly string[] {
+  const { stdout } = Bun.spawnSync(setting.through([programs().attempt, ...attempts]), {
+    stdin: "ignore",
+    cwd: "/",
+  });
+  return answersOf(stdout.toString());
+}
+
+function answersOf(stdout: string): string[] {
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.replace(/^\d+ /, ""));
+}
+
+async function runHelper(setting: Setting, plan: Uint8Array) {
+  const folder = tempDir("run");
+  writeFileSync(`${folder}/plan`, plan);
+  writeFileSync(`${folder}/frames`, "");
+  const plan_ = openSync(`${folder}/plan`, "r");
+  const frames = openSync(`${folder}/frames`, "w");
+  const child = Bun.spawn(setting.through([helperBinary()]), {
+    stdio: ["ignore", "pipe", "pipe", plan_, frames],
+    cwd: "/",
+    env: {},
+  });
+  closeSync(plan_);
+  closeSync(frames);
+  const [stdout, stderr, status] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  const decoder = createFrameDecoder();
+  const all: Frame[] = decoder.push(new Uint8Array(readFileSync(`${folder}/frames`)));
+  decoder.end();
+  const accesses = all.filter((frame) => frame.kind === "access");
+  const failed = all.find((frame) => frame.kind === "failed");
+  return { stdout, stderr, status, accesses, failed };
+}

@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import type { AccessFrame } from "../../../../src/bridge/frame.ts";
+import { rowMaker } from "../../../../src/enforce/linux/access.ts";
+import { describeCall } from "../../../../src/enforce/linux/describe-call.ts";
+import { packBox, unpackBox } from "../../../../src/enforce/linux/prepared.ts";
+import { syscallTable } from "../../../../src/enforce/linux/syscall-table.ts";
+
+const plan = new Uint8Array([1, 2, 3, 4]);
+const sources = [
+  { rule: "ws:files", source: "template:workspace", line: 3, effect: "permit" },
+  { rule: "git:hooks", source: "protected:git", line: 9, effect: "forbid" },
+] as const;
+
+const frame: AccessFrame = {
+  kind: "access",
+  tsUnixMs: 17,
+  pid: 5,
+  action: "FileWrite",
+  allowed: false,
+  rule: 1,
+  syscall: 257,
+  flags: 0o1101,
+  path: "/ws/.git/hooks/x",
+  requested: "hooks/x",
+  exe: "/usr/bin/sh",
+  port: undefined,
+};
+
+test("a kept box comes back as it was packed, and nothing else is taken for one", () => {
+  const kept = unpackBox(packBox("aarch64", sources, plan));
+  expect(kept.arch).toBe("aarch64");
+  expect([...kept.plan]).toEqual([1, 2, 3, 4]);
+  expect(kept.sources()).toEqual(sources);
+  for (const bytes of [[], [1, 2, 3], [...packBox("x86_64", sources, plan)].slice(0, 20)]) {
+    expect(() => unpackBox(new Uint8Array(bytes))).toThrow("not made by this backend");
+  }
+});
+
+test("a denied access names its rule, the call and what was asked for", () => {
+  const rows = rowMaker(unpackBox(packBox("x86_64", sources, plan)));
+  expect(rows(frame)).toEqual({
+    tsUnixMs: 17,
+    payload: {
+      action: "FileWrite",
+      path: "/ws/.git/hooks/x",
+      requested: "hooks/x",
+      decision: "deny",
+      rule: "git:hooks",
+      reason: "denied by git:hooks",
+      pid: 5,
+      exe: "/usr/bin/sh",
+      flags: "openat O_WRONLY|O_CREAT|O_TRUNC",
+      count: 1,
+    },
+  });
+});
+
+test("an access no rule speaks of, and one to an address", () => {
+  const rows = rowMaker(unpackBox(packBox("x86_64", sources, plan)));
+  const unmatched = rows({ ...frame, rule: undefined, requested: undefined }).payload;
+  expect(unmatched).toMatchObject({ rule: "", reason: "no permit matched" });
+  expect("requested" in unmatched).toBe(false);
+  const connect = rows({
+    ...frame,
+    action: "NetConnect",
+    syscall: 42,
+    flags: 0,
+    path: "::1",
+    port: 443,
+  });
+  expect(connect.payload).toMatchObject({ host: "::1", port: 443, flags: "connect" });
+});
+
+test("calls are described by name and telling flags, on either architecture", () => {
+  const rows = [
+    ["x86_64", "open", 0, "open O_RDONLY"],
+    ["x86_64", "openat", 0o2400002, "openat O_RDWR|O_NOFOLLOW"],
+    ["x86_64", "openat", 0o20200002, "openat O_RDWR|O_DIRECTORY|O_TMPFILE"],
+    ["aarch64", "openat", 0o40000, "openat O_RDONLY|O_DIRECTORY"],
+    ["x86_64", "unlinkat", 0x200, "unlinkat AT_REMOVEDIR"],
+    ["x86_64", "renameat2", 2, "renameat2 RENAME_EXCHANGE"],
+    ["x86_64", "mkdir", 0o700, "mkdir"],
+  ] as const;
+  for (const [arch, name, flags, expected] of rows) {
+    const table = syscallTable(arch);
+    expect(describeCall(table, table.numbers.get(name) ?? -1, flags)).toBe(expected);
+  }
+  expect(describeCall(syscallTable("x86_64"), 9999, 0)).toBe("call 9999");
+});
