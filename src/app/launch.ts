@@ -2,7 +2,7 @@
 // that a launch loads.
 
 import { AegisError } from "../base/errors.ts";
-import { absPath, resolvePath } from "../base/paths.ts";
+import { absPath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory, userHome } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
