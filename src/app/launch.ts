@@ -2,7 +2,7 @@
 // that a launch loads.
 
 import { AegisError } from "../base/errors.ts";
-import { absPath } from "../base/paths.ts";
+import { absPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory, userHome } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
@@ -40,9 +40,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const places = { workspace: subject.workspace, home, tmp: temporaryFolder };
   const environment = launchEnvironment(options, around, subject);
   const command = boxLaunch(options, subject, environment);
-  const backend = await selectBackend(
-    resolvePath(aegisPaths(around.environment).home, "cache/helper"),
-  );
+  const backend = await selectBackend(resolvePath(paths.home, "cache/helper"));
   const { box, snapshot } = await prepareBox({
     options,
     subject,
