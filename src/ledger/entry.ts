@@ -48,7 +48,7 @@ export const entryColumns = [
 
 /** An action by its name and documented fields. */
 export interface ActionKind {
-  /** `FileRead` …; for events that are no action, the event type spelled alike: `SessionOpened`. */
+  /** `FileRead` …; for other events their type, spelled alike: `SessionOpened`. */
   readonly name: string;
   readonly fields: JsonObject;
   /** What it was done to: path, `host:port`, URL, tool or program; undefined for session events. */

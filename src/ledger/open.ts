@@ -10,18 +10,18 @@ import { openSqliteStore } from "./sqlite.ts";
 export interface LedgerPlace {
   /** Absolute path of the database; made with its folder when absent. */
   readonly database: string;
-  /** Folder, apart from the database, of the signing key and the head memories. */
-  readonly keys: string;
+  /** AEGIS_HOME: holds the signing key and, apart from the database, the head memory. */
+  readonly home: string;
 }
 
 /** @throws {AegisError} `ledger/unavailable` when the file is no ledger or cannot be used */
-export async function openLedger({ database, keys }: LedgerPlace): Promise<Ledger> {
+export async function openLedger({ database, home }: LedgerPlace): Promise<Ledger> {
   const store = openSqliteStore(database);
   // By the database's place, not its content: whatever stands there later has to answer for it.
-  const heads = `${keys}/heads/${sha256Hex(database).slice(0, 32)}`;
+  const heads = `${home}/keys/heads/${sha256Hex(database).slice(0, 32)}`;
   return createLedger({
     store,
-    keys: keyFile(`${keys}/ledger.key`, store.origin),
+    keys: keyFile(`${home}/keys/ledger.key`, store.origin),
     memory: createHeadFile(heads),
   });
 }
