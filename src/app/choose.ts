@@ -1,7 +1,6 @@
 // Which configuration and which ledger a command means: what was named, else the active one, else
 // the one used last.
 
-import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import {
@@ -11,6 +10,7 @@ import {
   readCurrent,
   requireConfig,
 } from "../config/config.ts";
+import { isFile } from "../config/files.ts";
 import { aegisPaths } from "../config/location.ts";
 import { withLedger } from "./ledgers.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -81,8 +81,4 @@ async function usedLast(around: Surroundings): Promise<LedgerChoice | undefined>
       best = { choice, openedUnixMs: session.openedUnixMs };
   }
   return best?.choice;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import type { AbsPath } from "../base/paths.ts";
 import { type Config, entryOf, findConfig, loadConfig } from "../config/config.ts";
+import { isDirectory, isFile } from "../config/files.ts";
 import { aegisPaths, type ConfigPaths } from "../config/location.ts";
 import type { SessionRecord } from "../ledger/contract.ts";
 import { withLedger } from "./ledgers.ts";
@@ -67,8 +68,7 @@ export async function configHealth(around: Surroundings, name: string): Promise<
 }
 
 async function ledgerHealth(around: Surroundings, path: AbsPath): Promise<LedgerHealth> {
-  const found = statSync(path, { throwIfNoEntry: false });
-  const sizeBytes = found?.isFile() ? found.size : undefined;
+  const sizeBytes = isFile(path) ? statSync(path).size : undefined;
   if (sizeBytes === undefined) return { path, sizeBytes, content: undefined, problem: undefined };
   try {
     const content = await withLedger(around, path, async (ledger) => {
@@ -81,10 +81,6 @@ async function ledgerHealth(around: Surroundings, path: AbsPath): Promise<Ledger
   } catch (error) {
     return { path, sizeBytes, content: undefined, problem: messageOf(error) };
   }
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function messageOf(error: unknown): string {

@@ -1,9 +1,9 @@
 // Making a named configuration from a template.
 
-import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { type ConfigEntry, createConfig, entryOf, writeCurrent } from "../config/config.ts";
+import { isDirectory } from "../config/files.ts";
 import { aegisPaths } from "../config/location.ts";
 import { type Template, templateNamed, templates } from "../policy/templates.ts";
 import { canonicalPath } from "./launch-subject.ts";
@@ -42,7 +42,7 @@ export function requireTemplate(name: string): Template {
 
 function folderAt(around: Surroundings, written: string): AbsPath {
   const path = resolvePath(around.directory, written);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return canonicalPath(path);
+  if (isDirectory(path)) return canonicalPath(path);
   throw new AegisError("config/invalid", `Cannot use "${path}": it is no folder`, {
     hint: "give an existing folder with --dir",
   });

@@ -1,8 +1,8 @@
 // Opening the ledger at a path. Everybody closes what they opened through one of these functions.
 
-import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { isFile } from "../config/files.ts";
 import { aegisPaths } from "../config/location.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import { openLedger } from "../ledger/open.ts";
@@ -13,8 +13,8 @@ export async function openForWriting(
   around: Surroundings,
   path: AbsPath,
 ): Promise<Ledger & AsyncDisposable> {
-  const { home } = aegisPaths(around.environment);
-  const ledger = await openLedger({ database: path, home });
+  const { keys } = aegisPaths(around.environment);
+  const ledger = await openLedger({ database: path, keys });
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
 }
 
@@ -24,7 +24,7 @@ export async function withLedger<T>(
   path: AbsPath,
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
-  await using ledger = isPresent(path)
+  await using ledger = isFile(path)
     ? await openForWriting(around, path)
     : await emptyLedger(around, path);
   return await use(ledger);
@@ -39,7 +39,7 @@ export async function withExistingLedger<T>(
   path: AbsPath,
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
-  if (isPresent(path)) return withLedger(around, path, use);
+  if (isFile(path)) return withLedger(around, path, use);
   throw new AegisError("ledger/not-found", `Cannot open "${path}": nothing was recorded there`, {
     hint: "record something first, for instance with `aegis run -- CMD`",
   });
@@ -60,8 +60,4 @@ async function emptyLedger(around: Surroundings, path: AbsPath): Promise<Ledger 
     memory: createHeadList(),
   });
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
-}
-
-function isPresent(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

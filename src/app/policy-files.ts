@@ -1,8 +1,8 @@
 // The Cedar files a configuration's policy consists of.
 
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
-import { isMissing } from "../config/files.ts";
+import { isFile, isMissing } from "../config/files.ts";
 
 /**
  * Names of the `.cedar` files directly in a folder, sorted; undefined when there is no such folder.
@@ -18,8 +18,4 @@ export function cedarFilesIn(folder: AbsPath): readonly string[] | undefined {
   return names
     .filter((name) => name.endsWith(".cedar") && isFile(resolvePath(folder, name)))
     .sort();
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

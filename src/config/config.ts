@@ -2,11 +2,11 @@
 // before it becomes part of a path. Which ledger a command reads is decided in app/, because that
 // needs the ledgers themselves.
 
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
-import { isMissing, readIfPresent, replaceFile, syncDirectory } from "./files.ts";
+import { isFile, isMissing, readIfPresent, replaceFile, syncDirectory } from "./files.ts";
 import {
   type AegisPaths,
   type ConfigPaths,
@@ -170,10 +170,6 @@ function namesIn(parent: AbsPath): string[] {
     if (isMissing(error)) return [];
     throw error;
   }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 function expand(

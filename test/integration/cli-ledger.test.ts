@@ -10,7 +10,7 @@ import {
   spawnAegis,
   waitFor,
 } from "../support/harness.ts";
-import { recordSessions } from "../support/recorded.ts";
+import { recordMany, recordSessions } from "../support/recorded.ts";
 import { tempDir } from "../support/temp.ts";
 
 const home = join(tempDir("home"), "state");
@@ -43,17 +43,21 @@ describe("aegis log and audit query", () => {
     ]);
   });
 
-  test("never print a control character that a program put into a name", async () => {
-    for (const args of [
-      ["log"],
-      ["log", "--json"],
-      ["audit", "session", second],
-      ["audit", "export", "--format", "csv"],
-    ]) {
-      const { stdout } = await aegis(...args);
+  const shown = [
+    ["log"],
+    ["log", "--json"],
+    ["audit", "session", second],
+    ["audit", "sessions"],
+    ["audit", "export", "--format", "json"],
+    ["audit", "export", "--format", "jsonl"],
+  ];
+  for (const args of shown) {
+    test(`${args.slice(0, 2).join(" ")} prints no control character from a name`, async () => {
+      const { stdout, exitCode } = await aegis(...args);
+      expect([exitCode, stdout.includes("agent.py")]).toEqual([0, true]);
       expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202e]/u);
-    }
-  });
+    });
+  }
 
   const queries = [
     { args: ["--decision", "Deny"], total: 2 },
@@ -247,6 +251,43 @@ describe("aegis audit policy-history, checkpoint and prove", () => {
     expect(JSON.parse(proof.body).seq).toBe(3);
     const unknown = await aegis("audit", "prove", `${second.slice(-8)}:99`);
     expect([unknown.exitCode, unknown.stdout]).toEqual([1, ""]);
+  });
+});
+
+describe("aegis audit export", () => {
+  test("gives the same entries in every format, newest first", async () => {
+    const exported = async (format: string) =>
+      (await aegis("audit", "export", "--format", format)).stdout;
+    const array = JSON.parse(await exported("json"));
+    const lines = (await exported("jsonl")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(array);
+    expect(array.length).toBe(13);
+    expect([array[0].session_id, array[12].session_id]).toEqual([second, first]);
+    const csv = (await exported("csv")).trimEnd().split("\n");
+    expect(csv[0]).toStartWith(
+      "entry_id,timestamp,action_id,action_kind,principal,decision,reason,policy_id,prev_hash,entry_hash",
+    );
+    expect(csv.length).toBe(14);
+    const cef = (await exported("cef")).trimEnd().split("\n");
+    expect(cef.every((line) => line.startsWith("CEF:0|Aegis|"))).toBe(true);
+    expect(cef.length).toBe(13);
+  });
+
+  test("takes the newest --limit entries, and all of a long ledger", async () => {
+    const { stdout } = await aegis("audit", "export", "--format=jsonl", "--limit=2");
+    expect(stdout.trimEnd().split("\n").length).toBe(2);
+    const other = join(tempDir("home"), "state");
+    const total = await recordMany(other, 2500);
+    const long = await spawnAegis(["audit", "export"], { env: { AEGIS_HOME: other } });
+    const entries: { seq: number }[] = JSON.parse(long.stdout);
+    const expected = Array.from({ length: total }, (_, at) => total - 1 - at);
+    expect(entries.map(({ seq }) => seq)).toEqual(expected);
+  });
+
+  test("refuses a format it does not know, naming those it does", async () => {
+    const { stderr, exitCode } = await aegis("audit", "export", "--format", "xml");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("json, jsonl, csv, cef");
   });
 });
 

@@ -53,6 +53,31 @@ export async function recordSessions(home: string, name?: string): Promise<Recor
   return { first, second };
 }
 
+/** One session of that many reads; the number of events it took. */
+export async function recordMany(home: string, count: number): Promise<number> {
+  await using ledger = await openForWriting(surroundings(home), absolute(join(home, "ledger.db")));
+  const { hash, sources } = policySnapshot([]);
+  const writer = await ledger.openSession(
+    {
+      name: "agent",
+      mode: "run",
+      command: ["find", "/"],
+      directory: "/",
+      policyHash: hash,
+      tag: undefined,
+      coverage: [],
+    },
+    { hash, sources },
+    recordedAtUnixMs,
+  );
+  const payloads = Array.from({ length: count }, (_, at) =>
+    access("FileRead", `/data/${at}`, "allow", 1),
+  );
+  await writer.append(payloads.map((payload) => draft(payload, recordedAtUnixMs)));
+  await writer.close({ tsUnixMs: recordedAtUnixMs, exitStatus: 0, summary: {} });
+  return (await ledger.events({}, { limit: 1, offset: 0 })).total;
+}
+
 export function surroundings(home: string): Surroundings {
   return {
     environment: { AEGIS_HOME: home, HOME: home },

@@ -1,14 +1,18 @@
 // JSON for `--json`: indented, and safe to look at in a terminal without changing what it says.
 
-/** Controls beyond ASCII and marks that reorder text as `\uXXXX`; the value stays the same. */
+/** Indented. */
 export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value, undefined, 2);
-  return `${text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeMark)}\n`;
+  return `${escapeJson(JSON.stringify(value, undefined, 2))}\n`;
 }
 
-/** As `jsonText`, on one line. */
+/** On one line. */
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeMark)}\n`;
+  return `${escapeJson(JSON.stringify(value))}\n`;
+}
+
+/** JSON with controls and marks that reorder text as `\uXXXX`: another spelling of the same value. */
+export function escapeJson(text: string): string {
+  return text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeMark);
 }
 
 function escapeMark(mark: string): string {

@@ -156,6 +156,7 @@ describe("finding configurations", () => {
     for (const name of ["empty", "keys", ".new-x"])
       mkdirSync(join(paths.home, name), { recursive: true });
     writeFileSync(join(paths.home, "keys/aegis.toml"), "");
+    writeFileSync(join(paths.home, "ledger.db-shm"), "");
     expect(listConfigs(paths)).toEqual([]);
     expect(findConfig(paths, "empty")).toBeUndefined();
     expect(() => requireConfig(paths, "empty")).toThrow("not found");

@@ -1,0 +1,92 @@
+// `aegis audit export`: entries for other systems, newest first, or as they come in.
+
+import type { Ledger } from "../../../ledger/contract.ts";
+import { createExporter, exportFormats } from "../../../ledger/export.ts";
+import type { SealedEvent } from "../../../model/event.ts";
+import { defineCommand } from "../../command.ts";
+import { nameOperand } from "../../flags.ts";
+import { eachNewEvent, newestIndex } from "../../follow.ts";
+import { isTerminal, writeOut } from "../../output.ts";
+import { ledgerFlags, readLedger } from "../../read-ledger.ts";
+import { escapeJson } from "../../render/json.ts";
+import { escapeControls } from "../../render/text.ts";
+
+/** Entries fetched and written at a time. */
+const chunkMax = 1000;
+
+export const command = defineCommand(
+  {
+    name: "audit export",
+    summary: "Export entries, newest first, for other systems.",
+    flags: {
+      format: {
+        kind: "choice",
+        choices: exportFormats,
+        default: "json",
+        summary: "Form of the output",
+      },
+      limit: {
+        kind: "number",
+        value: "N",
+        min: 1,
+        max: 1_000_000_000,
+        default: 10_000,
+        summary: "The newest N; not with --follow",
+      },
+      follow: {
+        kind: "switch",
+        summary: "Only what comes in from now on, one entry a line, until interrupted",
+      },
+      ...ledgerFlags,
+    },
+    operands: { NAME: nameOperand },
+    launches: false,
+    examples: ["aegis audit export my-agent --format csv > audit.csv"],
+  },
+  async ({ flags, operands }, context) =>
+    readLedger(context, { name: operands.NAME, flags }, async (ledger) => {
+      const { format, limit } = flags;
+      const isJson = format === "json" || format === "jsonl";
+      const exporter = createExporter(flags.follow && isJson ? "jsonl" : format);
+      const safe = isJson ? escapeJson : isTerminal(1) ? forTerminal : same;
+      const write = (events: readonly SealedEvent[]) => {
+        const text = exporter.add(events);
+        return text === "" || writeOut(safe(text));
+      };
+      if (flags.follow) {
+        const after = await newestIndex(ledger);
+        if (write([])) await eachNewEvent(ledger, after, (event) => write([event]));
+        return 0;
+      }
+      if (await eachChunk(ledger, limit, write)) writeOut(exporter.finish());
+      return 0;
+    }),
+);
+
+/**
+ * Hands over the newest `limit` events from a fixed point backwards, so that what is recorded
+ * meanwhile neither shifts nor repeats anything. False when `write` gave up.
+ */
+async function eachChunk(
+  ledger: Ledger,
+  limit: number,
+  write: (events: readonly SealedEvent[]) => boolean,
+): Promise<boolean> {
+  let end = await newestIndex(ledger);
+  const last = Math.max(-1, end - limit);
+  while (end > last) {
+    const start = Math.max(last, end - chunkMax);
+    const chunk = await ledger.eventsAfter(start, end - start);
+    if (!write(chunk.map(({ event }) => event).reverse())) return false;
+    end = start;
+  }
+  return true;
+}
+
+function forTerminal(text: string): string {
+  return escapeControls(text, "all");
+}
+
+function same(text: string): string {
+  return text;
+}
