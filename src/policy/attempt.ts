@@ -1,5 +1,6 @@
-// What an attempt has to look like before it can be judged. A path with dots in it, or a host in capitals, would slip past a
-// rule written for the same thing spelled plainly, so anything else than the plain form is not judged but refused.
+// What an attempt has to look like before it can be judged. A path with dots in it, or a host in
+// capitals, would slip past a rule written for the same thing spelled plainly, so anything else
+// than the plain form is not judged but refused.
 
 import { absPath } from "../base/paths.ts";
 import type { Attempt, Resource } from "../model/attempt.ts";
@@ -38,8 +39,9 @@ export function actionNamed(name: string): Action | undefined {
 }
 
 /**
- * The resource a person means by `text` when they name an action: a path, `HOST`, `HOST:PORT`, `[ADDRESS]:PORT` or a URL
- * for network actions (port 443 when none is said), any name else. Undefined when it is none of these.
+ * The resource a person means by `text` when they name an action: a path, `HOST`, `HOST:PORT`,
+ * `[ADDRESS]:PORT` or a URL for network actions (port 443 when none is said), any name else.
+ * Undefined when it is none of these.
  */
 export function resourceNamed(
   action: Action,
@@ -62,7 +64,10 @@ export function resourceNamed(
   }
 }
 
-/** `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, the host in lower case and without a dot at its end. */
+/**
+ * `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, the host in lower case and without a dot at its
+ * end.
+ */
 export function parseEndpoint(
   text: string,
 ): { host: string; port: number | undefined } | undefined {

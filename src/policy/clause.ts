@@ -1,5 +1,5 @@
-// The shortest form of a conjunction of atoms. What can never hold disappears, what always holds is left out, so that a
-// kernel plan is made from as few and as plain tests as the policy allows.
+// The shortest form of a conjunction of atoms. What can never hold disappears, what always holds is
+// left out, so that a kernel plan is made from as few and as plain tests as the policy allows.
 
 import { contains } from "../base/paths.ts";
 import type { Clause, Literal, NormalFormRules } from "./formula.ts";
@@ -40,6 +40,7 @@ function subjectOf(leaf: BoundLeaf): unknown {
 }
 
 function shorten(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
+  if (clause.length === 1 && clause[0]?.leaf.kind !== "port") return clause;
   const distinct = new Map(clause.map((literal) => [key(literal), literal]));
   for (const { leaf, negated } of distinct.values())
     if (distinct.has(key({ leaf, negated: !negated }))) return undefined;
@@ -101,7 +102,9 @@ function isSource(
   return leaf.kind === "agent" && leaf.agent === agent;
 }
 
-/** Of folders inside each other the innermost says it all; two that are apart contradict each other. */
+/**
+ * Of folders inside each other the innermost says it all; two that are apart contradict each other.
+ */
 function shortenFolders(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
   let inner: string | undefined;
   for (const { path } of positive(clause, "path-in")) {
@@ -138,7 +141,10 @@ function withoutCovered(clause: Clause<BoundLeaf>): Clause<BoundLeaf> {
   });
 }
 
-/** One range and the ports missing from it. Only `==`, `<=` and `>=` get here: leaf.ts writes the others as these. */
+/**
+ * One range and the ports missing from it. Only `==`, `<=` and `>=` get here: leaf.ts writes the
+ * others as these.
+ */
 function shortenPorts(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
   let low = 0;
   let high = 65535;

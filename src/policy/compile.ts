@@ -1,5 +1,6 @@
-// Policy texts to capabilities: the front-end for each kind of text, then what flags lift. Either everything compiles, or there
-// are diagnostics about everything that does not; nothing in between, because half a policy is another policy.
+// Policy texts to capabilities: the front-end for each kind of text, then what flags lift. Either
+// everything compiles, or there are diagnostics about everything that does not; nothing in between,
+// because half a policy is another policy.
 
 import { absPath } from "../base/paths.ts";
 import { assert, err, ok, type Result } from "../base/result.ts";

@@ -1,5 +1,6 @@
-// Capabilities and an attempt to a verdict: a forbid that matches beats every permit, no match is a deny, and so is any error
-// on the way. The one place where a verdict is made; kernel plans are compared against it.
+// Capabilities and an attempt to a verdict: a forbid that matches beats every permit, no match is a
+// deny, and so is any error on the way. The one place where a verdict is made; kernel plans are
+// compared against it.
 
 import { contains } from "../base/paths.ts";
 import type { Attempt } from "../model/attempt.ts";
@@ -60,7 +61,10 @@ interface Entry {
   readonly capability: Capability;
 }
 
-/** The capabilities for one action, by the plain value they ask for; `scanned` are those that ask for none. */
+/**
+ * The capabilities for one action, by the plain value they ask for; `scanned` are those that ask
+ * for none.
+ */
 interface Index {
   readonly byPath: ReadonlyMap<string, readonly Entry[]>;
   readonly byFolder: ReadonlyMap<string, readonly Entry[]>;

@@ -1,4 +1,5 @@
-// What a front-end has to say about a text it was given. Diagnostics are values: a compiler returns all of them at once.
+// What a front-end has to say about a text it was given. Diagnostics are values: a compiler returns
+// all of them at once.
 
 import type { Origin } from "../model/capability.ts";
 

@@ -1,4 +1,5 @@
-// Why an attempt is allowed or denied: every rule that speaks about it, the one that decided, and the smallest change.
+// Why an attempt is allowed or denied: every rule that speaks about it, the one that decided, and
+// the smallest change.
 
 import type { Attempt } from "../model/attempt.ts";
 import type { Capability } from "../model/capability.ts";

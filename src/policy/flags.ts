@@ -1,5 +1,5 @@
-// `--read`, `--write`, `--deny`, `--net` and `--listen` as capabilities. What a flag says is added to the policy; a `--deny` or
-// `--net none` forbids, so nothing in the policy brings it back.
+// `--read`, `--write`, `--deny`, `--net` and `--listen` as capabilities. What a flag says is added
+// to the policy; a `--deny` or `--net none` forbids, so nothing in the policy brings it back.
 
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
@@ -31,7 +31,9 @@ export interface FlagContext {
   readonly directory: string;
   /** What a leading `~` stands for. */
   readonly home: string;
-  /** What a path is a link to, undefined when nothing is there: rules are about what links lead to. */
+  /**
+   * What a path is a link to, undefined when nothing is there: rules are about what links lead to.
+   */
   readonly realPath: (path: string) => string | undefined;
 }
 

@@ -1,5 +1,6 @@
-// Truth over leaves, and its normal form: a list of clauses, each a conjunction of literals, any of which may hold.
-// Knows nothing of what a leaf means; the caller brings the rules that shorten a clause.
+// Truth over leaves, and its normal form: a list of clauses, each a conjunction of literals, any of
+// which may hold. Knows nothing of what a leaf means; the caller brings the rules that shorten a
+// clause.
 
 export type Formula<L> =
   | { readonly kind: "const"; readonly value: boolean }
@@ -99,6 +100,11 @@ function conjunction<L>(
 ): readonly Clause<L>[] | undefined {
   let product: readonly Clause<L>[] = [[]];
   for (const part of parts) {
+    if (isAlways(part)) continue;
+    if (isAlways(product)) {
+      product = part;
+      continue;
+    }
     // Products are shortened as they grow, so this bounds the work as well as the result.
     if (product.length * part.length > rules.clausesMax * 16) return undefined;
     const next = tidy(
@@ -111,21 +117,50 @@ function conjunction<L>(
   return product;
 }
 
-/** Shortens every clause and drops those another clause already covers; undefined when too many are left. */
+function isAlways<L>(clauses: readonly Clause<L>[]): boolean {
+  return clauses.length === 1 && clauses[0]?.length === 0;
+}
+
+/**
+ * Shortens every clause and drops those another clause already covers; undefined when too many are
+ * left. Long lists of single tests are what policies mostly consist of, so those are compared by
+ * name alone.
+ */
 function tidy<L>(
   clauses: readonly Clause<L>[],
   rules: NormalFormRules<L>,
 ): readonly Clause<L>[] | undefined {
-  const kept: { clause: Clause<L>; keys: ReadonlySet<string> }[] = [];
+  const singles = new Map<string, Clause<L>>();
+  const longer: { clause: Clause<L>; keys: ReadonlySet<string> }[] = [];
+  const order: Clause<L>[] = [];
   for (const clause of clauses) {
     const short = rules.shorten(clause);
     if (short === undefined) continue;
-    const keys = new Set(short.map(rules.key));
-    if (kept.some((other) => other.keys.isSubsetOf(keys))) continue;
-    for (let index = kept.length - 1; index >= 0; index -= 1)
-      if (kept[index]?.keys.isSupersetOf(keys)) kept.splice(index, 1);
-    kept.push({ clause: short, keys });
-    if (kept.length > rules.clausesMax) return undefined;
+    const [first] = short;
+    if (first === undefined) return [[]];
+    if (short.length === 1) {
+      const key = rules.key(first);
+      if (!singles.has(key)) order.push(short);
+      singles.set(key, short);
+    } else {
+      longer.push({ clause: short, keys: new Set(short.map(rules.key)) });
+      order.push(short);
+    }
+    if (order.length > rules.clausesMax * 4) return undefined;
   }
-  return kept.map(({ clause }) => clause);
+  const covered = new Set<Clause<L>>();
+  for (const [index, { clause, keys }] of longer.entries()) {
+    const isCovered =
+      keys.values().some((key) => singles.has(key)) ||
+      longer.some(
+        (other, place) =>
+          place !== index &&
+          !covered.has(other.clause) &&
+          other.keys.size <= keys.size &&
+          other.keys.isSubsetOf(keys),
+      );
+    if (isCovered) covered.add(clause);
+  }
+  const kept = order.filter((clause) => !covered.has(clause));
+  return kept.length > rules.clausesMax ? undefined : kept;
 }

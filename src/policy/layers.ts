@@ -1,5 +1,6 @@
-// Everything a policy is made of, in the order in which rules are named: base and tools, the policy itself, the manifest, the
-// flags, and what is protected from all of them. The order never changes a verdict, because a forbid wins wherever it stands.
+// Everything a policy is made of, in the order in which rules are named: base and tools, the policy
+// itself, the manifest, the flags, and what is protected from all of them. The order never changes
+// a verdict, because a forbid wins wherever it stands.
 
 import credentials from "../../profiles/credentials.cedar" with { type: "text" };
 import protectedNames from "../../profiles/protected-names.cedar" with { type: "text" };
@@ -57,7 +58,10 @@ export function policySources(layers: PolicyLayers): readonly PolicySource[] {
   ];
 }
 
-/** True for a text that comes with the program, word for word; the tests of the program check those against the schema. */
+/**
+ * True for a text that comes with the program, word for word; the tests of the program check those
+ * against the schema.
+ */
 export function isBuiltin({ text }: PolicySource): boolean {
   return builtinTexts.has(text);
 }

@@ -1,5 +1,6 @@
-// The tests a policy can put to an attempt, and what they mean for each kind of action: a host lies in no folder, a file
-// has no port. After this step only atoms are left, which is what the kernels and decide() understand.
+// The tests a policy can put to an attempt, and what they mean for each kind of action: a host lies
+// in no folder, a file has no port. After this step only atoms are left, which is what the kernels
+// and decide() understand.
 
 import { type Action, type Atom, pathActions } from "../model/capability.ts";
 import { any, constant, type Formula, leaf, mapLeaves } from "./formula.ts";
@@ -20,13 +21,19 @@ export type Leaf =
 
 type WithoutSign<T> = T extends unknown ? Omit<T, "negated"> : never;
 export type AtomLeaf = WithoutSign<Atom>;
-/** What is left once the action is known. An opaque leaf is a clause nothing but an evaluator can judge. */
+/**
+ * What is left once the action is known. An opaque leaf is a clause nothing but an evaluator can
+ * judge.
+ */
 export type BoundLeaf =
   | AtomLeaf
   | { readonly kind: "agent"; readonly agent: string }
   | { readonly kind: "opaque"; readonly clause: number };
 
-/** `path`: a path of the file system; `endpoint`: host and port; `name`: anything else, judged by its name alone. */
+/**
+ * `path`: a path of the file system; `endpoint`: host and port; `name`: anything else, judged by
+ * its name alone.
+ */
 export type ActionClass = "path" | "endpoint" | "name";
 
 const endpointActions: readonly Action[] = ["NetConnect", "NetBind", "NetRequest"];
@@ -44,8 +51,9 @@ export function asksAction(formula: Formula<Leaf>): boolean {
 }
 
 /**
- * The actions whose rules judge an attempt. A rule about NetConnect is a rule about NetRequest: a request is judged by
- * whatever would judge the connection it makes, and by rules that name it on top.
+ * The actions whose rules judge an attempt. A rule about NetConnect is a rule about NetRequest: a
+ * request is judged by whatever would judge the connection it makes, and by rules that name it on
+ * top.
  */
 export function judgedAs(action: Action): readonly Action[] {
   return action === "NetRequest" ? ["NetRequest", "NetConnect"] : [action];

@@ -12,8 +12,9 @@ export interface Lifts {
 const readActions: readonly Action[] = ["FileRead", "DirList"];
 
 /**
- * The forbid without the lifted paths, which count only at or below the folder it is about: reading a whole home folder does
- * not lift what is forbidden inside it. A forbid on anything but one folder stays as it is.
+ * The forbid without the lifted paths, which count only at or below the folder it is about: reading
+ * a whole home folder does not lift what is forbidden inside it. A forbid on anything but one
+ * folder stays as it is.
  */
 export function liftForbids(forbid: Capability, lifts: Lifts): readonly Capability[] {
   const [folder, ...more] = forbid.where;

@@ -1,4 +1,5 @@
-// Cedar's `like`: literal pieces with `*` between them, where `*` stands for any text, slashes included.
+// Cedar's `like`: literal pieces with `*` between them, where `*` stands for any text, slashes
+// included.
 
 /** True when `text` is the pieces in order, with anything between them ("a*b" is ["a", "b"]). */
 export function isLike(parts: readonly string[], text: string): boolean {
@@ -7,7 +8,8 @@ export function isLike(parts: readonly string[], text: string): boolean {
   if (last === undefined) return text === first;
   if (text.length < first.length + last.length) return false;
   if (!text.startsWith(first) || !text.endsWith(last)) return false;
-  // The leftmost place for each piece leaves most room for those after it, so no other choice has to be tried.
+  // The leftmost place for each piece leaves most room for those after it, so no other choice has
+  // to be tried.
   const end = text.length - last.length;
   let at = first.length;
   for (const part of rest) {

@@ -1,5 +1,6 @@
-// Paths as policies write them. A path is absolute and normalised, or starts with a folder that is only known when a command
-// starts: `$workspace`, `$home` (also `~`) and `$tmp`. Anything else could never match and is refused with the reason.
+// Paths as policies write them. A path is absolute and normalised, or starts with a folder that is
+// only known when a command starts: `$workspace`, `$home` (also `~`) and `$tmp`. Anything else
+// could never match and is refused with the reason.
 
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
@@ -55,7 +56,7 @@ export function bindPattern(
   const hasEmptyStep = pieces.some((piece) => /\/\/|\/\.{1,2}\//.test(piece));
   if (hasEmptyStep || /\/\.{0,2}$/.test(pieces.at(-1) ?? ""))
     return err({
-      message: `Pattern "${pattern}" can never match: paths have no "//", "." or ".." and end in a name`,
+      message: `Pattern "${pattern}" can never match: paths have no "//", "." or ".."`,
       hint: "write the path as it is after all links and dots are resolved",
     });
   return ok(pieces);

@@ -30,7 +30,10 @@ export const profileNames = [
 ] as const;
 export type ProfileName = (typeof profileNames)[number];
 
-/** Profiles of tools people build with; agents' own are left out, because they open the agent's sign-in. */
+/**
+ * Profiles of tools people build with; agents' own are left out, because they open the agent's
+ * sign-in.
+ */
 export const toolProfiles = [
   "python",
   "node",
@@ -68,8 +71,8 @@ export function profileSource(name: string, platform: Platform): PolicySource {
 }
 
 /**
- * Variables that keep the caches of tools in the private temporary folder: caches in the home folder are used by programs
- * outside the box, so a command in it must not be able to fill them.
+ * Variables that keep the caches of tools in the private temporary folder: caches in the home
+ * folder are used by programs outside the box, so a command in it must not be able to fill them.
  */
 export function cacheEnvironment(tmp: string): Readonly<Record<string, string>> {
   const caches = `${tmp}/cache`;

@@ -1,6 +1,7 @@
-// Which git repository a workspace is, and which of its files make git run programs. Only what exists when a command starts
-// is protected, so a command can still make repositories, clones, worktrees and submodules of its own. Everything read here
-// may have been written by an earlier command, so a redirection is only believed when the other side points back.
+// Which git repository a workspace is, and which of its files make git run programs. Only what
+// exists when a command starts is protected, so a command can still make repositories, clones,
+// worktrees and submodules of its own. Everything read here may have been written by an earlier
+// command, so a redirection is only believed when the other side points back.
 
 import { absPath, contains, resolvePath } from "../base/paths.ts";
 import type { Action } from "../model/capability.ts";
@@ -122,7 +123,9 @@ function describe(
   };
 }
 
-/** Submodules' git folders; a submodule's name may have slashes, so folders in between are searched. */
+/**
+ * Submodules' git folders; a submodule's name may have slashes, so folders in between are searched.
+ */
 function modulesOf(folder: string, disk: Disk, depth: number): string[] {
   if (depth >= moduleDepthMax) return [];
   return disk
@@ -148,7 +151,10 @@ function redirectTarget(dotGit: string, disk: Disk): string | undefined {
   return path === undefined ? undefined : disk.realPath(path);
 }
 
-/** The repository a worktree's folder belongs to; git puts it nowhere but in `worktrees` of that repository. */
+/**
+ * The repository a worktree's folder belongs to; git puts it nowhere but in `worktrees` of that
+ * repository.
+ */
 function commonDirOf(gitDir: string, disk: Disk): string | undefined {
   const named = pathIn(`${gitDir}/commondir`, gitDir, disk);
   const common = named === undefined ? undefined : disk.realPath(named);

@@ -1,4 +1,5 @@
-// Data files that are part of the program: the bundler turns them into strings, or into paths of embedded files.
+// Data files that are part of the program: the bundler turns them into strings, or into paths of
+// embedded files.
 
 declare module "*.cedar" {
   const text: string;

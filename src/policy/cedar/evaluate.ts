@@ -1,5 +1,6 @@
-// Judges a Cedar expression for one attempt, clause by clause, as Cedar's engine does: an error anywhere it looks makes the
-// policy not apply. Used for permits that only decisions outside the kernel can honour, and to check the compiler.
+// Judges a Cedar expression for one attempt, clause by clause, as Cedar's engine does: an error
+// anywhere it looks makes the policy not apply. Used for permits that only decisions outside the
+// kernel can honour, and to check the compiler.
 
 import { contains } from "../../base/paths.ts";
 import type { Attempt } from "../../model/attempt.ts";

@@ -1,5 +1,6 @@
-// Cedar's JSON form of a policy, read into a union the compiler can switch over. Anything it does not know becomes
-// `unknown`, which nothing downstream accepts, so a newer Cedar cannot slip a construct past the compiler.
+// Cedar's JSON form of a policy, read into a union the compiler can switch over. Anything it does
+// not know becomes `unknown`, which nothing downstream accepts, so a newer Cedar cannot slip a
+// construct past the compiler.
 
 /** `json` is the node it was read from; absent for one the compiler made. */
 export type Expression = Shape & { readonly json?: unknown };
@@ -132,7 +133,8 @@ function readNamed(operator: string, body: Json): Shape {
 
 function readValue(value: unknown): Shape {
   if (typeof value === "boolean" || typeof value === "string") return { kind: "value", value };
-  // Cedar's integers have 64 bits; one that a double cannot hold would be judged by a neighbour of it.
+  // Cedar's integers have 64 bits; one that a double cannot hold would be judged by a neighbour of
+  // it.
   if (typeof value === "number")
     return Number.isSafeInteger(value) ? { kind: "value", value } : unknown;
   if (Array.isArray(value)) return { kind: "set", items: value.map(readValue) };

@@ -1,5 +1,6 @@
-// Cedar text to policies with ids and positions, checked against the schema. All problems of all files come at once. The text
-// is whatever a person, or whoever can write to their policy folder, put there.
+// Cedar text to policies with ids and positions, checked against the schema. All problems of all
+// files come at once. The text is whatever a person, or whoever can write to their policy folder,
+// put there.
 
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/web";
 import schema from "../../../policies/cedar/aegis.cedarschema" with { type: "text" };
@@ -28,7 +29,9 @@ export interface ParsedPolicies {
 /** The schema policies are written against. */
 export const cedarSchema: string = schema;
 
-/** `isProven`: texts known to pass the schema, whose validation would take longer than all the rest. */
+/**
+ * `isProven`: texts known to pass the schema, whose validation would take longer than all the rest.
+ */
 export function parsePolicies(
   cedar: Cedar,
   sources: readonly PolicySource[],
@@ -150,6 +153,6 @@ function validationMessage(error: DetailedError): string {
 function hintOf(error: DetailedError): string {
   const optional = /optional attribute `(\w+)`/.exec(error.message)?.[1];
   if (optional !== undefined)
-    return `only network actions have a ${optional}: write "resource has ${optional} && ..." before it`;
+    return `only network actions have it: write "resource has ${optional} && ..." before it`;
   return error.help ?? "";
 }

@@ -1,9 +1,12 @@
-// Capabilities as Cedar text that compiles to the same capabilities: for flags and built-in protections, which have no text of
-// their own, and for showing people what a rule means.
+// Capabilities as Cedar text that compiles to the same capabilities: for flags and built-in
+// protections, which have no text of their own, and for showing people what a rule means.
 
 import type { Atom, Capabilities, Capability } from "../../model/capability.ts";
 
-/** One policy for each capability; rules that share an id get numbers, because ids are unique in a file. */
+/**
+ * One policy for each capability; rules that share an id get numbers, because ids are unique in a
+ * file.
+ */
 export function printCapabilities({ capabilities }: Capabilities): string {
   const counts = new Map<string, number>();
   return capabilities
@@ -11,7 +14,8 @@ export function printCapabilities({ capabilities }: Capabilities): string {
       const { rule } = capability.origin;
       const count = (counts.get(rule) ?? 0) + 1;
       counts.set(rule, count);
-      return `@id(${quote(count === 1 ? rule : `${rule} ${count}`)})\n${printCapability(capability)}\n`;
+      const id = count === 1 ? rule : `${rule} ${count}`;
+      return `@id(${quote(id)})\n${printCapability(capability)}\n`;
     })
     .join("\n");
 }

@@ -1,5 +1,6 @@
-// A policy file as text: where each policy starts, and where in it something stands. Cedar's engine takes a whole file or one
-// policy, and only the second way tells of every broken policy at once, so files are cut here.
+// A policy file as text: where each policy starts, and where in it something stands. Cedar's engine
+// takes a whole file or one policy, and only the second way tells of every broken policy at once,
+// so files are cut here.
 
 export interface PolicyText {
   /** From the first token to the `;`, comments inside included. */
@@ -42,8 +43,8 @@ export function offsetOfByte(text: string, byte: number): number {
 }
 
 /**
- * Where `clause`, as Cedar prints it, stands in `policy`, as a person wrote it: the tokens are compared without blanks,
- * comments and parentheses. Undefined when it was written another way.
+ * Where `clause`, as Cedar prints it, stands in `policy`, as a person wrote it: the tokens are
+ * compared without blanks, comments and parentheses. Undefined when it was written another way.
  */
 export function findClause(policy: string, clause: string): number | undefined {
   const wanted = significant(clause);

@@ -1,5 +1,6 @@
-// One Cedar policy to capabilities: its tests in normal form, for each kind of action it is about. A clause that is no test on
-// an attempt is an error with its place, because leaving it out of a permit would grant more and out of a forbid hold less.
+// One Cedar policy to capabilities: its tests in normal form, for each kind of action it is about.
+// A clause that is no test on an attempt is an error with its place, because leaving it out of a
+// permit would grant more and out of a forbid hold less.
 
 import type { Expr, PolicyJson } from "@cedar-policy/cedar-wasm/web";
 import {
@@ -52,7 +53,7 @@ export function lowerPolicy(
     opaque: [],
     problems: [],
   };
-  const formula = toFormula(conditionOf(json), reading);
+  const formula = toFormula(conjunction(conditionsOf(json)), reading);
   const problems = reading.problems.map(({ message, hint }) => errorAt(origin, message, hint));
   if (problems.length > 0) return refused(problems);
   const { rules, refusals } = rulesFor(formula, scope, reading.opaque);
@@ -82,7 +83,7 @@ function decisionPermit(
   scope: readonly Action[],
   places: Places,
 ): DecisionPermit {
-  const condition = conditionOf(json);
+  const condition = policyCondition(json);
   return {
     origin,
     actions: actions.filter((action) => isJudged(action, scope)),
@@ -104,17 +105,22 @@ function neverMatches(effect: PolicyJson["effect"], origin: Origin): Diagnostic 
   return effect === "forbid" ? errorAt(origin, message, hint) : warningAt(origin, message, hint);
 }
 
-/** The scope and the conditions of a policy as one expression. */
-function conditionOf(json: PolicyJson): Expression {
-  const parts: Expression[] = [
-    scopeExpression("principal", json.principal),
-    scopeExpression("action", json.action),
-    scopeExpression("resource", json.resource),
-  ];
-  for (const { kind, body } of json.conditions) {
+/** What a policy asks for beside the actions in its scope, those being what it is lowered for. */
+function conditionsOf(json: PolicyJson): readonly Expression[] {
+  const conditions = json.conditions.map(({ kind, body }): Expression => {
     const expression = readExpression(body);
-    parts.push(kind === "when" ? expression : { kind: "not", of: expression });
-  }
+    return kind === "when" ? expression : { kind: "not", of: expression };
+  });
+  const who = scopeExpression("principal", json.principal);
+  return [who, scopeExpression("resource", json.resource), ...conditions];
+}
+
+/** The whole of what a policy asks for, as one expression. */
+export function policyCondition(json: PolicyJson): Expression {
+  return conjunction([scopeExpression("action", json.action), ...conditionsOf(json)]);
+}
+
+function conjunction(parts: readonly Expression[]): Expression {
   return parts.reduce((left, right) => ({ kind: "and", left, right }));
 }
 
@@ -218,7 +224,7 @@ function describe(cedar: Cedar, policy: CedarPolicy, refusal: Refusal): Diagnost
     return [
       errorAt(
         origin,
-        `Policy "${origin.rule}" has more than ${clauseRules.clausesMax} alternatives when written out`,
+        `Policy "${origin.rule}" has more than ${clauseRules.clausesMax} alternatives`,
         "split it into several policies",
       ),
     ];
@@ -229,7 +235,7 @@ function describe(cedar: Cedar, policy: CedarPolicy, refusal: Refusal): Diagnost
     return errorAt(
       { ...origin, ...place },
       `Policy "${origin.rule}" has a clause the kernel cannot enforce: ${clause || "not readable"}`,
-      "compare resource.path, resource.host or resource.port with literals, and principal and action with ==",
+      "compare resource.path, host and port with literals, principal and action with ==",
     );
   });
 }

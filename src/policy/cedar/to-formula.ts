@@ -1,5 +1,5 @@
-// The meaning of a Cedar expression as tests on an attempt. What is outside the tests an attempt can be put to is kept as an
-// opaque clause for the caller to refuse by name; it is never dropped.
+// The meaning of a Cedar expression as tests on an attempt. What is outside the tests an attempt
+// can be put to is kept as an opaque clause for the caller to refuse by name; it is never dropped.
 
 import { type Action, actions } from "../../model/capability.ts";
 import { all, any, constant, type Formula, leaf, not } from "../formula.ts";
@@ -10,9 +10,15 @@ import type { CompareOperator, Expression } from "./expression.ts";
 
 export interface Reading {
   readonly places: Places;
-  /** What a path is a link to, undefined when nothing is there; links are judged by what they lead to. */
+  /**
+   * What a path is a link to, undefined when nothing is there; links are judged by what they lead
+   * to.
+   */
   readonly realPath: (path: string) => string | undefined;
-  /** Whether the rule is about any action on paths, or on hosts: only then its literals must be paths, or hosts. */
+  /**
+   * Whether the rule is about any action on paths, or on hosts: only then its literals must be
+   * paths, or hosts.
+   */
   readonly judgesPaths: boolean;
   readonly judgesHosts: boolean;
   /** Filled while reading: clauses that are no test, by the number their opaque leaf has. */

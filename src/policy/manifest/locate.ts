@@ -1,4 +1,5 @@
-// Where values stand in a JSON text, so that a diagnostic about one can point at it. Reads only texts JSON.parse accepted.
+// Where values stand in a JSON text, so that a diagnostic about one can point at it. Reads only
+// texts JSON.parse accepted.
 
 /** Path of a value, e.g. `permissions.fs.read_roots.0`, to the offset of its first character. */
 export type ValueOffsets = ReadonlyMap<string, number>;

@@ -1,5 +1,5 @@
-// A manifest's text to a checked manifest, or everything that is wrong with it. Publishers write manifests, so nothing in one
-// is trusted: it declares what an agent may do at most.
+// A manifest's text to a checked manifest, or everything that is wrong with it. Publishers write
+// manifests, so nothing in one is trusted: it declares what an agent may do at most.
 
 import { err, ok, type Result } from "../../base/result.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";

@@ -1,5 +1,5 @@
-// The capability manifest a publisher ships with an agent, `aegis.dev/manifest/v0.1`. Unknown keys are ignored, as every reader
-// of the format does; the rules about values are in parse.ts.
+// The capability manifest a publisher ships with an agent, `aegis.dev/manifest/v0.1`. Unknown keys
+// are ignored, as every reader of the format does; the rules about values are in parse.ts.
 
 import * as z from "zod/mini";
 

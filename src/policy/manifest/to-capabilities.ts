@@ -1,5 +1,5 @@
-// A manifest's permissions as capabilities: what the publisher declares is permitted, nothing else. Secrets, budgets and
-// approvals are no accesses and stay with whoever launches the agent.
+// A manifest's permissions as capabilities: what the publisher declares is permitted, nothing else.
+// Secrets, budgets and approvals are no accesses and stay with whoever launches the agent.
 
 import { absPath } from "../../base/paths.ts";
 import type { Action, Atom, Capability, Origin } from "../../model/capability.ts";
@@ -13,7 +13,10 @@ export interface ManifestContext {
   readonly workspace: string;
   /** What a path is a link to, undefined when nothing is there. */
   readonly realPath: (path: string) => string | undefined;
-  /** Every path a program of this name is at, as found and with links resolved; empty when there is none. */
+  /**
+   * Every path a program of this name is at, as found and with links resolved; empty when there is
+   * none.
+   */
   readonly findProgram: (name: string) => readonly string[];
 }
 
