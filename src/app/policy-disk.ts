@@ -1,7 +1,8 @@
 // The little of a disk that policies may look at while they are collected and compiled. What cannot be examined is absent:
 // a rule about it then grants nothing.
 
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { realPath } from "../enforce/real-path.ts";
 import type { Disk } from "../policy/repository.ts";
 
 /** Largest text read to find out what a repository is, bytes; git's own files of this kind are far smaller. */
@@ -20,7 +21,7 @@ export const policyDisk: Disk = {
     );
   },
   list: (path) => attempt(() => readdirSync(path)) ?? [],
-  realPath: (path) => attempt(() => realpathSync(path)),
+  realPath: (path) => attempt(() => realPath(path)),
 };
 
 function attempt<T>(look: () => T): T | undefined {

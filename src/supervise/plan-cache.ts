@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -14,6 +13,7 @@ import {
 } from "node:fs";
 import { cachedPlansMax } from "../base/limits.ts";
 import type { PathFact, PreparedBox } from "../enforce/backend.ts";
+import { realPath } from "../enforce/real-path.ts";
 import type { Coverage } from "../model/coverage.ts";
 
 /** What a cached file carries beside the plan; all of it is needed to open a session without compiling. */
@@ -63,7 +63,7 @@ export function pathFact(path: string): PathFact {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return absent(path);
   const kind = found.isDirectory() ? "directory" : found.isFile() ? "file" : "other";
-  return { path, kind, realPath: realpathSync(path) };
+  return { path, kind, realPath: realPath(path) };
 }
 
 function absent(path: string): PathFact {
