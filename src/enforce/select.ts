@@ -13,18 +13,16 @@ export const platformName = process.platform === "darwin" ? "macos" : "linux";
  * @throws {AegisError} `enforce/unsupported` on other platforms
  */
 export async function selectBackend(helperDirectory: string): Promise<Backend> {
-  switch (process.platform) {
-    case "linux": {
-      const { createLinuxBackend } = await import("./linux/backend.ts");
-      return createLinuxBackend(helperDirectory);
-    }
-    case "darwin": {
-      const { seatbeltBackend } = await import("./seatbelt/backend.ts");
-      return seatbeltBackend;
-    }
-    default:
-      throw new AegisError("enforce/unsupported", `Cannot confine on "${process.platform}"`, {
-        hint: "Linux and macOS are supported",
-      });
+  // Not a switch: only conditions like these let the bundler leave out the other platforms' parts.
+  if (process.platform === "linux") {
+    const { createLinuxBackend } = await import("./linux/backend.ts");
+    return createLinuxBackend(helperDirectory);
   }
+  if (process.platform === "darwin") {
+    const { seatbeltBackend } = await import("./seatbelt/backend.ts");
+    return seatbeltBackend;
+  }
+  throw new AegisError("enforce/unsupported", `Cannot confine on "${process.platform}"`, {
+    hint: "Linux and macOS are supported",
+  });
 }
