@@ -11,8 +11,9 @@ import {
   loadConfig,
   requireConfig,
 } from "../config/config.ts";
-import { aegisPaths } from "../config/location.ts";
+import { aegisPaths, userHome } from "../config/location.ts";
 import { toConfigName } from "../config/name.ts";
+import type { Places } from "../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../policy/templates.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import { type PolicyTexts, policyTexts } from "./policy-texts.ts";
@@ -96,6 +97,20 @@ function agentName(options: LaunchOptions): string {
 
 function netWord(rule: { readonly host: string; readonly port: number | undefined }): string {
   return rule.port === undefined ? rule.host : `${rule.host}:${rule.port}`;
+}
+
+/** Folder for temporary files inside the box: a private one where the kernel has mount namespaces. */
+export const temporaryFolder = "/tmp";
+
+/** The folders of Cedar's `context` for this launch. */
+export function placesOf(subject: LaunchSubject, around: Surroundings): Places {
+  const home = canonicalPath(userHome(around.environment));
+  return { workspace: subject.workspace, home, tmp: temporaryFolder };
+}
+
+/** Path of this program. */
+export function ownBinary(subject: LaunchSubject): AbsPath {
+  return canonicalPath(absPath(process.execPath) ?? subject.workspace);
 }
 
 /** Links resolved. The caller has checked that the path exists. */

@@ -2,8 +2,8 @@
 // that a launch loads.
 
 import { AegisError } from "../base/errors.ts";
-import { absPath, resolvePath } from "../base/paths.ts";
-import { aegisPaths, privateDirectory, userHome } from "../config/location.ts";
+import { resolvePath } from "../base/paths.ts";
+import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { Coverage } from "../model/coverage.ts";
@@ -19,14 +19,17 @@ import type { Denial } from "../supervise/recorder.ts";
 import { superviseRun } from "../supervise/supervisor.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { DenialAdvice, LaunchResult } from "./launch-result.ts";
-import { canonicalPath, type LaunchSubject, launchSubject } from "./launch-subject.ts";
+import {
+  type LaunchSubject,
+  launchSubject,
+  ownBinary,
+  placesOf,
+  temporaryFolder,
+} from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
 import { prepareBox } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
-
-/** Folder for temporary files inside the box: a private one where the kernel has mount namespaces. */
-const temporaryFolder = "/tmp";
 
 /**
  * Launches the command and waits for it; the session is closed and durable when this resolves.
@@ -36,8 +39,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const paths = aegisPaths(around.environment);
   privateDirectory(paths.home);
   const subject = launchSubject(options, around);
-  const home = canonicalPath(userHome(around.environment));
-  const places = { workspace: subject.workspace, home, tmp: temporaryFolder };
+  const places = placesOf(subject, around);
   const environment = launchEnvironment(options, around, subject);
   const command = boxLaunch(options, subject, environment);
   const backend = await selectBackend(resolvePath(paths.home, "cache/helper"));
@@ -49,7 +51,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     platform: platformName,
     places,
     path: variable(environment, "PATH"),
-    binary: canonicalPath(absPath(process.execPath) ?? subject.workspace),
+    binary: ownBinary(subject),
   });
   const coverage = withEnvironment(box.coverage, environment, subject);
   await using ledger = await openForWriting(around, subject.ledger);

@@ -24,17 +24,21 @@ import type { LaunchSubject } from "./launch-subject.ts";
 import { policyDisk } from "./policy-disk.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-export interface BoxSubject {
+/** Everything a policy is collected and compiled for. */
+export interface PolicySubject {
   readonly options: LaunchOptions;
   readonly subject: LaunchSubject;
   readonly around: Surroundings;
-  readonly backend: Backend;
   readonly platform: Platform;
   readonly places: Places;
   /** PATH the box will have. */
   readonly path: string;
   /** Path of this program. */
   readonly binary: AbsPath;
+}
+
+export interface BoxSubject extends PolicySubject {
+  readonly backend: Backend;
 }
 
 export interface BoxWithPolicy {
@@ -54,7 +58,11 @@ export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
   return { box, snapshot };
 }
 
-async function boxRequest(subject: BoxSubject, snapshot: PolicySnapshot): Promise<BoxRequest> {
+/** What a backend is asked for. @throws {AegisError} `policy/*` when the policy is wrong */
+export async function boxRequest(
+  subject: PolicySubject,
+  snapshot: PolicySnapshot,
+): Promise<BoxRequest> {
   const { compileSources } = await import("./compile-policy.ts");
   const { places, options } = subject;
   const compiled = await compileSources(snapshot.sources, places, subject.path);
@@ -70,7 +78,8 @@ async function boxRequest(subject: BoxSubject, snapshot: PolicySnapshot): Promis
   };
 }
 
-function collectSources(subject: BoxSubject): readonly PolicySource[] {
+/** Every text the launch runs under, in the order in which rules are named. */
+export function collectSources(subject: PolicySubject): readonly PolicySource[] {
   const { options, places, around } = subject;
   const { texts, net } = subject.subject;
   const { read, write, deny, listen } = options;
@@ -101,7 +110,7 @@ function usageOf(problems: readonly Diagnostic[]): AegisError {
 }
 
 /** State, binary, ledger and the policy files themselves: what a box must never change, wherever they lie. */
-function ownPaths({ around, binary, subject }: BoxSubject): readonly string[] {
+function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
   const { texts, ledger } = subject;
   const files = [...texts.files, ...texts.manifests].map(({ name }) => name);
   const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
