@@ -91,6 +91,7 @@ run_demo() {
     cd "$work/workspace"
     show_command run -- python3 examples/agent.py
     show_command log --last 12
+    show_command log --denied --last 4
     show_command audit verify
 }
 
