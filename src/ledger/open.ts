@@ -1,11 +1,12 @@
 // Opening a ledger file with its key and its head memory: the one way the rest of aegis gets one.
 
 import { statSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Ledger } from "./contract.ts";
 import { createHeadFile } from "./head-memory.ts";
 import { createLedger } from "./ledger.ts";
-import { keyFile } from "./signer.ts";
+import { type KeySource, keyFile } from "./signer.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 
@@ -31,15 +32,33 @@ export async function openLedger(place: LedgerPlace): Promise<Ledger> {
 export async function openLedgerForReading(place: LedgerPlace): Promise<Ledger> {
   if (statSync(place.database, { throwIfNoEntry: false })?.isFile()) return openLedger(place);
   const { createMemoryStore } = await import("./memory.ts");
-  return assemble(place, createMemoryStore("aegis.local/absent"));
+  const { memory } = outsideOf(place, "");
+  return createLedger({
+    store: createMemoryStore("aegis.local/absent"),
+    keys: noKeys(place),
+    memory,
+  });
 }
 
-function assemble({ database, keys }: LedgerPlace, store: Store): Ledger {
+function assemble(place: LedgerPlace, store: Store): Ledger {
+  return createLedger({ store, ...outsideOf(place, store.origin) });
+}
+
+function outsideOf({ database, keys }: LedgerPlace, origin: string) {
   // By the database's place, not its content: whatever stands there later has to answer for it.
   const heads = `${keys}/heads/${sha256Hex(database).slice(0, 32)}`;
-  return createLedger({
-    store,
-    keys: keyFile(`${keys}/ledger.key`, store.origin),
-    memory: createHeadFile(heads),
-  });
+  return { keys: keyFile(`${keys}/ledger.key`, origin), memory: createHeadFile(heads) };
+}
+
+/** Nothing is signed, and so nothing remembered, of a ledger that is not there. */
+function noKeys({ database }: LedgerPlace): KeySource {
+  return {
+    verifierKey: async () => undefined,
+    async signer() {
+      const message = `Cannot sign the ledger "${database}": nothing was recorded there`;
+      throw new AegisError("ledger/not-found", message, {
+        hint: "record something first, for instance with `aegis run -- CMD`",
+      });
+    },
+  };
 }

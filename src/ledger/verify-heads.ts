@@ -80,8 +80,9 @@ function memoryFindings(
   const findings: VerifyFinding[] = [];
   const [other] = others;
   if (other !== undefined) {
+    const kind = facts.count === 0 ? "rolled-back" : "forked";
     const message = `"${memoryPlace}" remembers another ledger, "${other.origin}", in its place`;
-    findings.push({ kind: "forked", index: undefined, message });
+    findings.push({ kind, index: undefined, message });
   }
   const largest = own.reduce((size, head) => Math.max(size, head.size), 0);
   if (largest > facts.count) {

@@ -55,6 +55,12 @@ export function sqliteLedger(home = tempDir("ledger")): SqliteLedger {
   return { ledger, store, keys, memory, path, headsPath, keyPath };
 }
 
+/** Every store a ledger can be kept in. */
+export const ledgerKinds: readonly (readonly [string, () => TestLedger])[] = [
+  ["memory", () => memoryLedger()],
+  ["SQLite", () => sqliteLedger()],
+];
+
 export const testPolicy: PolicySnapshot = policySnapshot([
   { kind: "cedar", name: "template:workspace", text: "permit(principal, action, resource);" },
 ]);

@@ -1,0 +1,78 @@
+// Signing, proving and comparing, which every ledger must do alike over every store.
+
+import { describe, expect, test } from "bun:test";
+import { verifyReceipt } from "../../src/ledger/receipt.ts";
+import {
+  access,
+  ledgerKinds,
+  opening,
+  recordSession,
+  startMs,
+  testPolicy,
+} from "../support/ledger.ts";
+
+describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
+  test("a closed session leaves a checkpoint that verify accepts", async () => {
+    const { ledger } = open();
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    await writer.append([access("/a")]);
+    const end = { tsUnixMs: startMs + 1, exitStatus: 3, summary: { allowed: 1 } };
+    const checkpoint = await writer.close(end);
+    const report = await ledger.verify();
+    expect(report).toMatchObject({ valid: true, unclosed: [], checkpoint });
+    expect(checkpoint.size).toBe(report.eventCount);
+    expect((await ledger.session(writer.id))?.exitStatus).toBe(3);
+  });
+
+  test("the same tree is signed once", async () => {
+    const { ledger } = open();
+    await recordSession(ledger, 3);
+    const first = await ledger.checkpoint();
+    expect(await ledger.checkpoint()).toEqual(first);
+    expect(await ledger.checkpoints(9)).toEqual([first]);
+  });
+
+  test("an open session is reported as unclosed, not as a finding", async () => {
+    const { ledger } = open();
+    const { id } = await ledger.openSession(opening(), testPolicy, startMs);
+    expect(await ledger.verify()).toMatchObject({ valid: true, unclosed: [id] });
+  });
+
+  test("an event is proven to somebody who has only its bytes, a receipt and the key", async () => {
+    const { ledger } = open();
+    await recordSession(ledger, 600);
+    const key = await ledger.verifierKey();
+    for (const index of [0, 1, 255, 256, 511, 603]) {
+      const { receipt, body, checkpoint } = await ledger.prove(index);
+      const bytes = new TextEncoder().encode(body);
+      expect(await verifyReceipt(receipt, bytes, [key])).toBe(true);
+      expect(await verifyReceipt(receipt, bytes.subarray(1), [key])).toBe(false);
+      expect(checkpoint.size).toBeGreaterThan(index);
+    }
+  });
+
+  test("an event that no checkpoint covers yet is proven by a new one", async () => {
+    const { ledger } = open();
+    await recordSession(ledger, 3);
+    await ledger.openSession(opening(), testPolicy, startMs);
+    const { checkpoint } = await ledger.prove(7);
+    expect(checkpoint.size).toBe(9);
+    const missing = await ledger.prove(9).catch((error) => error);
+    expect(missing.code).toBe("ledger/not-found");
+  });
+
+  test("two checkpoints of one history compare as what they are", async () => {
+    const { ledger } = open();
+    await recordSession(ledger, 3);
+    const a = await ledger.checkpoint();
+    await recordSession(ledger, 300);
+    const b = await ledger.checkpoint();
+    expect(await ledger.compare(b.note, a.note)).toMatchObject({
+      relation: "extends",
+      older: a,
+      newer: b,
+    });
+    expect(await ledger.compare(a.note, a.note)).toMatchObject({ relation: "same", proof: [] });
+    expect(ledger.compare(a.note, b.note.replace("\n", "x\n"))).rejects.toThrow("is wrong");
+  });
+});
