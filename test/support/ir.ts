@@ -126,7 +126,9 @@ function look(
     hop = [...links].find(([other]) => contains(other, place));
   }
   const kind = kinds.get(place) ?? "absent";
-  return { path, kind, realPath: kind === "absent" ? "" : place, place, links: followed };
+  const isAbsent = kind === "absent";
+  const missing = isAbsent ? place : undefined;
+  return { path, kind, realPath: isAbsent ? "" : place, place, links: followed, missing };
 }
 
 export function at(path: string): AbsPath {

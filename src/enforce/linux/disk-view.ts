@@ -12,6 +12,8 @@ export interface DiskFact extends PathFact {
    * resolved.
    */
   readonly links: readonly AbsPath[];
+  /** For an absent path: the first name on the way that is not there. */
+  readonly missing: AbsPath | undefined;
 }
 
 export interface DiskView {
@@ -35,7 +37,16 @@ export class RecordingView implements DiskView {
     return fact;
   }
 
+  /**
+   * What is absent because a folder above is absent is told by that folder alone: it is one look
+   * instead of many when a kept plan is checked.
+   */
   facts(): PathFact[] {
-    return [...this.#seen.values()].map(({ path, kind, realPath }) => ({ path, kind, realPath }));
+    const facts = new Map<string, PathFact>();
+    for (const { path, kind, realPath, missing, links } of this.#seen.values()) {
+      if (missing === undefined || links.length > 0) facts.set(path, { path, kind, realPath });
+      else facts.set(missing, { path: missing, kind, realPath });
+    }
+    return [...facts.values()];
   }
 }

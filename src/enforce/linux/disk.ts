@@ -37,13 +37,13 @@ function walk(path: AbsPath, entries: Map<string, Entry>): DiskFact {
       continue;
     }
     if (entry.kind === "absent" || entry.kind === "link") {
-      const missing = resolvePath(next, rest.filter((part) => part !== "..").join("/"));
-      return { path, kind: "absent", realPath: "", place: missing, links };
+      const wanted = resolvePath(next, rest.filter((part) => part !== "..").join("/"));
+      return { path, kind: "absent", realPath: "", place: wanted, links, missing: next };
     }
     kind = entry.kind;
     place = next;
   }
-  return { path, kind, realPath: place, place, links };
+  return { path, kind, realPath: place, place, links, missing: undefined };
 }
 
 function rootOf(path: AbsPath): AbsPath {

@@ -27,11 +27,11 @@ test("paths lead where the kernel would go, and links are known by their place",
     ["link/deep/file", "file", "real/deep/file", ["link"]],
     ["far/file", "file", "real/deep/file", ["far", "link"]],
     ["link/up", "file", "real/deep/file", ["link", "real/up"]],
-    ["link/none/x", "absent", "real/none/x", ["link"]],
-    ["dangling", "absent", "nowhere/at/all", ["dangling"]],
-    ["real/deep/file/x", "absent", "real/deep/file/x", []],
+    ["link/none/x", "absent", "real/none/x", ["link"], "real/none"],
+    ["dangling", "absent", "nowhere/at/all", ["dangling"], "nowhere"],
+    ["real/deep/file/x", "absent", "real/deep/file/x", [], "real/deep/file/x"],
   ] as const;
-  for (const [path, kind, place, links] of rows) {
+  for (const [path, kind, place, links, missing = ""] of rows) {
     const full = `${base}/${place}`;
     expect(disk.look(at(`${base}/${path}`))).toEqual({
       path: at(`${base}/${path}`),
@@ -39,6 +39,7 @@ test("paths lead where the kernel would go, and links are known by their place",
       realPath: kind === "absent" ? "" : full,
       place: at(full),
       links: links.map((link) => at(`${base}/${link}`)),
+      missing: missing === "" ? undefined : at(`${base}/${missing}`),
     });
   }
   expect(disk.look(at(`${base}/round`)).kind).toBe("absent");
@@ -58,6 +59,8 @@ test("what a plan looked at is remembered once, in order", () => {
   const view = new RecordingView(realDisk());
   view.look(at(`${base}/link`));
   view.look(at(`${base}/none`));
+  view.look(at(`${base}/none/a/b`));
+  view.look(at(`${base}/none/c`));
   view.look(at(`${base}/link`));
   expect(view.facts()).toEqual([
     { path: `${base}/link`, kind: "directory", realPath: `${base}/real` },
