@@ -61,12 +61,13 @@ export async function compilePolicy(
   compileCedar(request, parts);
   for (const source of request.sources)
     if (source.kind === "manifest") await compileManifest(source, request, parts);
-  if (parts.diagnostics.some(isError)) return err(parts.diagnostics);
+  const diagnostics = inReadingOrder(parts.diagnostics, request.sources);
+  if (diagnostics.some(isError)) return err(diagnostics);
   const inOrder = request.sources.flatMap((source) => parts.capabilities.get(source) ?? []);
   return ok({
     capabilities: { version: 1, capabilities: liftCredentials(inOrder) },
     decisionPermits: parts.decisionPermits,
-    warnings: parts.diagnostics,
+    warnings: diagnostics,
     manifests: parts.manifests,
   });
 }
@@ -120,6 +121,17 @@ function liftCredentials(capabilities: readonly Capability[]): readonly Capabili
     capability.origin.source === credentialsSource
       ? liftForbids(capability, { read, written })
       : [capability],
+  );
+}
+
+function inReadingOrder(
+  diagnostics: readonly Diagnostic[],
+  sources: readonly PolicySource[],
+): readonly Diagnostic[] {
+  const places = new Map(sources.map(({ name }, index) => [name, index]));
+  const placeOf = ({ file }: Diagnostic): number => places.get(file) ?? sources.length;
+  return [...diagnostics].sort(
+    (a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column,
   );
 }
 

@@ -102,11 +102,19 @@ function pathFormula(
   }
   if (test.kind === "path-like") {
     if (isEverything(test.parts)) return constant(true);
-    return kind === "endpoint" ? leaf({ kind: "host-like", parts: test.parts }) : leaf(test);
+    if (kind === "name") return leaf(test);
+    return test.parts.every(isHostText)
+      ? leaf({ kind: "host-like", parts: test.parts })
+      : constant(false);
   }
   // Outside the file system nothing lies in anything else.
   if (kind === "name") return leaf({ kind: "path-equals", path: test.path });
-  return test.path.includes("/") ? constant(false) : leaf({ kind: "host-equals", host: test.path });
+  return isHostText(test.path) ? leaf({ kind: "host-equals", host: test.path }) : constant(false);
+}
+
+/** Whether a host could have the text in it: hosts are names or addresses in lower case. */
+function isHostText(text: string): boolean {
+  return !/[\s/\0A-Z]/.test(text);
 }
 
 function portFormula(op: PortOperator, port: number): Formula<BoundLeaf> {

@@ -1,5 +1,4 @@
-// Data files that are part of the program: the bundler turns them into strings, or into paths of
-// embedded files.
+// Data files that are part of the program: the bundler turns them into strings.
 
 declare module "*.cedar" {
   const text: string;
@@ -9,9 +8,4 @@ declare module "*.cedar" {
 declare module "*.cedarschema" {
   const text: string;
   export = text;
-}
-
-declare module "*.wasm" {
-  const path: string;
-  export = path;
 }

@@ -150,6 +150,7 @@ function constantTest(random: Random): string {
     "resource has host",
     "resource has port",
     "resource is Aegis::Resource",
+    'resource == Aegis::Agent::"agent"',
     "1 == 1",
     '"a" == "b"',
   ]);

@@ -126,6 +126,7 @@ function subjectTest(
   if (subject.kind === "port" && to.kind === "literal" && typeof to.value === "number")
     return leaf({ kind: "port", op, port: to.value });
   if (op !== "==") return undefined;
+  if (isOfAnotherType(subject, to)) return constant(false);
   switch (subject.kind) {
     case "resource":
       if (to.kind === "entity") return pathTest("path-equals", to.id, reading);
@@ -156,8 +157,25 @@ function inTest(left: Expression, right: Expression, reading: Reading): Tests | 
   if (subject === undefined || group === undefined) return undefined;
   // Only resources lie in one another; for agents and actions `in` says no more than `==`.
   if (subject.kind !== "resource") return subjectTest("==", subject, group, reading);
+  if (isOfAnotherType(subject, group)) return constant(false);
   if (group.kind === "entity") return pathTest("path-in", group.id, reading);
   return group.kind === "place" ? leaf({ kind: "path-in", path: group.path }) : undefined;
+}
+
+/** An entity is never equal to one of another type, nor in it. */
+function isOfAnotherType(subject: Subject, to: Subject): boolean {
+  if (to.kind === "place") return subject.kind === "principal" || subject.kind === "action";
+  if (to.kind !== "entity") return false;
+  switch (subject.kind) {
+    case "resource":
+      return to.type !== "Aegis::Resource";
+    case "principal":
+      return to.type !== "Aegis::Agent";
+    case "action":
+      return to.type !== "Aegis::Action";
+    default:
+      return false;
+  }
 }
 
 function isTest(

@@ -13,10 +13,7 @@ export interface ManifestContext {
   readonly workspace: string;
   /** What a path is a link to, undefined when nothing is there. */
   readonly realPath: (path: string) => string | undefined;
-  /**
-   * Every path a program of this name is at, as found and with links resolved; empty when there is
-   * none.
-   */
+  /** Every path a program of this name is at; empty when there is none. */
   readonly findProgram: (name: string) => readonly string[];
 }
 
@@ -94,7 +91,7 @@ function lowerPrograms(lowering: Lowering): void {
   const field = "permissions.exec.allowed_bins";
   for (const [index, bin] of lowering.manifest.allowedBins.entries()) {
     const origin = originOf(lowering, field, index);
-    const paths = bin.includes("/") ? pathsOf(lowering, bin) : lowering.context.findProgram(bin);
+    const paths = bin.includes("/") ? pathsOf(lowering, bin) : programsNamed(lowering, bin);
     if (bin === "" || paths.length === 0) {
       const message = `manifest: ${field}: there is no program "${bin}" here`;
       lowering.diagnostics.push(warningAt(origin, message));
@@ -127,6 +124,10 @@ function originOf({ source, manifest }: Lowering, field: string, index: number):
   const rule = `${source.name}:${field.replace(/^permissions\./, "")}.${index}`;
   const offset = manifest.offsets.get(`${field}.${index}`) ?? 0;
   return { rule, source: source.name, ...positionAt(source.text, offset) };
+}
+
+function programsNamed(lowering: Lowering, name: string): readonly string[] {
+  return lowering.context.findProgram(name).flatMap((path) => withLink(lowering, path));
 }
 
 function pathsOf(lowering: Lowering, text: string): readonly string[] {
