@@ -12,7 +12,7 @@ import { realDisk } from "../../src/enforce/linux/disk.ts";
 import type { HostFeatures } from "../../src/enforce/linux/features.ts";
 import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
 import { hostFeatures } from "../../src/enforce/linux/probe.ts";
-import { asPlainUser, isRoot, repoRoot } from "./harness.ts";
+import { asPlainUser, giveToPlainUser, isRoot, repoRoot } from "./harness.ts";
 import { permit, request, under } from "./ir.ts";
 import { tempDir } from "./temp.ts";
 
@@ -36,6 +36,12 @@ export function settings(): readonly Setting[] {
       ? [{ name: "root, no namespaces", isPlain: false, through: closed } as const]
       : []),
   ];
+}
+
+/** A fresh folder that belongs to whoever runs in `setting`. */
+export function testFolder(setting: Setting): string {
+  const folder = tempDir("box");
+  return setting.isPlain ? giveToPlainUser(folder) : folder;
 }
 
 interface Programs {
