@@ -1,4 +1,5 @@
-// Every bound of the system with its unit and reason. Native bounds are repeated in native/common/limits.h and kept equal by test/tidy.test.ts.
+// Every bound of the system with its unit and reason. Native bounds are repeated in
+// native/common/limits.h and kept equal by test/tidy.test.ts.
 
 /** Largest plan the helper reads, bytes: a policy with thousands of rules stays far below. */
 export const planSizeMaxBytes = 1 << 20;
@@ -12,15 +13,24 @@ export const eventSizeMaxBytes = 60_000;
 export const policySizeMaxBytes = 1 << 20;
 /** Events of one ledger transaction: keeps a commit below about 10 ms. */
 export const appendBatchMax = 2048;
-/** How long equal accesses are merged into one row, milliseconds: also the longest an access waits to become durable. */
+/**
+ * How long equal accesses are merged into one row, milliseconds: also the longest an access waits
+ * to become durable.
+ */
 export const coalesceWindowMs = 50;
 /** Plans kept in the cache; the oldest go first. */
 export const cachedPlansMax = 64;
-/** Nesting of a JSON value that is hashed or accepted: real payloads stay below 10, and recursion stays off the stack's end. */
+/**
+ * Nesting of a JSON value that is hashed or accepted: real payloads stay below 10, and recursion
+ * stays off the stack's end.
+ */
 export const jsonDepthMax = 64;
 /** Events a session may append before the ledger signs a checkpoint on its own. */
 export const signEveryEvents = 8192;
-/** Write-ahead log of the ledger, bytes: beyond it, the log is folded into the database after an append. */
+/**
+ * Write-ahead log of the ledger, bytes: beyond it, the log is folded into the database after an
+ * append.
+ */
 export const walSizeMaxBytes = 4 << 20;
 /** How long an append waits for other processes writing to the same ledger, milliseconds. */
 export const ledgerLockWaitMs = 5000;
@@ -28,9 +38,15 @@ export const ledgerLockWaitMs = 5000;
 export const ledgerPageSize = 2000;
 /** Longest string in a Seatbelt profile, bytes: macOS refuses the profile at about 1,025. */
 export const sbplStringMaxBytes = 1000;
-/** Filters of one Seatbelt profile: compiling one takes the kernel's compiler noticeably long above some thousands. */
+/**
+ * Filters of one Seatbelt profile: compiling one takes the kernel's compiler noticeably long above
+ * some thousands.
+ */
 export const sbplFiltersMax = 4000;
-/** Seatbelt profile, bytes: it travels as one argument and macOS has 1 MiB for all arguments and the environment. */
+/**
+ * Seatbelt profile, bytes: it travels as one argument and macOS has 1 MiB for all arguments and the
+ * environment.
+ */
 export const sbplProfileMaxBytes = 256 * 1024;
 /** Ports one rule may list one by one in a Seatbelt profile, which knows no ranges. */
 export const sbplPortsMax = 64;

@@ -1,0 +1,123 @@
+// From a clause over hosts and ports to Seatbelt's endpoint filters. Pure. Seatbelt compares
+// addresses, not names, and knows two: `localhost` (loopback) and `*`; it has no port ranges. What
+// does not fit is a reason, never an approximation.
+
+import { sbplPortsMax } from "../../base/limits.ts";
+import { err, ok, type Result } from "../../base/result.ts";
+import type { Atom } from "../../model/capability.ts";
+import { all, any, type Filter, never, not } from "./sbpl.ts";
+
+type Side = "remote" | "local";
+type PortAtom = Extract<Atom, { kind: "port" }>;
+type HostAtom = Exclude<Atom, PortAtom>;
+
+/** The two kinds of host Seatbelt can tell apart, as bits of a set. */
+const loopback = 1;
+const elsewhere = 2;
+
+const portCount = 65_536;
+
+/** The endpoints a clause holds for, or why Seatbelt cannot tell them apart. */
+export function endpointFilter(where: readonly Atom[], side: Side): Result<Filter, string> {
+  const hosts = hostsOf(where);
+  if (!hosts.ok) return hosts;
+  if (hosts.value === 0) return ok(never);
+  const host = hosts.value === loopback ? "localhost" : "*";
+  const ports = portFilter(where, side, host);
+  if (!ports.ok || hosts.value !== elsewhere) return ports;
+  return ok(all(ports.value, not({ kind: "endpoint", side, host: "localhost", port: "*" })));
+}
+
+/** True when the clause can hold for an endpoint that is not loopback. */
+export function reachesBeyondLoopback(where: readonly Atom[]): boolean {
+  const hosts = hostsOf(where);
+  return !hosts.ok || (hosts.value & elsewhere) !== 0;
+}
+
+function hostsOf(where: readonly Atom[]): Result<number, string> {
+  let hosts = loopback | elsewhere;
+  for (const atom of where) {
+    if (atom.kind === "port") continue;
+    const named = hostsNamed(atom);
+    if (!named.ok) return named;
+    hosts &= atom.negated ? ~named.value : named.value;
+  }
+  return ok(hosts);
+}
+
+function hostsNamed(atom: HostAtom): Result<number, string> {
+  switch (atom.kind) {
+    case "path-in":
+      // The path of an endpoint is its host, which lies below no directory.
+      return ok(0);
+    case "path-equals":
+      return namedHost(atom.path);
+    case "host-equals":
+      return namedHost(atom.host);
+    case "path-like":
+    case "host-like":
+      return patternHosts(atom.parts);
+  }
+}
+
+function namedHost(host: string): Result<number, string> {
+  if (host === "localhost") return ok(loopback);
+  // Hosts are compared in lower case, and none starts with a slash.
+  if (host === "" || host !== host.toLowerCase() || host.startsWith("/")) return ok(0);
+  return err(`macOS cannot tell the host ${JSON.stringify(host)} from others`);
+}
+
+function patternHosts(parts: readonly string[]): Result<number, string> {
+  if (parts.length < 2) return namedHost(parts[0] ?? "");
+  if (parts.every((part) => part === "")) return ok(loopback | elsewhere);
+  if ((parts[0] ?? "").startsWith("/")) return ok(0);
+  return err(`macOS cannot compare host names with the pattern ${JSON.stringify(parts.join("*"))}`);
+}
+
+/** Always tied to IP endpoints: a bare `not` would let unix sockets and other families through. */
+function portFilter(
+  where: readonly Atom[],
+  side: Side,
+  host: "*" | "localhost",
+): Result<Filter, string> {
+  const atoms = where.filter((atom) => atom.kind === "port");
+  const matching: number[] = [];
+  const others: number[] = [];
+  // Nothing listens on port 0, so no connection goes there; a bind to it takes any free port.
+  for (let port = side === "remote" ? 1 : 0; port < portCount; port++) {
+    (atoms.every((atom) => portHolds(atom, port)) ? matching : others).push(port);
+  }
+  const everyPort: Filter = { kind: "endpoint", side, host, port: "*" };
+  if (others.length === 0) return ok(everyPort);
+  if (matching.length === 0) return ok(never);
+  const isNegated = others.length < matching.length;
+  const listed = isNegated ? others : matching;
+  if (listed.length > sbplPortsMax) {
+    const limit = `at most ${sbplPortsMax} are accepted`;
+    return err(
+      `macOS knows no port ranges, and this clause lists ${listed.length} ports: ${limit}`,
+    );
+  }
+  if (listed.includes(0)) return err("macOS cannot tell port 0 from others");
+  const endpoints = listed.map((port): Filter => ({ kind: "endpoint", side, host, port }));
+  return ok(isNegated ? all(everyPort, not(any(...endpoints))) : any(...endpoints));
+}
+
+function portHolds(atom: PortAtom, port: number): boolean {
+  return comparePort(atom.op, port, atom.port) !== atom.negated;
+}
+
+function comparePort(op: PortAtom["op"], port: number, than: number): boolean {
+  switch (op) {
+    case "==":
+      return port === than;
+    case "<":
+      return port < than;
+    case "<=":
+      return port <= than;
+    case ">":
+      return port > than;
+    case ">=":
+      return port >= than;
+  }
+}
