@@ -17,6 +17,7 @@ import {
 import { findProgram } from "../supervise/find-program.ts";
 import type { Denial } from "../supervise/recorder.ts";
 import { superviseRun } from "../supervise/supervisor.ts";
+import { accessSources } from "./access-sources.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { DenialAdvice, LaunchResult } from "./launch-result.ts";
 import {
@@ -42,7 +43,9 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const places = placesOf(subject, around);
   const environment = launchEnvironment(options, around, subject);
   const command = boxLaunch(options, subject, environment);
-  const backend = await selectBackend(resolvePath(paths.home, "cache/helper"));
+  const backend = await selectBackend(resolvePath(paths.home, "cache/helper"), () =>
+    accessSources(around.clock),
+  );
   const { box, snapshot } = await prepareBox({
     options,
     subject,
