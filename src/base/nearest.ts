@@ -1,6 +1,8 @@
 // "Did you mean": the known word a mistyped one is closest to.
 
-/** The nearest of `known` within a third of its length in edits, or undefined when none is close. */
+/**
+ * The nearest of `known` within a third of its length in edits, or undefined when none is close.
+ */
 export function nearest(typed: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;

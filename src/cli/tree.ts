@@ -31,6 +31,9 @@ const policy: Branch = {
     list: async () => (await import("./command/policy/list.ts")).command,
     generate: async () => (await import("./command/policy/generate.ts")).command,
     import: async () => (await import("./command/policy/import.ts")).command,
+    compile: async () => (await import("./command/policy/compile.ts")).command,
+    explain: async () => (await import("./command/policy/explain.ts")).command,
+    test: async () => (await import("./command/policy/test.ts")).command,
   },
 };
 
@@ -71,6 +74,8 @@ const sections: readonly Section[] = [
     title: "Look",
     entries: {
       log: async () => (await import("./command/log.ts")).command,
+      report: async () => (await import("./command/report.ts")).command,
+      diff: async () => (await import("./command/diff.ts")).command,
       status: async () => (await import("./command/status.ts")).command,
       audit,
     },
@@ -78,6 +83,7 @@ const sections: readonly Section[] = [
   {
     title: "Set up",
     entries: {
+      setup: async () => (await import("./command/setup.ts")).command,
       init: async () => (await import("./command/init.ts")).command,
       list: async () => (await import("./command/list.ts")).command,
       use: async () => (await import("./command/use.ts")).command,

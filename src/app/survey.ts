@@ -1,0 +1,149 @@
+// What this machine can enforce, tried for real: every kernel feature, the coverage of the default
+// policy, and one launch that must be let through in one place and refused and recorded in another.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { AegisError } from "../base/errors.ts";
+import { uniqueSuffix } from "../base/ids.ts";
+import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
+import { aegisPaths, privateDirectory } from "../config/location.ts";
+import type { Backend, BoxAccess, BoxRequest, PreparedBox } from "../enforce/backend.ts";
+import { gapsOf } from "../enforce/coverage.ts";
+import { platformName, selectBackend } from "../enforce/select.ts";
+import type { Coverage } from "../model/coverage.ts";
+import { findProgram } from "../supervise/find-program.ts";
+import { accessSources } from "./access-sources.ts";
+import { canonicalPath } from "./launch-subject.ts";
+import { policyInForce } from "./policy-in-force.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface Feature {
+  readonly name: string;
+  readonly usable: boolean;
+  /** Why it is not, or what is known about it. */
+  readonly note: string;
+}
+
+export interface Survey {
+  readonly platform: "linux" | "macos";
+  readonly home: AbsPath;
+  readonly features: readonly Feature[];
+  readonly coverage: Coverage;
+  readonly trial: { readonly passed: boolean; readonly message: string };
+  readonly ready: boolean;
+}
+
+/** @throws {AegisError} when there is no home for state or no backend for this platform */
+export async function survey(around: Surroundings): Promise<Survey> {
+  const { home } = aegisPaths(around.environment);
+  privateDirectory(home);
+  const helperDirectory = resolvePath(home, "cache/helper");
+  const features = platformName === "linux" ? await linuxFeatures(helperDirectory) : [];
+  const backend = await selectBackend(helperDirectory, () => accessSources(around.clock));
+  const workspace = mkdtempSync(`${tmpdir()}/aegis-setup-`);
+  try {
+    const request = await trialRequest(around, workspace);
+    const box = await backend.prepare(request);
+    const trial = await tryBox(backend, box, request, around);
+    const ready = trial.passed && gapsOf(box.coverage).length === 0;
+    return { platform: platformName, home, features, coverage: box.coverage, trial, ready };
+  } finally {
+    rmSync(workspace, { recursive: true, force: true });
+  }
+}
+
+async function linuxFeatures(helperDirectory: string): Promise<Feature[]> {
+  const [{ surveyLinux }, { featureNames }] = await Promise.all([
+    import("../enforce/linux/backend.ts"),
+    import("../enforce/linux/features.ts"),
+  ]);
+  const host = await surveyLinux(helperDirectory);
+  return featureNames.map((name) => {
+    const lack = host.lacks[name];
+    const known = name === "landlock" ? `ABI ${host.landlockAbi}` : "";
+    return { name, usable: lack === "", note: lack === "" ? known : lack };
+  });
+}
+
+/**
+ * The default policy on a folder that holds one file; weaker is accepted, so that it can be told.
+ */
+async function trialRequest(around: Surroundings, workspace: string): Promise<BoxRequest> {
+  const { request } = await policyInForce(
+    {
+      config: undefined,
+      policies: [],
+      manifest: undefined,
+      profiles: [],
+      directory: workspace,
+      name: "setup",
+      read: [],
+      write: [],
+      deny: [],
+      net: [],
+      listen: [],
+    },
+    around,
+  );
+  return { ...request, allowWeaker: true };
+}
+
+/** grep opens both files and says nothing: what is recorded tells what the kernel decided. */
+async function tryBox(
+  backend: Backend,
+  box: PreparedBox,
+  request: BoxRequest,
+  around: Surroundings,
+): Promise<Survey["trial"]> {
+  const workspace = canonicalPath(requireAbsolute(request.workspace));
+  const granted = resolvePath(workspace, "granted");
+  // Beside the keys, which no policy opens: AEGIS_HOME itself may lie in a folder that one grants.
+  const { keys } = aegisPaths(around.environment);
+  const refused = resolvePath(keys, `trial-${uniqueSuffix()}`);
+  privateDirectory(keys);
+  writeFileSync(granted, "", { mode: 0o600 });
+  writeFileSync(refused, "", { mode: 0o600 });
+  const path = "/usr/local/bin:/usr/bin:/bin";
+  const seen: BoxAccess[] = [];
+  try {
+    const running = await backend.launch(
+      box,
+      {
+        program: findProgram("grep", path, workspace),
+        argv: ["grep", "-qs", "x", granted, refused],
+        environment: [`PATH=${path}`],
+        directory: workspace,
+        stdoutToStderr: true,
+      },
+      (accesses) => {
+        seen.push(...accesses);
+      },
+    );
+    const { failure } = await running.exited;
+    if (failure !== undefined) return { passed: false, message: failure.message };
+  } catch (error) {
+    if (!(error instanceof AegisError)) throw error;
+    return { passed: false, message: error.message };
+  } finally {
+    rmSync(refused, { force: true });
+  }
+  return judge(decisionOn(seen, granted), decisionOn(seen, refused));
+}
+
+function judge(granted: string | undefined, refused: string | undefined): Survey["trial"] {
+  if (granted === "allow" && refused === "deny")
+    return { passed: true, message: "a granted read worked, another was refused; both were seen" };
+  const told = `granted file: ${granted ?? "not seen"}, forbidden file: ${refused ?? "not seen"}`;
+  return { passed: false, message: told };
+}
+
+function decisionOn(seen: readonly BoxAccess[], path: string): string | undefined {
+  const found = seen.find(({ payload }) => payload.action === "FileRead" && payload.path === path);
+  return found?.payload.decision;
+}
+
+function requireAbsolute(path: string): AbsPath {
+  const absolute = absPath(path);
+  if (absolute === undefined) throw new Error(`broken invariant: workspace "${path}" is absolute`);
+  return absolute;
+}
