@@ -150,9 +150,12 @@ function readEvents(
     return searchEvents(db, { sql: select, values: where.values }, filter.search, limit, offset);
   }
   const page = db.prepare<EventRow, SQLQueryBindings[]>(`${select} LIMIT ? OFFSET ?`);
-  const events = page.all(...where.values, limit, offset).map(eventOf);
-  page.finalize();
-  return { events, total: countEvents(db, where) };
+  try {
+    const events = page.all(...where.values, limit, offset).map(eventOf);
+    return { events, total: countEvents(db, where) };
+  } finally {
+    page.finalize();
+  }
 }
 
 function countEvents(db: Database, where: Where): number {
@@ -160,9 +163,11 @@ function countEvents(db: Database, where: Where): number {
   const count = db.prepare<{ count: number }, SQLQueryBindings[]>(
     `SELECT count(*) AS count FROM event e ${where.sql}`,
   );
-  const total = count.get(...where.values)?.count ?? 0;
-  count.finalize();
-  return total;
+  try {
+    return count.get(...where.values)?.count ?? 0;
+  } finally {
+    count.finalize();
+  }
 }
 
 function searchEvents(
@@ -176,12 +181,15 @@ function searchEvents(
   const events: StoredEvent[] = [];
   let total = 0;
   const statement = db.prepare<EventRow, SQLQueryBindings[]>(sql);
-  for (const row of statement.iterate(...values)) {
-    const payload = readSealed(row.body)?.payload;
-    if (payload === undefined || !matchesSearch(payload, needle)) continue;
-    if (total >= offset && events.length < limit) events.push(eventOf(row));
-    total += 1;
+  try {
+    for (const row of statement.iterate(...values)) {
+      const payload = readSealed(row.body)?.payload;
+      if (payload === undefined || !matchesSearch(payload, needle)) continue;
+      if (total >= offset && events.length < limit) events.push(eventOf(row));
+      total += 1;
+    }
+    return { events, total };
+  } finally {
+    statement.finalize();
   }
-  statement.finalize();
-  return { events, total };
 }

@@ -191,9 +191,11 @@ export function schemaProblems(db: Database): readonly string[] {
 
 function pragmaValue(db: Database, name: string): unknown {
   const statement = db.prepare<unknown[], []>(`PRAGMA ${name}`);
-  const value = statement.values()[0]?.[0];
-  statement.finalize();
-  return value;
+  try {
+    return statement.values()[0]?.[0];
+  } finally {
+    statement.finalize();
+  }
 }
 
 function notALedger(path: string): AegisError {

@@ -79,6 +79,10 @@ export function createEventCheck(
       addDamaged(stored);
       return stored.leaf;
     }
+    if (!hasOwnColumns(stored, event)) {
+      const what = "has columns that say something else than what was sealed";
+      report("modified", stored.index, `event ${stored.index} ${what}`);
+    }
     follow(stored.index, event);
     if (event.event_type === "POLICY_LOADED") {
       const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
@@ -135,16 +139,17 @@ function contentProblem(stored: StoredEvent, event: SealedEvent | undefined): st
   if (!equalBytes(leafHash(stored.body), stored.leaf)) return "is not what was sealed";
   if (event === undefined) return "is no sealed event";
   if (!isCanonicalBody(stored.body, event)) return "is not in canonical form";
-  if (
-    event.session_id !== stored.session ||
-    event.seq !== stored.seq ||
-    event.ts_unix_ms !== stored.tsUnixMs ||
-    event.event_type !== stored.type ||
-    decisionOf(event.payload) !== stored.decision
-  ) {
-    return "has columns that say something else than what was sealed";
-  }
   return undefined;
+}
+
+function hasOwnColumns(stored: StoredEvent, event: SealedEvent): boolean {
+  return (
+    event.session_id === stored.session &&
+    event.seq === stored.seq &&
+    event.ts_unix_ms === stored.tsUnixMs &&
+    event.event_type === stored.type &&
+    decisionOf(event.payload) === stored.decision
+  );
 }
 
 function chainProblem(
