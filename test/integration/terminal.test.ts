@@ -5,7 +5,7 @@
 import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makePlace, type Place, runners } from "../matrix/place.ts";
+import { makePlace, type Place, removePlacesAfterwards, runners } from "../matrix/place.ts";
 import { recordedSessions } from "../matrix/recorded.ts";
 import { testWith } from "../support/features.ts";
 import { aegisBinary, asPlainUser, giveToPlainUser, waitFor } from "../support/harness.ts";
@@ -197,6 +197,7 @@ const cases: readonly { readonly name: string; readonly drive: (scene: Scene) =>
     },
   ];
 
+removePlacesAfterwards();
 for (const runner of runners) {
   for (const { name, drive } of cases) {
     const needs = ["linux", "landlock", "seccomp", "tool tmux"] as const;

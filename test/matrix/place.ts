@@ -2,7 +2,8 @@
 // started there bare or boxed. Nothing of the caller's own environment gets in, so that a bare and
 // a boxed run can be compared byte by byte.
 
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { afterAll } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   aegisBinary,
@@ -12,7 +13,7 @@ import {
   type Outcome,
   repoRoot,
 } from "../support/harness.ts";
-import { tempDir } from "../support/temp.ts";
+import { removeTree } from "../support/temp.ts";
 
 /** Root is tried as well where the tests may: a box must not become weaker for it. */
 export type Runner = "root" | "plain user";
@@ -28,6 +29,20 @@ export interface Place {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Homes of people are not below /tmp, and a box has a /tmp of its own. */
+const homePrefix = "/var/tmp/aegis-home-";
+const homes = new Set<string>();
+
+/** Every test file that makes places says this once: its homes vanish when its tests are done. */
+export function removePlacesAfterwards(): void {
+  afterAll(() => {
+    for (const home of homes) {
+      removeTree(home);
+      homes.delete(home);
+    }
+  });
+}
+
 const fixtures = join(repoRoot, "test/fixtures/matrix");
 
 /** Only system folders: a tool of the caller's own home would be outside the home the box sees. */
@@ -37,7 +52,8 @@ const systemPath = "/usr/local/bin:/usr/bin:/bin";
  * A fresh home; `fixture` names the folder of test/fixtures/matrix that the project starts with.
  */
 export function makePlace(runner: Runner, fixture: string | undefined): Place {
-  const home = tempDir("home");
+  const home = mkdtempSync(homePrefix);
+  homes.add(home);
   const workspace = join(home, "project");
   const secret = `secret-${crypto.randomUUID()}`;
   mkdirSync(join(home, ".ssh"), { mode: 0o700 });
@@ -56,6 +72,17 @@ export function makePlace(runner: Runner, fixture: string | undefined): Place {
 export function inPlace(place: Place, path: string): string {
   if (path.startsWith("~/")) return join(place.home, path.slice(2));
   return path.startsWith("/") ? path : join(place.workspace, path);
+}
+
+/** `place` with the environment its boxes have: a few variables differ from the caller's own. */
+export async function withBoxEnvironment(place: Place): Promise<Place> {
+  const { stdout } = await runBoxed(place, ["env", "-0"]);
+  const pairs = stdout.split("\0").filter(Boolean);
+  const env = pairs.map((pair): [string, string] => {
+    const split = pair.indexOf("=");
+    return [pair.slice(0, split), pair.slice(split + 1)];
+  });
+  return { ...place, env: Object.fromEntries(env) };
 }
 
 /** Runs a command without aegis. */

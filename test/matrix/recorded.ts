@@ -24,7 +24,12 @@ export interface RecordedSession {
   readonly eventTypes: readonly string[];
 }
 
-interface ExportedEvent {
+interface Log {
+  readonly total: number;
+  readonly entries: readonly LoggedEvent[];
+}
+
+interface LoggedEvent {
   readonly session_id: string;
   readonly event_type: string;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -45,13 +50,16 @@ const accessTypes = [
 export async function recordedSessions(place: Place): Promise<RecordedSession[]> {
   const verified = await runBare(place, [aegisBinary(), "audit", "verify"]);
   expect(verified).toMatchObject({ exitCode: 0 });
-  const limit = ["--limit", "1000000"];
-  const exported = [aegisBinary(), "audit", "export", "--format", "jsonl", ...limit];
-  const { stdout, stderr, exitCode } = await runBare(place, exported);
+  const log = [aegisBinary(), "log", "--last", "100000", "--json"];
+  const { stdout, stderr, exitCode } = await runBare(place, log);
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-  const events = stdout.split("\n").filter(Boolean).map(parseEvent);
-  const bySession = Map.groupBy(events, (event) => event.session_id);
-  return [...bySession].map(([id, own]) => toSession(id, own));
+  const { total, entries } = JSON.parse(stdout) as Log;
+  expect(entries.length).toBe(total);
+  // Ids of sessions begin with the time, so they sort by it.
+  const bySession = [...Map.groupBy(entries, (event) => event.session_id)].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  return bySession.map(([id, own]) => toSession(id, own));
 }
 
 /** The session that was opened last. */
@@ -69,11 +77,7 @@ export function countAccesses(
   return session.accesses.filter(fits).reduce((sum, access) => sum + access.count, 0);
 }
 
-function parseEvent(line: string): ExportedEvent {
-  return JSON.parse(line) as ExportedEvent;
-}
-
-function toSession(id: string, events: readonly ExportedEvent[]): RecordedSession {
+function toSession(id: string, events: readonly LoggedEvent[]): RecordedSession {
   const closed = events.find((event) => event.event_type === "SESSION_CLOSED");
   return {
     id,

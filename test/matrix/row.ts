@@ -6,7 +6,15 @@ import { expect } from "bun:test";
 import { existsSync, realpathSync, rmSync } from "node:fs";
 import { testWith } from "../support/features.ts";
 import type { Need } from "../support/probes.ts";
-import { inPlace, makePlace, type Place, runBare, runBoxed, runners } from "./place.ts";
+import {
+  inPlace,
+  makePlace,
+  type Place,
+  removePlacesAfterwards,
+  runBare,
+  runBoxed,
+  runners,
+} from "./place.ts";
 import { countAccesses, lastSession } from "./recorded.ts";
 
 export interface Touched {
@@ -50,6 +58,7 @@ const rowTimeoutMs = 120_000;
 
 /** One test per account for every row. */
 export function testRows(rows: readonly MatrixRow[]): void {
+  removePlacesAfterwards();
   for (const row of rows) {
     for (const runner of runners) {
       const needs = [...needed, ...row.needs];
@@ -67,7 +76,12 @@ async function checkRow(row: MatrixRow, runner: (typeof runners)[number]): Promi
   const boxedPlace = await preparedPlace(row, runner);
   const boxed = await runBoxed(boxedPlace, row.command, row.flags);
   const moved = (text: string) => text.replaceAll(place.home, boxedPlace.home);
-  expect({ ...boxed, stderr: "" }).toEqual({ ...bare, stdout: moved(bare.stdout), stderr: "" });
+  const complaints = boxed.exitCode === bare.exitCode ? "" : boxed.stderr;
+  expect({ ...boxed, stderr: complaints }).toEqual({
+    stdout: moved(bare.stdout),
+    stderr: "",
+    exitCode: bare.exitCode,
+  });
   await checkTouched(boxedPlace, row.touched, bare.exitCode);
   await checkViolationRefused(boxedPlace, row);
 }

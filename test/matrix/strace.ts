@@ -1,7 +1,7 @@
 // The accesses of a program as strace saw them: an independent count that the ledger's is held
 // against. What counts is a call that succeeded on an object with a name; the table is in
-// docs/real-programs.md. Opens are known by their full path (strace shows where the descriptor
-// leads), other calls by the last component of their name, because strace does not resolve those.
+// docs/real-programs.md. What is read is known by its full path (strace shows where the descriptor
+// leads), the rest by the last component of its name, because strace does not resolve names.
 
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -72,12 +72,14 @@ function openAccess(args: string, opened: string): string[] {
   const isFolder = statSync(opened, { throwIfNoEntry: false })?.isDirectory() === true;
   if (isFolder && !/\bO_TMPFILE\b/.test(args)) return [`DirList ${opened}`];
   const writes = /\bO_(WRONLY|RDWR|TRUNC|CREAT|TMPFILE)\b/.test(args);
-  return [`${writes ? "FileWrite" : "FileRead"} ${opened}`];
+  const action = writes ? "FileWrite" : "FileRead";
+  return [`${action} ${tallyName(action, opened)}`];
 }
 
-/** True for calls that a tally names by their full path. */
-export function isOpen(call: string): boolean {
-  return opens.includes(call);
+/** How a tally names a path: what is read in full, except an object git is about to link. */
+export function tallyName(action: string, path: string): string {
+  const isFull = (action === "FileRead" || action === "DirList") && !path.includes("/tmp_obj_");
+  return isFull ? path : basename(path);
 }
 
 function realPath(path: string): string {

@@ -101,10 +101,10 @@ const rows: readonly MatrixRow[] = [
       { action: "FileWrite", path: "out/tree/deep/1" },
     ],
     violation: {
-      command: ["sh", "-c", 'tar -xzf tree.tar.gz -C "$HOME"'],
-      says: /tree: Cannot mkdir: (Permission denied|Read-only file system)/,
-      denied: { action: "DirCreate", path: "~/tree" },
-      makes: "~/tree",
+      command: ["sh", "-c", 'tar -xzf tree.tar.gz --one-top-level="$HOME/taken"'],
+      says: /taken: Cannot mkdir: Permission denied/,
+      denied: { action: "DirCreate", path: "~/taken" },
+      makes: "~/taken",
     },
   },
   {
@@ -148,10 +148,10 @@ const rows: readonly MatrixRow[] = [
       { action: "FileWrite", path: "data.db-wal" },
     ],
     violation: {
-      command: ["sh", "-c", 'exec sqlite3 "$HOME/outside.db" "create table item (name text)"'],
-      says: /unable to open database/,
-      denied: { action: "FileWrite", path: "~/outside.db" },
-      makes: "~/outside.db",
+      command: ["sh", "-c", 'exec sqlite3 data.db ".output $HOME/taken.sql" .dump'],
+      says: /cannot (open|write to) .*taken.sql/,
+      denied: { action: "FileWrite", path: "~/taken.sql" },
+      makes: "~/taken.sql",
     },
   },
 ];

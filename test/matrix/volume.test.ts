@@ -4,15 +4,24 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
-import { makePlace, type Place, runBare, runBoxed, runners } from "./place.ts";
+import {
+  makePlace,
+  type Place,
+  removePlacesAfterwards,
+  runBare,
+  runBoxed,
+  runners,
+} from "./place.ts";
 import { countAccesses, lastSession } from "./recorded.ts";
 
 const children = 500;
 const files = 50_000;
+const readAgain = files / 10;
 const refusedTries = files / 100;
 const needs = ["linux", "landlock", "seccomp", "tool gcc"] as const;
 const timeoutMs = 180_000;
 
+removePlacesAfterwards();
 for (const runner of runners) {
   testWith(
     needs,
@@ -35,16 +44,16 @@ for (const runner of runners) {
 
   testWith(
     needs,
-    `${files} files made and read are recorded to the last one, as ${runner}`,
+    `${files} files made are recorded to the last one, as ${runner}`,
     async () => {
       const place = await built(runner, "files");
       const key = join(place.home, ".ssh/id_ed25519");
       const bare = await runBare(place, ["./files", "100", key]);
-      expect(bare.stdout).toBe("made 100 read 100 refused 0\n");
+      expect(bare.stdout).toBe("made 100 read 10 refused 0\n");
       await runBare(place, ["rm", "-r", "many"]);
 
       const boxed = await runBoxed(place, ["./files", `${files}`, key]);
-      expect(boxed.stdout).toBe(`made ${files} read ${files} refused ${refusedTries}\n`);
+      expect(boxed.stdout).toBe(`made ${files} read ${readAgain} refused ${refusedTries}\n`);
       const session = await lastSession(place);
       const many = `${join(place.workspace, "many")}/`;
       const total = (action: string, decision: string, prefix: string) =>
@@ -60,7 +69,7 @@ for (const runner of runners) {
         read: total("FileRead", "allow", many),
         folders: total("DirCreate", "allow", many),
         refused: total("FileRead", "deny", key),
-      }).toEqual({ made: files, read: files, folders: files / 500, refused: refusedTries });
+      }).toEqual({ made: files, read: readAgain, folders: files / 500, refused: refusedTries });
       const written = session.accesses.filter((access) => access.action === "FileWrite");
       expect(new Set(written.map(({ path }) => path)).size).toBe(files);
     },
