@@ -74,12 +74,23 @@ async function honest(
   };
 }
 
+/**
+ * What tests themselves print, such as how many random cases were drawn, without the runner's own
+ * lines.
+ */
+function findings(output: string): string[] {
+  const ofRunner =
+    /^(\((pass|skip|todo)\) |test\/\S+:$|bun test v| *\d+ (pass|skip|todo|fail|expect\(\))|Ran \d+ )/;
+  return output.split("\n").filter((line) => line.trim() !== "" && !ofRunner.test(line));
+}
+
 async function timed(label: string, run: () => Promise<GroupResult>): Promise<void> {
   const start = performance.now();
   const { passed, failures, skips, output } = await run();
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const counts = `${passed} passed, ${failures.length} failed, ${skips.length} skipped`;
   if (failures.length > 0) console.log(output);
+  else for (const line of findings(output)) console.log(`  ${line}`);
   console.log(`${label}: ${counts} (${seconds} s)`);
   for (const failure of failures) console.log(`  failed: ${failure}`);
   for (const skip of skips) console.log(`  skipped: ${skip}`);
