@@ -68,25 +68,72 @@ ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *
 	return -ENAMETOOLONG;
 }
 
-/* The number behind `name` in its /proc status; `base` as in strtol. */
-static long read_status(const struct caller *caller, const char *name, int base)
+/* What /proc/TID/`file` says now. Its length or -errno. */
+static ssize_t read_proc(const struct caller *caller, const char *file, char *text, size_t size)
 {
 	char path[64];
-	char text[4096];
 	ae_auto_fd int fd = -1;
-	ssize_t size;
-	char *at;
+	ssize_t got;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)caller->tid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)caller->tid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	size = fd_read(fd, text, sizeof(text) - 1);
+	got = fd_read(fd, text, size - 1);
+	if (got >= 0)
+		text[got] = 0;
+	return got;
+}
+
+/* The number behind `name` in its status; `base` as in strtol. */
+static long read_status(const struct caller *caller, const char *name, int base)
+{
+	char text[4096];
+	ssize_t size = read_proc(caller, "status", text, sizeof(text));
+	const char *at;
+
 	if (size < 0)
 		return size;
-	text[size] = 0;
 	at = strstr(text, name);
 	return at ? strtol(at + strlen(name), NULL, base) : -ENODATA;
+}
+
+int caller_terminal(const struct caller *caller)
+{
+	char text[1024];
+	ssize_t size = read_proc(caller, "stat", text, sizeof(text));
+	const char *end;
+	int terminal;
+
+	if (size < 0)
+		return (int)size;
+	/* The program's name in the second field may hold anything, so the last `)` counts. */
+	end = strrchr(text, ')');
+	if (!end || sscanf(end, ") %*c %*d %*d %*d %d", &terminal) != 1)
+		return -ENODATA;
+	return terminal;
+}
+
+/* A signal set in the text of its status. */
+static uint64_t read_set(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+bool caller_has_signal(const struct caller *caller)
+{
+	char text[4096];
+	uint64_t pending;
+
+	if (read_proc(caller, "status", text, sizeof(text)) < 0)
+		return false;
+	pending = read_set(text, "\nSigPnd:");
+	/* One for the whole process is this thread's when it has no other. */
+	if (strstr(text, "\nThreads:\t1\n"))
+		pending |= read_set(text, "\nShdPnd:");
+	return pending & read_set(text, "\nSigCgt:") & ~read_set(text, "\nSigBlk:");
 }
 
 pid_t caller_process(const struct caller *caller)

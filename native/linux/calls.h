@@ -27,14 +27,12 @@ enum call_kind {
 	CALL_SENDMMSG,
 };
 
-/* How the last component of the (first) path is treated when it is a link. */
+/* What CALL_EXEC and CALL_CHANGE do when the last component of the path is a link. */
 enum call_links {
 	LINKS_FOLLOW,
 	LINKS_KEEP,
 	/* AT_SYMLINK_NOFOLLOW in the flags keeps it. */
 	LINKS_UNLESS_FLAG,
-	/* AT_SYMLINK_FOLLOW in the flags follows it. */
-	LINKS_IF_FLAG,
 };
 
 /* Argument numbers; -1: the call has none, for a directory: the current one. */

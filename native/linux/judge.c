@@ -30,6 +30,7 @@ struct judge {
 	/* Forbid rules that name a place, for judge_forbid_below. */
 	uint32_t *places;
 	size_t place_count;
+	bool has_patterns;
 };
 
 struct search {
@@ -39,6 +40,7 @@ struct search {
 	uint32_t permit;
 };
 
+enum { PATH_ACTIONS = (1 << ACTION_NET_CONNECT) - 1 };
 enum { HASH_START = 0x811c9dc5u, HASH_STEP = 0x01000193u };
 
 static uint32_t hash_text(const char *text, size_t size)
@@ -94,12 +96,15 @@ static void sort_rule(struct judge *judge, uint32_t index)
 		add_place(judge, index);
 	else
 		judge->others[judge->other_count++] = index;
-	for (unsigned i = 0; !rule->permit && i < rule->atom_count; i++) {
+	if (rule->permit || !(rule->actions & PATH_ACTIONS))
+		return;
+	for (unsigned i = 0; i < rule->atom_count; i++) {
 		if (is_place(&rule->atoms[i])) {
 			judge->places[judge->place_count++] = index;
-			break;
+			return;
 		}
 	}
+	judge->has_patterns = true;
 }
 
 struct judge *judge_build(const struct plan_rule *rules, size_t count)
@@ -334,4 +339,9 @@ uint32_t judge_forbid_below(const struct judge *judge, const char *path, size_t 
 		}
 	}
 	return JUDGE_NO_RULE;
+}
+
+bool judge_has_patterns(const struct judge *judge)
+{
+	return judge->has_patterns;
 }

@@ -44,5 +44,7 @@ struct verdict judge_path(const struct judge *judge, enum action action, const c
  * protects.
  */
 uint32_t judge_forbid_below(const struct judge *judge, const char *path, size_t size);
+/* True when a forbid rule on paths has a condition that judge_forbid_below cannot see. */
+bool judge_has_patterns(const struct judge *judge);
 
 #endif

@@ -18,7 +18,10 @@
 #include <time.h>
 
 #include "../common/die.h"
-#include "files.h"
+#include "broker.h"
+#include "changes.h"
+#include "names.h"
+#include "opens.h"
 #include "programs.h"
 #include "sockets.h"
 
@@ -42,57 +45,71 @@ static void ignore_signal(int number)
 
 static int judge(struct request *request)
 {
-	request->call = calls_find(request->data->nr);
 	if (!request->call || request->data->arch != AE_AUDIT_ARCH)
 		return ENOSYS;
 	switch ((enum call_kind)request->call->kind) {
-	case CALL_CONNECT:
-	case CALL_BIND:
-	case CALL_LISTEN:
-	case CALL_SENDTO:
-	case CALL_SENDMSG:
-	case CALL_SENDMMSG:
-		return sockets_judge(request);
-	case CALL_UNKNOWN:
 	case CALL_OPEN:
 	case CALL_OPENAT2:
 	case CALL_CREAT:
+		return opens_answer(request);
 	case CALL_EXEC:
+	case CALL_CHANGE:
+		return changes_answer(request);
 	case CALL_DELETE:
 	case CALL_RENAME:
 	case CALL_LINK:
 	case CALL_SYMLINK:
 	case CALL_MKDIR:
 	case CALL_MKNOD:
-	case CALL_CHANGE:
+		return names_answer(request);
+	case CALL_CONNECT:
+	case CALL_BIND:
+	case CALL_LISTEN:
+	case CALL_SENDTO:
+	case CALL_SENDMSG:
+	case CALL_SENDMMSG:
+		return sockets_answer(request);
+	case CALL_UNKNOWN:
 		break;
 	}
-	return files_judge(request);
+	return ENOSYS;
 }
 
-static void answer(struct request *request, const struct seccomp_notif *notif)
+/* Sends the answer. False when the caller is gone, which makes it an access that never was. */
+static bool send(const struct request *request, int answer)
 {
-	struct seccomp_notif_resp response = {.id = notif->id};
-	int verdict;
+	struct seccomp_notif_resp response = {.id = request->caller.id};
 
-	request->data = &notif->data;
-	request->caller = (struct caller){(pid_t)notif->pid, notify.listener, notif->id};
-	request->frame_count = 0;
-	request->flags = 0;
-	verdict = judge(request);
-	if (verdict == ANSWER_NONE)
-		return;
-	if (request->frame_count)
-		request->frames[0].program = programs_of(request->caller.tid);
-	if (verdict == ANSWER_CONTINUE && request->call->kind == CALL_EXEC)
-		programs_forget();
-	if (verdict == ANSWER_CONTINUE)
+	if (answer == ANSWER_NONE)
+		return false;
+	if (answer == ANSWER_SENT)
+		return true;
+	if (answer == ANSWER_CONTINUE)
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else
-		response.error = -verdict;
-	if (verdict == ANSWER_SENT ||
-	    ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0)
+	else if (answer > 0)
+		response.error = -answer;
+	/* What the broker has performed stays performed, whoever hears of it. */
+	return ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0 ||
+	       answer == ANSWER_DONE;
+}
+
+static void serve_one(struct request *request, const struct seccomp_notif *notif)
+{
+	const struct caller caller = {(pid_t)notif->pid, notify.listener, notif->id};
+	int answer;
+
+	request_begin(request, &notif->data, &caller);
+	answer = judge(request);
+	if (answer > 0)
+		request_keep_denials(request);
+	/* Before the answer: afterwards the caller may be another program, or nobody. */
+	if (request->frame_count)
+		request->frames[0].program = programs_of(caller.tid);
+	if (answer == ANSWER_CONTINUE && request->call->kind == CALL_EXEC)
+		programs_forget();
+	if (send(request, answer))
 		request_record(request);
+	request_end(request);
 }
 
 /* True when no process under the filter is left. */
@@ -112,7 +129,7 @@ static void *serve(void *buffers)
 	struct seccomp_notif *notif = malloc(room);
 	sigset_t wake;
 
-	if (!notif)
+	if (!notif || broker_init_thread() != 0)
 		die("notify", ENOMEM, "Cannot answer the box's calls");
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
@@ -121,7 +138,7 @@ static void *serve(void *buffers)
 	while (!notify.is_stopping) {
 		memset(notif, 0, room);
 		if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_RECV, notif) == 0)
-			answer(request, notif);
+			serve_one(request, notif);
 		else if (errno == ENOENT && is_deserted())
 			break;
 		else if (errno != ENOENT && errno != EINTR)

@@ -7,9 +7,11 @@
 #include "programs.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +19,8 @@
 #include "frames.h"
 
 enum { CACHE_SIZE = 1024, NAMES_MAX = 4096 };
+
+static const char own_name[] = "aegis-helper";
 
 struct seen {
 	pid_t tid;
@@ -72,6 +76,17 @@ static uint32_t find_name(const char *path)
 	return 0;
 }
 
+static bool is_helper(pid_t tid)
+{
+	char link[32];
+	struct stat self;
+	struct stat theirs;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)tid);
+	return stat(link, &theirs) == 0 && stat("/proc/self/exe", &self) == 0 &&
+	       theirs.st_dev == self.st_dev && theirs.st_ino == self.st_ino;
+}
+
 static uint32_t look_up(pid_t tid)
 {
 	char link[32];
@@ -85,6 +100,12 @@ static uint32_t look_up(pid_t tid)
 		return 0;
 	path[size] = 0;
 	id = find_name(path);
+	/* Before its first execve the command still is this helper, whose file may have no name. */
+	if (id == 0 && is_helper(tid)) {
+		size = sizeof(own_name) - 1;
+		memcpy(path, own_name, sizeof(own_name));
+		id = find_name(path);
+	}
 	return id ? id : add_name(path, (size_t)size);
 }
 

@@ -6,6 +6,7 @@
 #include "request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "programs.h"
@@ -42,27 +43,74 @@ static int refuse_unreadable(struct request *request, int error)
 	return error == -EFAULT ? EFAULT : EACCES;
 }
 
-int request_resolve(struct request *request, int index, struct place place, struct named *named)
+void request_begin(struct request *request, const struct seccomp_data *data,
+		   const struct caller *caller)
+{
+	request->data = data;
+	request->call = calls_find(data->nr);
+	request->caller = *caller;
+	request->flags = 0;
+	request->frame_count = 0;
+	request->first.at.target.fd = -1;
+	request->second.at.target.fd = -1;
+}
+
+void request_end(struct request *request)
+{
+	target_close(&request->first.at.target);
+	target_close(&request->second.at.target);
+}
+
+int request_directory(const struct request *request, int index)
+{
+	return index < 0 ? AT_FDCWD : (int)request->data->args[index];
+}
+
+int request_read_path(struct request *request, int index, struct named *named)
 {
 	uint64_t address = request_argument(request, index);
 	ssize_t size =
 		caller_read_string(&request->caller, address, named->text, sizeof(named->text));
-	int error;
 
 	if (size == -ENAMETOOLONG)
 		return ENAMETOOLONG;
 	if (size < 0)
 		return refuse_unreadable(request, (int)size);
 	named->text_size = (size_t)size;
+	return 0;
+}
+
+int request_resolve(struct request *request, int index, struct place place, struct named *named)
+{
+	int answer = request_read_path(request, index, named);
+	int error;
+
+	if (answer != 0)
+		return answer;
 	place.path = named->text;
-	error = resolve_place(&request->caller, &place, &named->target);
+	error = resolve_place(&request->caller, &place, &named->at.target);
+	return error ? refuse_unreadable(request, error) : 0;
+}
+
+int request_resolve_entry(struct request *request, int index, struct place place,
+			  struct named *named)
+{
+	int answer = request_read_path(request, index, named);
+	int error;
+
+	if (answer != 0)
+		return answer;
+	if (named->text_size == 0)
+		return ENOENT;
+	place.path = named->text;
+	error = resolve_entry(&request->caller, &place, &named->at);
 	return error ? refuse_unreadable(request, error) : 0;
 }
 
 static void note(struct request *request, enum action action, const struct named *named,
 		 struct verdict verdict)
 {
-	const struct target *target = &named->target;
+	const struct target *target = &named->at.target;
 	bool same = named->text_size == target->size &&
 		    !memcmp(named->text, target->path, target->size);
 
@@ -78,7 +126,7 @@ static void note(struct request *request, enum action action, const struct named
 	};
 }
 
-static void keep_denials(struct request *request)
+void request_keep_denials(struct request *request)
 {
 	size_t kept = 0;
 
@@ -91,12 +139,12 @@ static void keep_denials(struct request *request)
 
 bool request_consider(struct request *request, enum action action, const struct named *named)
 {
-	struct verdict verdict =
-		judge_path(request->rules->judge, action, named->target.path, named->target.size);
+	struct verdict verdict = judge_path(request->rules->judge, action, named->at.target.path,
+					    named->at.target.size);
 
 	note(request, action, named, verdict);
 	if (!verdict.allowed)
-		keep_denials(request);
+		request_keep_denials(request);
 	return verdict.allowed;
 }
 
@@ -104,7 +152,7 @@ void request_refuse(struct request *request, enum action action, const struct na
 		    uint32_t rule)
 {
 	note(request, action, named, (struct verdict){false, rule});
-	keep_denials(request);
+	request_keep_denials(request);
 }
 
 void request_note_socket(struct request *request, const struct subject *subject,
@@ -123,7 +171,7 @@ int request_fails(struct request *request, enum action action, const struct name
 {
 	request->frame_count = 0;
 	request_consider(request, action, named);
-	keep_denials(request);
+	request_keep_denials(request);
 	return error;
 }
 

@@ -39,24 +39,34 @@ struct request {
 	struct named {
 		char text[AE_PATH_MAX];
 		size_t text_size;
-		struct target target;
+		struct entry at;
 	} first, second;
 };
 
 /*
  * Answers: 0 lets the kernel go on with the call (Landlock or a mount decides there), a positive
- * errno ends it, ANSWER_SENT says that a broker has answered already, ANSWER_NONE that the caller
- * is gone.
+ * errno ends it. ANSWER_DONE: the broker has performed the call, it returns 0. ANSWER_SENT: the
+ * broker has answered by itself. ANSWER_NONE: the caller is gone.
  */
-enum { ANSWER_CONTINUE = 0, ANSWER_SENT = -1, ANSWER_NONE = -2 };
+enum { ANSWER_CONTINUE = 0, ANSWER_DONE = -1, ANSWER_SENT = -2, ANSWER_NONE = -3 };
 
+/* Ready for the call of `notif`; request_end gives back what it then holds. */
+void request_begin(struct request *request, const struct seccomp_data *data,
+		   const struct caller *caller);
+void request_end(struct request *request);
 /* The value of argument `index`, 0 for -1. */
 uint64_t request_argument(const struct request *request, int index);
+/* Reads path argument `index` as it is. 0, or the answer to give. */
+int request_read_path(struct request *request, int index, struct named *named);
 /*
- * Reads path argument `index` and resolves it. 0, or the answer to give. `place` has all but the
- * path set.
+ * Reads path argument `index` and resolves it, to an object or to a name in a directory. 0, or the
+ * answer to give. `place` has all but the path set.
  */
 int request_resolve(struct request *request, int index, struct place place, struct named *named);
+int request_resolve_entry(struct request *request, int index, struct place place,
+			  struct named *named);
+/* The directory argument `index` stands for. */
+int request_directory(const struct request *request, int index);
 /* Judges one object and notes the row. True when allowed. */
 bool request_consider(struct request *request, enum action action, const struct named *named);
 /* Notes a denial that does not come from judging one path. */
@@ -69,6 +79,8 @@ void request_note_socket(struct request *request, const struct subject *subject,
  * Returns `error`. */
 int request_fails(struct request *request, enum action action, const struct named *named,
 		  int error);
+/* Drops the rows of what was let through: the call as a whole did not happen. */
+void request_keep_denials(struct request *request);
 /* Writes the rows of an answer that has been given. */
 void request_record(struct request *request);
 

@@ -11,129 +11,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../common/fd.h"
+#include "resolve_name.h"
 #include "resolve_walk.h"
 #include "uapi.h"
 
-static struct {
-	/* /proc/self/fd, the names of our descriptors. */
-	int names;
-	/* "/proc/<our pid>" */
-	char own[32];
-	size_t own_size;
-} self = {.names = -1};
+/* A path cut before its last component. */
+struct split {
+	char directory[AE_PATH_MAX];
+	const char *name;
+	size_t size;
+	bool has_trailing_slash;
+};
 
 int resolve_init(void)
 {
-	char link[32] = "";
-	ssize_t size = readlink("/proc/self", link, sizeof(link) - 1);
-
-	if (size < 0)
-		return -errno;
-	if (strtol(link, NULL, 10) != getpid())
-		return -EXDEV;
-	self.own_size = (size_t)snprintf(self.own, sizeof(self.own), "/proc/%d", (int)getpid());
-	self.names = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return self.names < 0 ? -errno : 0;
-}
-
-/* The kernel's name for an open descriptor. */
-static int name_fd(int fd, struct target *target)
-{
-	char number[16];
-	ssize_t size;
-
-	snprintf(number, sizeof(number), "%d", fd);
-	size = readlinkat(self.names, number, target->path, sizeof(target->path) - 1);
-	if (size < 0)
-		return -errno;
-	target->path[size] = 0;
-	target->size = (size_t)size;
-	return 0;
-}
-
-static int name_existing(int fd, struct target *target)
-{
-	struct stat status;
-	int error = name_fd(fd, target);
-
-	if (error != 0)
-		return error;
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	target->state = target->path[0] == '/' ? TARGET_EXISTS : TARGET_NO_FILE;
-	target->mode = status.st_mode;
-	return 0;
-}
-
-/* Appends one component to the name of its directory. False when the result is no possible path. */
-static bool append(struct target *target, const char *name, size_t size)
-{
-	size_t at = target->size;
-
-	if (at > 1)
-		target->path[at++] = '/';
-	if (at + size >= AE_PATH_MAX)
-		return false;
-	memcpy(target->path + at, name, size);
-	target->size = at + size;
-	target->path[target->size] = 0;
-	return true;
-}
-
-static int name_missing(int parent, const char *name, size_t size, struct target *target)
-{
-	int error = name_fd(parent, target);
-
-	if (error != 0)
-		return error;
-	target->state = TARGET_MISSING;
-	target->error = ENOENT;
-	if (target->path[0] != '/' || !append(target, name, size)) {
-		target->state = TARGET_FAILS;
-		target->error = ENAMETOOLONG;
-	}
-	return 0;
-}
-
-static bool is_own(const struct target *target)
-{
-	return target->size >= self.own_size && !memcmp(target->path, self.own, self.own_size) &&
-	       (target->path[self.own_size] == '/' || target->path[self.own_size] == 0);
-}
-
-/* For a look-up that fails: the text made absolute without asking the disk, so that the row has a
- * path to show. */
-static int name_textually(int base, const char *path, int error, struct target *target)
-{
-	target->size = 1;
-	memcpy(target->path, "/", 2);
-	if (base >= 0) {
-		int failure = name_fd(base, target);
-
-		if (failure != 0)
-			return failure;
-	}
-	while (*path) {
-		size_t size = strcspn(path, "/");
-
-		if (size == 2 && !memcmp(path, "..", 2)) {
-			while (target->size > 1 && target->path[--target->size] != '/')
-				;
-			target->path[target->size] = 0;
-		} else if (size > 0 && !(size == 1 && *path == '.') &&
-			   !append(target, path, size)) {
-			break;
-		}
-		path += size;
-		path += *path == '/';
-	}
-	target->state = TARGET_FAILS;
-	target->error = error;
-	return 0;
+	return name_init();
 }
 
 static int open_found(int base, const struct place *place)
@@ -145,75 +40,6 @@ static int open_found(int base, const struct place *place)
 	int fd = uapi_openat2(base >= 0 ? base : AT_FDCWD, place->path, &how);
 
 	return fd < 0 ? -errno : fd;
-}
-
-/* Splits off the last component; `directory` gets what is before it. False when there is none that
- * could be missing. */
-static bool split_last(const char *path, char *directory, const char **name, size_t *size)
-{
-	size_t end = strlen(path);
-	size_t start;
-
-	while (end > 0 && path[end - 1] == '/')
-		end--;
-	for (start = end; start > 0 && path[start - 1] != '/';)
-		start--;
-	*name = path + start;
-	*size = end - start;
-	if (*size == 0 || (*size == 1 && path[start] == '.') ||
-	    (*size == 2 && path[start] == '.' && path[start + 1] == '.'))
-		return false;
-	if (start == 0)
-		memcpy(directory, ".", 2);
-	else
-		memcpy(directory, path, start);
-	if (start > 0)
-		directory[start] = 0;
-	return true;
-}
-
-enum found { FOUND, WALK };
-
-/* The last component may be missing, or be a link that leads nowhere, or a component before it may
- * be missing. */
-static int find_missing(int base, const struct place *place, struct target *target,
-			enum found *found)
-{
-	char directory[AE_PATH_MAX];
-	ae_auto_fd int parent = -1;
-	struct place above = {.path = directory, .resolve = place->resolve};
-	struct stat status;
-	const char *name;
-	size_t size;
-	int error;
-
-	if (!split_last(place->path, directory, &name, &size))
-		return name_textually(base, place->path, ENOENT, target);
-	parent = open_found(base, &above);
-	if (parent < 0 && (place->resolve || (parent != -ELOOP && parent != -ENOENT)))
-		return name_textually(base, place->path, -parent, target);
-	/* Our own /proc/self may lack what the caller's has, so a missing directory proves nothing
-	 * yet. */
-	if (parent < 0) {
-		*found = WALK;
-		return 0;
-	}
-	error = name_missing(parent, name, size, target);
-	if (error != 0)
-		return error;
-	if (is_own(target)) {
-		*found = WALK;
-	} else if (!place->no_follow) {
-		char last[AE_NAME_MAX];
-
-		if (size >= sizeof(last))
-			return name_textually(base, place->path, ENAMETOOLONG, target);
-		memcpy(last, name, size);
-		last[size] = 0;
-		if (fstatat(parent, last, &status, AT_SYMLINK_NOFOLLOW) == 0)
-			*found = WALK;
-	}
-	return 0;
 }
 
 /* Base directory of a relative path; -1 when the path is absolute. */
@@ -232,12 +58,38 @@ static int open_base(const struct caller *caller, const struct place *place, int
 	return *base < 0 ? -errno : 0;
 }
 
+/* False when the path has no last component that could be a name. */
+static bool split_last(const char *path, struct split *split)
+{
+	size_t end = strlen(path);
+	size_t start;
+
+	split->has_trailing_slash = end > 0 && path[end - 1] == '/';
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/';)
+		start--;
+	split->name = path + start;
+	split->size = end - start;
+	if (split->size == 0 || (split->size == 1 && path[start] == '.') ||
+	    (split->size == 2 && path[start] == '.' && path[start + 1] == '.'))
+		return false;
+	if (start == 0)
+		memcpy(split->directory, ".", 2);
+	else
+		memcpy(split->directory, path, start);
+	if (start > 0)
+		split->directory[start] = 0;
+	return true;
+}
+
 static int walk(const struct caller *caller, int base, const struct place *place,
 		struct target *target)
 {
 	struct walk walk = {.caller = caller, .no_follow = place->no_follow};
-	ae_auto_fd int at = resolve_walk(&walk, base, place->path);
+	int at = resolve_walk(&walk, base, place->path);
 
+	target_close(target);
 	if (at < 0)
 		return name_textually(base, place->path, -at, target);
 	if (walk.missing_size)
@@ -245,39 +97,149 @@ static int walk(const struct caller *caller, int base, const struct place *place
 	return name_existing(at, target);
 }
 
+/*
+ * An error that our own /proc/self may be to blame for, or a missing component that may only be
+ * missing there, is no answer yet.
+ */
+static bool needs_walk(int error, const struct place *place)
+{
+	return (error == -ELOOP || error == -ENOENT) && !place->resolve;
+}
+
+/* True when `name` is in the directory after all: it is a link that leads nowhere. */
+static bool is_there(int directory, const struct split *split)
+{
+	char name[AE_NAME_MAX];
+	struct stat status;
+
+	if (split->size >= sizeof(name))
+		return false;
+	memcpy(name, split->name, split->size);
+	name[split->size] = 0;
+	return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The object is not there: the name may be missing, or a link may lead nowhere, or more. */
+static int find_missing(const struct caller *caller, int base, const struct place *place,
+			struct target *target)
+{
+	struct split split;
+	struct place above = {.path = split.directory, .resolve = place->resolve};
+	ae_auto_fd int parent = -1;
+	int error;
+
+	if (!split_last(place->path, &split))
+		return name_textually(base, place->path, ENOENT, target);
+	parent = open_found(base, &above);
+	if (needs_walk(parent, place))
+		return walk(caller, base, place, target);
+	if (parent < 0)
+		return name_textually(base, place->path, -parent, target);
+	if (!place->no_follow && is_there(parent, &split)) {
+		if (place->resolve)
+			return name_textually(base, place->path, ENOENT, target);
+		return walk(caller, base, place, target);
+	}
+	error = name_missing(fd_steal(&parent), split.name, split.size, target);
+	if (error == 0 && name_is_own(target) && !place->resolve)
+		return walk(caller, base, place, target);
+	return error;
+}
+
 int resolve_place(const struct caller *caller, const struct place *place, struct target *target)
 {
 	ae_auto_fd int base = -1;
-	ae_auto_fd int fd = -1;
-	enum found found = FOUND;
 	int error = open_base(caller, place, &base);
+	int fd;
 
+	target_close(target);
 	if (error == -ENOENT && place->directory != AT_FDCWD)
 		return name_textually(-1, place->path, EBADF, target);
 	if (error != 0)
 		return error;
 	fd = open_found(base, place);
-	if (fd >= 0) {
-		error = name_existing(fd, target);
-		found = is_own(target) ? WALK : FOUND;
-	} else if (fd == -ENOENT) {
-		error = find_missing(base, place, target, &found);
-	} else if (fd == -ELOOP && !place->resolve) {
-		found = WALK;
-	} else {
-		error = name_textually(base, place->path, -fd, target);
+	if (fd == -ENOENT)
+		return find_missing(caller, base, place, target);
+	if (needs_walk(fd, place))
+		return walk(caller, base, place, target);
+	if (fd < 0)
+		return name_textually(base, place->path, -fd, target);
+	error = name_existing(fd, target);
+	if (error == 0 && name_is_own(target) && !place->resolve)
+		return walk(caller, base, place, target);
+	return error;
+}
+
+/* The directory of an entry; 0 with target->state FAILS when there is none. */
+static int open_parent(const struct caller *caller, int base, const struct place *above,
+		       struct target *target)
+{
+	int fd = open_found(base, above);
+	int error;
+
+	if (needs_walk(fd, above))
+		return walk(caller, base, above, target);
+	if (fd < 0)
+		return name_textually(base, above->path, -fd, target);
+	error = name_existing(fd, target);
+	if (error == 0 && name_is_own(target))
+		return walk(caller, base, above, target);
+	return error;
+}
+
+static int name_entry(const struct split *split, struct entry *entry)
+{
+	struct target *target = &entry->target;
+	struct stat status;
+
+	name_append(target, split->name, split->size);
+	entry->has_trailing_slash = split->has_trailing_slash;
+	if (target->state != TARGET_MISSING)
+		return 0;
+	entry->name = target->path + target->size - split->size;
+	if (fstatat(target->fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+		target->state = TARGET_EXISTS;
+		target->mode = status.st_mode;
+	} else if (errno != ENOENT) {
+		target->state = TARGET_FAILS;
+		target->error = errno;
 	}
-	if (error != 0 || found == FOUND)
+	return 0;
+}
+
+int resolve_entry(const struct caller *caller, const struct place *place, struct entry *entry)
+{
+	struct target *target = &entry->target;
+	struct split split;
+	struct place above = {.directory = place->directory, .path = split.directory};
+	ae_auto_fd int base = -1;
+	int error;
+
+	entry->name = "";
+	if (!split_last(place->path, &split))
+		return resolve_place(caller, place, target);
+	target_close(target);
+	error = open_base(caller, place, &base);
+	if (error == -ENOENT && place->directory != AT_FDCWD)
+		return name_textually(-1, place->path, EBADF, target);
+	if (error != 0)
 		return error;
-	return walk(caller, base, place, target);
+	error = open_parent(caller, base, &above, target);
+	if (error != 0)
+		return error;
+	if (target->state == TARGET_EXISTS && S_ISDIR(target->mode))
+		return name_entry(&split, entry);
+	error = target->state == TARGET_EXISTS ? ENOTDIR : target->error;
+	return name_textually(base, place->path, error ? error : ENOENT, target);
 }
 
 int resolve_fd(const struct caller *caller, int fd, struct target *target)
 {
 	struct place place = {.directory = fd, .path = ""};
-	ae_auto_fd int base = -1;
+	int base;
 	int error = open_base(caller, &place, &base);
 
+	target_close(target);
 	if (error == -ENOENT)
 		return name_textually(-1, "", EBADF, target);
 	return error ? error : name_existing(base, target);

@@ -23,6 +23,11 @@ enum target_state {
 struct target {
 	enum target_state state;
 	int error;
+	/*
+	 * O_PATH descriptor of the object, or when it is missing of the directory it is missing in,
+	 * -1 when the look-up fails. Owned: target_close.
+	 */
+	int fd;
 	/* S_IFMT and permission bits, of the link itself when it was not followed. */
 	mode_t mode;
 	size_t size;
@@ -40,12 +45,25 @@ struct place {
 	uint64_t resolve;
 };
 
+/* A name in a directory, for calls that make, move or remove names. */
+struct entry {
+	/* The object of that name, a link not followed; MISSING when there is none. `fd` is its
+	 * directory. */
+	struct target target;
+	/* Within target.path; empty for `/`, `.` and `..`, which are no names. */
+	const char *name;
+	bool has_trailing_slash;
+};
+
 /* Once, before threads and after every mount. 0 or -errno; -EXDEV: /proc shows another pid
  * namespace. */
 int resolve_init(void);
 /* 0 with *target filled, or -errno when the caller cannot be looked into. */
 int resolve_place(const struct caller *caller, const struct place *place, struct target *target);
+/* The same for the name itself; place->no_follow is implied. */
+int resolve_entry(const struct caller *caller, const struct place *place, struct entry *entry);
 /* The object a descriptor of the caller stands for; AT_FDCWD is its current directory. */
 int resolve_fd(const struct caller *caller, int fd, struct target *target);
+void target_close(struct target *target);
 
 #endif

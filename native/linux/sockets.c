@@ -18,21 +18,9 @@
 #include <sys/un.h>
 
 #include "../common/fd.h"
+#include "socket_deeds.h"
 
 enum { MESSAGES_MAX = 64 };
-
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-	char bytes[128];
-};
-
-struct peer {
-	union address address;
-	size_t size;
-};
 
 /* 0 or the answer to give. */
 static int read_peer(struct request *request, uint64_t at, uint64_t size, struct peer *peer)
@@ -42,7 +30,7 @@ static int read_peer(struct request *request, uint64_t at, uint64_t size, struct
 	memset(peer, 0, sizeof(*peer));
 	if ((int32_t)size < 0 || (uint32_t)size > sizeof(peer->address))
 		return EINVAL;
-	peer->size = (uint32_t)size;
+	peer->size = (socklen_t)size;
 	error = caller_read(&request->caller, at, peer->address.bytes, peer->size);
 	if (error == -ESRCH)
 		return ANSWER_NONE;
@@ -52,9 +40,9 @@ static int read_peer(struct request *request, uint64_t at, uint64_t size, struct
 static void name_text(struct named *named, const char *text, size_t size)
 {
 	named->text_size = size;
-	named->target.size = size;
+	named->at.target.size = size;
 	memcpy(named->text, text, size);
-	memcpy(named->target.path, text, size);
+	memcpy(named->at.target.path, text, size);
 }
 
 static int judge_host(struct request *request, enum action action, const char *host, int port)
@@ -111,12 +99,12 @@ static int judge_path_socket(struct request *request, enum action action, const 
 	struct place place = {
 		.directory = AT_FDCWD, .path = named->text, .no_follow = action == ACTION_NET_BIND};
 	size_t room = peer->size - offsetof(struct sockaddr_un, sun_path);
-	const struct target *target = &named->target;
+	const struct target *target = &named->at.target;
 
 	named->text_size = strnlen(peer->address.un.sun_path, room);
 	memcpy(named->text, peer->address.un.sun_path, named->text_size);
 	named->text[named->text_size] = 0;
-	if (resolve_place(&request->caller, &place, &named->target) != 0)
+	if (resolve_place(&request->caller, &place, &named->at.target) != 0)
 		return EACCES;
 	if (target->state == TARGET_FAILS)
 		return request_fails(request, ACTION_FILE_WRITE, named, target->error);
@@ -143,25 +131,25 @@ static int judge_unix(struct request *request, enum action action, const struct 
 
 static int judge_peer(struct request *request, enum action action, const struct peer *peer)
 {
-	const union address *address = &peer->address;
 	char host[32];
 
 	if (peer->size < sizeof(sa_family_t))
 		return EINVAL;
-	switch (address->any.sa_family) {
+	switch (peer->address.any.sa_family) {
 	case AF_UNSPEC:
 		/* connect() to it disconnects; elsewhere IPv4 sockets take it for AF_INET. */
 		if (action == ACTION_NET_CONNECT && request->call->kind == CALL_CONNECT)
 			return ANSWER_CONTINUE;
 		/* fall through */
 	case AF_INET:
-		if (peer->size < sizeof(address->in))
+		if (peer->size < sizeof(peer->address.in))
 			return EINVAL;
-		return judge_in(request, action, address->in.sin_addr, address->in.sin_port);
+		return judge_in(request, action, peer->address.in.sin_addr,
+				peer->address.in.sin_port);
 	case AF_INET6:
 		if (peer->size < offsetof(struct sockaddr_in6, sin6_scope_id))
 			return EINVAL;
-		return judge_in6(request, action, &address->in6);
+		return judge_in6(request, action, &peer->address.in6);
 	case AF_UNIX:
 		return judge_unix(request, action, peer);
 	case AF_NETLINK:
@@ -169,48 +157,57 @@ static int judge_peer(struct request *request, enum action action, const struct 
 		 * matter. */
 		return ANSWER_CONTINUE;
 	default:
-		snprintf(host, sizeof(host), "family:%u", address->any.sa_family);
+		snprintf(host, sizeof(host), "family:%u", peer->address.any.sa_family);
 		return judge_host(request, action, host, -1);
 	}
 }
 
-static int judge_address(struct request *request, enum action action, uint64_t at, uint64_t size)
+/* True when an unbound socket is about to listen: it takes a free port that no bind was judged for.
+ */
+static bool takes_port(int socket, struct peer *peer)
+{
+	peer->size = sizeof(peer->address);
+	if (getsockname(socket, &peer->address.any, &peer->size) < 0)
+		return false;
+	if (peer->address.any.sa_family == AF_INET)
+		return peer->address.in.sin_port == 0;
+	return peer->address.any.sa_family == AF_INET6 && peer->address.in6.sin6_port == 0;
+}
+
+static int answer_listen(struct request *request)
+{
+	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	struct peer peer = {.size = 0};
+	int answer = ANSWER_CONTINUE;
+
+	if (socket == -ESRCH)
+		return ANSWER_NONE;
+	if (socket < 0)
+		return socket == -EBADF ? EBADF : EACCES;
+	if (takes_port(socket, &peer))
+		answer = judge_peer(request, ACTION_NET_BIND, &peer);
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
+		return answer;
+	return socket_listen(request);
+}
+
+static int answer_address(struct request *request, enum action action, uint64_t at, uint64_t size)
 {
 	struct peer peer;
 	int answer = read_peer(request, at, size, &peer);
 
-	return answer ? answer : judge_peer(request, action, &peer);
+	if (answer == 0)
+		answer = judge_peer(request, action, &peer);
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
+		return answer;
+	if (request->call->kind == CALL_CONNECT)
+		return socket_connect(request, &peer);
+	if (request->call->kind == CALL_BIND)
+		return socket_bind(request, &peer);
+	return request->call->kind == CALL_SENDTO ? socket_send(request, &peer) : answer;
 }
 
-/* A listen without a bind takes a free port, which no other call would have judged. */
-static int judge_listen(struct request *request)
-{
-	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
-	struct peer peer = {.size = sizeof(peer.address)};
-	socklen_t size = sizeof(peer.address);
-
-	if (socket == -EBADF || socket == -ESRCH)
-		return socket == -EBADF ? EBADF : ANSWER_NONE;
-	if (socket < 0)
-		return EACCES;
-	if (getsockname(socket, &peer.address.any, &size) < 0)
-		return errno;
-	switch (peer.address.any.sa_family) {
-	case AF_INET:
-		if (peer.address.in.sin_port == 0)
-			return judge_peer(request, ACTION_NET_BIND, &peer);
-		break;
-	case AF_INET6:
-		if (peer.address.in6.sin6_port == 0)
-			return judge_peer(request, ACTION_NET_BIND, &peer);
-		break;
-	default:
-		break;
-	}
-	return ANSWER_CONTINUE;
-}
-
-static int judge_message(struct request *request, uint64_t at)
+static int answer_message(struct request *request, uint64_t at)
 {
 	struct msghdr message;
 	int error = caller_read(&request->caller, at, &message, sizeof(message));
@@ -219,11 +216,12 @@ static int judge_message(struct request *request, uint64_t at)
 		return error == -ESRCH ? ANSWER_NONE : -error;
 	if (!message.msg_name)
 		return ANSWER_CONTINUE;
-	return judge_address(request, ACTION_NET_CONNECT, (uint64_t)(uintptr_t)message.msg_name,
-			     message.msg_namelen);
+	return answer_address(request, ACTION_NET_CONNECT, (uint64_t)(uintptr_t)message.msg_name,
+			      message.msg_namelen);
 }
 
-static int judge_messages(struct request *request)
+/* The rows of a call that sends to many would be many: the last one stands for them. */
+static int answer_messages(struct request *request)
 {
 	uint64_t at = request->data->args[1];
 	uint64_t count = (uint32_t)request->data->args[2];
@@ -232,47 +230,29 @@ static int judge_messages(struct request *request)
 	if (count > MESSAGES_MAX)
 		return EMSGSIZE;
 	for (uint64_t i = 0; i < count && answer == ANSWER_CONTINUE; i++) {
-		/* The rows of a call that sends to many would be many: the last one stands for
-		 * them. */
 		request->frame_count = 0;
-		answer = judge_message(request, at + i * sizeof(struct mmsghdr));
+		target_close(&request->first.at.target);
+		answer = answer_message(request, at + i * sizeof(struct mmsghdr));
 	}
 	return answer;
 }
 
-int sockets_judge(struct request *request)
+int sockets_answer(struct request *request)
 {
 	const __u64 *arguments = request->data->args;
 
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
-	switch ((enum call_kind)request->call->kind) {
-	case CALL_CONNECT:
-		return judge_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
-	case CALL_BIND:
-		return judge_address(request, ACTION_NET_BIND, arguments[1], arguments[2]);
-	case CALL_LISTEN:
-		return judge_listen(request);
-	case CALL_SENDTO:
-		if (arguments[4] == 0)
-			return ANSWER_CONTINUE;
-		return judge_address(request, ACTION_NET_CONNECT, arguments[4], arguments[5]);
-	case CALL_SENDMSG:
-		return judge_message(request, arguments[1]);
-	case CALL_SENDMMSG:
-		return judge_messages(request);
-	case CALL_UNKNOWN:
-	case CALL_OPEN:
-	case CALL_OPENAT2:
-	case CALL_CREAT:
-	case CALL_EXEC:
-	case CALL_DELETE:
-	case CALL_RENAME:
-	case CALL_LINK:
-	case CALL_SYMLINK:
-	case CALL_MKDIR:
-	case CALL_MKNOD:
-	case CALL_CHANGE:
-		break;
-	}
-	return ENOSYS;
+	if (request->call->kind == CALL_CONNECT)
+		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
+	if (request->call->kind == CALL_BIND)
+		return answer_address(request, ACTION_NET_BIND, arguments[1], arguments[2]);
+	if (request->call->kind == CALL_LISTEN)
+		return answer_listen(request);
+	if (request->call->kind == CALL_SENDMSG)
+		return answer_message(request, arguments[1]);
+	if (request->call->kind == CALL_SENDMMSG)
+		return answer_messages(request);
+	if (arguments[4] == 0)
+		return ANSWER_CONTINUE;
+	return answer_address(request, ACTION_NET_CONNECT, arguments[4], arguments[5]);
 }

@@ -5,6 +5,6 @@
 #include "request.h"
 
 /* The answer, with the rows noted in the request. */
-int sockets_judge(struct request *request);
+int sockets_answer(struct request *request);
 
 #endif

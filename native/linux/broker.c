@@ -1,0 +1,79 @@
+/*
+ * The umask belongs to a thread's file system context, so the thread that performs calls leaves the
+ * one it shares with the others and may then take on every caller's in turn. That keeps the kernel
+ * in charge of what a umask means, default ACLs included.
+ */
+#define _GNU_SOURCE
+#include "broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include "../common/fd.h"
+
+int broker_init_thread(void)
+{
+	return unshare(CLONE_FS) < 0 ? -errno : 0;
+}
+
+int broker_confirm(const struct request *request)
+{
+	return caller_is_waiting(&request->caller) ? 0 : ANSWER_NONE;
+}
+
+int broker_confirm_umask(const struct request *request)
+{
+	int mask = caller_umask(&request->caller);
+
+	if (mask < 0)
+		return mask == -ESRCH || mask == -ENOENT ? ANSWER_NONE : EACCES;
+	umask((mode_t)mask);
+	return broker_confirm(request);
+}
+
+bool broker_reply(const struct caller *caller, int result)
+{
+	struct seccomp_notif_resp response = {
+		.id = caller->id,
+		.error = result < 0 ? result : 0,
+		.val = result < 0 ? 0 : result,
+	};
+
+	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
+}
+
+/* Before 5.14 giving and answering are two steps. */
+static int give_in_two(const struct caller *caller, struct seccomp_notif_addfd *addfd)
+{
+	struct seccomp_notif_resp response = {.id = caller->id};
+	int given;
+
+	addfd->flags = 0;
+	given = ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, addfd);
+	if (given < 0)
+		return -errno;
+	response.val = given;
+	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+}
+
+int broker_give(const struct caller *caller, int fd, bool close_on_exec)
+{
+	ae_auto_fd int owned = fd;
+	struct seccomp_notif_addfd addfd = {
+		.id = caller->id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (uint32_t)owned,
+		.newfd_flags = close_on_exec ? O_CLOEXEC : 0,
+	};
+	int error = 0;
+
+	if (ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0)
+		error = -errno;
+	if (error == -EINVAL)
+		error = give_in_two(caller, &addfd);
+	if (error == -ENOENT)
+		return ANSWER_NONE;
+	return error ? -error : ANSWER_SENT;
+}

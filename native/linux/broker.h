@@ -1,0 +1,22 @@
+/*
+ * What the broker needs to perform a call in the caller's place. Once the caller was found to be
+ * still waiting, everything read from it before is what it really asked for, and nothing is read
+ * again.
+ */
+#ifndef AE_BROKER_H
+#define AE_BROKER_H
+
+#include "request.h"
+
+/* Once for each thread that performs calls: gives it a umask and a current directory of its own. */
+int broker_init_thread(void);
+/* Before the deed: 0, or the answer to give instead of performing. */
+int broker_confirm(const struct request *request);
+/* The same, and this thread's umask becomes the caller's. */
+int broker_confirm_umask(const struct request *request);
+/* Answers with a descriptor for the caller; the broker's own is closed. The answer to give. */
+int broker_give(const struct caller *caller, int fd, bool close_on_exec);
+/* Answers with a plain result: a count or a negative errno. False when the caller is gone. */
+bool broker_reply(const struct caller *caller, int result);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * A caller that waits for the broker runs no signal handlers. So that an alarm or a ^C with a
+ * handler still interrupts a call that may wait for ever, a watcher looks at the callers of running
+ * jobs: when a signal they would handle is pending, or when they are gone, the job is interrupted,
+ * and the caller is told to restart, which the kernel turns into EINTR or a second try as the
+ * handler was installed.
+ */
+#define _GNU_SOURCE
+#include "jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/fd.h"
+#include "broker.h"
+#include "resolve_name.h"
+
+enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 64 * 1024, RESTART = 512 /* ERESTARTSYS */ };
+
+struct running {
+	struct job job;
+	pthread_t thread;
+	struct running *next;
+	/* The watcher has seen a signal for the caller, or that the caller is gone. */
+	atomic_bool is_cancelled;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct running *first;
+	size_t count;
+	bool has_watcher;
+} jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void finish(struct running *running)
+{
+	struct running **at = &jobs.first;
+
+	pthread_mutex_lock(&jobs.lock);
+	while (*at != running)
+		at = &(*at)->next;
+	*at = running->next;
+	jobs.count--;
+	pthread_mutex_unlock(&jobs.lock);
+	fd_close_at(&running->job.fd);
+	fd_close_at(&running->job.held);
+	free(running);
+}
+
+static void reply(const struct running *running, int error)
+{
+	bool is_restart = error == -EINTR && running->is_cancelled;
+
+	broker_reply(&running->job.caller, is_restart ? -RESTART : error);
+}
+
+static void perform_open(const struct running *running)
+{
+	const struct job *job = &running->job;
+	int fd = name_reopen(job->fd, job->open_flags, 0);
+	int answer;
+
+	if (fd < 0) {
+		reply(running, fd);
+		return;
+	}
+	answer = broker_give(&job->caller, fd, job->close_on_exec);
+	if (answer > 0)
+		reply(running, -answer);
+}
+
+static void perform_connect(const struct running *running)
+{
+	const struct job *job = &running->job;
+	const struct sockaddr *address = (const struct sockaddr *)&job->address;
+
+	reply(running, connect(job->fd, address, job->address_size) < 0 ? -errno : 0);
+}
+
+static void *work(void *argument)
+{
+	struct running *running = argument;
+
+	if (running->job.address_size == 0)
+		perform_open(running);
+	else
+		perform_connect(running);
+	finish(running);
+	return NULL;
+}
+
+static void *watch(void *unused)
+{
+	const struct timespec pause = {.tv_nsec = WATCH_MS * 1000000L};
+
+	(void)unused;
+	for (;;) {
+		pthread_mutex_lock(&jobs.lock);
+		while (!jobs.first)
+			pthread_cond_wait(&jobs.changed, &jobs.lock);
+		for (struct running *at = jobs.first; at; at = at->next) {
+			if (!at->is_cancelled)
+				at->is_cancelled = !caller_is_waiting(&at->job.caller) ||
+						   caller_has_signal(&at->job.caller);
+			/* Every time: a signal that comes before the call it should interrupt is
+			 * lost. */
+			if (at->is_cancelled)
+				pthread_kill(at->thread, SIGURG);
+		}
+		pthread_mutex_unlock(&jobs.lock);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int start_thread(void *(*body)(void *), void *argument, pthread_t *thread)
+{
+	pthread_attr_t attributes;
+	int error;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	error = pthread_create(thread, &attributes, body, argument);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
+/* With the lock held, so that the thread cannot finish before it is in the list. */
+static int enlist(struct running *running)
+{
+	pthread_t watcher;
+	int error = 0;
+
+	if (jobs.count >= JOBS_MAX)
+		return EAGAIN;
+	if (!jobs.has_watcher)
+		error = start_thread(watch, NULL, &watcher);
+	if (error == 0) {
+		jobs.has_watcher = true;
+		error = start_thread(work, running, &running->thread);
+	}
+	if (error != 0)
+		return error;
+	running->next = jobs.first;
+	jobs.first = running;
+	jobs.count++;
+	pthread_cond_signal(&jobs.changed);
+	return 0;
+}
+
+int jobs_start(const struct job *job)
+{
+	struct running *running = calloc(1, sizeof(*running));
+	int error = ENOMEM;
+
+	if (running) {
+		running->job = *job;
+		pthread_mutex_lock(&jobs.lock);
+		error = enlist(running);
+		pthread_mutex_unlock(&jobs.lock);
+	}
+	if (error != 0) {
+		int fd = job->fd;
+		int held = job->held;
+
+		fd_close_at(&fd);
+		fd_close_at(&held);
+		free(running);
+	}
+	return error;
+}

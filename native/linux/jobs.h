@@ -1,0 +1,30 @@
+/*
+ * Calls the broker performs that may wait for somebody else: a connection, a FIFO's other end. Each
+ * has a thread of its own, so that nobody else's call stands still meanwhile.
+ */
+#ifndef AE_JOBS_H
+#define AE_JOBS_H
+
+#include <sys/socket.h>
+
+#include "caller.h"
+
+struct job {
+	struct caller caller;
+	/* Owned: the object to open, or the socket to connect. */
+	int fd;
+	/* Reopens `fd` with these flags, when there is no address. */
+	int open_flags;
+	bool close_on_exec;
+	/* Owned, -1 for none: keeps the object alive that the address leads to. */
+	int held;
+	/* 0: this is an open. */
+	socklen_t address_size;
+	struct sockaddr_storage address;
+};
+
+/* Takes over the job's descriptors and answers the caller some time. 0, or the errno to answer now.
+ */
+int jobs_start(const struct job *job);
+
+#endif

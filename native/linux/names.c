@@ -1,0 +1,259 @@
+/*
+ * A name is judged as the entry of a directory that was looked up once, and made in that very
+ * directory. All calls that could change what a path means go through one thread, so between the
+ * judging and the deed nothing inside the box can put another meaning in their way.
+ */
+#define _GNU_SOURCE
+#include "names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "moves.h"
+#include "resolve_name.h"
+
+static int resolve_name(struct request *request, int directory, int path, struct named *named)
+{
+	struct place place = {.directory = request_directory(request, directory)};
+
+	return request_resolve_entry(request, path, place, named);
+}
+
+/* For calls that make a name that must not be there yet. */
+static int judge_new(struct request *request, enum action action, const struct named *named)
+{
+	const struct target *target = &named->at.target;
+
+	switch (target->state) {
+	case TARGET_MISSING:
+		/* Only a directory's name may end in a slash. */
+		if (named->at.has_trailing_slash && action != ACTION_DIR_CREATE)
+			return request_fails(request, action, named, ENOENT);
+		return request_consider(request, action, named) ? ANSWER_CONTINUE : EACCES;
+	case TARGET_FAILS:
+		return request_fails(request, action, named, target->error);
+	case TARGET_EXISTS:
+	case TARGET_NO_FILE:
+		break;
+	}
+	return EEXIST;
+}
+
+/* What a deed returned as the answer to give. */
+static int done(int result)
+{
+	return result < 0 ? errno : ANSWER_DONE;
+}
+
+/* mkdir, mknod and symlink, which is the one whose text is in the second name. */
+static int make(struct request *request)
+{
+	const struct entry *at = &request->first.at;
+	mode_t mode = (mode_t)request_argument(request, request->call->mode);
+	int answer = broker_confirm_umask(request);
+	dev_t device;
+
+	if (answer != 0)
+		return answer;
+	if (request->call->kind == CALL_MKDIR)
+		return done(mkdirat(at->target.fd, at->name, mode));
+	if (request->call->kind == CALL_SYMLINK)
+		return done(symlinkat(request->second.text, at->target.fd, at->name));
+	device = (dev_t)(uint32_t)request_argument(request, request->call->mode + 1);
+	return done(mknodat(at->target.fd, at->name, mode, device));
+}
+
+static int answer_new(struct request *request, enum action action)
+{
+	const struct call *call = request->call;
+	int answer = 0;
+
+	if (call->kind == CALL_SYMLINK)
+		answer = request_read_path(request, call->path2, &request->second);
+	if (answer != 0)
+		return answer;
+	if (call->kind == CALL_SYMLINK && request->second.text_size == 0)
+		return ENOENT;
+	answer = resolve_name(request, call->directory, call->path, &request->first);
+	if (answer == 0)
+		answer = judge_new(request, action, &request->first);
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_create)
+		return answer;
+	return make(request);
+}
+
+static bool removes_directory(const struct request *request)
+{
+#ifdef SYS_rmdir
+	if (request->data->nr == SYS_rmdir)
+		return true;
+#endif
+	return request_argument(request, request->call->flags) & AT_REMOVEDIR;
+}
+
+/* "." and "x/." are refused by another name than "/" and "..". */
+static bool removes_dot(const struct request *request)
+{
+	const struct named *named = &request->first;
+	size_t size = named->text_size;
+
+	return removes_directory(request) && size > 0 && named->text[size - 1] == '.' &&
+	       (size == 1 || named->text[size - 2] == '/');
+}
+
+static int answer_delete(struct request *request)
+{
+	const struct call *call = request->call;
+	const struct entry *at = &request->first.at;
+	bool directory = removes_directory(request);
+	int answer = resolve_name(request, call->directory, call->path, &request->first);
+
+	if (answer != 0)
+		return answer;
+	if (at->target.state != TARGET_EXISTS)
+		return request_fails(request, ACTION_FILE_DELETE, &request->first,
+				     at->target.error);
+	if (at->name[0] == 0)
+		return removes_dot(request) ? EINVAL : directory ? EBUSY : EISDIR;
+	if (at->has_trailing_slash && !S_ISDIR(at->target.mode))
+		return ENOTDIR;
+	if (!request_consider(request, ACTION_FILE_DELETE, &request->first))
+		return EACCES;
+	if (!request->rules->broker_create)
+		return ANSWER_CONTINUE;
+	answer = broker_confirm(request);
+	if (answer != 0)
+		return answer;
+	return done(unlinkat(at->target.fd, at->name, directory ? AT_REMOVEDIR : 0));
+}
+
+/* The object a link is made to; an empty path with AT_EMPTY_PATH is a descriptor. */
+static int resolve_source(struct request *request)
+{
+	const struct call *call = request->call;
+	uint64_t flags = request_argument(request, call->flags);
+	struct place place = {.directory = request_directory(request, call->directory),
+			      .no_follow = !(flags & AT_SYMLINK_FOLLOW)};
+	int answer = request_resolve(request, call->path, place, &request->first);
+
+	if (answer != 0 || request->first.text_size > 0)
+		return answer;
+	if (!(flags & AT_EMPTY_PATH))
+		return ENOENT;
+	if (resolve_fd(&request->caller, place.directory, &request->first.at.target) != 0)
+		return EACCES;
+	return 0;
+}
+
+static int answer_link(struct request *request)
+{
+	const struct call *call = request->call;
+	const struct target *from = &request->first.at.target;
+	const struct entry *to = &request->second.at;
+	int answer = resolve_source(request);
+
+	if (answer != 0)
+		return answer;
+	if (from->state != TARGET_EXISTS)
+		return request_fails(request, ACTION_FILE_READ, &request->first,
+				     from->state == TARGET_NO_FILE ? EXDEV : from->error);
+	if (S_ISDIR(from->mode))
+		return EPERM;
+	if (!request_consider(request, ACTION_FILE_READ, &request->first))
+		return EACCES;
+	answer = resolve_name(request, call->directory2, call->path2, &request->second);
+	if (answer == 0)
+		answer = judge_new(request, ACTION_FILE_WRITE, &request->second);
+	if (answer == ANSWER_CONTINUE)
+		answer = moves_judge(request, MOVES_LINK);
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_create)
+		return answer;
+	answer = broker_confirm(request);
+	if (answer != 0)
+		return answer;
+	answer = name_link(from->fd, to->target.fd, to->name);
+	return answer < 0 ? -answer : ANSWER_DONE;
+}
+
+/* What the kernel would say about these two names, before anybody judges. */
+static int check_rename(const struct request *request, uint64_t flags)
+{
+	const struct entry *from = &request->first.at;
+	const struct entry *to = &request->second.at;
+	bool to_exists = to->target.state == TARGET_EXISTS;
+
+	if (from->name[0] == 0 || (to_exists && to->name[0] == 0))
+		return EBUSY;
+	if (to_exists && (flags & RENAME_NOREPLACE))
+		return EEXIST;
+	if (!to_exists && (flags & RENAME_EXCHANGE))
+		return ENOENT;
+	if (!S_ISDIR(from->target.mode) &&
+	    (from->has_trailing_slash || (to->has_trailing_slash && !(flags & RENAME_EXCHANGE))))
+		return ENOTDIR;
+	return 0;
+}
+
+static int judge_rename(struct request *request, uint64_t flags)
+{
+	const struct named *from = &request->first;
+	const struct named *to = &request->second;
+	int answer = check_rename(request, flags);
+
+	if (answer != 0)
+		return answer;
+	if (!request_consider(request, ACTION_FILE_DELETE, from) ||
+	    !request_consider(request, ACTION_FILE_WRITE, to))
+		return EACCES;
+	if ((flags & RENAME_EXCHANGE) && (!request_consider(request, ACTION_FILE_WRITE, from) ||
+					  !request_consider(request, ACTION_FILE_DELETE, to)))
+		return EACCES;
+	return moves_judge(request, flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME);
+}
+
+static int answer_rename(struct request *request)
+{
+	const struct call *call = request->call;
+	uint64_t flags = (uint32_t)request_argument(request, call->flags);
+	const struct entry *from = &request->first.at;
+	const struct entry *to = &request->second.at;
+	int answer = resolve_name(request, call->directory, call->path, &request->first);
+
+	if (answer != 0)
+		return answer;
+	if (from->target.state != TARGET_EXISTS)
+		return request_fails(request, ACTION_FILE_DELETE, &request->first,
+				     from->target.error);
+	answer = resolve_name(request, call->directory2, call->path2, &request->second);
+	if (answer != 0)
+		return answer;
+	if (to->target.state == TARGET_FAILS)
+		return request_fails(request, ACTION_FILE_WRITE, &request->second,
+				     to->target.error);
+	answer = judge_rename(request, flags);
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_create)
+		return answer;
+	answer = broker_confirm(request);
+	if (answer != 0)
+		return answer;
+	return done((int)syscall(SYS_renameat2, from->target.fd, from->name, to->target.fd,
+				 to->name, (unsigned int)flags));
+}
+
+int names_answer(struct request *request)
+{
+	uint8_t kind = request->call->kind;
+
+	request->flags = (uint32_t)request_argument(request, request->call->flags);
+	if (kind == CALL_DELETE)
+		return answer_delete(request);
+	if (kind == CALL_RENAME)
+		return answer_rename(request);
+	if (kind == CALL_LINK)
+		return answer_link(request);
+	return answer_new(request, kind == CALL_MKDIR ? ACTION_DIR_CREATE : ACTION_FILE_WRITE);
+}

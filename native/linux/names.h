@@ -1,0 +1,10 @@
+/* Judges, and performs when the plan says so, the calls that make, move or remove names. */
+#ifndef AE_NAMES_H
+#define AE_NAMES_H
+
+#include "request.h"
+
+/* The answer, with the rows noted in the request. */
+int names_answer(struct request *request);
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * Failures that the kernel would report as well are answered here: the caller's memory is then not
+ * read a second time, and a row never claims an access that could not happen.
+ *
+ * An open that may make a file is performed here when the plan says so, because a second reading of
+ * the caller's memory could find another name. The same goes for every openat2, whose flags are in
+ * memory too. What exists is opened through the very object that was judged; what does not is made
+ * with O_EXCL in the directory that was judged, so neither can be another one.
+ */
+#define _GNU_SOURCE
+#include "opens.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../common/fd.h"
+#include "broker.h"
+#include "jobs.h"
+#include "resolve_name.h"
+
+enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777, PTS_MAJOR = 136 };
+
+/* Not named by every C library. */
+#define AE_O_TMPFILE (020000000 | O_DIRECTORY)
+
+/* What openat2 takes; it refuses other bits, where the older calls ignore them. */
+#define OPEN_FLAGS_KNOWN                                                                           \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
+	 O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
+	 O_CLOEXEC | O_PATH | AE_O_TMPFILE)
+
+struct opening {
+	uint64_t flags;
+	uint64_t resolve;
+	mode_t mode;
+};
+
+static bool is_temporary(uint64_t flags)
+{
+	return (flags & AE_O_TMPFILE) == AE_O_TMPFILE;
+}
+
+static bool is_creating(uint64_t flags)
+{
+	return (flags & O_CREAT) && !(flags & O_PATH) && !is_temporary(flags);
+}
+
+static bool reads(uint64_t flags)
+{
+	return (flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool writes(uint64_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_CREAT)) ||
+	       is_temporary(flags);
+}
+
+static int read_how(struct request *request, struct opening *opening)
+{
+	struct open_how how;
+	int error;
+
+	/* A longer struct than ours may ask for what we do not know. */
+	if (request->data->args[3] != sizeof(how))
+		return request->data->args[3] < sizeof(how) ? EINVAL : E2BIG;
+	error = caller_read(&request->caller, request->data->args[2], &how, sizeof(how));
+	if (error != 0)
+		return error == -ESRCH ? ANSWER_NONE : -error;
+	if ((how.flags & ~(uint64_t)OPEN_FLAGS_KNOWN) || (how.mode & ~(uint64_t)MODE_BITS))
+		return EINVAL;
+	*opening = (struct opening){how.flags, how.resolve, (mode_t)how.mode};
+	return 0;
+}
+
+static int read_opening(struct request *request, struct opening *opening)
+{
+	const struct call *call = request->call;
+	int answer = 0;
+
+	if (call->kind == CALL_CREAT)
+		opening->flags = O_CREAT | O_WRONLY | O_TRUNC;
+	else if (call->kind == CALL_OPEN)
+		opening->flags = (uint32_t)request_argument(request, call->flags);
+	else
+		answer = read_how(request, opening);
+	if (call->kind != CALL_OPENAT2)
+		opening->mode = (mode_t)request_argument(request, call->mode) & MODE_BITS;
+	request->flags = (uint32_t)opening->flags;
+	return answer;
+}
+
+/* Reading and writing are both judged; one row says it, because writing is what matters. */
+static int judge_content(struct request *request, bool read, bool write)
+{
+	const struct named *named = &request->first;
+	enum action action = write ? ACTION_FILE_WRITE : ACTION_FILE_READ;
+
+	if (read && write) {
+		struct verdict verdict = judge_path(request->rules->judge, ACTION_FILE_READ,
+						    named->at.target.path, named->at.target.size);
+
+		if (!verdict.allowed) {
+			request_refuse(request, ACTION_FILE_READ, named, verdict.rule);
+			return EACCES;
+		}
+	}
+	return request_consider(request, action, named) ? ANSWER_CONTINUE : EACCES;
+}
+
+static int judge_existing(struct request *request, uint64_t flags)
+{
+	const struct named *named = &request->first;
+	mode_t mode = named->at.target.mode;
+
+	if (is_creating(flags) && (flags & O_EXCL))
+		return EEXIST;
+	if (S_ISLNK(mode))
+		return request_fails(request, ACTION_FILE_READ, named, ELOOP);
+	if (S_ISDIR(mode)) {
+		if (is_temporary(flags))
+			return judge_content(request, reads(flags), true);
+		if (writes(flags))
+			return request_fails(request, ACTION_FILE_WRITE, named, EISDIR);
+		return request_consider(request, ACTION_DIR_LIST, named) ? ANSWER_CONTINUE : EACCES;
+	}
+	if (flags & O_DIRECTORY)
+		return request_fails(request, ACTION_DIR_LIST, named, ENOTDIR);
+	/* O_CREAT on what exists creates nothing. */
+	return judge_content(request, reads(flags), writes(flags & ~(uint64_t)O_CREAT));
+}
+
+static int judge(struct request *request, uint64_t flags)
+{
+	const struct named *named = &request->first;
+	const struct target *target = &named->at.target;
+	bool has_trailing_slash = named->text_size && named->text[named->text_size - 1] == '/';
+
+	/* An O_PATH descriptor opens nothing; what is done with it is judged then. */
+	if ((flags & O_PATH) && target->state != TARGET_MISSING && target->state != TARGET_FAILS)
+		return ANSWER_CONTINUE;
+	switch (target->state) {
+	case TARGET_EXISTS:
+		return judge_existing(request, flags);
+	case TARGET_MISSING:
+		if (is_creating(flags) && has_trailing_slash)
+			return request_fails(request, ACTION_FILE_WRITE, named, EISDIR);
+		if (is_creating(flags))
+			return judge_content(request, reads(flags), true);
+		/* fall through */
+	case TARGET_FAILS:
+		return request_fails(request, writes(flags) ? ACTION_FILE_WRITE : ACTION_FILE_READ,
+				     named, target->error);
+	case TARGET_NO_FILE:
+		break;
+	}
+	return ANSWER_CONTINUE;
+}
+
+/* The flags the broker opens with: a terminal must not become its own. */
+static int own_flags(uint64_t flags)
+{
+	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+}
+
+static int give(const struct request *request, int fd, uint64_t flags)
+{
+	return fd < 0 ? -fd : broker_give(&request->caller, fd, flags & O_CLOEXEC);
+}
+
+static int make_missing(struct request *request, const struct opening *opening)
+{
+	const struct target *target = &request->first.at.target;
+	const char *name = target->path + target->size;
+	int answer = broker_confirm_umask(request);
+	int fd;
+
+	if (answer != 0)
+		return answer;
+	while (name[-1] != '/')
+		name--;
+	fd = openat(target->fd, name, own_flags(opening->flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
+		    opening->mode);
+	if (fd < 0)
+		return errno;
+	answer = give(request, fd, opening->flags);
+	/* The caller has no room for the descriptor: then the call should have made nothing. */
+	if (answer > 0)
+		unlinkat(target->fd, name, 0);
+	return answer;
+}
+
+/* "/dev/tty" is the caller's controlling terminal, which need not be the broker's. -errno or
+ * O_PATH. */
+static int open_terminal(const struct request *request)
+{
+	const struct caller self = {.tid = getpid()};
+	int theirs = caller_terminal(&request->caller);
+	ae_auto_fd int fd = -1;
+	struct stat status;
+	char path[32];
+
+	if (theirs <= 0)
+		return theirs ? theirs : -ENXIO;
+	if (theirs == caller_terminal(&self))
+		fd = open("/dev/tty", O_PATH | O_CLOEXEC);
+	if (fd >= 0)
+		return fd_steal(&fd);
+	snprintf(path, sizeof(path), "/dev/pts/%u",
+		 (major((dev_t)theirs) - PTS_MAJOR) * 256 + minor((dev_t)theirs));
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_rdev != (dev_t)theirs)
+		return -ENXIO;
+	return fd_steal(&fd);
+}
+
+/* Anything but files and directories may make its opener wait, so a thread of its own opens it. */
+static int open_special(struct request *request, const struct opening *opening)
+{
+	struct target *target = &request->first.at.target;
+	struct job job = {
+		.caller = request->caller,
+		.fd = -1,
+		.held = -1,
+		.open_flags = own_flags(opening->flags),
+		.close_on_exec = opening->flags & O_CLOEXEC,
+	};
+	struct stat status;
+	int error;
+
+	if (fstat(target->fd, &status) < 0)
+		return errno;
+	if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(5, 0))
+		job.fd = open_terminal(request);
+	else
+		job.fd = fd_steal(&target->fd);
+	if (job.fd < 0)
+		return -job.fd;
+	error = jobs_start(&job);
+	return error ? error : ANSWER_SENT;
+}
+
+static int open_existing(struct request *request, const struct opening *opening)
+{
+	struct target *target = &request->first.at.target;
+	int answer = is_temporary(opening->flags) ? broker_confirm_umask(request)
+						  : broker_confirm(request);
+
+	if (answer != 0)
+		return answer;
+	if (opening->flags & O_PATH)
+		return give(request, fd_steal(&target->fd), opening->flags);
+	if (!S_ISREG(target->mode) && !S_ISDIR(target->mode))
+		return open_special(request, opening);
+	return give(request, name_reopen(target->fd, own_flags(opening->flags), opening->mode),
+		    opening->flags);
+}
+
+/* Resolves, judges, performs. EAGAIN: somebody outside the box made the name in between. */
+static int attempt(struct request *request, const struct opening *opening, bool performs)
+{
+	uint64_t flags = opening->flags;
+	bool is_new = is_creating(flags) && (flags & O_EXCL);
+	struct place place = {
+		.directory = request_directory(request, request->call->directory),
+		.no_follow = (flags & O_NOFOLLOW) || is_new,
+		.resolve = opening->resolve,
+	};
+	int answer = request_resolve(request, request->call->path, place, &request->first);
+
+	if (answer == 0)
+		answer = judge(request, flags);
+	if (answer != ANSWER_CONTINUE || !performs)
+		return answer;
+	if (request->first.at.target.state != TARGET_MISSING)
+		return open_existing(request, opening);
+	answer = make_missing(request, opening);
+	return answer == EEXIST && !is_new ? EAGAIN : answer;
+}
+
+int opens_answer(struct request *request)
+{
+	struct opening opening = {0};
+	int answer = read_opening(request, &opening);
+	bool in_memory = request->call->kind == CALL_OPENAT2;
+	bool performs = request->rules->broker_create && (in_memory || is_creating(opening.flags));
+
+	if (answer != 0 || ((opening.flags & O_PATH) && !performs))
+		return answer;
+	if (performs && (opening.flags & O_CREAT) && (opening.flags & O_DIRECTORY))
+		return EINVAL;
+	for (int i = 0; i < ATTEMPTS_MAX; i++) {
+		request->frame_count = 0;
+		answer = attempt(request, &opening, performs);
+		if (answer != EAGAIN)
+			break;
+	}
+	return answer;
+}

@@ -1,0 +1,10 @@
+/* Judges open, openat, openat2 and creat, and performs those that may make a file. */
+#ifndef AE_OPENS_H
+#define AE_OPENS_H
+
+#include "request.h"
+
+/* The answer, with the rows noted in the request. */
+int opens_answer(struct request *request);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * The broker works on a duplicate of the caller's socket: what it does to it is done to the
+ * caller's, and no second reading of the address can change the peer. A path socket is reached
+ * through the object that was judged. The other side of a path socket sees the broker's process id
+ * as its peer's.
+ */
+#define _GNU_SOURCE
+#include "socket_deeds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/fd.h"
+#include "broker.h"
+#include "jobs.h"
+
+/* Largest addressed message performed: far above what a datagram can hold. */
+enum { MESSAGE_MAX = 1 << 20 };
+
+bool peer_is_path(const struct peer *peer)
+{
+	return peer->size > offsetof(struct sockaddr_un, sun_path) &&
+	       peer->address.any.sa_family == AF_UNIX && peer->address.un.sun_path[0] != 0;
+}
+
+/* The caller's socket, then proof that it was the caller's. A descriptor, or the negative answer.
+ */
+static int take_socket(const struct request *request, int *answer)
+{
+	int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+
+	*answer = 0;
+	if (socket == -ESRCH)
+		*answer = ANSWER_NONE;
+	else if (socket < 0)
+		*answer = socket == -EBADF ? EBADF : EACCES;
+	else
+		*answer = broker_confirm(request);
+	return socket;
+}
+
+/* The address to use: for a path, the object it led to. */
+static void set_address(const struct request *request, const struct peer *peer, struct job *job)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&job->address;
+
+	memcpy(&job->address, &peer->address, peer->size);
+	job->address_size = peer->size;
+	if (!peer_is_path(peer))
+		return;
+	snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d",
+		 request->first.at.target.fd);
+	job->address_size = sizeof(*un);
+}
+
+static bool may_wait(int socket)
+{
+	int flags = fcntl(socket, F_GETFL);
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	if (flags < 0 || (flags & O_NONBLOCK))
+		return false;
+	return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type != SOCK_DGRAM;
+}
+
+int socket_connect(struct request *request, const struct peer *peer)
+{
+	struct job job = {.caller = request->caller, .fd = -1, .held = -1};
+	int answer;
+	ae_auto_fd int socket = take_socket(request, &answer);
+
+	if (answer != 0)
+		return answer;
+	set_address(request, peer, &job);
+	if (!may_wait(socket)) {
+		const struct sockaddr *address = (const struct sockaddr *)&job.address;
+
+		return connect(socket, address, job.address_size) < 0 ? errno : ANSWER_DONE;
+	}
+	job.fd = fd_steal(&socket);
+	if (peer_is_path(peer))
+		job.held = fd_steal(&request->first.at.target.fd);
+	answer = jobs_start(&job);
+	return answer ? answer : ANSWER_SENT;
+}
+
+/*
+ * The name is given as the caller gave it, because getsockname must say the same. It is looked up
+ * again here, which only a link swapped from outside the calls that go through the broker could
+ * turn elsewhere: that is seen by the socket not being where it was judged to be.
+ */
+static int bind_path(const struct request *request, int socket, const struct peer *peer)
+{
+	const struct target *target = &request->first.at.target;
+	const char *name = request->first.at.target.path + target->size;
+	ae_auto_fd int directory = -1;
+	struct stat status;
+	char cwd[64];
+	int error;
+
+	snprintf(cwd, sizeof(cwd), "/proc/%d/cwd", (int)request->caller.tid);
+	directory = open(cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 || fchdir(directory) < 0)
+		return EACCES;
+	error = broker_confirm_umask(request);
+	if (error == 0 && bind(socket, &peer->address.any, peer->size) < 0)
+		error = errno;
+	if (chdir("/") < 0)
+		return EACCES;
+	if (error != 0)
+		return error;
+	while (name[-1] != '/')
+		name--;
+	if (fstatat(target->fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISSOCK(status.st_mode))
+		return EACCES;
+	return ANSWER_DONE;
+}
+
+int socket_bind(struct request *request, const struct peer *peer)
+{
+	int answer;
+	ae_auto_fd int socket = take_socket(request, &answer);
+
+	if (answer != 0)
+		return answer;
+	if (peer_is_path(peer))
+		return bind_path(request, socket, peer);
+	return bind(socket, &peer->address.any, peer->size) < 0 ? errno : ANSWER_DONE;
+}
+
+int socket_listen(struct request *request)
+{
+	int answer;
+	ae_auto_fd int socket = take_socket(request, &answer);
+
+	if (answer != 0)
+		return answer;
+	return listen(socket, (int)request->data->args[1]) < 0 ? errno : ANSWER_DONE;
+}
+
+/* Never waits here: a full queue is ENOBUFS, which senders of datagrams have to expect anyway. */
+int socket_send(struct request *request, const struct peer *peer)
+{
+	uint64_t size = request->data->args[2];
+	struct job job = {.fd = -1, .held = -1};
+	ae_auto_free char *data = NULL;
+	ae_auto_fd int socket = -1;
+	ssize_t sent;
+	int answer;
+
+	if (size > MESSAGE_MAX)
+		return EMSGSIZE;
+	data = malloc(size + 1);
+	if (!data)
+		return ENOMEM;
+	if (size && caller_read(&request->caller, request->data->args[1], data, size) != 0)
+		return EFAULT;
+	socket = take_socket(request, &answer);
+	if (answer != 0)
+		return answer;
+	set_address(request, peer, &job);
+	sent = sendto(socket, data, size, (int)request->data->args[3] | MSG_NOSIGNAL | MSG_DONTWAIT,
+		      (const struct sockaddr *)&job.address, job.address_size);
+	if (sent < 0)
+		return errno == EAGAIN ? ENOBUFS : errno;
+	return broker_reply(&request->caller, (int)sent) ? ANSWER_SENT : ANSWER_NONE;
+}

@@ -1,0 +1,31 @@
+/* Performs judged socket calls on the caller's own socket. Each gives the answer. */
+#ifndef AE_SOCKET_DEEDS_H
+#define AE_SOCKET_DEEDS_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "request.h"
+
+/* An address as it was read from the caller, once. */
+struct peer {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+		char bytes[128];
+	} address;
+	socklen_t size;
+};
+
+/* True when the address is a path; request->first then says where it leads. */
+bool peer_is_path(const struct peer *peer);
+
+int socket_connect(struct request *request, const struct peer *peer);
+int socket_bind(struct request *request, const struct peer *peer);
+int socket_listen(struct request *request);
+int socket_send(struct request *request, const struct peer *peer);
+
+#endif
