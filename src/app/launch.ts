@@ -28,9 +28,13 @@ import {
   temporaryFolder,
 } from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
+import { policyDisk } from "./policy-disk.ts";
 import { prepareBox } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
+
+/** Denials whose paths are looked up for the summary. */
+const denialsLookedAt = 200;
 
 /**
  * Launches the command and waits for it; the session is closed and durable when this resolves.
@@ -86,7 +90,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     command: options.command,
     exit,
     totals: { allowed: totals.allowed, denied: totals.denied },
-    denials: totals.denials.map((denial) => advice(denial, subject.agent)),
+    denials: mostTellingFirst(totals.denials).map((denial) => advice(denial, subject.agent)),
     coverage,
     environmentRemoved: environment.removed,
     checkpoint,
@@ -138,6 +142,20 @@ function withEnvironment(
   const by = names === "" ? "nothing looked like a secret" : `kept out: ${names}`;
   const others = coverage.filter(({ protection }) => protection !== "environment");
   return [...others, { protection: "environment", level: "enforced", by, why: "" }];
+}
+
+/**
+ * Searching a PATH or a list of optional settings is refused many times where nothing is; what is there was really missed.
+ */
+function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
+  const isThere = ({ port, path }: Denial) =>
+    port !== undefined || policyDisk.kind(path) !== "absent";
+  const looked = denials
+    .slice(0, denialsLookedAt)
+    .map((denial) => ({ denial, is: isThere(denial) }));
+  const there = looked.filter(({ is }) => is).map(({ denial }) => denial);
+  const absent = looked.filter(({ is }) => !is).map(({ denial }) => denial);
+  return [...there, ...absent, ...denials.slice(denialsLookedAt)];
 }
 
 function advice(denial: Denial, agent: string): DenialAdvice {
