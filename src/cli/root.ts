@@ -49,8 +49,21 @@ function reportFailure(error: unknown, kind: CommandKind): number {
     writeErr(`error: ${escapeControls(error.message, "indented")}\n${hint}`);
     return exitStatusOf(error.code, kind);
   }
+  const failure = systemFailure(error);
+  if (failure !== undefined) {
+    writeErr(`error: ${escapeControls(failure)}\n`);
+    writeErr("hint: check who may use that place, and its free space\n");
+    return exitStatusOf("internal", kind);
+  }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   writeErr(`error: aegis met a fault of its own\n${escapeControls(stack, "all")}\n`);
   writeErr("hint: please report these lines; nothing more was done\n");
   return exitStatusOf("internal", kind);
+}
+
+/** What the system refused, for errors that carry the name of a system call. */
+function systemFailure(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  const place = "path" in error && typeof error.path === "string" ? ` "${error.path}"` : "";
+  return `Cannot ${error.syscall}${place}: ${error.message}`;
 }

@@ -33,18 +33,23 @@ export function replaceFile(path: AbsPath, content: string): void {
   const temporary = `${path}.${uniqueSuffix()}`;
   const fd = openSync(temporary, "wx", 0o600);
   try {
-    const bytes = Buffer.from(content);
-    let written = 0;
-    while (written < bytes.length) written += writeSync(fd, bytes, written);
-    fsyncSync(fd);
+    writeWhole(fd, Buffer.from(content));
+    renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
     throw error;
+  }
+  syncDirectory(parentOf(path));
+}
+
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  try {
+    let written = 0;
+    while (written < bytes.length) written += writeSync(fd, bytes, written);
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(temporary, path);
-  syncDirectory(parentOf(path));
 }
 
 /** Makes renames and new names in a folder survive power loss. */

@@ -263,6 +263,14 @@ describe("every command", () => {
     expect(outcome.stderr).toMatch(/^error: .*HOME.*\nhint: .*AEGIS_HOME.*\n$/);
   });
 
+  test("a folder where a file belongs is an error of the system, told as one", async () => {
+    const state = tempDir("state");
+    mkdirSync(join(state, "current"));
+    const outcome = await spawnAegis(["log"], { env: { AEGIS_HOME: state } });
+    expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
+    expect(outcome.stderr).toMatch(/^error: Cannot read.*EISDIR.*\nhint: .+\n$/);
+  });
+
   test("an aegis home that others may write to is refused", async () => {
     const shared = tempDir("shared");
     mkdirSync(join(shared, "state"), { mode: 0o777 });

@@ -131,6 +131,40 @@ describe("aegis log and audit query", () => {
   });
 });
 
+describe("what follows a ledger", () => {
+  const followers = [
+    { args: ["audit", "watch"], line: /^\[09:00:01\] DENY {3}agent {2}FileRead .*id_ed25519$/m },
+    { args: ["audit", "watch", "--decision", "deny", "--json"], line: /"decision":"deny"/ },
+    { args: ["audit", "export", "--follow"], line: /^\{"entry_id":.*FileWrite.*\}$/m },
+    {
+      args: ["audit", "export", "--follow", "--format", "cef"],
+      line: /^CEF:0\|Aegis\|.*FileWrite/m,
+    },
+  ];
+  for (const { args, line } of followers) {
+    test(`aegis ${args.join(" ")} prints only what comes in`, async () => {
+      const other = join(tempDir("home"), "state");
+      await recordMany(other, 1);
+      const child = Bun.spawn([aegisBinary(), ...args], {
+        env: cleanEnvironment({ AEGIS_HOME: other }),
+        stdout: "pipe",
+      });
+      let text = "";
+      const reading = (async () => {
+        for await (const chunk of child.stdout) text += Buffer.from(chunk).toString();
+      })();
+      await waitFor("an entry that matches", async () => {
+        await recordSessions(other);
+        return line.test(text);
+      });
+      child.kill();
+      await reading;
+      expect(text).not.toContain("/data/0");
+      if (args.includes("deny")) expect(text).not.toContain('"decision":"allow"');
+    });
+  }
+});
+
 describe("aegis audit sessions and session", () => {
   test("list sessions with their command, tag and counts", async () => {
     const { stdout } = await aegis("audit", "sessions");

@@ -11,9 +11,9 @@ export function entryColumns(colour: boolean): readonly Column[] {
   return [
     { title: "ENTRY ID" },
     colour ? { ...decision, paint: paintDecision } : decision,
-    { title: "PRINCIPAL", shrinkTo: 9 },
+    { title: "PRINCIPAL", shrinkTo: 5 },
     { title: "TIMESTAMP" },
-    { title: "ACTION", shrinkTo: 24 },
+    { title: "ACTION", shrinkTo: 10 },
   ];
 }
 

@@ -10,7 +10,9 @@ export function jsonLine(value: unknown): string {
   return `${escapeJson(JSON.stringify(value))}\n`;
 }
 
-/** JSON with controls and marks that reorder text as `\uXXXX`: another spelling of the same value. */
+/**
+ * JSON with controls and marks that reorder text as `\uXXXX`: another spelling of the same value.
+ */
 export function escapeJson(text: string): string {
   return text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeMark);
 }

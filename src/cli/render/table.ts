@@ -22,7 +22,10 @@ export function renderTable(
 ): string {
   const cells = rows.map((row) => row.map((cell) => escapeControls(cell)));
   const natural = columns.map(({ title }, at) =>
-    Math.max(Bun.stringWidth(title), ...cells.map((row) => Bun.stringWidth(row[at] ?? ""))),
+    cells.reduce(
+      (widest, row) => Math.max(widest, Bun.stringWidth(row[at] ?? "")),
+      Bun.stringWidth(title),
+    ),
   );
   const widths = width === undefined ? natural : fit(columns, natural, width);
   const lines = [columns.map(({ title }) => title), ...cells].map((row, index) =>

@@ -45,6 +45,11 @@ describe("renderTable()", () => {
   });
 });
 
+test("renderTable() takes more rows than a call takes arguments", () => {
+  const many = Array.from({ length: 300_000 }, (_, at) => [String(at)]);
+  expect(renderTable([{ title: "N" }], many, 80).length).toBe(1_988_892);
+});
+
 test("shorten() keeps both ends and never exceeds the width", () => {
   for (let width = 0; width < 12; width++) {
     expect(Bun.stringWidth(shorten("/etc/漢字漢字/passwd", width))).toBeLessThanOrEqual(width);

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { AbsPath } from "../../../src/base/paths.ts";
+import { isDirectory, isFile, readIfPresent, replaceFile } from "../../../src/config/files.ts";
+import { tempDir } from "../../support/temp.ts";
+
+function fileIn(directory: string, name: string): AbsPath {
+  return join(directory, name) as AbsPath;
+}
+
+describe("replaceFile()", () => {
+  test("makes or replaces the file, private, and leaves nothing else", () => {
+    const directory = tempDir();
+    const path = fileIn(directory, "state");
+    for (const text of ["one\n", "two, longer\n", ""]) {
+      replaceFile(path, text);
+      expect(readFileSync(path, "utf8")).toBe(text);
+    }
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(["state"]);
+  });
+
+  test("replaces a link itself, never what it leads to", () => {
+    const directory = tempDir();
+    const target = fileIn(directory, "target");
+    writeFileSync(target, "kept");
+    symlinkSync(target, join(directory, "link"));
+    replaceFile(fileIn(directory, "link"), "new");
+    expect(readFileSync(target, "utf8")).toBe("kept");
+    expect(readFileSync(join(directory, "link"), "utf8")).toBe("new");
+  });
+
+  test("keeps the old text when the new one cannot be put in place", () => {
+    const directory = tempDir();
+    const path = fileIn(directory, "state");
+    mkdirSync(path);
+    expect(() => replaceFile(path, "text")).toThrow();
+    expect(isDirectory(path)).toBe(true);
+    expect(readdirSync(directory)).toEqual(["state"]);
+  });
+});
+
+describe("readIfPresent()", () => {
+  test("gives nothing for what is not there, also below a file", () => {
+    const directory = tempDir();
+    writeFileSync(join(directory, "file"), "text");
+    expect(readIfPresent(join(directory, "file"))).toBe("text");
+    expect(readIfPresent(join(directory, "none"))).toBeUndefined();
+    expect(readIfPresent(join(directory, "file/below"))).toBeUndefined();
+    expect([isFile(join(directory, "file/below")), isFile(directory)]).toEqual([false, false]);
+    expect(isFile(join(directory, "file"))).toBe(true);
+  });
+});
