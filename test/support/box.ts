@@ -14,7 +14,7 @@ import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
 import { hostFeatures } from "../../src/enforce/linux/probe.ts";
 import { asPlainUser, giveToPlainUser, isRoot, repoRoot } from "./harness.ts";
 import { permit, request, under } from "./ir.ts";
-import { tempDir } from "./temp.ts";
+import { removeTree, tempDir } from "./temp.ts";
 
 export interface Setting {
   readonly name: "root" | "plain user" | "no namespaces" | "root, no namespaces";
@@ -181,6 +181,7 @@ async function runHelper(setting: Setting, plan: Uint8Array) {
   const decoder = createFrameDecoder();
   const all: Frame[] = decoder.push(new Uint8Array(readFileSync(`${folder}/frames`)));
   decoder.end();
+  removeTree(folder);
   const accesses = all.filter((frame) => frame.kind === "access");
   const failed = all.find((frame) => frame.kind === "failed");
   return { stdout, stderr, status, accesses, failed };

@@ -61,8 +61,9 @@ export interface LandlockPaths {
 /**
  * - Exact: everything a grant of a folder says about what is in it, and a grant of a file about it.
  * - Narrower: a granted folder itself cannot be removed or made, because that right belongs to its
- *   parent; a grant on a path that does not exist grants nothing; links and renames across folders
- *   need writing and deleting on both sides, and below ABI 2 never work.
+ *   parent; a grant on a path that does not exist grants nothing; a program runs only where it may
+ *   be read as well; links and renames across folders need writing and deleting on both sides, and
+ *   below ABI 2 never work.
  * - Too wide: listing one folder but not those below it, deleting or making one name but not its
  *   neighbours.
  */
