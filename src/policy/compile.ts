@@ -131,7 +131,12 @@ function inReadingOrder(
   const places = new Map(sources.map(({ name }, index) => [name, index]));
   const placeOf = ({ file }: Diagnostic): number => places.get(file) ?? sources.length;
   return [...diagnostics].sort(
-    (a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column,
+    (a, b) =>
+      placeOf(a) - placeOf(b) ||
+      a.line - b.line ||
+      a.column - b.column ||
+      // The engine reports in no fixed order.
+      (a.message < b.message ? -1 : 1),
   );
 }
 

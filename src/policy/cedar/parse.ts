@@ -4,7 +4,8 @@
 
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/web";
 import schema from "../../../policies/cedar/aegis.cedarschema" with { type: "text" };
-import type { Origin } from "../../model/capability.ts";
+import { nearest } from "../../base/nearest.ts";
+import { actions, type Origin } from "../../model/capability.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
 import { offsetOfByte, type PolicyText, positionAt, splitPolicies } from "./text.ts";
@@ -154,5 +155,16 @@ function hintOf(error: DetailedError): string {
   const optional = /optional attribute `(\w+)`/.exec(error.message)?.[1];
   if (optional !== undefined)
     return `only network actions have it: write "resource has ${optional} && ..." before it`;
-  return error.help ?? "";
+  const action = /unrecognized action `Aegis::Action::"(.*)"`/.exec(error.message)?.[1];
+  if (action !== undefined) return nearestHint(action, actions, "actions");
+  const attribute = /attribute `(\w+)` on entity type `Aegis::Resource`/.exec(error.message)?.[1];
+  if (attribute !== undefined)
+    return "a resource has a path, and for network actions host and port";
+  // The engine guesses names in an order that changes from run to run.
+  return error.help?.startsWith("did you mean") === true ? "" : (error.help ?? "");
+}
+
+function nearestHint(name: string, known: readonly string[], what: string): string {
+  const close = nearest(name, known);
+  return close === undefined ? `${what} are ${known.join(", ")}` : `did you mean "${close}"?`;
 }

@@ -44,8 +44,9 @@ export async function parseManifest(source: PolicySource): Promise<Result<Manife
   const parsed = manifestSchema.safeParse(decoded);
   if (!parsed.success)
     return err(
-      parsed.error.issues.map(({ path, message }) => {
-        const field = path.join(".");
+      parsed.error.issues.map((issue) => {
+        const field = issue.path.join(".");
+        const message = issue.code === "invalid_type" ? `must be ${issue.expected}` : issue.message;
         return problem(source, offsets.get(field) ?? 0, `manifest: ${field || "file"}: ${message}`);
       }),
     );

@@ -1,5 +1,5 @@
-// Every policy of conformance/lower compiles to the capabilities, or is refused with the diagnostics,
-// that stand beside it. UPDATE_GOLDEN=1 writes them anew.
+// Every policy of conformance/lower compiles to the capabilities, or is refused with the
+// diagnostics, that stand beside it. UPDATE_GOLDEN=1 writes them anew.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
