@@ -8,17 +8,22 @@ import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "./me
 import { readSealed } from "./seal.ts";
 import { unavailable } from "./sqlite-error.ts";
 import {
+  bytesOf,
+  type CheckpointRow,
+  checkpointOf,
   type EventRow,
   eventColumns,
   eventOf,
+  type HeadRow,
   headOf,
+  numberOf,
+  policyOf,
   type SessionRow,
   sessionColumns,
   sessionIdOf,
   sessionOf,
-  snapshotOf,
 } from "./sqlite-rows.ts";
-import { type Store, type StoredCheckpoint, type StoredEvent, storedLevelMin } from "./store.ts";
+import { type Store, type StoredEvent, storedLevelMin } from "./store.ts";
 
 type Reader = Omit<Store, "origin" | "append" | "addCheckpoint" | "snapshot" | "close">;
 
@@ -42,7 +47,10 @@ export function createReader(db: Database, path: string): Reader {
     eventsFrom: (first, limit) =>
       read(() => {
         const sql = `SELECT ${eventColumns} ${fromEvents} WHERE e.idx >= ? ORDER BY e.idx LIMIT ?`;
-        return db.query<EventRow, [number, number]>(sql).all(first, limit).map(eventOf);
+        return db
+          .query<EventRow, [number, number]>(sql)
+          .all(first, limit)
+          .map((row) => eventOf(row));
       }),
     indexOf: (session, seq) =>
       read(() => {
@@ -53,17 +61,15 @@ export function createReader(db: Database, path: string): Reader {
     checkpoints: (last) =>
       read(() => {
         const sql = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT ?";
-        return db.query<StoredCheckpoint, [number]>(sql).all(last);
+        return db.query<CheckpointRow, [number]>(sql).all(last).map(checkpointOf);
       }),
     nodes: (places) => read(() => places.map((place) => readNode(db, place))),
   };
 }
 
 export function readHead(db: Database) {
-  const row = db
-    .query<{ size: number; frontier: Uint8Array }, []>("SELECT size, frontier FROM head")
-    .get();
-  return row === null ? emptyTree : headOf(row.size, row.frontier);
+  const row = db.query<HeadRow, []>("SELECT size, frontier FROM head").get();
+  return row === null ? emptyTree : headOf(row);
 }
 
 export function readSessions(db: Database, last: number, name: string | undefined) {
@@ -86,14 +92,14 @@ function readPolicyLoads(db: Database, last: number) {
     "SELECT s.id AS session, l.ts_ms, l.hash, p.sources FROM policy_load l " +
     "JOIN session s ON s.num = l.session JOIN policy p ON p.hash = l.hash " +
     "ORDER BY l.idx DESC LIMIT ?";
-  type Row = { session: string; ts_ms: number; hash: string; sources: string };
+  type Row = { readonly [K in "session" | "ts_ms" | "hash" | "sources"]: unknown };
   return db
     .query<Row, [number]>(sql)
     .all(last)
-    .map(({ session, ts_ms, hash, sources }) => ({
-      session: sessionIdOf(session),
-      tsUnixMs: ts_ms,
-      snapshot: snapshotOf(hash, sources),
+    .map((row) => ({
+      session: sessionIdOf(row.session),
+      tsUnixMs: numberOf(row.ts_ms),
+      snapshot: policyOf(row),
     }));
 }
 
@@ -101,14 +107,14 @@ function readPolicyLoads(db: Database, last: number) {
 function readNode(db: Database, { level, position }: NodePlace): Hash {
   if (level >= storedLevelMin) {
     const sql = "SELECT hash FROM node WHERE level = ? AND position = ?";
-    const row = db.query<{ hash: Uint8Array }, [number, number]>(sql).get(level, position);
-    return row?.hash ?? new Uint8Array();
+    const row = db.query<{ hash: unknown }, [number, number]>(sql).get(level, position);
+    return bytesOf(row?.hash);
   }
   const sql = "SELECT leaf FROM event WHERE idx >= ? AND idx < ? ORDER BY idx";
   const rows = db
-    .query<{ leaf: Uint8Array }, [number, number]>(sql)
+    .query<{ leaf: unknown }, [number, number]>(sql)
     .all(position * 2 ** level, (position + 1) * 2 ** level);
-  const leaves = rows.map(({ leaf }) => leaf);
+  const leaves = rows.map(({ leaf }) => bytesOf(leaf));
   return rootOf(appendLeaves(emptyTree, leaves, () => undefined));
 }
 
@@ -151,7 +157,7 @@ function readEvents(
   }
   const page = db.prepare<EventRow, SQLQueryBindings[]>(`${select} LIMIT ? OFFSET ?`);
   try {
-    const events = page.all(...where.values, limit, offset).map(eventOf);
+    const events = page.all(...where.values, limit, offset).map((row) => eventOf(row));
     return { events, total: countEvents(db, where) };
   } finally {
     page.finalize();
@@ -183,7 +189,7 @@ function searchEvents(
   const statement = db.prepare<EventRow, SQLQueryBindings[]>(sql);
   try {
     for (const row of statement.iterate(...values)) {
-      const payload = readSealed(row.body)?.payload;
+      const payload = readSealed(bytesOf(row.body))?.payload;
       if (payload === undefined || !matchesSearch(payload, needle)) continue;
       if (total >= offset && events.length < limit) events.push(eventOf(row));
       total += 1;

@@ -1,29 +1,32 @@
-// Between SQLite's rows and the ledger's types. The database may have been edited by anyone, so
-// nothing here trusts a value's meaning, only its column type.
+// Between SQLite's rows and the ledger's types. The database may have been edited by anyone, or be
+// damaged: a value of the wrong kind is read as an empty one, and verify finds that it does not fit.
 
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot, PolicySource } from "../model/policy-snapshot.ts";
-import type { Hash, TreeHead } from "./merkle.ts";
+import type { Hash, TreeHead, TreeNode } from "./merkle.ts";
 import type { SessionState } from "./session-state.ts";
-import type { StoredEvent } from "./store.ts";
+import type { StoredCheckpoint, StoredEvent } from "./store.ts";
 
-export interface SessionRow {
-  readonly id: string;
-  readonly name: string;
-  readonly mode: string;
-  readonly command: string;
-  readonly directory: string;
-  readonly policy_hash: string;
-  readonly tag: string | null;
-  readonly opened_ms: number;
-  readonly closed_ms: number | null;
-  readonly exit_status: number | null;
-  readonly access_count: number;
-  readonly denied_count: number;
-  readonly next_seq: number;
-  readonly last_hash: string;
-}
+/** A row as SQLite gives it: in a damaged file any column may hold anything. */
+type Row<Columns extends string> = { readonly [K in Columns]: unknown };
+
+export type SessionRow = Row<
+  | "id"
+  | "name"
+  | "mode"
+  | "command"
+  | "directory"
+  | "policy_hash"
+  | "tag"
+  | "opened_ms"
+  | "closed_ms"
+  | "exit_status"
+  | "access_count"
+  | "denied_count"
+  | "next_seq"
+  | "last_hash"
+>;
 
 export const sessionColumns =
   "id, name, mode, command, directory, policy_hash, tag, opened_ms, closed_ms, exit_status, " +
@@ -32,19 +35,19 @@ export const sessionColumns =
 export function sessionOf(row: SessionRow): SessionState {
   return {
     id: sessionIdOf(row.id),
-    name: row.name,
-    mode: row.mode,
-    command: textsOf(row.command),
-    directory: row.directory,
-    policyHash: row.policy_hash,
-    tag: row.tag ?? undefined,
-    openedUnixMs: row.opened_ms,
-    closedUnixMs: row.closed_ms ?? undefined,
-    exitStatus: row.exit_status ?? undefined,
-    accessCount: row.access_count,
-    deniedCount: row.denied_count,
-    nextSeq: row.next_seq,
-    lastHash: row.last_hash,
+    name: textOf(row.name),
+    mode: textOf(row.mode),
+    command: textsOf(textOf(row.command)),
+    directory: textOf(row.directory),
+    policyHash: textOf(row.policy_hash),
+    tag: row.tag === null ? undefined : textOf(row.tag),
+    openedUnixMs: numberOf(row.opened_ms),
+    closedUnixMs: row.closed_ms === null ? undefined : numberOf(row.closed_ms),
+    exitStatus: row.exit_status === null ? undefined : numberOf(row.exit_status),
+    accessCount: numberOf(row.access_count),
+    deniedCount: numberOf(row.denied_count),
+    nextSeq: numberOf(row.next_seq),
+    lastHash: textOf(row.last_hash),
   };
 }
 
@@ -81,42 +84,36 @@ export function sessionValues(session: SessionState): SessionValues {
 }
 
 /** The session a row names; `""` when it names none that is known. */
-export function sessionIdOf(text: string | null | undefined): SessionId {
-  return (text ?? "") as SessionId;
+export function sessionIdOf(value: unknown): SessionId {
+  return textOf(value) as SessionId;
 }
 
-export interface EventRow {
-  readonly idx: number;
-  readonly session: string | null;
-  readonly seq: number;
-  readonly ts_ms: number;
-  readonly type: string;
-  readonly decision: number | null;
-  readonly leaf: Uint8Array;
-  readonly body: Uint8Array;
-}
+export type EventRow = Row<
+  "idx" | "session" | "seq" | "ts_ms" | "type" | "decision" | "leaf" | "body"
+>;
 
 /** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
 export const eventColumns =
   "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
   "CAST(e.body AS BLOB) AS body";
 
-export function eventOf(row: EventRow): StoredEvent {
+/** @param session its id, when the row has only its number */
+export function eventOf(row: EventRow, session = row.session): StoredEvent {
   return {
-    index: row.idx,
-    session: sessionIdOf(row.session),
-    seq: row.seq,
-    tsUnixMs: row.ts_ms,
-    type: row.type,
+    index: numberOf(row.idx),
+    session: sessionIdOf(session),
+    seq: numberOf(row.seq),
+    tsUnixMs: numberOf(row.ts_ms),
+    type: textOf(row.type),
     decision: decisionOf(row.decision),
-    leaf: row.leaf,
-    body: row.body,
+    leaf: bytesOf(row.leaf),
+    body: bytesOf(row.body),
   };
 }
 
-export function decisionOf(value: number | null): "allow" | "deny" | undefined {
-  if (value === null) return undefined;
-  return value === 0 ? "deny" : "allow";
+function decisionOf(value: unknown): "allow" | "deny" | undefined {
+  if (value === 0) return "deny";
+  return value === 1 ? "allow" : undefined;
 }
 
 export function decisionValue(decision: "allow" | "deny" | undefined): number | null {
@@ -124,10 +121,13 @@ export function decisionValue(decision: "allow" | "deny" | undefined): number | 
   return decision === "deny" ? 0 : 1;
 }
 
-export function headOf(size: number, frontier: Uint8Array): TreeHead {
+export type HeadRow = Row<"size" | "frontier">;
+
+export function headOf(row: HeadRow): TreeHead {
   const hashes: Hash[] = [];
+  const frontier = bytesOf(row.frontier);
   for (let at = 0; at < frontier.length; at += 32) hashes.push(frontier.slice(at, at + 32));
-  return { size, frontier: hashes };
+  return { size: numberOf(row.size), frontier: hashes };
 }
 
 export function frontierValue({ frontier }: TreeHead): Uint8Array {
@@ -136,9 +136,11 @@ export function frontierValue({ frontier }: TreeHead): Uint8Array {
   return bytes;
 }
 
-export function snapshotOf(hash: string, sources: string): PolicySnapshot {
-  const value = parsed(sources);
-  return { hash, sources: Array.isArray(value) ? value.filter(isSource) : [] };
+export type PolicyRow = Row<"hash" | "sources">;
+
+export function policyOf({ hash, sources }: PolicyRow): PolicySnapshot {
+  const value = parsed(textOf(sources));
+  return { hash: textOf(hash), sources: Array.isArray(value) ? value.filter(isSource) : [] };
 }
 
 function isSource(value: unknown): value is PolicySource {
@@ -151,6 +153,30 @@ function isSource(value: unknown): value is PolicySource {
 function textsOf(json: string): readonly string[] {
   const value = parsed(json);
   return Array.isArray(value) ? value.map(String) : [json];
+}
+
+export type CheckpointRow = Row<"size" | "note">;
+
+export function checkpointOf({ size, note }: CheckpointRow): StoredCheckpoint {
+  return { size: numberOf(size), note: textOf(note) };
+}
+
+export type NodeRow = Row<"level" | "position" | "hash">;
+
+export function nodeOf({ level, position, hash }: NodeRow): TreeNode {
+  return { level: numberOf(level), position: numberOf(position), hash: bytesOf(hash) };
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+export function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : -1;
+}
+
+export function bytesOf(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : new Uint8Array();
 }
 
 function parsed(json: string): unknown {

@@ -3,12 +3,23 @@
 
 import { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../base/limits.ts";
-import type { NodePlace } from "./merkle.ts";
 import { unavailable } from "./sqlite-error.ts";
 import { readHead, readSessions } from "./sqlite-read.ts";
-import { decisionOf, type EventRow, sessionIdOf, snapshotOf } from "./sqlite-rows.ts";
+import {
+  type CheckpointRow,
+  checkpointOf,
+  type EventRow,
+  eventOf,
+  type NodeRow,
+  nodeOf,
+  numberOf,
+  type PolicyRow,
+  policyOf,
+  sessionIdOf,
+  textOf,
+} from "./sqlite-rows.ts";
 import { schemaProblems } from "./sqlite-schema.ts";
-import type { PolicyLoadRow, Snapshot, StoredCheckpoint, StoredEvent } from "./store.ts";
+import type { PolicyLoadRow, Snapshot, StoredEvent } from "./store.ts";
 
 /** @throws {AegisError} `ledger/unavailable`, as every read of the snapshot */
 export function openSnapshot(path: string, origin: string): Snapshot {
@@ -37,7 +48,7 @@ function createSnapshot(db: Database, path: string, origin: string): Snapshot {
   // The first read fixes what the transaction sees. A join per event would double verify's time.
   const sessions = new Map(
     db
-      .query<{ num: number; id: string }, []>("SELECT num, id FROM session")
+      .query<{ num: unknown; id: unknown }, []>("SELECT num, id FROM session")
       .all()
       .map(({ num, id }) => [num, id]),
   );
@@ -48,29 +59,20 @@ function createSnapshot(db: Database, path: string, origin: string): Snapshot {
     sessions: () => read(() => readSessions(db, -1, undefined)),
     policyLoads: () => read(() => policyLoads(db, sessions)),
     policies: () =>
-      read(() =>
-        db
-          .query<{ hash: string; sources: string }, []>("SELECT hash, sources FROM policy")
-          .all()
-          .map(({ hash, sources }) => snapshotOf(hash, sources)),
-      ),
+      read(() => db.query<PolicyRow, []>("SELECT hash, sources FROM policy").all().map(policyOf)),
     nodes: () =>
-      read(() => {
-        const sql = "SELECT level, position, hash FROM node ORDER BY level, position";
-        return db.query<NodePlace & { hash: Uint8Array }, []>(sql).all();
-      }),
+      read(() => db.query<NodeRow, []>("SELECT level, position, hash FROM node").all().map(nodeOf)),
     checkpoints: () =>
       read(() => {
         const sql = "SELECT size, note FROM checkpoint ORDER BY size";
-        return db.query<StoredCheckpoint, []>(sql).all();
+        return db.query<CheckpointRow, []>(sql).all().map(checkpointOf);
       }),
     schemaProblems: () => read(() => schemaProblems(db)),
     close: () => db.close(),
   };
 }
 
-type SessionIds = ReadonlyMap<number, string>;
-type NumberedEventRow = Omit<EventRow, "session"> & { readonly session: number };
+type SessionIds = ReadonlyMap<unknown, unknown>;
 
 function eventsFrom(
   db: Database,
@@ -81,33 +83,21 @@ function eventsFrom(
   const sql =
     "SELECT idx, session, seq, ts_ms, type, decision, leaf, CAST(body AS BLOB) AS body " +
     "FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
-  const rows = db.query<NumberedEventRow, [number, number]>(sql).all(first, limit);
-  return rows.map((row) => ({
-    index: row.idx,
-    session: sessionIdOf(sessions.get(row.session)),
-    seq: row.seq,
-    tsUnixMs: row.ts_ms,
-    type: row.type,
-    decision: decisionOf(row.decision),
-    leaf: row.leaf,
-    body: row.body,
-  }));
+  const rows = db.query<EventRow, [number, number]>(sql).all(first, limit);
+  return rows.map((row) => eventOf(row, sessions.get(row.session)));
 }
 
-interface LoadRow {
-  readonly idx: number;
-  readonly session: number;
-  readonly ts_ms: number;
-  readonly hash: string;
-}
+type LoadRow = { readonly [K in "idx" | "session" | "ts_ms" | "hash"]: unknown };
 
 function policyLoads(db: Database, sessions: SessionIds): readonly PolicyLoadRow[] {
   const sql = "SELECT idx, session, ts_ms, hash FROM policy_load ORDER BY idx";
-  const rows = db.query<LoadRow, []>(sql).all();
-  return rows.map(({ idx, session, ts_ms, hash }) => ({
-    index: idx,
-    session: sessionIdOf(sessions.get(session)),
-    tsUnixMs: ts_ms,
-    snapshot: { hash, sources: [] },
-  }));
+  return db
+    .query<LoadRow, []>(sql)
+    .all()
+    .map((row) => ({
+      index: numberOf(row.idx),
+      session: sessionIdOf(sessions.get(row.session)),
+      tsUnixMs: numberOf(row.ts_ms),
+      snapshot: { hash: textOf(row.hash), sources: [] },
+    }));
 }

@@ -15,12 +15,14 @@ import { createReader } from "./sqlite-read.ts";
 import {
   decisionValue,
   frontierValue,
+  type HeadRow,
   headOf,
   type SessionRow,
   type SessionValues,
   sessionColumns,
   sessionOf,
   sessionValues,
+  textOf,
 } from "./sqlite-rows.ts";
 import { configure, prepareSchema } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
@@ -35,9 +37,8 @@ const openPauseMs = 5;
  * @throws {AegisError} `ledger/unavailable` when it cannot be used
  */
 export function openSqliteStore(path: string): Store {
-  const db = openDatabase(path);
+  const { db, origin } = openDatabase(path);
   const writer = createWriter(db, path);
-  const origin = db.query<{ origin: string }, []>("SELECT origin FROM head").get()?.origin ?? "";
   return {
     origin,
     ...createReader(db, path),
@@ -48,7 +49,7 @@ export function openSqliteStore(path: string): Store {
   };
 }
 
-function openDatabase(path: string): Database {
+function openDatabase(path: string): { readonly db: Database; readonly origin: string } {
   for (let attempt = 1; ; attempt++) {
     let db: Database | undefined;
     try {
@@ -59,7 +60,8 @@ function openDatabase(path: string): Database {
       db = new Database(path, { readwrite: true, create: false });
       configure(db);
       prepareSchema(db, path);
-      return db;
+      const head = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
+      return { db, origin: textOf(head?.origin) };
     } catch (error) {
       db?.close();
       if (!isBusy(error) || attempt === openAttemptsMax) {
@@ -154,11 +156,9 @@ function foldLog(db: Database, path: string): void {
 }
 
 function readHead(db: Database): TreeHead {
-  const row = db
-    .query<{ size: number; frontier: Uint8Array }, []>("SELECT size, frontier FROM head")
-    .get();
+  const row = db.query<HeadRow, []>("SELECT size, frontier FROM head").get();
   if (row === null) throw new AegisError("ledger/tampered", "Cannot append: the head is gone");
-  return headOf(row.size, row.frontier);
+  return headOf(row);
 }
 
 function readSession(db: Database, id: SessionId) {

@@ -65,6 +65,11 @@ export function createEventCheck(
   }
 
   function addOne(stored: StoredEvent): Hash {
+    if (stored.index < next) {
+      report("chain-broken", next, `event ${stored.index} comes after event ${next - 1}`);
+      tree.doubt(stored.index);
+      return stored.leaf;
+    }
     if (stored.index !== next) {
       const missing = stored.index - next === 1 ? `event ${next} is` : `events from ${next} are`;
       report("chain-broken", next, `${missing} missing before event ${stored.index}`);
