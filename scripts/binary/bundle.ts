@@ -76,9 +76,9 @@ function moduleFolders(target: Target): Record<string, string> {
 function signDraft(draft: string): void {
   const bytes = readFileSync(draft);
   if (isSignatureValid(bytes)) return;
-  signAdHoc(bytes, "aegis");
-  if (!isSignatureValid(bytes)) throw new Error("Cannot sign: the new signature does not verify");
-  writeFileSync(draft, bytes, { mode: 0o755 });
+  const signed = signAdHoc(bytes, "aegis");
+  if (!isSignatureValid(signed)) throw new Error("Cannot sign: the new signature does not verify");
+  writeFileSync(draft, signed, { mode: 0o755 });
 }
 
 /** The program says its version, also when the environment tries to turn it into something else. */

@@ -13,12 +13,18 @@ const executableSegmentMain = 1n;
 const superBlobBytes = 20;
 const codeDirectoryBytes = 88;
 const pageShift = 12;
+/** Segments are mapped in pages of 16 KiB on arm64, which suits x86-64 too. */
+const mappedPageShift = 14;
 const hashBytes = 32;
 const sha256Type = 2;
 
 interface SignatureArea {
   readonly offset: number;
   readonly size: number;
+  /** File offset of the load command that names the signature. */
+  readonly command: number;
+  /** File offset of the load command of the segment __LINKEDIT. */
+  readonly linkEdit: number;
   /** File offset and size of the segment __TEXT. */
   readonly text: { readonly offset: bigint; readonly size: bigint };
 }
@@ -36,16 +42,18 @@ export function isSignatureValid(file: Uint8Array): boolean {
   return false;
 }
 
-/** Writes an ad-hoc signature over the one the file has. The file keeps its size. */
-export function signAdHoc(file: Uint8Array, identifier: string): void {
-  const { offset, size, text } = signatureArea(file);
+/**
+ * A copy with an ad-hoc signature in place of the one `original` has, longer where that needs more
+ * room.
+ */
+export function signAdHoc(original: Uint8Array, identifier: string): Uint8Array {
   const name = new TextEncoder().encode(`${identifier}\0`);
+  const { offset } = signatureArea(original);
   const pages = Math.ceil(offset / (1 << pageShift));
   const hashes = codeDirectoryBytes + name.length;
   const directoryBytes = hashes + pages * hashBytes;
-  if (superBlobBytes + directoryBytes > size)
-    throw new Error(`Cannot sign: ${directoryBytes} bytes do not fit into ${size}`);
-  file.fill(0, offset, offset + size);
+  const file = withSignatureRoom(original, superBlobBytes + directoryBytes);
+  const { text } = signatureArea(file);
   const view = viewOf(file);
   [superBlobMagic, superBlobBytes + directoryBytes, 1, 0, superBlobBytes].forEach((word, index) => {
     view.setUint32(offset + 4 * index, word);
@@ -65,6 +73,31 @@ export function signAdHoc(file: Uint8Array, identifier: string): void {
     const bytes = file.subarray(from, Math.min(from + (1 << pageShift), offset));
     file.set(sha256(bytes), directory + hashes + page * hashBytes);
   }
+  return file;
+}
+
+/**
+ * A copy whose signature, the last thing in the file and in its last segment, is empty and has
+ * `needed` bytes.
+ */
+function withSignatureRoom(original: Uint8Array, needed: number): Uint8Array {
+  const { offset, size, command, linkEdit } = signatureArea(original);
+  if (offset + size !== original.length)
+    throw new Error("Cannot sign: the signature is not at the end of the file");
+  const room = Math.max(size, Math.ceil(needed / 16) * 16);
+  const file = new Uint8Array(offset + room);
+  file.set(original.subarray(0, offset));
+  const view = viewOf(file);
+  view.setUint32(command + 12, room, true);
+  const fileSize = BigInt(file.length) - view.getBigUint64(linkEdit + 40, true);
+  view.setBigUint64(linkEdit + 48, fileSize, true);
+  const mapped = view.getBigUint64(linkEdit + 32, true);
+  if (fileSize > mapped) {
+    const pageBytes = 1n << BigInt(mappedPageShift);
+    const pages = (fileSize + pageBytes - 1n) / pageBytes;
+    view.setBigUint64(linkEdit + 32, pages * pageBytes, true);
+  }
+  return file;
 }
 
 function hasEveryPage(file: Uint8Array, directory: number): boolean {
@@ -85,19 +118,24 @@ function hasEveryPage(file: Uint8Array, directory: number): boolean {
 function signatureArea(file: Uint8Array): SignatureArea {
   const view = viewOf(file);
   if (view.getUint32(0, true) !== machO64) throw new Error("Cannot sign: no 64-bit Mach-O file");
-  let area: { offset: number; size: number } | undefined;
+  let area: { offset: number; size: number; command: number } | undefined;
   let text: SignatureArea["text"] | undefined;
+  let linkEdit: number | undefined;
   let at = 32;
-  for (let command = 0; command < view.getUint32(16, true); command++) {
-    if (view.getUint32(at, true) === codeSignatureCommand)
-      area = { offset: view.getUint32(at + 8, true), size: view.getUint32(at + 12, true) };
-    if (segmentName(file, at) === "__TEXT")
+  for (let index = 0; index < view.getUint32(16, true); index++) {
+    if (view.getUint32(at, true) === codeSignatureCommand) {
+      const [offset, size] = [view.getUint32(at + 8, true), view.getUint32(at + 12, true)];
+      area = { offset, size, command: at };
+    }
+    const segment = segmentName(file, at);
+    if (segment === "__LINKEDIT") linkEdit = at;
+    if (segment === "__TEXT")
       text = { offset: view.getBigUint64(at + 40, true), size: view.getBigUint64(at + 48, true) };
     at += view.getUint32(at + 4, true);
   }
-  if (area === undefined || text === undefined)
-    throw new Error("Cannot sign: the file has no room for a signature");
-  return { ...area, text };
+  if (area === undefined || text === undefined || linkEdit === undefined)
+    throw new Error("Cannot sign: the file has no signature to replace");
+  return { ...area, text, linkEdit };
 }
 
 function segmentName(file: Uint8Array, command: number): string | undefined {

@@ -87,7 +87,7 @@ function toolchains(): Record<string, string> {
 
 /** Settings of the tests themselves, such as how many random cases to draw. */
 function testSettings(): Record<string, string> {
-  return inherited(/^(AEGIS_TEST_\w+|AEGIS_\w+_CASES|CI)$/);
+  return inherited(/^(AEGIS_TEST_\w+|AEGIS_\w+_(CASES|LINES)|CI)$/);
 }
 
 function openForReading(tree: string): void {

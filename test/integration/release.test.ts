@@ -182,9 +182,18 @@ describe("signatures for macOS", () => {
 
   test("signAdHoc() writes byte for byte what the bundler writes where it signs by itself", () => {
     const signed = readFileSync(binaryPath("darwin-arm64"));
-    const again = Buffer.from(signed);
-    signAdHoc(again, bundlerIdentifier(signed));
-    expect(again.equals(signed)).toBe(true);
+    const again = signAdHoc(signed, bundlerIdentifier(signed));
+    expect(signed.equals(again)).toBe(true);
+  });
+
+  test("signAdHoc() makes room for a signature that is longer, and everything else stays", () => {
+    const signed = readFileSync(binaryPath("darwin-arm64"));
+    const longer = signAdHoc(signed, "x".repeat(100_000));
+    expect(isSignatureValid(longer)).toBe(true);
+    expect(longer.length).toBeGreaterThan(signed.length);
+    const again = signAdHoc(longer, bundlerIdentifier(signed));
+    const code = signed.length - 2_000_000;
+    expect(Buffer.from(again).subarray(8192, code).equals(signed.subarray(8192, code))).toBe(true);
   });
 
   /** The text after the last code directory header. */
