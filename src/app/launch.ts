@@ -148,8 +148,9 @@ function withEnvironment(
  * Searching a PATH or a list of optional settings is refused many times where nothing is; what is there was really missed.
  */
 function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
-  const isThere = ({ port, path }: Denial) =>
-    port !== undefined || policyDisk.kind(path) !== "absent";
+  const makes = new Set(["FileWrite", "DirCreate", "NetConnect", "NetBind"]);
+  const isThere = ({ action, path }: Denial) =>
+    makes.has(action) || policyDisk.kind(path) !== "absent";
   const looked = denials
     .slice(0, denialsLookedAt)
     .map((denial) => ({ denial, is: isThere(denial) }));
@@ -160,10 +161,15 @@ function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
 
 function advice(denial: Denial, agent: string): DenialAdvice {
   const { action, path, host, port, count, rule, reason } = denial;
-  const isForbidden = rule !== "";
-  const resource = { path, host, port };
-  const grant = isForbidden ? undefined : smallestGrant({ action, agent, resource });
-  const fix = isForbidden ? "" : (grant?.flag ?? `the policy line ${grant?.cedar ?? ""}`);
-  const shown = port === undefined ? path : `${host ?? path}:${port}`;
-  return { action, resource: shown, count, rule, reason, fix };
+  const resource = port === undefined ? path : `${host ?? path}:${port}`;
+  return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
+}
+
+/** A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name. */
+function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
+  if (rule.startsWith("protected:")) return "";
+  if (rule !== "" && !rule.startsWith("credentials:"))
+    return `the rule ${rule} taken out of the policy`;
+  const grant = smallestGrant({ action, agent, resource: { path, host, port } });
+  return grant.flag ?? `the policy line ${grant.cedar}`;
 }

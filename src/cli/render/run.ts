@@ -70,10 +70,11 @@ export function renderRunSummary(result: LaunchResult): string {
 function denialLines(denial: DenialAdvice): string[] {
   const times = denial.count > 1 ? ` (${denial.count} times)` : "";
   const what = `${denial.action} ${escapeControls(denial.resource)}${times}`;
-  const first = `aegis: denied ${what}: ${escapeControls(denial.reason)}`;
-  return denial.fix === ""
-    ? [first]
-    : [first, `aegis:   allow it with ${escapeControls(denial.fix)}`];
+  const fix =
+    denial.fix === ""
+      ? "nothing lifts this; do it outside the box if it has to be done"
+      : `allow it with ${escapeControls(denial.fix)}`;
+  return [`aegis: denied ${what}: ${escapeControls(denial.reason)}`, `aegis:   ${fix}`];
 }
 
 function weakerRows(result: LaunchResult): { protection: string; why: string }[] {
