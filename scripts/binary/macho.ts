@@ -84,7 +84,7 @@ function withSignatureRoom(original: Uint8Array, needed: number): Uint8Array {
   const { offset, size, command, linkEdit } = signatureArea(original);
   if (offset + size !== original.length)
     throw new Error("Cannot sign: the signature is not at the end of the file");
-  const room = Math.max(size, Math.ceil(needed / 16) * 16);
+  const room = needed <= size ? size : Math.ceil(needed / 16) * 16;
   const file = new Uint8Array(offset + room);
   file.set(original.subarray(0, offset));
   const view = viewOf(file);

@@ -60,8 +60,13 @@ export async function loadHelper(cacheDirectory: string): Promise<Helper> {
   return { libc, path: `/proc/self/fd/${openCachedHelper(cacheDirectory, bytes)}` };
 }
 
-/** The condition is known when the program is built, so only one of the two becomes part of it. */
+/**
+ * The conditions are known when the program is built, so that one of the two becomes part of it, and
+ * none where the kernel could not run it.
+ */
 async function embeddedHelper(): Promise<Uint8Array> {
+  if (process.platform !== "linux")
+    throw new AegisError("enforce/unsupported", "Cannot load the native helper: it is for Linux");
   const file =
     process.arch === "x64"
       ? await import("../../build/aegis-helper-x86_64", { with: { type: "file" } })

@@ -76,7 +76,7 @@ export const reserved: readonly {
   {
     name: "the platform",
     pattern: /^(process\.platform|os\.platform)$/,
-    allowed: ["src/enforce/select.ts"],
+    allowed: ["src/enforce/select.ts", "src/bridge/helper.ts"],
   },
   {
     name: "the terminal",
