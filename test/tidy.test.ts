@@ -15,12 +15,13 @@ import * as textRules from "./support/tidy/text-rules.ts";
 const code = await codeSources(repoRoot);
 const texts = textSources(repoRoot);
 
-/** What is started by a person or the test runner, and so needs no importer. */
+/** What is started by a person, the test runner or the type checker, and so needs no importer. */
 function isStarted(path: string): boolean {
   return (
     path === "src/main.ts" ||
     /^(scripts|bench)\/[^/]+\.ts$/.test(path) ||
     path.endsWith(".test.ts") ||
+    path.endsWith(".d.ts") ||
     path.startsWith("test/fixtures/") ||
     path === "test/support/preload.ts"
   );

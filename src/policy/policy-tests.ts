@@ -1,5 +1,5 @@
-// Tests people write for a policy: what it must answer for an access. A file of them is a list under
-// `tests`, in YAML or JSON, with the fields of PolicyTest.
+// Tests people write for a policy: what it must answer for an access. A file of them is a list
+// under `tests`, in YAML or JSON, with the fields of PolicyTest.
 
 import { err, ok, type Result } from "../base/result.ts";
 import type { Attempt } from "../model/attempt.ts";
