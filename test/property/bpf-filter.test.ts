@@ -47,6 +47,7 @@ function randomPlan(random: Random): FilterPlan {
       inet: pick(random, ["none", "tcp", "any", "unrestricted"] as const),
       netlinkRoute: yes(),
       unixDatagrams: yes(),
+      fastOpen: yes(),
     },
     sealMemfds: yes(),
   };

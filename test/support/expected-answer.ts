@@ -13,6 +13,7 @@ export const answers = {
   eperm: 0x00050001,
   eacces: 0x0005000d,
   enosys: 0x00050026,
+  noFastOpen: 0x0005005f,
   noFamily: 0x00050061,
 } as const;
 
@@ -122,11 +123,11 @@ function socketAnswer(
   name: string,
   low: (index: number) => number,
 ): number | undefined {
-  const { inet, netlinkRoute, unixDatagrams } = plan.sockets;
+  const { inet, netlinkRoute, unixDatagrams, fastOpen } = plan.sockets;
   if (inet === "unrestricted") return undefined;
-  const fastOpen = { sendto: 3, sendmsg: 2, sendmmsg: 3 }[name];
-  if (fastOpen !== undefined && inet === "tcp" && (low(fastOpen) & 0x20000000) !== 0) {
-    return answers.eperm;
+  const flagsAt = { sendto: 3, sendmsg: 2, sendmmsg: 3 }[name];
+  if (flagsAt !== undefined && !fastOpen && (low(flagsAt) & 0x20000000) !== 0) {
+    return answers.noFastOpen;
   }
   if (name !== "socket" && name !== "socketpair") return undefined;
   const type = low(1) & 0xf;

@@ -133,6 +133,7 @@ export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
     inet: inetPolicy(needs, means),
     netlinkRoute: needs.connectsAnywhere,
     unixDatagrams: !judgesSockets(needs),
+    fastOpen: !judgesSockets(needs),
   };
 }
 

@@ -156,7 +156,7 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
         socket: isHeard,
         send: isHeard,
       },
-      sockets: { inet: "unrestricted", netlinkRoute: true, unixDatagrams: true },
+      sockets: { inet: "unrestricted", netlinkRoute: true, unixDatagrams: true, fastOpen: true },
       sealMemfds: false,
     }),
     notify: isHeard

@@ -44,13 +44,25 @@ export interface SocketPolicy {
    * Datagram sockets choose a peer in every message, which nobody can judge; false refuses them.
    */
   readonly unixDatagrams: boolean;
+  /**
+   * Connecting by sending. It passes Landlock up to ABI 9 and cannot be performed for somebody
+   * else, so where connections are judged it does not exist, and callers connect instead.
+   */
+  readonly fastOpen: boolean;
 }
 
-export const errnos = { EPERM: 1, EACCES: 13, ENOSYS: 38, EAFNOSUPPORT: 97 } as const;
+export const errnos = {
+  EPERM: 1,
+  EACCES: 13,
+  ENOSYS: 38,
+  EOPNOTSUPP: 95,
+  EAFNOSUPPORT: 97,
+} as const;
 
 const refused: Answer = { errno: errnos.EPERM };
 const denied: Answer = { errno: errnos.EACCES };
 const unknown: Answer = { errno: errnos.ENOSYS };
+const noFastOpen: Answer = { errno: errnos.EOPNOTSUPP };
 const noFamily: Answer = { errno: errnos.EAFNOSUPPORT };
 
 /** The filter as `struct sock_filter[]`. */
@@ -133,11 +145,14 @@ function confine(
   if (plan.sockets.inet === "unrestricted") return;
   rules.set("socket", socketRule(plan.sockets));
   rules.set("socketpair", socketPairRule(plan.sockets));
-  if (plan.sockets.inet !== "tcp") return;
-  // Fast open connects without connect; Landlock up to ABI 9 does not look there.
-  rules.set("sendto", unless(3, MSG_FASTOPEN, rules.get("sendto") ?? "allow"));
-  rules.set("sendmsg", unless(2, MSG_FASTOPEN, rules.get("sendmsg") ?? "allow"));
-  rules.set("sendmmsg", unless(3, MSG_FASTOPEN, rules.get("sendmmsg") ?? "allow"));
+  if (plan.sockets.fastOpen) return;
+  for (const [name, argument] of [
+    ["sendto", 3],
+    ["sendmsg", 2],
+    ["sendmmsg", 3],
+  ] as const) {
+    rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", noFastOpen));
+  }
 }
 
 const accessMode = 0o3;
@@ -256,9 +271,14 @@ function except(argument: ArgumentIndex, values: readonly number[], otherwise: C
   return { argument, mask: anyBit, cases: [{ values, rule: refused }], otherwise };
 }
 
-/** Refused when the argument has any of `bits`. */
-function unless(argument: ArgumentIndex, bits: number, rule: CallRule): CallRule {
-  return { argument, mask: bits, cases: [{ values: [0], rule }], otherwise: refused };
+/** Not `rule` but `otherwise` when the argument has any of `bits`. */
+function unless(
+  argument: ArgumentIndex,
+  bits: number,
+  rule: CallRule,
+  otherwise: Answer = refused,
+): CallRule {
+  return { argument, mask: bits, cases: [{ values: [0], rule }], otherwise };
 }
 
 /** `rule` when a pointer argument is not null, else allowed. */
