@@ -74,17 +74,20 @@ const cases: readonly { readonly name: string; readonly drive: (scene: Scene) =>
       async drive({ pane, place }) {
         pane.type(`PS1='inner$ ' ${run} bash --norc --noprofile -i`);
         await pane.see(/^inner\$ *$/m);
-        pane.type("sleep 100");
+        pane.type("sh -c 'echo started; exec sleep 100'");
+        await pane.see(/^started$/m);
         pane.press("C-c");
+        await pane.see(/^\^C\ninner\$ *$/m);
         pane.type("echo interrupted $?");
         await pane.see(/^interrupted 130$/m);
-        pane.type("cat");
+        pane.type("sh -c 'echo reading; exec cat'");
+        await pane.see(/^reading$/m);
         pane.type("to the job");
         await pane.see(/^to the job\nto the job$/m);
         pane.press("C-z");
-        await pane.see(/Stopped +cat$/m);
+        await pane.see(/Stopped +sh -c/);
         pane.type("jobs; fg");
-        await pane.see(/^cat$/m);
+        await pane.see(/^sh -c/m);
         pane.type("again");
         await pane.see(/^again\nagain$/m);
         pane.press("C-d");
@@ -103,7 +106,9 @@ const cases: readonly { readonly name: string; readonly drive: (scene: Scene) =>
         await pane.see(/Stopped/);
         pane.type("jobs");
         await pane.see(/^\[1\]\+ +Stopped .*$/m);
+        await pane.clear();
         pane.type("fg");
+        await pane.see(/aegis run/);
         pane.type("hello");
         await pane.see(/^got hello$/m);
         await status(pane, 4);
@@ -138,7 +143,8 @@ const cases: readonly { readonly name: string; readonly drive: (scene: Scene) =>
         await pane.see(/^>>> *$/m);
         pane.type("6 * 7");
         await pane.see(/^42$/m);
-        pane.type("import time; time.sleep(100)");
+        pane.type("import time; print('started'); time.sleep(100)");
+        await pane.see(/^started$/m);
         pane.press("C-c");
         await pane.see(/^KeyboardInterrupt$/m);
         pane.type("1 + 1");
@@ -191,8 +197,9 @@ const cases: readonly { readonly name: string; readonly drive: (scene: Scene) =>
         pane.close();
         await waitFor("the session to be closed", async () => {
           const [session] = await recordedSessions(place);
-          return session?.exitStatus === 129;
+          return session?.exitStatus !== undefined;
         });
+        await expectClosed(place, [129]);
       },
     },
   ];
@@ -216,7 +223,8 @@ for (const runner of runners) {
 
 /** Waits for the outer shell and checks the exit status of what ran last. */
 async function status(pane: Pane, wanted: number): Promise<void> {
-  await pane.see(/^outer\$ *$/m);
+  // The terminal echoes ^C where the cursor was.
+  await pane.see(/^(\^[C\\])?outer\$ *$/m);
   pane.type("echo status $?");
   await pane.see(new RegExp(`^status ${wanted}$`, "m"));
 }
