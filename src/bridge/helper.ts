@@ -15,6 +15,8 @@ export interface Helper {
 }
 
 export interface HelperLaunch {
+  /** Descriptor the command's standard output goes to; absent: this process's own. */
+  readonly stdout?: number;
   /** From `encodePlan`. */
   readonly plan: Uint8Array;
   /**
@@ -84,7 +86,7 @@ async function embeddedHelper(): Promise<Uint8Array> {
 export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper {
   const planFd = createMemfd(helper.libc, launch.plan);
   if (planFd === undefined) throw cannotStart("no memory file for the plan");
-  const child = startChild(helper, planFd);
+  const child = startChild(helper, planFd, launch.stdout ?? "inherit");
   launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
   const exited = follow(child, launch).finally(() => child.kill("SIGKILL"));
   return { pid: child.pid, exited, kill: (signal) => child.kill(signal) };
@@ -101,12 +103,12 @@ interface Child {
  * Descriptors of `native/README.md`. The environment of the command is in the plan; the helper
  * itself has none.
  */
-function startChild(helper: Helper, planFd: number): Child {
+function startChild(helper: Helper, planFd: number, stdout: number | "inherit"): Child {
   try {
     const child = Bun.spawn([helper.path], {
       argv0: "aegis-helper",
       env: {},
-      stdio: ["inherit", "inherit", "inherit", planFd, "pipe"],
+      stdio: ["inherit", stdout, "inherit", planFd, "pipe"],
     });
     const frames = child.stdio[4];
     if (typeof frames !== "number") throw new Error("there is no pipe for its frames");

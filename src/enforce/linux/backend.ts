@@ -39,6 +39,7 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       const kept = unpackBox(box.bytes);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
+        ...(command.stdoutToStderr ? { stdout: 2 } : {}),
         plan: appendCommand(kept.plan, command),
         onFrames: (frames) => {
           const rows = frames.flatMap((frame) => (frame.kind === "access" ? [toRow(frame)] : []));
