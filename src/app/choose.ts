@@ -12,6 +12,8 @@ import {
 } from "../config/config.ts";
 import { isFile } from "../config/files.ts";
 import { aegisPaths } from "../config/location.ts";
+import type { Ledger } from "../ledger/contract.ts";
+import { hasSession } from "./find-session.ts";
 import { withLedger } from "./ledgers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -21,6 +23,10 @@ export interface LedgerChoice {
   readonly config: ConfigEntry | undefined;
   /** For headings: the configuration's name, else the file's. */
   readonly label: string;
+  /**
+   * Another ledger was written later than the active one, which was taken because none was named.
+   */
+  readonly newer?: LedgerChoice;
 }
 
 /** @throws {AegisError} `config/not-found` when nothing is named, active or used */
@@ -38,22 +44,33 @@ export async function chooseConfig(
   });
 }
 
+export interface LedgerWish {
+  /** Configuration. */
+  readonly name: string | undefined;
+  /** Path. */
+  readonly ledger: string | undefined;
+  /** A session it must hold, when neither is given: ids are unique over all ledgers. */
+  readonly session: string | undefined;
+}
+
 /** @throws {AegisError} `ledger/not-found` when a named file is not there */
-export async function chooseLedger(
-  around: Surroundings,
-  wanted: { readonly name: string | undefined; readonly ledger: string | undefined },
-): Promise<LedgerChoice> {
-  const paths = aegisPaths(around.environment);
-  if (wanted.ledger !== undefined) {
-    const path = resolvePath(around.directory, wanted.ledger);
+export async function chooseLedger(around: Surroundings, wish: LedgerWish): Promise<LedgerChoice> {
+  if (wish.ledger !== undefined) {
+    const path = resolvePath(around.directory, wish.ledger);
     if (isFile(path)) return { path, config: undefined, label: path };
     throw new AegisError("ledger/not-found", `Cannot read the ledger "${path}": no such file`, {
       hint: "give the path of a ledger.db or audit.db",
     });
   }
-  const named = wanted.name ?? readCurrent(paths);
-  if (named !== undefined) return ledgerOf(around, requireConfig(paths, named));
-  return (await usedLast(around)) ?? adHocLedger(around);
+  const paths = aegisPaths(around.environment);
+  if (wish.name !== undefined) return ledgerOf(around, requireConfig(paths, wish.name));
+  const holding = wish.session === undefined ? undefined : await holdingOf(around, wish.session);
+  if (holding !== undefined) return holding;
+  const current = readCurrent(paths);
+  const last = await usedLast(around);
+  if (current === undefined) return last ?? adHocLedger(around);
+  const choice = ledgerOf(around, requireConfig(paths, current));
+  return last === undefined || last.path === choice.path ? choice : { ...choice, newer: last };
 }
 
 function adHocLedger(around: Surroundings): LedgerChoice {
@@ -68,17 +85,44 @@ function ledgerOf(around: Surroundings, config: ConfigEntry): LedgerChoice {
 
 /** The ledger with the session that started last, over all configurations and ad-hoc runs. */
 async function usedLast(around: Surroundings): Promise<LedgerChoice | undefined> {
-  const paths = aegisPaths(around.environment);
-  const choices = [adHocLedger(around)];
-  for (const entry of listConfigs(paths)) choices.push(ledgerOf(around, entry));
   let best: { choice: LedgerChoice; openedUnixMs: number } | undefined;
-  for (const choice of choices) {
-    if (!isFile(choice.path)) continue;
-    const [session] = await withLedger(around, choice.path, (ledger) =>
-      ledger.sessions({ last: 1 }),
-    );
+  await eachLedger(around, async (ledger, choice) => {
+    const [session] = await ledger.sessions({ last: 1 });
     if (session !== undefined && session.openedUnixMs > (best?.openedUnixMs ?? -1))
       best = { choice, openedUnixMs: session.openedUnixMs };
-  }
+  });
   return best?.choice;
+}
+
+async function holdingOf(around: Surroundings, session: string): Promise<LedgerChoice | undefined> {
+  let holding: LedgerChoice | undefined;
+  await eachLedger(around, async (ledger, choice) => {
+    if (holding === undefined && (await hasSession(ledger, session))) holding = choice;
+  });
+  return holding;
+}
+
+/**
+ * Asks every ledger that can be read, of ad-hoc runs first. One that cannot is left out: it says
+ * why when it is named.
+ */
+async function eachLedger(
+  around: Surroundings,
+  ask: (ledger: Ledger, choice: LedgerChoice) => Promise<void>,
+): Promise<void> {
+  const entries = listConfigs(aegisPaths(around.environment));
+  const choices = [
+    () => adHocLedger(around),
+    ...entries.map((each) => () => ledgerOf(around, each)),
+  ];
+  for (const choose of choices) {
+    try {
+      const choice = choose();
+      if (isFile(choice.path))
+        await withLedger(around, choice.path, (ledger) => ask(ledger, choice));
+    } catch (error) {
+      // ignored: one that is broken, and says why when it is named
+      if (!(error instanceof AegisError)) throw error;
+    }
+  }
 }

@@ -9,15 +9,30 @@ import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 const pieceMin = 4;
 
 /**
- * @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no or no single
- * session has it
+ * @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no or no single session
+ * has it
  */
 export async function findSession(ledger: Ledger, text: string): Promise<SessionRecord> {
+  const matches = await sessionsLike(ledger, text);
+  const [match] = matches;
+  if (match === undefined) throw notFound(text);
+  if (matches.length === 1) return match;
+  const ids = matches.slice(0, 5).map(({ id }) => id);
+  throw new AegisError("ledger/not-found", `Cannot choose a session: "${text}" fits several`, {
+    hint: `give one of ${ids.join(", ")}`,
+  });
+}
+
+/** @throws {AegisError} `usage` when `text` is no id */
+export async function hasSession(ledger: Ledger, text: string): Promise<boolean> {
+  return (await sessionsLike(ledger, text)).length > 0;
+}
+
+async function sessionsLike(ledger: Ledger, text: string): Promise<readonly SessionRecord[]> {
   const id = parseSessionId(text);
   if (id !== undefined) {
     const session = await ledger.session(id);
-    if (session !== undefined) return session;
-    throw notFound(text);
+    return session === undefined ? [] : [session];
   }
   const piece = text.toLowerCase();
   if (!/^[0-9a-f-]+$/.test(piece) || piece.length < pieceMin) {
@@ -26,14 +41,7 @@ export async function findSession(ledger: Ledger, text: string): Promise<Session
     });
   }
   const all = await ledger.sessions({ last: Number.MAX_SAFE_INTEGER });
-  const matches = all.filter(({ id }) => id.startsWith(piece) || id.endsWith(piece));
-  const [match] = matches;
-  if (match === undefined) throw notFound(text);
-  if (matches.length === 1) return match;
-  const ids = matches.slice(0, 5).map(({ id }) => id);
-  throw new AegisError("ledger/not-found", `Cannot choose a session: "${text}" fits several`, {
-    hint: `give one of ${ids.join(", ")}`,
-  });
+  return all.filter((session) => session.id.startsWith(piece) || session.id.endsWith(piece));
 }
 
 function notFound(text: string): AegisError {

@@ -5,34 +5,42 @@ import { withExistingLedger, withLedger } from "../app/ledgers.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
 import { configFlag, ledgerFlag } from "./flags.ts";
+import { writeErr } from "./output.ts";
+import { escapeControls } from "./render/text.ts";
 
 /** Flags of every command that reads a ledger. */
 export const ledgerFlags = { config: configFlag, ledger: ledgerFlag } as const;
 
-interface LedgerWish {
+interface Wish {
   /** The operand, which `--config` may stand for. */
   readonly name?: string | undefined;
+  /** A session that is asked about. */
+  readonly session?: string | undefined;
   readonly flags: { readonly config: string | undefined; readonly ledger: string | undefined };
 }
 
 type Read = (ledger: Ledger, choice: LedgerChoice) => Promise<number>;
 
 /** A ledger that was never written reads as empty. */
-export async function readLedger(
-  context: CliContext,
-  wish: LedgerWish,
-  read: Read,
-): Promise<number> {
+export async function readLedger(context: CliContext, wish: Wish, read: Read): Promise<number> {
   const choice = await choose(context, wish);
   return withLedger(context, choice.path, (ledger) => read(ledger, choice));
 }
 
 /** @throws {AegisError} `ledger/not-found` when it was never written */
-export async function useLedger(context: CliContext, wish: LedgerWish, use: Read): Promise<number> {
+export async function useLedger(context: CliContext, wish: Wish, use: Read): Promise<number> {
   const choice = await choose(context, wish);
   return withExistingLedger(context, choice.path, (ledger) => use(ledger, choice));
 }
 
-function choose(context: CliContext, { name, flags }: LedgerWish): Promise<LedgerChoice> {
-  return chooseLedger(context, { name: name ?? flags.config, ledger: flags.ledger });
+async function choose(context: CliContext, { name, session, flags }: Wish): Promise<LedgerChoice> {
+  const { config, ledger } = flags;
+  const choice = await chooseLedger(context, { name: name ?? config, ledger, session });
+  const { newer } = choice;
+  if (newer !== undefined) {
+    const how = newer.config === undefined ? `--ledger ${newer.path}` : `--config ${newer.label}`;
+    const told = `this is ${choice.label}; there is something newer in ${newer.label}: ${how}`;
+    writeErr(`note: ${escapeControls(told)}\n`);
+  }
+  return choice;
 }

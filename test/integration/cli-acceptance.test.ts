@@ -89,6 +89,43 @@ describe("run and wrap", () => {
   });
 });
 
+describe("which ledger is meant", () => {
+  test("a session is found wherever it is, the active configuration notwithstanding", async () => {
+    const run = await aegis("run", "--json", "--", "cat", "note.txt");
+    const { session } = JSON.parse(run.stdout);
+    expect((await aegis("use")).stdout).toContain("my-agent");
+    for (const args of [
+      ["log", "--session", session],
+      ["audit", "session", session.slice(-8)],
+    ]) {
+      const { stdout, exitCode } = await aegis(...args);
+      expect([exitCode, stdout]).toEqual([0, expect.stringContaining("note.txt")]);
+    }
+  });
+  test("a newer ledger than the active one is pointed out", async () => {
+    const { stderr, exitCode } = await aegis("log", "--last", "1");
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^note: this is my-agent; .* ad-hoc runs: --ledger .*ledger\.db\n$/);
+    expect((await aegis("log", "my-agent", "--last", "1")).stderr).toBe("");
+  });
+  test("a configuration or ledger that is broken does not hide the others", async () => {
+    const state = tempDir("state");
+    const here = (...args: string[]) => spawnAegis(args, { env: { AEGIS_HOME: state } });
+    await here("wrap", "--", "true");
+    mkdirSync(join(state, "broken"));
+    writeFileSync(join(state, "broken/aegis.toml"), "name = 3\n");
+    await here("init", "torn");
+    writeFileSync(join(state, "torn/audit.db"), "no database");
+    Bun.spawnSync(["rm", join(state, "current")]);
+    const log = await here("log");
+    expect([log.exitCode, log.stdout]).toEqual([0, expect.stringContaining("SESSION_CLOSED")]);
+    const list = await here("list");
+    expect(list.stdout).toContain("3 configuration(s) found.");
+    expect(list.stderr).toMatch(/^broken: .*aegis\.toml/m);
+    expect((await here("log", "torn")).exitCode).toBe(1);
+  });
+});
+
 describe("audit, both spellings", () => {
   test("query shows the entry table", async () => {
     const { stdout } = await aegis("audit", "query", "my-agent", "--last", "5");

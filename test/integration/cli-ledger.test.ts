@@ -18,7 +18,7 @@ const { first, second } = await recordSessions(home);
 const env = { AEGIS_HOME: home };
 
 /** The name that tries to control the terminal, made harmless. */
-const escaped = "/work/project/\\x1b]0;owned\\x07\\u{202e}txt";
+const escaped = "FileWrite /work/project/\\x1b]0;owned\\x07\\u{202e}txt (2 times)";
 
 async function aegis(...args: string[]): Promise<Outcome> {
   return spawnAegis(args, { env });
@@ -39,7 +39,7 @@ describe("aegis log and audit query", () => {
     expect(lines.slice(1, 4)).toEqual([
       `${second.slice(-8)}:5  -         agent      2026-03-01 09:01:02  SESSION_CLOSED exit 3`,
       `${second.slice(-8)}:4  Deny      agent      2026-03-01 09:01:01  NetConnect example.org:443`,
-      `${second.slice(-8)}:3  Allow     agent      2026-03-01 09:01:01  FileWrite ${escaped} (2 times)`,
+      `${second.slice(-8)}:3  Allow     agent      2026-03-01 09:01:01  ${escaped}`,
     ]);
   });
 
@@ -187,7 +187,7 @@ describe("aegis audit sessions and session", () => {
     ]);
   });
 
-  test("one session is found by id or the end of it, in any case, in both documented forms", async () => {
+  test("one session is found by id or the end of it, in both documented forms", async () => {
     const wanted = await json(wire.sessionDetails, "audit", "session", first);
     expect(wanted.entries.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6]);
     for (const args of [[first.slice(-8)], [first.toUpperCase()], ["--id", first]]) {
@@ -298,8 +298,10 @@ describe("aegis audit export", () => {
     expect(array.length).toBe(13);
     expect([array[0].session_id, array[12].session_id]).toEqual([second, first]);
     const csv = (await exported("csv")).trimEnd().split("\n");
-    expect(csv[0]).toStartWith(
-      "entry_id,timestamp,action_id,action_kind,principal,decision,reason,policy_id,prev_hash,entry_hash",
+    const columns = csv[0]?.split(",").slice(0, 10).join(" ");
+    expect(columns).toBe(
+      "entry_id timestamp action_id action_kind principal decision reason policy_id prev_hash " +
+        "entry_hash",
     );
     expect(csv.length).toBe(14);
     const cef = (await exported("cef")).trimEnd().split("\n");

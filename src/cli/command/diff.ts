@@ -22,7 +22,7 @@ export const command = defineCommand(
     examples: ["aegis diff 7f1c2a90 2b9e0c11"],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { flags }, async (ledger) => {
+    readLedger(context, { session: operands.SESSION1, flags }, async (ledger) => {
       const a = await findSession(ledger, operands.SESSION1);
       const b = await findSession(ledger, operands.SESSION2);
       const diff = await collectDiff(ledger, a, b);

@@ -32,15 +32,19 @@ export const command = defineCommand(
     examples: ["aegis log claude --last 50", "aegis log --denied --follow"],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { name: operands.NAME, flags }, async (ledger, { path }) => {
-      const decision = flags.denied ? "deny" : undefined;
-      const filter = await filterOf(ledger, { decision, session: flags.session });
-      if (flags.follow)
-        return follow(ledger, { filter, last: flags.last, json: flags.json, context });
-      const page = await ledger.events(filter, { limit: flags.last, offset: 0 });
-      if (flags.json) writeOut(jsonText(entryPage(path, page)));
-      else if (page.events.length === 0) writeOut("No audit entries found.\n");
-      else writeOut(renderEntries(page.events, context));
-      return 0;
-    }),
+    readLedger(
+      context,
+      { name: operands.NAME, session: flags.session, flags },
+      async (ledger, { path }) => {
+        const decision = flags.denied ? "deny" : undefined;
+        const filter = await filterOf(ledger, { decision, session: flags.session });
+        if (flags.follow)
+          return follow(ledger, { filter, last: flags.last, json: flags.json, context });
+        const page = await ledger.events(filter, { limit: flags.last, offset: 0 });
+        if (flags.json) writeOut(jsonText(entryPage(path, page)));
+        else if (page.events.length === 0) writeOut("No audit entries found.\n");
+        else writeOut(renderEntries(page.events, context));
+        return 0;
+      },
+    ),
 );

@@ -2,7 +2,6 @@
 
 import { findSession } from "../../../app/find-session.ts";
 import { AegisError } from "../../../base/errors.ts";
-import type { Ledger } from "../../../ledger/contract.ts";
 import type { EntryProof } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag } from "../../flags.ts";
@@ -21,9 +20,14 @@ export const command = defineCommand(
     examples: ["aegis audit prove 7f1c2a90:12 > entry.tlog-proof"],
     notes: ["--json also has the bytes that were hashed and the key to check the signature with."],
   },
-  async ({ flags, operands }, context) =>
-    useLedger(context, { flags }, async (ledger) => {
-      const proof = await ledger.prove(await indexOf(ledger, operands.ENTRY));
+  async ({ flags, operands }, context) => {
+    const [piece, seq] = entryParts(operands.ENTRY);
+    return useLedger(context, { session: piece, flags }, async (ledger) => {
+      const session = await findSession(ledger, piece);
+      const index = await ledger.indexOf(session.id, seq);
+      if (index === undefined)
+        throw new AegisError("ledger/not-found", `entry "${operands.ENTRY}" not found`);
+      const proof = await ledger.prove(index);
       if (!flags.json) {
         writeOut(proof.receipt);
         return 0;
@@ -38,18 +42,15 @@ export const command = defineCommand(
       };
       writeOut(jsonText(view));
       return 0;
-    }),
+    });
+  },
 );
 
-async function indexOf(ledger: Ledger, entry: string): Promise<number> {
-  const [, piece, number] = /^([0-9a-fA-F-]+):([0-9]{1,15})$/.exec(entry) ?? [];
-  if (piece === undefined) {
-    throw new AegisError("usage", `Cannot prove "${entry}": it is no entry id`, {
-      hint: "give one as `aegis log` shows it, for instance 7f1c2a90:12",
-    });
-  }
-  const session = await findSession(ledger, piece);
-  const index = await ledger.indexOf(session.id, Number(number));
-  if (index !== undefined) return index;
-  throw new AegisError("ledger/not-found", `entry "${entry}" not found in this ledger`);
+/** Session and number of an entry id. */
+function entryParts(entry: string): readonly [string, number] {
+  const [, piece, seq] = /^([0-9a-fA-F-]+):([0-9]{1,15})$/.exec(entry) ?? [];
+  if (piece !== undefined) return [piece, Number(seq)];
+  throw new AegisError("usage", `Cannot prove "${entry}": it is no entry id`, {
+    hint: "give one as `aegis log` shows it, for instance 7f1c2a90:12",
+  });
 }

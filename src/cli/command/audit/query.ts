@@ -40,26 +40,30 @@ export const command = defineCommand(
     ],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { name: operands.NAME, flags }, async (ledger, { path }) => {
-      const { last, page, "page-size": pageSize } = flags;
-      const filter = await filterOf(ledger, flags);
-      const offset = last === undefined ? (page - 1) * pageSize : 0;
-      const found = await ledger.events(filter, { limit: last ?? pageSize, offset });
-      if (flags.json) {
-        writeOut(jsonText(entryPage(path, found)));
+    readLedger(
+      context,
+      { name: operands.NAME, session: flags.session, flags },
+      async (ledger, { path }) => {
+        const { last, page, "page-size": pageSize } = flags;
+        const filter = await filterOf(ledger, flags);
+        const offset = last === undefined ? (page - 1) * pageSize : 0;
+        const found = await ledger.events(filter, { limit: last ?? pageSize, offset });
+        if (flags.json) {
+          writeOut(jsonText(entryPage(path, found)));
+          return 0;
+        }
+        if (found.total === 0) {
+          const matching = Object.keys(filter).length === 0 ? "" : " matching";
+          writeOut(`No${matching} audit entries found.\n`);
+          return 0;
+        }
+        writeOut(found.events.length === 0 ? "" : renderEntries(found.events, context));
+        const end = offset + found.events.length;
+        const part = found.events.length === 0 ? "none" : `${offset + 1}-${end}`;
+        const of = `of ${found.total} entries`;
+        const which = last === undefined ? ` (page ${page})` : "";
+        writeOut(`Showing ${part} ${of}${which}\n`);
         return 0;
-      }
-      if (found.total === 0) {
-        const matching = Object.keys(filter).length === 0 ? "" : " matching";
-        writeOut(`No${matching} audit entries found.\n`);
-        return 0;
-      }
-      writeOut(found.events.length === 0 ? "" : renderEntries(found.events, context));
-      const end = offset + found.events.length;
-      const part = found.events.length === 0 ? "none" : `${offset + 1}-${end}`;
-      const of = `of ${found.total} entries`;
-      const which = last === undefined ? ` (page ${page})` : "";
-      writeOut(`Showing ${part} ${of}${which}\n`);
-      return 0;
-    }),
+      },
+    ),
 );

@@ -45,7 +45,7 @@ export const command = defineCommand(
       });
     }
     const name = flags.id === undefined ? undefined : operand;
-    return readLedger(context, { name, flags }, async (ledger, { path }) => {
+    return readLedger(context, { name, session: id, flags }, async (ledger, { path }) => {
       const session = await findSession(ledger, id);
       const found = await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
       const events = [...found.events].reverse();

@@ -23,7 +23,7 @@ export const command = defineCommand(
     examples: ['aegis audit tag 7f1c2a90 "release 2"'],
   },
   async ({ flags, operands }, context) =>
-    useLedger(context, { flags }, async (ledger) => {
+    useLedger(context, { session: operands.ID, flags }, async (ledger) => {
       const { id } = await findSession(ledger, operands.ID);
       await ledger.tag(id, operands.TAG, context.clock.nowUnixMs());
       const tagged: TaggedSession = { session_id: id, tag: operands.TAG };
