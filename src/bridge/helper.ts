@@ -67,12 +67,14 @@ export async function loadHelper(cacheDirectory: string): Promise<Helper> {
  * none where the kernel could not run it.
  */
 async function embeddedHelper(): Promise<Uint8Array> {
-  if (process.platform !== "linux")
-    throw new AegisError("enforce/unsupported", "Cannot load the native helper: it is for Linux");
   const file =
-    process.arch === "x64"
-      ? await import("../../build/aegis-helper-x86_64", { with: { type: "file" } })
-      : await import("../../build/aegis-helper-aarch64", { with: { type: "file" } });
+    process.platform !== "linux"
+      ? undefined
+      : process.arch === "x64"
+        ? await import("../../build/aegis-helper-x86_64", { with: { type: "file" } })
+        : await import("../../build/aegis-helper-aarch64", { with: { type: "file" } });
+  if (file === undefined)
+    throw new AegisError("enforce/unsupported", "Cannot load the native helper: it is for Linux");
   const bytes = await Bun.file(file.default).bytes();
   const isElf = bytes.length > 4 && bytes[0] === 0x7f && bytes[1] === 0x45;
   if (!isElf)
