@@ -6,24 +6,33 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { cachedPlansMax } from "../base/limits.ts";
-import type { PathFact, PreparedBox } from "../enforce/backend.ts";
-import { realPath } from "../enforce/real-path.ts";
+import type { PreparedBox } from "../enforce/backend.ts";
 import type { Coverage } from "../model/coverage.ts";
 
 /** What a cached file carries beside the plan; all of it is needed to open a session without compiling. */
 interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
-  readonly facts: readonly PathFact[];
+  readonly looks: readonly Look[];
 }
 
-const magic = "AEGC1\n";
+/**
+ * One name as `lstat` sees it: `-` absent, `d`, `f`, `o` other, or `l` and the target of a link, a NUL and the path.
+ * Checking names is several times cheaper than resolving every path of a plan again, and tells the same: where a path
+ * leads changes only when one of the names on its way does.
+ */
+type Look = string;
+
+const magic = "AEGC2\n";
+/** MAXSYMLINKS of Linux. */
+const linksMax = 40;
 
 /** Key of a plan: SHA-256 hex over length-prefixed parts. */
 export function planKey(parts: readonly string[]): string {
@@ -38,14 +47,17 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  if (!parsed.header.facts.every(stillHolds)) return undefined;
-  return { coverage: parsed.header.coverage, facts: parsed.header.facts, bytes: parsed.plan };
+  const { looks, coverage } = parsed.header;
+  if (!looks.every((look) => look === lookAt(look.slice(look.indexOf("\0") + 1)))) return undefined;
+  return { coverage, facts: [], bytes: parsed.plan };
 }
 
-/** Stores a box; readers see the old file or the whole new one. */
+/** Stores a box, unless the disk has changed since it was made; readers see the old file or the whole new one. */
 export function writeCachedPlan(directory: string, key: string, box: PreparedBox): void {
+  const looks = new Map<string, Look>();
+  for (const fact of box.facts) if (walk(fact.path, looks) !== fact.realPath) return;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const header: CachedHeader = { key, coverage: box.coverage, facts: box.facts };
+  const header: CachedHeader = { key, coverage: box.coverage, looks: [...looks.values()] };
   const text = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(4);
   size.writeUInt32LE(text.length);
@@ -57,26 +69,48 @@ export function writeCachedPlan(directory: string, key: string, box: PreparedBox
   prune(directory);
 }
 
-/** The fact as the disk answers now. Links are followed for the kind: it is the target that gets a rule. */
-export function pathFact(path: string): PathFact {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return absent(path);
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return absent(path);
-  const kind = found.isDirectory() ? "directory" : found.isFile() ? "file" : "other";
-  return { path, kind, realPath: realPath(path) };
+/** Where the path leads, "" for nothing, noting every name on the way. */
+function walk(path: string, looks: Map<string, Look>): string {
+  const rest = path.split("/").filter((part) => part !== "");
+  let place = "";
+  for (let links = 0, name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === "." || name === "") continue;
+    if (name === "..") {
+      place = place.slice(0, Math.max(0, place.lastIndexOf("/")));
+      continue;
+    }
+    const next = `${place}/${name}`;
+    const look = looks.get(next) ?? lookAt(next);
+    looks.set(next, look);
+    if (look.startsWith("-") || links > linksMax) return "";
+    if (!look.startsWith("l")) {
+      place = next;
+      continue;
+    }
+    links += 1;
+    const target = look.slice(1, look.indexOf("\0"));
+    rest.unshift(...target.split("/"));
+    if (target.startsWith("/")) place = "";
+  }
+  return place === "" ? "/" : place;
 }
 
-function absent(path: string): PathFact {
-  return { path, kind: "absent", realPath: "" };
+function lookAt(path: string): Look {
+  return `${kindAt(path)}\0${path}`;
 }
 
-function stillHolds(fact: PathFact): boolean {
+function kindAt(path: string): string {
+  // The same for every process that asks, though it is a link to another place for each.
+  if (path === "/proc/self" || path === "/proc/thread-self") return "d";
   try {
-    const now = pathFact(fact.path);
-    return now.kind === fact.kind && now.realPath === fact.realPath;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return "-";
+    if (found.isDirectory()) return "d";
+    if (found.isFile()) return "f";
+    return found.isSymbolicLink() ? `l${readlinkSync(path)}` : "o";
   } catch {
-    // ignored: a path that cannot be examined any more makes the plan stale, and compiling it anew reports why
-    return false;
+    // ignored: what cannot be examined counts as absent, as it did when the plan was made
+    return "-";
   }
 }
 

@@ -1,0 +1,54 @@
+// Programs are found as a shell finds them, in the PATH of the box and never through the working folder.
+
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { AegisError } from "../../../src/base/errors.ts";
+import { absPath } from "../../../src/base/paths.ts";
+import { findProgram } from "../../../src/supervise/find-program.ts";
+import { tempDir } from "../../support/temp.ts";
+
+const root = tempDir("path");
+for (const folder of ["first", "second"]) mkdirSync(`${root}/${folder}`);
+writeFileSync(`${root}/first/plain`, "", { mode: 0o644 });
+writeFileSync(`${root}/second/plain`, "", { mode: 0o755 });
+writeFileSync(`${root}/first/only-plain`, "", { mode: 0o644 });
+writeFileSync(`${root}/tool`, "", { mode: 0o755 });
+const path = `relative::${root}/first:${root}/second:${root}`;
+
+const found = [
+  ["the first that can be executed", "plain", "/second/plain"],
+  ["a path as it is", "./tool", "/tool"],
+  ["a name in a later folder", "tool", "/tool"],
+] as const;
+test.each(found)("finds %s", (_, command, program) => {
+  expect(String(findProgram(command, path, directory()))).toBe(`${root}${program}`);
+});
+
+const refused = [
+  ["a name that is nowhere", "nothing", "launch/not-found"],
+  ["a path that is not there", "./nothing", "launch/not-found"],
+  ["a file that cannot be executed", "only-plain", "launch/refused"],
+  ["a folder", "./first", "launch/refused"],
+] as const;
+test.each(refused)("refuses %s", (_, command, code) => {
+  expect(codeOf(() => findProgram(command, path, directory()))).toBe(code);
+});
+
+test("does not look into relative entries of PATH", () => {
+  expect(codeOf(() => findProgram("tool", ".:", directory()))).toBe("launch/not-found");
+});
+
+function directory() {
+  const base = absPath(root);
+  if (base === undefined) throw new Error("no folder");
+  return base;
+}
+
+function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AegisError) return error.code;
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+// A kept plan is used only while everything it was made from still looks the same.
+
+import { beforeEach, describe, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { PathFact, PreparedBox } from "../../../src/enforce/backend.ts";
+import { planKey, readCachedPlan, writeCachedPlan } from "../../../src/supervise/plan-cache.ts";
+import { tempDir } from "../../support/temp.ts";
+
+const coverage = [{ protection: "network", level: "enforced", by: "netns", why: "" }] as const;
+
+let root: string;
+let cache: string;
+const key = planKey(["one"]);
+
+beforeEach(() => {
+  root = tempDir("cache");
+  cache = `${root}/cache`;
+  mkdirSync(`${root}/real/sub`, { recursive: true });
+  writeFileSync(`${root}/real/file`, "");
+  symlinkSync("real", `${root}/link`);
+});
+
+function box(facts: readonly PathFact[]): PreparedBox {
+  return { coverage, facts, bytes: new Uint8Array([1, 2, 3, 255]) };
+}
+
+function facts(): PathFact[] {
+  return [
+    { path: `${root}/link/file`, kind: "file", realPath: `${root}/real/file` },
+    { path: `${root}/real/sub`, kind: "directory", realPath: `${root}/real/sub` },
+    { path: `${root}/real/later`, kind: "absent", realPath: "" },
+  ];
+}
+
+describe("a kept plan", () => {
+  test("comes back byte for byte while nothing has changed", () => {
+    writeCachedPlan(cache, key, box(facts()));
+    const found = readCachedPlan(cache, key);
+    expect(found?.bytes).toEqual(Buffer.from([1, 2, 3, 255]));
+    expect(found?.coverage).toEqual(coverage);
+  });
+
+  test("is readable by its owner alone", () => {
+    writeCachedPlan(cache, key, box(facts()));
+    expect(statSync(cache).mode & 0o777).toBe(0o700);
+    expect(statSync(`${cache}/${key}`).mode & 0o777).toBe(0o600);
+  });
+
+  const changes: readonly (readonly [string, () => void])[] = [
+    ["a name that was absent appears", () => writeFileSync(`${root}/real/later`, "")],
+    ["a file is gone", () => rmSync(`${root}/real/file`)],
+    [
+      "a directory became a file",
+      () => replaceBy(`${root}/real/sub`, () => writeFileSync(`${root}/real/sub`, "")),
+    ],
+    [
+      "a link on the way leads elsewhere",
+      () => replaceBy(`${root}/link`, () => symlinkSync("real/sub", `${root}/link`)),
+    ],
+    [
+      "a directory on the way became a link",
+      () => replaceBy(`${root}/real/sub`, () => symlinkSync("/", `${root}/real/sub`)),
+    ],
+  ];
+  test.each(changes)("is not used when %s", (_, change) => {
+    writeCachedPlan(cache, key, box(facts()));
+    change();
+    expect(readCachedPlan(cache, key)).toBeUndefined();
+  });
+
+  test("is not kept when the disk changed while it was made", () => {
+    rmSync(`${root}/real/file`);
+    writeCachedPlan(cache, key, box(facts()));
+    expect(readCachedPlan(cache, key)).toBeUndefined();
+  });
+
+  test("is not used under another key", () => {
+    writeCachedPlan(cache, key, box(facts()));
+    const other = planKey(["two"]);
+    writeFileSync(`${cache}/${other}`, readFileSync(`${cache}/${key}`));
+    expect(readCachedPlan(cache, other)).toBeUndefined();
+  });
+
+  test("is not used with any one bit turned", () => {
+    writeCachedPlan(cache, key, box(facts()));
+    const bytes = readFileSync(`${cache}/${key}`);
+    for (let bit = 0; bit < bytes.length * 8; bit += 7) {
+      const turned = Buffer.from(bytes);
+      turned.writeUInt8(turned.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      writeFileSync(`${cache}/${key}`, turned);
+      expect(readCachedPlan(cache, key)).toBeUndefined();
+    }
+  });
+
+  test("makes room by age", () => {
+    for (let at = 0; at < 70; at++) writeCachedPlan(cache, planKey([`${at}`]), box([]));
+    expect(readdirSync(cache).length).toBe(64);
+    expect(readCachedPlan(cache, planKey(["69"]))).toBeDefined();
+  });
+});
+
+test("planKey() keeps the ends of its parts apart", () => {
+  expect(planKey(["ab", "c"])).not.toBe(planKey(["a", "bc"]));
+  expect(planKey(["ab", "c"])).toBe(planKey(["ab", "c"]));
+});
+
+function replaceBy(path: string, make: () => void): void {
+  rmSync(path, { recursive: true });
+  make();
+}

@@ -1,0 +1,94 @@
+// Accesses become rows: nothing is lost, equal ones are counted, and a ledger that fails stops the box.
+
+import { describe, expect, test } from "bun:test";
+import type { BoxAccess } from "../../../src/enforce/backend.ts";
+import { createHeadList } from "../../../src/ledger/head-memory.ts";
+import { createLedger } from "../../../src/ledger/ledger.ts";
+import { createMemoryStore } from "../../../src/ledger/memory.ts";
+import { keyFile } from "../../../src/ledger/signer.ts";
+import { policySnapshot } from "../../../src/model/policy-snapshot.ts";
+import { createRecorder } from "../../../src/supervise/recorder.ts";
+import { tempDir } from "../../support/temp.ts";
+
+function access(path: string, decision: "allow" | "deny" = "allow"): BoxAccess {
+  const rule = decision === "allow" ? "base:libraries" : "";
+  const payload = { action: "FileRead", path, decision, rule, reason: "r", pid: 7 } as const;
+  return { tsUnixMs: 5, payload: { ...payload, exe: "/bin/sh", flags: "openat", count: 1 } };
+}
+
+async function openLedger() {
+  const store = createMemoryStore("test");
+  const keys = keyFile(`${tempDir("keys")}/ledger.key`, store.origin);
+  const ledger = createLedger({ store, keys, memory: createHeadList() });
+  const snapshot = policySnapshot([]);
+  const opening = {
+    name: "agent",
+    mode: "run",
+    command: ["sh"],
+    directory: "/w",
+    policyHash: snapshot.hash,
+    tag: undefined,
+    coverage: [],
+  };
+  return { ledger, writer: await ledger.openSession(opening, snapshot, 1) };
+}
+
+async function rows(ledger: Awaited<ReturnType<typeof openLedger>>["ledger"]) {
+  const { events } = await ledger.events({ type: "FILE_READ" }, { limit: 10_000, offset: 0 });
+  return events.map(({ payload }) => [payload.path, payload.decision, payload.count]).reverse();
+}
+
+describe("createRecorder()", () => {
+  test("merges equal accesses of one window and keeps different ones apart", async () => {
+    const { ledger, writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    await recorder.record([access("/a"), access("/b"), access("/a"), access("/a", "deny")]);
+    const totals = await recorder.finish();
+    expect(await rows(ledger)).toEqual([
+      ["/a", "allow", 2],
+      ["/b", "allow", 1],
+      ["/a", "deny", 1],
+    ]);
+    expect([totals.allowed, totals.denied]).toEqual([3, 1]);
+  });
+
+  test("loses nothing of many batches", async () => {
+    const { ledger, writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    for (let batch = 0; batch < 50; batch++) {
+      const accesses = Array.from({ length: 200 }, (_, at) =>
+        access(`/f/${(batch * 200 + at) % 3000}`),
+      );
+      await recorder.record(accesses);
+    }
+    const totals = await recorder.finish();
+    const counts = (await rows(ledger)).map(([, , count]) => Number(count));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10_000);
+    expect(totals.allowed).toBe(10_000);
+  });
+
+  test("names the most frequent denials first", async () => {
+    const { writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    await recorder.record([
+      access("/once", "deny"),
+      access("/twice", "deny"),
+      access("/twice", "deny"),
+    ]);
+    const { denials } = await recorder.finish();
+    expect(denials.map(({ path, count }) => [path, count])).toEqual([
+      ["/twice", 2],
+      ["/once", 1],
+    ]);
+  });
+
+  test("reports a ledger that fails once, and does not pretend at the end", async () => {
+    const { writer } = await openLedger();
+    const failing = { ...writer, append: async () => Promise.reject(new Error("disk full")) };
+    const causes: unknown[] = [];
+    const recorder = createRecorder(failing, (cause) => causes.push(cause));
+    await recorder.record([access("/a")]);
+    await expect(recorder.finish()).rejects.toThrow("disk full");
+    expect(causes).toHaveLength(1);
+  });
+});
