@@ -16,6 +16,7 @@ import { probe, runBare, runBox, type Setting, settings, testFolder } from "../s
 import { testWith } from "../support/features.ts";
 import { giveToPlainUser } from "../support/harness.ts";
 import { exactly, forbid, permit, under } from "../support/ir.ts";
+import { removeTree } from "../support/temp.ts";
 
 const needs = ["linux", "landlock", "seccomp"] as const;
 const isRefused = (answer: string | undefined) =>
@@ -217,6 +218,7 @@ for (const setting of settings()) {
     () => {
       for (const attempt of attacks) {
         const ws = makeWorkspace(setting);
+        using _ = { [Symbol.dispose]: () => removeTree(ws) };
         // Making something inside what is not there fails everywhere; its folder is the attack
         // then.
         if (attempt.includes(".claude/settings") || attempt.includes("exchange %/.mcp")) continue;
