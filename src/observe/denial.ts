@@ -110,11 +110,12 @@ export function denialAccess(
 ): ObservedAccess | undefined {
   const tried = triedOf(denial);
   if (tried === undefined) return undefined;
-  const { rule, reason } = reasons[denial.number] ?? { rule: "", reason: "denied by Seatbelt" };
+  const { why, ...resource } = tried;
+  const { rule, reason } = why ?? reasons[denial.number] ?? unknownReason;
   return {
     tsUnixMs: denial.tsUnixMs,
     payload: {
-      ...tried,
+      ...resource,
       decision: "deny",
       rule,
       reason,
@@ -126,11 +127,20 @@ export function denialAccess(
   };
 }
 
+const unknownReason: DenialReason = { rule: "", reason: "denied by Seatbelt" };
+/** The base grants the services a program needs to start; there is no grant for others. */
+const serviceReason: DenialReason = {
+  rule: "protected:services",
+  reason: "no policy grants this service of macOS",
+};
+
 interface Tried {
   readonly action: Action;
   readonly path: string;
   readonly host?: string;
   readonly port?: number;
+  /** When the profile's own reason would mislead. */
+  readonly why?: DenialReason;
 }
 
 /**
@@ -145,7 +155,8 @@ function triedOf({ operation, target }: SeatbeltDenial): Tried | undefined {
   if (operation.startsWith("file-")) return { action: fileAction(operation), path: target };
   if (operation.startsWith("process-exec")) return { action: "ProcessSpawn", path: target };
   if (operation === "mach-lookup") {
-    return idleServices.test(target) ? undefined : { action: "NetConnect", path: `mach:${target}` };
+    if (idleServices.test(target)) return undefined;
+    return { action: "NetConnect", path: `mach:${target}`, why: serviceReason };
   }
   if (operation === "network-outbound") return socketTried("NetConnect", target);
   if (operation === "network-bind" || operation === "network-inbound") {
@@ -164,7 +175,7 @@ function fileAction(operation: string): Action {
  * A unix socket is judged as writing to its name; resolving a name is the start of a connection.
  */
 function socketTried(action: "NetConnect" | "NetBind", target: string): Tried {
-  if (target === resolver) return { action: "NetConnect", path: target };
+  if (target === resolver) return { action: "NetConnect", path: target, host: "*" };
   if (target.startsWith("/")) return { action: "FileWrite", path: target };
   const match = /^(?:remote:|local:)?\[?(.*?)\]?:(\d{1,5}|\*)$/.exec(target);
   const port = Number(match?.[2]);

@@ -78,8 +78,8 @@ export async function openLogStream(
   if (child.exitCode !== null) throw endedEarly(`it ended with status ${child.exitCode}`);
   return {
     async close() {
+      await activity.isQuiet();
       const endedBefore = child.exitCode !== null || child.signalCode !== null;
-      if (!endedBefore) await activity.isQuiet();
       child.kill("SIGTERM");
       await Promise.all([reading, talk, child.exited]);
       if (endedBefore) throw endedEarly("it ended before the command, so denials may be missing");

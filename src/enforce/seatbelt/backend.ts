@@ -26,7 +26,7 @@ export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   };
 }
 
-type Child = Bun.Subprocess<"inherit", "inherit", "inherit">;
+type Child = Bun.Subprocess<"inherit", number, "inherit">;
 
 async function launchSeatbelt(
   machine: SeatbeltMachine,
@@ -71,7 +71,7 @@ function start(command: string[], launch: BoxLaunch): Child | BoxExit {
     return Bun.spawn(command, {
       cwd: launch.directory,
       env: environmentOf(launch),
-      stdio: ["inherit", "inherit", "inherit"],
+      stdio: ["inherit", launch.stdoutToStderr ? 2 : 1, "inherit"],
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -125,7 +125,7 @@ class Draft {
 
   denyTyping(): void {
     const { operation, filter, reason } = typingDenial;
-    const message = this.#denial({ rule: "base:terminal", reason });
+    const message = this.#denial({ rule: "protected:terminal", reason });
     this.#deny({ operations: [operation], filter }, message, undefined);
   }
 
@@ -141,7 +141,8 @@ class Draft {
   holdRoots(family: Family): void {
     const [{ origin }] = family;
     const held = family.map((permit) => heldRoots(permit, this.#reach));
-    this.#hold(held, origin, `the folder ${origin.rule} grants stays in place`);
+    const reason = `the folder ${origin.rule} grants stays in place`;
+    this.#hold(held, origin, { rule: "protected:granted-folders", reason });
   }
 
   forbid(family: Family): void {
@@ -156,7 +157,7 @@ class Draft {
     }
     const context = { spelling, reach: this.#reach };
     const held = family.map((forbid) => heldStill(forbid, context));
-    this.#hold(held, origin, `held in place by ${origin.rule}`);
+    this.#hold(held, origin, { rule: origin.rule, reason: `held in place by ${origin.rule}` });
   }
 
   finish(): Result<SeatbeltPlan, readonly Diagnostic[]> {
@@ -181,12 +182,12 @@ class Draft {
     return actions.length === 0 ? [] : [{ ...forbid, actions }];
   }
 
-  #hold(held: readonly HeldStill[], origin: Origin, reason: string): void {
+  #hold(held: readonly HeldStill[], origin: Origin, denial: DenialReason): void {
     const fresh = (use: keyof HeldStill) => this.#fresh(use, held);
     const pinned = any(...fresh("unlink"), all(isDirectory, any(...fresh("unlinkDirectory"))));
     const reserved = any(...fresh("create"), all(isDirectory, any(...fresh("createDirectory"))));
     if (pinned.kind === "never" && reserved.kind === "never") return;
-    const message = this.#denial({ rule: origin.rule, reason });
+    const message = this.#denial(denial);
     this.#deny({ operations: ["file-write-unlink"], filter: pinned }, message, origin);
     this.#deny({ operations: ["file-write-create"], filter: reserved }, message, origin);
   }

@@ -203,7 +203,12 @@ describe("a denial names the rule it comes from", () => {
     ["nothing permits it", file("file-read-data", "/etc/x"), "", "no permit matched"],
     ["a forbid", file("file-write-data", "/ws/.git/hooks/x"), "forbid-FileWrite", "denied by"],
     ["a move", directory("file-write-unlink", "/ws/.git"), "forbid-FileWrite", "held in place"],
-    ["a grant's directory", directory("file-write-unlink", "/ws"), "permit-FileRead", "stays"],
+    [
+      "a grant's directory",
+      directory("file-write-unlink", "/ws"),
+      "protected:granted-folders",
+      "stays",
+    ],
   ];
   for (const [name, access, wanted, reason] of rows) {
     test(name, () => {
