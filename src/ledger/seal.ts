@@ -78,21 +78,35 @@ function envelopeText(at: ChainPosition, draft: EventDraft): string {
  * Says nothing about who wrote them.
  */
 export function readSealed(body: Uint8Array): SealedEvent | undefined {
-  const value = parseJson(body);
+  const value = parseJson(new TextDecoder().decode(body));
   return isEnvelope(value) ? { ...value, hash: sha256(body).toBase64() } : undefined;
 }
 
-/** True for the exact text `seal` would write: no second spelling of an event is accepted. */
-export function isCanonicalBody(body: Uint8Array, event: SealedEvent): boolean {
-  const { hash: _, ...envelope } = event;
-  return new TextDecoder().decode(body) === canonicalJson(envelope);
+/** As `readSealed`, and whether the bytes are what sealing writes: no second spelling is accepted. */
+export function checkSealed(
+  body: Uint8Array,
+): { readonly event: SealedEvent; readonly isCanonical: boolean } | undefined {
+  const text = new TextDecoder().decode(body);
+  const value = parseJson(text);
+  if (!isEnvelope(value)) return undefined;
+  const isCanonical = isCanonicalText(text, value);
+  return { event: { ...value, hash: sha256(body).toBase64() }, isCanonical };
 }
 
-function parseJson(body: Uint8Array): unknown {
+function isCanonicalText(text: string, value: Envelope): boolean {
   try {
-    return JSON.parse(new TextDecoder().decode(body));
+    return canonicalJson(value) === text;
   } catch {
-    // ignored: bytes that are not JSON are no envelope, which is what the caller reports
+    // ignored: what cannot be written canonically was not written so, which is the answer
+    return false;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // ignored: text that is not JSON is no envelope, which is what the caller reports
     return undefined;
   }
 }

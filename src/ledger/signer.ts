@@ -66,11 +66,14 @@ export function keyFile(path: string, name: string): KeySource {
   let signer: Promise<Signer> | undefined;
   return {
     async signer() {
-      signer ??= createSigner(name, readSeed(path) ?? makeSeed(path));
+      signer ??= createSigner(
+        name,
+        guarded(path, () => readSeed(path) ?? makeSeed(path)),
+      );
       return signer;
     },
     async verifierKey() {
-      const seed = readSeed(path);
+      const seed = guarded(path, () => readSeed(path));
       return seed === undefined ? undefined : (await createSigner(name, seed)).verifierKey;
     },
   };
@@ -82,7 +85,7 @@ function readSeed(path: string): Uint8Array | undefined {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    throw unusable(path, "it cannot be opened", error);
+    throw error;
   }
   try {
     const { mode } = fstatSync(fd);
@@ -115,7 +118,7 @@ function makeSeed(path: string): Uint8Array {
   try {
     linkSync(temporary, path);
   } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw unusable(path, "it cannot be made", error);
+    if (!isErrno(error, "EEXIST")) throw error;
   } finally {
     unlinkSync(temporary);
   }
@@ -123,6 +126,15 @@ function makeSeed(path: string): Uint8Array {
   const seed = readSeed(path);
   if (seed === undefined) throw unusable(path, "it vanished");
   return seed;
+}
+
+function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AegisError) throw error;
+    throw unusable(path, error instanceof Error ? error.message : String(error), error);
+  }
 }
 
 function unusable(path: string, why: string, cause?: unknown): AegisError {

@@ -3,6 +3,7 @@
 
 import { equalBytes } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
+import { err, ok, type Result } from "../base/result.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { FindingKind, VerifyFinding } from "./contract.ts";
 import {
@@ -14,7 +15,7 @@ import {
   type TreeHead,
   type TreeNode,
 } from "./merkle.ts";
-import { isCanonicalBody, readSealed } from "./seal.ts";
+import { checkSealed } from "./seal.ts";
 import { addEvent, decisionOf, newSession, type SessionTally } from "./session-state.ts";
 import { type StoredEvent, storedLevelMin } from "./store.ts";
 
@@ -76,14 +77,14 @@ export function createEventCheck(
       tree.doubt(next);
     }
     next = stored.index + 1;
-    const event = readSealed(stored.body);
-    const problem = contentProblem(stored, event);
-    if (problem !== undefined || event === undefined) {
-      report("modified", stored.index, `event ${stored.index} ${problem}`);
+    const checked = checkContent(stored);
+    if (!checked.ok) {
+      report("modified", stored.index, `event ${stored.index} ${checked.error}`);
       tree.doubt(stored.index);
       addDamaged(stored);
       return stored.leaf;
     }
+    const event = checked.value;
     if (!hasOwnColumns(stored, event)) {
       const what = "has columns that say something else than what was sealed";
       report("modified", stored.index, `event ${stored.index} ${what}`);
@@ -140,11 +141,11 @@ export function createEventCheck(
   };
 }
 
-function contentProblem(stored: StoredEvent, event: SealedEvent | undefined): string | undefined {
-  if (!equalBytes(leafHash(stored.body), stored.leaf)) return "is not what was sealed";
-  if (event === undefined) return "is no sealed event";
-  if (!isCanonicalBody(stored.body, event)) return "is not in canonical form";
-  return undefined;
+function checkContent({ body, leaf }: StoredEvent): Result<SealedEvent, string> {
+  if (!equalBytes(leafHash(body), leaf)) return err("is not what was sealed");
+  const checked = checkSealed(body);
+  if (checked === undefined) return err("is no sealed event");
+  return checked.isCanonical ? ok(checked.event) : err("is not in canonical form");
 }
 
 function hasOwnColumns(stored: StoredEvent, event: SealedEvent): boolean {
