@@ -9,8 +9,8 @@ import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 const pieceMin = 4;
 
 /**
- * @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no or no single session
- * has it
+ * @throws {AegisError} `usage` when `text` is no id, `ledger/not-found` when no session, or not a
+ * single one, has it
  */
 export async function findSession(ledger: Ledger, text: string): Promise<SessionRecord> {
   const matches = await sessionsLike(ledger, text);
