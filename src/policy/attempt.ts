@@ -17,7 +17,8 @@ const defaultPort = 443;
 export function flawOf({ action, resource }: Attempt): string | undefined {
   const { path, host, port } = resource;
   if (!actions.includes(action)) return `there is no action "${action}"`;
-  if (!path.isWellFormed()) return "the name is not valid text";
+  // U+FFFD is what bytes become that are no text: another path than the one that was tried.
+  if (!path.isWellFormed() || path.includes("\uFFFD")) return "the name is not valid text";
   switch (classOf(action)) {
     case "path":
       if (!path.startsWith("/") || unplainPath.test(path))

@@ -14,6 +14,7 @@ import { type Diagnostic, isError } from "./diagnostic.ts";
 import { flagsSource } from "./flags.ts";
 import { credentialsSource, isBuiltin } from "./layers.ts";
 import { liftForbids } from "./lift.ts";
+import { linkTargets, type RealPath } from "./links.ts";
 import { type Manifest, parseManifest } from "./manifest/parse.ts";
 import { lowerManifest } from "./manifest/to-capabilities.ts";
 import type { Places } from "./places.ts";
@@ -24,7 +25,7 @@ export interface CompileRequest {
   /** Canonical. */
   readonly places: Places;
   /** What a path is a link to; a policy that is compiled without a disk has no links. */
-  readonly realPath?: (path: string) => string | undefined;
+  readonly realPath?: RealPath;
   /** Where programs named without a slash are; without it there are none. */
   readonly findProgram?: (name: string) => readonly string[];
   /** Keep permits that only decisions outside a kernel can honour; without it they are errors. */
@@ -77,9 +78,9 @@ function compileCedar(request: CompileRequest, parts: Parts): void {
   const sources = request.sources.filter(({ kind }) => kind === "cedar");
   const { policies, diagnostics } = parsePolicies(cedar, sources, isBuiltin);
   parts.diagnostics.push(...diagnostics);
-  const realPath = request.realPath ?? noLinks;
+  const linkTarget = linkTargets(request.realPath ?? noLinks);
   for (const policy of policies) {
-    const lowered = lowerPolicy(cedar, policy, { places, realPath, decisionOnly });
+    const lowered = lowerPolicy(cedar, policy, { places, linkTarget, decisionOnly });
     const before = parts.capabilities.get(policy.source) ?? [];
     parts.capabilities.set(policy.source, [...before, ...lowered.capabilities]);
     parts.decisionPermits.push(...lowered.decisionPermits);
@@ -98,8 +99,8 @@ async function compileManifest(
     return;
   }
   const lowered = lowerManifest(source, manifest.value, {
-    workspace: request.places.workspace,
-    realPath: request.realPath ?? noLinks,
+    places: request.places,
+    linkTarget: linkTargets(request.realPath ?? noLinks),
     findProgram: request.findProgram ?? (() => []),
   });
   parts.manifests.push(manifest.value);
@@ -131,12 +132,7 @@ function inReadingOrder(
   const places = new Map(sources.map(({ name }, index) => [name, index]));
   const placeOf = ({ file }: Diagnostic): number => places.get(file) ?? sources.length;
   return [...diagnostics].sort(
-    (a, b) =>
-      placeOf(a) - placeOf(b) ||
-      a.line - b.line ||
-      a.column - b.column ||
-      // The engine reports in no fixed order.
-      (a.message < b.message ? -1 : 1),
+    (a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column,
   );
 }
 

@@ -14,6 +14,7 @@ import {
 import { parseEndpoint } from "./attempt.ts";
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
 import { simplifyParts } from "./like.ts";
+import { linkTargets, type RealPath, withLink } from "./links.ts";
 
 export interface PolicyFlags {
   readonly read: readonly string[];
@@ -34,7 +35,7 @@ export interface FlagContext {
   /**
    * What a path is a link to, undefined when nothing is there: rules are about what links lead to.
    */
-  readonly realPath: (path: string) => string | undefined;
+  readonly realPath: RealPath;
 }
 
 /** Name of the policy source that stands for the flags. */
@@ -80,7 +81,7 @@ function pathRule(
     problems.push(problem(flag, `Cannot read "${flag} ${text}": it is no path`));
     return [];
   }
-  return withLink(path, context).map((target) =>
+  return withLink(path, linkTargets(context.realPath)).map((target) =>
     rule("permit", flag, actions, [{ kind: "path-in", path: target, negated: false }]),
   );
 }
@@ -97,7 +98,7 @@ function denyRules(text: string, context: FlagContext, problems: Diagnostic[]): 
     return [];
   }
   if (rest.length === 0)
-    return withLink(path, context).map((target) =>
+    return withLink(path, linkTargets(context.realPath)).map((target) =>
       rule("forbid", "--deny", pathActions, [{ kind: "path-in", path: target, negated: false }]),
     );
   const parts = simplifyParts([path.slice(0, -1), ...rest]);
@@ -143,12 +144,6 @@ function endpointOf(text: string): readonly Atom[] | undefined {
   if (host !== undefined) atoms.push({ kind: "host-equals", host, negated: false });
   if (port !== undefined) atoms.push({ kind: "port", op: "==", port, negated: false });
   return atoms;
-}
-
-/** The path as written, and where it leads when it is a link. */
-function withLink(path: string, { realPath }: FlagContext): readonly string[] {
-  const target = realPath(path);
-  return target === undefined || target === path ? [path] : [path, target];
 }
 
 function pathOf(text: string, { directory, home }: FlagContext): string | undefined {

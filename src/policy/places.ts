@@ -2,7 +2,7 @@
 // only known when a command starts: `$workspace`, `$home` (also `~`) and `$tmp`. Anything else
 // could never match and is refused with the reason.
 
-import { absPath } from "../base/paths.ts";
+import { absPath, contains } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
 
 /** The folders of Cedar's `context`, canonical: absolute, normalised, links resolved. */
@@ -60,6 +60,24 @@ export function bindPattern(
       hint: "write the path as it is after all links and dots are resolved",
     });
   return ok(pieces);
+}
+
+/**
+ * Why a permit must not follow a link: commands of an earlier run could write the workspace, so a
+ * link in there that leads out of it may be theirs.
+ */
+export function strayingLink(
+  path: string,
+  { workspace, tmp }: Places,
+  linkTarget: (path: string) => string | undefined,
+): PathProblem | undefined {
+  const target = linkTarget(path);
+  const isInside = (where: string): boolean => contains(workspace, where) || contains(tmp, where);
+  if (target === undefined || !isInside(path) || isInside(target)) return undefined;
+  return {
+    message: `Path "${path}" is a link that leads out of the workspace, to "${target}"`,
+    hint: `name "${target}" itself if that is meant`,
+  };
 }
 
 function bindPrefix(text: string, places: Places): Result<string, PathProblem> {

@@ -2,7 +2,7 @@
 // files come at once. The text is whatever a person, or whoever can write to their policy folder,
 // put there.
 
-import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/web";
+import type { DetailedError, PolicyJson, ValidationError } from "@cedar-policy/cedar-wasm/web";
 import schema from "../../../policies/cedar/aegis.cedarschema" with { type: "text" };
 import { nearest } from "../../base/nearest.ts";
 import { actions, type Origin } from "../../model/capability.ts";
@@ -112,12 +112,12 @@ function validate(
   });
   if (answer.type === "failure")
     throw new Error(`broken invariant: Cedar cannot validate: ${answer.errors[0]?.message}`);
-  for (const { policyId, error } of answer.validationErrors) {
+  for (const { policyId, error } of inFixedOrder(answer.validationErrors)) {
     const policy = policyAt(policies, policyId);
     broken.add(policy);
     diagnostics.push(errorAt(originOf(policy, error), validationMessage(error), hintOf(error)));
   }
-  for (const { policyId, error } of answer.validationWarnings) {
+  for (const { policyId, error } of inFixedOrder(answer.validationWarnings)) {
     const policy = policyAt(policies, policyId);
     // "Impossible" is told by the compiler, which knows more of it.
     if (broken.has(policy) || /policy is impossible|applicable action/.test(error.message))
@@ -125,6 +125,11 @@ function validate(
     diagnostics.push(warningAt(originOf(policy, error), validationMessage(error), hintOf(error)));
   }
   return broken;
+}
+
+/** The engine reports what it finds at one place in an order that changes from run to run. */
+function inFixedOrder(found: readonly ValidationError[]): readonly ValidationError[] {
+  return [...found].sort((a, b) => (a.error.message < b.error.message ? -1 : 1));
 }
 
 function policyAt(policies: readonly CedarPolicy[], id: string): CedarPolicy {

@@ -15,6 +15,7 @@ import type { DecisionPermit } from "../decision-permit.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
 import { type Clause, type Formula, normalForm } from "../formula.ts";
 import { asksAction, type BoundLeaf, classOf, formulaFor, judgedAs, type Leaf } from "../leaf.ts";
+import type { RealPath } from "../links.ts";
 import type { Places } from "../places.ts";
 import { isSatisfied } from "./evaluate.ts";
 import { type Expression, readEntity, readExpression } from "./expression.ts";
@@ -25,7 +26,7 @@ import type { Cedar } from "./wasm.ts";
 
 export interface LoweringOptions {
   readonly places: Places;
-  readonly realPath: (path: string) => string | undefined;
+  readonly linkTarget: RealPath;
   /** Keep permits with clauses only an evaluator can judge, for decisions outside the kernel. */
   readonly decisionOnly: boolean;
 }
@@ -47,7 +48,8 @@ export function lowerPolicy(
   const scope = scopedActions(json);
   const reading: Reading = {
     places: options.places,
-    realPath: options.realPath,
+    linkTarget: options.linkTarget,
+    effect: json.effect,
     judgesPaths: scope.some((action) => classOf(action) === "path"),
     judgesHosts: scope.some((action) => classOf(action) === "endpoint"),
     opaque: [],

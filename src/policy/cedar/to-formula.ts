@@ -5,16 +5,21 @@ import { type Action, actions } from "../../model/capability.ts";
 import { all, any, constant, type Formula, leaf, not } from "../formula.ts";
 import type { Leaf, PortOperator } from "../leaf.ts";
 import { simplifyParts } from "../like.ts";
-import { bindPath, bindPattern, isPlaceName, type PathProblem, type Places } from "../places.ts";
+import { type RealPath, withLink } from "../links.ts";
+import {
+  bindPath,
+  bindPattern,
+  isPlaceName,
+  type PathProblem,
+  type Places,
+  strayingLink,
+} from "../places.ts";
 import type { CompareOperator, Expression } from "./expression.ts";
 
 export interface Reading {
   readonly places: Places;
-  /**
-   * What a path is a link to, undefined when nothing is there; links are judged by what they lead
-   * to.
-   */
-  readonly realPath: (path: string) => string | undefined;
+  readonly linkTarget: RealPath;
+  readonly effect: "permit" | "forbid";
   /**
    * Whether the rule is about any action on paths, or on hosts: only then its literals must be
    * paths, or hosts.
@@ -208,10 +213,15 @@ function pathTest(kind: "path-in" | "path-equals", literal: string, reading: Rea
     reading.problems.push(bound.error);
     return constant(false);
   }
-  const target = reading.realPath(bound.value);
-  const written = leaf<Leaf>({ kind, path: bound.value });
-  if (target === undefined || target === bound.value) return written;
-  return any(written, leaf<Leaf>({ kind, path: target }));
+  const flaw = straying(bound.value, reading);
+  if (flaw !== undefined) reading.problems.push(flaw);
+  const paths = withLink(bound.value, reading.linkTarget);
+  return any(...paths.map((path) => leaf<Leaf>({ kind, path })));
+}
+
+/** Forbids follow a link wherever it leads; permits must not be led astray by whoever made it. */
+function straying(path: string, { effect, places, linkTarget }: Reading): PathProblem | undefined {
+  return effect === "permit" ? strayingLink(path, places, linkTarget) : undefined;
 }
 
 function pathLike(literal: readonly string[], reading: Reading): Tests {
@@ -233,8 +243,10 @@ function linkedPattern(parts: readonly string[], reading: Reading): Tests[] {
   const [first = "", ...rest] = parts;
   const cut = first.lastIndexOf("/");
   const folder = first.slice(0, cut);
-  const target = cut <= 0 ? undefined : reading.realPath(folder);
-  if (target === undefined || target === folder) return [];
+  const target = cut <= 0 ? undefined : reading.linkTarget(folder);
+  if (target === undefined) return [];
+  const flaw = straying(folder, reading);
+  if (flaw !== undefined) reading.problems.push(flaw);
   return [likeLeaf([`${target === "/" ? "" : target}${first.slice(cut)}`, ...rest])];
 }
 

@@ -6,13 +6,14 @@ import type { Action, Atom, Capability, Origin } from "../../model/capability.ts
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { positionAt } from "../cedar/text.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
+import { type RealPath, withLink } from "../links.ts";
+import { type Places, strayingLink } from "../places.ts";
 import type { Manifest } from "./parse.ts";
 
 export interface ManifestContext {
-  /** What relative roots and programs are relative to. */
-  readonly workspace: string;
-  /** What a path is a link to, undefined when nothing is there. */
-  readonly realPath: (path: string) => string | undefined;
+  /** Relative roots and programs are relative to the workspace. */
+  readonly places: Places;
+  readonly linkTarget: RealPath;
   /** Every path a program of this name is at; empty when there is none. */
   readonly findProgram: (name: string) => readonly string[];
 }
@@ -61,7 +62,11 @@ function lowerRoots(
       lowering.diagnostics.push(errorAt(origin, `manifest: ${field}: "${root}" is no path`));
       continue;
     }
-    for (const target of withLink(lowering, path))
+    const { places, linkTarget } = lowering.context;
+    const flaw = strayingLink(path, places, linkTarget);
+    if (flaw !== undefined)
+      lowering.diagnostics.push(errorAt(origin, `manifest: ${field}: ${flaw.message}`, flaw.hint));
+    for (const target of withLink(path, lowering.context.linkTarget))
       permit(lowering, origin, actions, [{ kind: "path-in", path: target, negated: false }]);
   }
 }
@@ -127,20 +132,17 @@ function originOf({ source, manifest }: Lowering, field: string, index: number):
 }
 
 function programsNamed(lowering: Lowering, name: string): readonly string[] {
-  return lowering.context.findProgram(name).flatMap((path) => withLink(lowering, path));
+  return lowering.context
+    .findProgram(name)
+    .flatMap((path) => withLink(path, lowering.context.linkTarget));
 }
 
 function pathsOf(lowering: Lowering, text: string): readonly string[] {
   const path = resolve(lowering, text);
-  return path === undefined ? [] : withLink(lowering, path);
+  return path === undefined ? [] : withLink(path, lowering.context.linkTarget);
 }
 
 function resolve({ context }: Lowering, text: string): string | undefined {
   if (text === "") return undefined;
-  return absPath(text.startsWith("/") ? text : `${context.workspace}/${text}`);
-}
-
-function withLink({ context }: Lowering, path: string): readonly string[] {
-  const target = context.realPath(path);
-  return target === undefined || target === path ? [path] : [path, target];
+  return absPath(text.startsWith("/") ? text : `${context.places.workspace}/${text}`);
 }

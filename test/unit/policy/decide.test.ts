@@ -25,6 +25,7 @@ describe("decide() judges only what is plainly written", () => {
     ["a path with a slash at the end", attempt("FileRead", "/a/")],
     ["a path with NUL", attempt("FileRead", "/a\0b")],
     ["a path that is no text", attempt("FileRead", "/a\uD800")],
+    ["a path that was no text", attempt("FileRead", "/a\uFFFD")],
     ["an action that does not exist", attempt("FileFrobnicate", "/a")],
     ["a connection without a host", attempt("NetConnect", "example.com", undefined, 443)],
     ["a connection without a port", attempt("NetConnect", "example.com", "example.com")],
