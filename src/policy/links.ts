@@ -1,5 +1,5 @@
-// Rules are about what paths lead to, because that is what a kernel judges: a rule for a path that is
-// a link, or lies below one, is a rule for its target as well.
+// Rules are about what paths lead to, because that is what a kernel judges: a rule for a path that
+// is a link, or lies below one, is a rule for its target as well.
 
 /** Links resolved, undefined when there is nothing at the path. */
 export type RealPath = (path: string) => string | undefined;

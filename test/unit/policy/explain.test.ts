@@ -60,7 +60,8 @@ describe("an explanation", () => {
       remove: [],
       flag: "--write '/srv/x y'",
       cedar:
-        'permit(principal, action == Aegis::Action::"FileWrite", resource) when { resource.path == "/srv/x y" };',
+        'permit(principal, action == Aegis::Action::"FileWrite", resource)' +
+        ' when { resource.path == "/srv/x y" };',
     });
   });
   test("of both gives both", async () => {

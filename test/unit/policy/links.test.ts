@@ -19,8 +19,11 @@ function realPath(path: string): string | undefined {
   return link === undefined ? path : `${links[link]}${path.slice(link.length)}`;
 }
 
+const reading = 'action == Aegis::Action::"FileRead"';
+
 function rule(effect: string, path: string, id = "r"): string {
-  return `@id("${id}") ${effect}(principal, action == Aegis::Action::"FileRead", resource in Aegis::Resource::"${path}");\n`;
+  const resource = `resource in Aegis::Resource::"${path}"`;
+  return `@id("${id}") ${effect}(principal, ${reading}, ${resource});\n`;
 }
 
 describe("a path leads", () => {
@@ -43,7 +46,8 @@ describe("a rule about a link is about what it leads to", () => {
     rule("permit", "/etc/resolv.conf", "dns") +
     rule("permit", "/home", "home") +
     rule("forbid", "~/.config/absent", "cfg") +
-    '@id("like") forbid(principal, action == Aegis::Action::"FileRead", resource) when { resource.path like "~/.config/*.key" };';
+    `@id("like") forbid(principal, ${reading}, resource)
+    when { resource.path like "~/.config/*.key" };`;
   const rows: readonly [string, string][] = [
     ["FileRead /run/resolve/stub.conf", "allowed by dns"],
     ["FileRead /run/resolve/other", "no permit matched"],
@@ -72,7 +76,8 @@ describe("a link in the workspace that leads out of it", () => {
   };
   test("is not followed by a permit", async () => {
     expect(await errors(rule("permit", "$workspace/out/x"))).toEqual([
-      'Path "/home/ada/project/out/x" is a link that leads out of the workspace, to "/srv/elsewhere/x"',
+      `Path "/home/ada/project/out/x" is a link that leads out of the workspace,` +
+        ' to "/srv/elsewhere/x"',
     ]);
   });
   test("is followed by a forbid", async () => {

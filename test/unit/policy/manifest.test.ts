@@ -25,7 +25,7 @@ async function messagesOf(content: unknown): Promise<readonly string[]> {
 const sandbox =
   "manifest: sandbox.required: must be true when exec, fs.write, or net permissions are declared";
 
-describe("a manifest is refused with everything that is wrong with it, in the order of the format", () => {
+describe("a manifest is refused with all that is wrong, in the order of the format", () => {
   const rows: readonly [string, unknown, readonly string[]][] = [
     ["a good one", good, []],
     [

@@ -9,7 +9,8 @@ function parse(text: string) {
 const policy = `
 @id("ws") permit(principal, action == Aegis::Action::"FileWrite", resource)
 when { resource in context.workspace };
-@id("vip") permit(principal == Aegis::Agent::"vip", action == Aegis::Action::"NetConnect", resource);
+@id("vip")
+permit(principal == Aegis::Agent::"vip", action == Aegis::Action::"NetConnect", resource);
 `;
 
 describe("a file of policy tests", () => {
