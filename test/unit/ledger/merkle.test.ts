@@ -45,7 +45,9 @@ describe("hashing", () => {
   });
 });
 
-/** Five events whose tree, note and proofs were accepted by two implementations in other languages. */
+/**
+ * Five events whose tree, note and proofs were accepted by two implementations in other languages.
+ */
 const example = {
   leaves: [
     "7040b63dd66511de56e80babc98315b8bd12ca6b990c6fa8f66b42e421c33588",
