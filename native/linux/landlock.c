@@ -4,7 +4,6 @@
  * which is wanted: the plan was made for a kernel that has them, and a box with fewer rules than
  * planned must not start.
  */
-#define _GNU_SOURCE
 #include "landlock.h"
 
 #include <errno.h>
@@ -111,11 +110,26 @@ int landlock_build(const struct plan *plan, struct landlock_extra extra, const c
 	return error ? error : fd_steal(&ruleset);
 }
 
+/*
+ * A layer that does not grant moving between directories refuses it, even one that handles no
+ * right at all. This one is only about scopes, so it grants that everywhere.
+ */
 int landlock_build_scopes(uint64_t scoped)
 {
-	struct ae_landlock_ruleset attributes = {.scoped = scoped};
+	struct ae_landlock_ruleset attributes = {
+		.handled_fs = AE_LANDLOCK_FS_REFER,
+		.scoped = scoped,
+	};
+	ae_auto_fd int ruleset = -1;
+	int error;
 
-	return landlock_abi() < 6 ? -ENOSYS : create(&attributes);
+	if (landlock_abi() < 6)
+		return -ENOSYS;
+	ruleset = create(&attributes);
+	if (ruleset < 0)
+		return ruleset;
+	error = add_path(ruleset, "/", AE_LANDLOCK_FS_REFER);
+	return error ? error : fd_steal(&ruleset);
 }
 
 int landlock_restrict(int ruleset)

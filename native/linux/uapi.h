@@ -64,6 +64,7 @@
 #define AE_LANDLOCK_FS_WRITE_FILE (1ull << 1)
 #define AE_LANDLOCK_FS_READ_FILE (1ull << 2)
 #define AE_LANDLOCK_FS_READ_DIR (1ull << 3)
+#define AE_LANDLOCK_FS_REFER (1ull << 13)      /* ABI 2, 5.19 */
 #define AE_LANDLOCK_FS_TRUNCATE (1ull << 14)   /* ABI 3, 6.2 */
 #define AE_LANDLOCK_FS_IOCTL_DEV (1ull << 15)  /* ABI 5, 6.10 */
 #define AE_LANDLOCK_SCOPE_ABSTRACT (1ull << 0) /* ABI 6, 6.12 */
