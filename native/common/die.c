@@ -2,7 +2,6 @@
  * A box that cannot be built says why in one frame and never runs. The frame is below PIPE_BUF, so
  * it arrives whole even when another process of the helper writes at the same time.
  */
-#define _GNU_SOURCE
 #include "die.h"
 
 #include <stdarg.h>

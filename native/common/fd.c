@@ -2,7 +2,6 @@
  * Every descriptor of the helper is close-on-exec and has one owner. Blocking is wanted: the frame
  * pipe is how a slow reader slows the box down, so a full one is waited for and never skipped.
  */
-#define _GNU_SOURCE
 #include "fd.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * TypeScript made them, because this is the side that acts on the result. Nothing is skipped: what
  * is not understood is refused.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
  * copies strings into the plan's own memory with a terminator, so that the bytes that came in are
  * not needed afterwards.
  */
-#define _GNU_SOURCE
 #include <string.h>
 
 #include "limits.h"

@@ -6,7 +6,6 @@
  *
  * All signals are blocked here: a terminal's ^C and ^Z reach the broker too, but mean the command.
  */
-#define _GNU_SOURCE
 #include "box.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * one it shares with the others and may then take on every caller's in turn. That keeps the kernel
  * in charge of what a umask means, default ACLs included.
  */
-#define _GNU_SOURCE
 #include "broker.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
  * Memory is read in steps that end at page ends: the string may lie at the very end of a mapping.
  * The first step is short because nearly every path is.
  */
-#define _GNU_SOURCE
 #include "caller.h"
 
 #include <errno.h>

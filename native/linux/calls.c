@@ -2,7 +2,6 @@
  * One row per call. x86-64 has the old forms without a directory argument as well; arm64 only has
  * the newer ones.
  */
-#define _GNU_SOURCE
 #include "calls.h"
 
 #include "uapi.h"

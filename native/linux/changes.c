@@ -2,7 +2,6 @@
  * These are never performed here: they make no name, and what they may touch is decided by Landlock
  * and mounts. An answer other than an error lets the kernel go on.
  */
-#define _GNU_SOURCE
 #include "changes.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * would wait for ever. Session, process group and terminal stay the caller's, so job control works
  * as if there were no box.
  */
-#define _GNU_SOURCE
 #include "command.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * nothing forks away in between, and then killed. A process is signalled by a pidfd that was
  * checked after it was opened: a number that was given to a stranger in the meantime is left alone.
  */
-#define _GNU_SOURCE
 #include "descendants.h"
 
 #include <dirent.h>

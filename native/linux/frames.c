@@ -4,7 +4,6 @@
  * a frame while the pipe is full waits, and with it the process that made the access, so a slow
  * ledger slows the box down instead of losing rows.
  */
-#define _GNU_SOURCE
 #include "frames.h"
 
 #include <errno.h>

@@ -5,7 +5,6 @@
  * and the caller is told to restart, which the kernel turns into EINTR or a second try as the
  * handler was installed.
  */
-#define _GNU_SOURCE
 #include "jobs.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * candidate is compared against the best rule of its effect so far, which makes the order in which
  * candidates turn up irrelevant.
  */
-#define _GNU_SOURCE
 #include "judge.h"
 
 #include <stdlib.h>

@@ -2,7 +2,6 @@
  * aegis-helper: without an argument it executes the plan on descriptor 3, with `probe` it reports
  * what the kernel can do. native/README.md describes both.
  */
-#define _GNU_SOURCE
 #include <string.h>
 #include <unistd.h>
 

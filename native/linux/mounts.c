@@ -8,7 +8,6 @@
  * a directory that has no mask below it, only while masks are cloned from it (cloning from a
  * detached mount needs Linux 6.15); nothing else runs in this namespace yet.
  */
-#define _GNU_SOURCE
 #include "mounts.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * forbid rule protects must neither leave nor arrive. Where a rule names a place that is seen from
  * the rule table; where it is a pattern, the tree is looked through.
  */
-#define _GNU_SOURCE
 #include "moves.h"
 
 #include <dirent.h>

@@ -3,7 +3,6 @@
  * directory. All calls that could change what a path means go through one thread, so between the
  * judging and the deed nothing inside the box can put another meaning in their way.
  */
-#define _GNU_SOURCE
 #include "names.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * the mount, network and IPC namespaces itself: the supervisor keeps the host's mounts and network.
  * No helper for id maps is used; mapping exactly oneself is what every user may do.
  */
-#define _GNU_SOURCE
 #include "namespaces.h"
 
 #include <errno.h>

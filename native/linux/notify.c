@@ -4,7 +4,6 @@
  * stopped waiting in between, and then nothing is recorded, because its call will be notified again
  * or never happened.
  */
-#define _GNU_SOURCE
 #include "notify.h"
 
 #include <errno.h>

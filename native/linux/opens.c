@@ -7,7 +7,6 @@
  * memory too. What exists is opened through the very object that was judged; what does not is made
  * with O_EXCL in the directory that was judged, so neither can be another one.
  */
-#define _GNU_SOURCE
 #include "opens.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * administrators switch off. What changes the process is tried in a child, which writes its
  * findings into memory shared with the parent.
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

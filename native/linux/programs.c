@@ -3,7 +3,6 @@
  * answer is kept per thread for a few milliseconds: shorter than any wrap of the pid counter, and
  * dropped for everybody when anybody executes.
  */
-#define _GNU_SOURCE
 #include "programs.h"
 
 #include <pthread.h>

@@ -2,7 +2,6 @@
  * An answered call leaves one row per object it concerns. When it is denied only the denials stay,
  * so that an allowed row always means that the access was let through.
  */
-#define _GNU_SOURCE
 #include "request.h"
 
 #include <errno.h>

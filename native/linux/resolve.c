@@ -5,7 +5,6 @@
  * lying in our own /proc directory). Only then is the path walked component by component in
  * resolve_walk.c, with the caller put in our place.
  */
-#define _GNU_SOURCE
 #include "resolve.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
  * What a descriptor is called comes from /proc/self/fd: the kernel's own answer, with every link
  * resolved, true at the moment it is asked.
  */
-#define _GNU_SOURCE
 #include "resolve_name.h"
 
 #include <errno.h>

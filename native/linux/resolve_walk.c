@@ -4,7 +4,6 @@
  * by the kernel on our behalf, which checks that we may look into that process. Every step is an
  * O_PATH descriptor, so nothing is opened for real.
  */
-#define _GNU_SOURCE
 #include "resolve_walk.h"
 
 #include <errno.h>

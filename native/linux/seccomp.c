@@ -3,7 +3,6 @@
  * asked for because a signal between the broker's deed and its answer would make the caller repeat
  * what has been done.
  */
-#define _GNU_SOURCE
 #include "seccomp.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * through the object that was judged. The other side of a path socket sees the broker's process id
  * as its peer's.
  */
-#define _GNU_SOURCE
 #include "socket_deeds.h"
 
 #include <errno.h>
@@ -27,9 +26,21 @@ bool peer_is_path(const struct peer *peer)
 	       peer->address.any.sa_family == AF_UNIX && peer->address.un.sun_path[0] != 0;
 }
 
-/* The caller's socket, then proof that it was the caller's. A descriptor, or the negative answer.
- */
-static int take_socket(const struct request *request, int *answer)
+int peer_read(struct request *request, uint64_t at, uint64_t size, struct peer *peer)
+{
+	int error;
+
+	memset(peer, 0, sizeof(*peer));
+	if ((int32_t)size < 0 || (uint32_t)size > sizeof(peer->address))
+		return EINVAL;
+	peer->size = (socklen_t)size;
+	error = caller_read(&request->caller, at, peer->address.bytes, peer->size);
+	if (error == -ESRCH)
+		return ANSWER_NONE;
+	return -error;
+}
+
+int socket_take(const struct request *request, int *answer)
 {
 	int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
 
@@ -43,18 +54,17 @@ static int take_socket(const struct request *request, int *answer)
 	return socket;
 }
 
-/* The address to use: for a path, the object it led to. */
-static void set_address(const struct request *request, const struct peer *peer, struct job *job)
+socklen_t peer_address(const struct request *request, const struct peer *peer,
+		       struct sockaddr_storage *address)
 {
-	struct sockaddr_un *un = (struct sockaddr_un *)&job->address;
+	struct sockaddr_un *un = (struct sockaddr_un *)address;
 
-	memcpy(&job->address, &peer->address, peer->size);
-	job->address_size = peer->size;
+	memcpy(address, &peer->address, peer->size);
 	if (!peer_is_path(peer))
-		return;
+		return peer->size;
 	snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d",
 		 request->first.at.target.fd);
-	job->address_size = sizeof(*un);
+	return sizeof(*un);
 }
 
 static bool may_wait(int socket)
@@ -72,11 +82,11 @@ int socket_connect(struct request *request, const struct peer *peer)
 {
 	struct job job = {.caller = request->caller, .fd = -1, .held = -1};
 	int answer;
-	ae_auto_fd int socket = take_socket(request, &answer);
+	ae_auto_fd int socket = socket_take(request, &answer);
 
 	if (answer != 0)
 		return answer;
-	set_address(request, peer, &job);
+	job.address_size = peer_address(request, peer, &job.address);
 	if (!may_wait(socket)) {
 		const struct sockaddr *address = (const struct sockaddr *)&job.address;
 
@@ -125,7 +135,7 @@ static int bind_path(const struct request *request, int socket, const struct pee
 int socket_bind(struct request *request, const struct peer *peer)
 {
 	int answer;
-	ae_auto_fd int socket = take_socket(request, &answer);
+	ae_auto_fd int socket = socket_take(request, &answer);
 
 	if (answer != 0)
 		return answer;
@@ -137,7 +147,7 @@ int socket_bind(struct request *request, const struct peer *peer)
 int socket_listen(struct request *request)
 {
 	int answer;
-	ae_auto_fd int socket = take_socket(request, &answer);
+	ae_auto_fd int socket = socket_take(request, &answer);
 
 	if (answer != 0)
 		return answer;
@@ -161,10 +171,10 @@ int socket_send(struct request *request, const struct peer *peer)
 		return ENOMEM;
 	if (size && caller_read(&request->caller, request->data->args[1], data, size) != 0)
 		return EFAULT;
-	socket = take_socket(request, &answer);
+	socket = socket_take(request, &answer);
 	if (answer != 0)
 		return answer;
-	set_address(request, peer, &job);
+	job.address_size = peer_address(request, peer, &job.address);
 	sent = sendto(socket, data, size, (int)request->data->args[3] | MSG_NOSIGNAL | MSG_DONTWAIT,
 		      (const struct sockaddr *)&job.address, job.address_size);
 	if (sent < 0)

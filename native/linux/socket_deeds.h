@@ -23,6 +23,14 @@ struct peer {
 /* True when the address is a path; request->first then says where it leads. */
 bool peer_is_path(const struct peer *peer);
 
+/* Reads an address from the caller's memory. 0, or the answer to give. */
+int peer_read(struct request *request, uint64_t at, uint64_t size, struct peer *peer);
+/* The address to use, 0 for none: for a path, the object request->first led to. Its size. */
+socklen_t peer_address(const struct request *request, const struct peer *peer,
+		       struct sockaddr_storage *address);
+
+/* The caller's socket, and proof that it is the caller's; *answer is what to say when not 0. */
+int socket_take(const struct request *request, int *answer);
 int socket_connect(struct request *request, const struct peer *peer);
 int socket_bind(struct request *request, const struct peer *peer);
 int socket_listen(struct request *request);

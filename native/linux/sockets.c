@@ -4,7 +4,6 @@
  * file: connecting and binding write to it. Abstract names never leave the box (Landlock scope or
  * network namespace), so only a forbid stops those then.
  */
-#define _GNU_SOURCE
 #include "sockets.h"
 
 #include <arpa/inet.h>
@@ -18,24 +17,10 @@
 #include <sys/un.h>
 
 #include "../common/fd.h"
-#include "socket_deeds.h"
+#include "broker.h"
+#include "messages.h"
 
-enum { MESSAGES_MAX = 64 };
-
-/* 0 or the answer to give. */
-static int read_peer(struct request *request, uint64_t at, uint64_t size, struct peer *peer)
-{
-	int error;
-
-	memset(peer, 0, sizeof(*peer));
-	if ((int32_t)size < 0 || (uint32_t)size > sizeof(peer->address))
-		return EINVAL;
-	peer->size = (socklen_t)size;
-	error = caller_read(&request->caller, at, peer->address.bytes, peer->size);
-	if (error == -ESRCH)
-		return ANSWER_NONE;
-	return -error;
-}
+enum { MESSAGES_MAX = 1024 };
 
 static void name_text(struct named *named, const char *text, size_t size)
 {
@@ -194,7 +179,7 @@ static int answer_listen(struct request *request)
 static int answer_address(struct request *request, enum action action, uint64_t at, uint64_t size)
 {
 	struct peer peer;
-	int answer = read_peer(request, at, size, &peer);
+	int answer = peer_read(request, at, size, &peer);
 
 	if (answer == 0)
 		answer = judge_peer(request, action, &peer);
@@ -207,34 +192,60 @@ static int answer_address(struct request *request, enum action action, uint64_t 
 	return request->call->kind == CALL_SENDTO ? socket_send(request, &peer) : answer;
 }
 
-static int answer_message(struct request *request, uint64_t at)
+/* Judges the address in a message. ANSWER_CONTINUE when it may go, or has none. */
+static int judge_message(struct request *request, uint64_t at, struct message *message)
 {
-	struct msghdr message;
-	int error = caller_read(&request->caller, at, &message, sizeof(message));
+	int answer = message_read(request, at, message);
 
-	if (error != 0)
-		return error == -ESRCH ? ANSWER_NONE : -error;
-	if (!message.msg_name)
-		return ANSWER_CONTINUE;
-	return answer_address(request, ACTION_NET_CONNECT, (uint64_t)(uintptr_t)message.msg_name,
-			      message.msg_namelen);
+	if (answer != 0 || message->peer.size == 0)
+		return answer;
+	return judge_peer(request, ACTION_NET_CONNECT, &message->peer);
 }
 
-/* The rows of a call that sends to many would be many: the last one stands for them. */
+static int answer_message(struct request *request, uint64_t at)
+{
+	struct message message;
+	int answer = judge_message(request, at, &message);
+	ssize_t sent;
+
+	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket ||
+	    !message_is_performed(request))
+		return answer;
+	sent = message_send(request, &message, &answer);
+	if (sent < 0)
+		return answer;
+	return broker_reply(&request->caller, (int)sent) ? ANSWER_SENT : ANSWER_NONE;
+}
+
+/* Like the kernel: an error counts only when nothing was sent before it. */
 static int answer_messages(struct request *request)
 {
-	uint64_t at = request->data->args[1];
+	bool performs = request->rules->broker_socket && message_is_performed(request);
 	uint64_t count = (uint32_t)request->data->args[2];
 	int answer = ANSWER_CONTINUE;
+	uint64_t done = 0;
 
 	if (count > MESSAGES_MAX)
 		return EMSGSIZE;
-	for (uint64_t i = 0; i < count && answer == ANSWER_CONTINUE; i++) {
+	while (done < count && answer == ANSWER_CONTINUE) {
+		uint64_t at = request->data->args[1] + done * sizeof(struct mmsghdr);
+		struct message message;
+		ssize_t sent = 0;
+
+		/* One row stands for all: they could be a thousand. */
 		request->frame_count = 0;
 		target_close(&request->first.at.target);
-		answer = answer_message(request, at + i * sizeof(struct mmsghdr));
+		answer = judge_message(request, at, &message);
+		if (answer == ANSWER_CONTINUE && performs)
+			sent = message_send(request, &message, &answer);
+		if (sent >= 0 && performs && answer == 0 &&
+		    !message_report(request, at, (size_t)sent))
+			answer = EFAULT;
+		done += answer == ANSWER_CONTINUE;
 	}
-	return answer;
+	if (!performs || done == 0)
+		return answer;
+	return broker_reply(&request->caller, (int)done) ? ANSWER_SENT : ANSWER_NONE;
 }
 
 int sockets_answer(struct request *request)

@@ -4,7 +4,6 @@
  * terminal sends to the group is left to the command; only what somebody sent to this process is
  * passed on.
  */
-#define _GNU_SOURCE
 #include "supervisor.h"
 
 #include <errno.h>

@@ -1,0 +1,137 @@
+/*
+ * A message lies in the caller's memory in many pieces. They are gathered into one buffer, so that
+ * what is sent is what was read. Descriptors and credentials cannot be sent on this way and are
+ * refused; other control data (packet info, segment sizes) goes along as it is.
+ */
+#include "messages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "../common/fd.h"
+#include "broker.h"
+
+enum { PIECES_MAX = 1024, BYTES_MAX = 1 << 20, CONTROL_MAX = 4096 };
+
+int message_read(struct request *request, uint64_t at, struct message *message)
+{
+	int error = caller_read(&request->caller, at, &message->header, sizeof(message->header));
+
+	message->peer.size = 0;
+	if (error != 0)
+		return error == -ESRCH ? ANSWER_NONE : -error;
+	if (!message->header.msg_name || message->header.msg_namelen == 0)
+		return 0;
+	return peer_read(request, (uint64_t)(uintptr_t)message->header.msg_name,
+			 message->header.msg_namelen, &message->peer);
+}
+
+bool message_is_performed(const struct request *request)
+{
+	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	/* What cannot be looked at is performed, which then fails with the reason. */
+	return socket < 0 || getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+	       (type != SOCK_STREAM && type != SOCK_SEQPACKET);
+}
+
+/* All pieces in one buffer the caller of this function frees. A size, or -errno. */
+static ssize_t gather(const struct request *request, const struct msghdr *header, char **data)
+{
+	ae_auto_free struct iovec *pieces = NULL;
+	size_t count = (size_t)header->msg_iovlen;
+	size_t size = 0;
+	size_t at = 0;
+	int error;
+
+	if (count > PIECES_MAX)
+		return -EMSGSIZE;
+	pieces = calloc(count + 1, sizeof(*pieces));
+	if (!pieces)
+		return -ENOMEM;
+	error = caller_read(&request->caller, (uint64_t)(uintptr_t)header->msg_iov, pieces,
+			    count * sizeof(*pieces));
+	for (size_t i = 0; error == 0 && i < count; i++) {
+		if (pieces[i].iov_len > BYTES_MAX - size)
+			return -EMSGSIZE;
+		size += pieces[i].iov_len;
+	}
+	*data = malloc(size + 1);
+	if (!*data)
+		return -ENOMEM;
+	for (size_t i = 0; error == 0 && i < count; i++) {
+		uint64_t from = (uint64_t)(uintptr_t)pieces[i].iov_base;
+
+		if (pieces[i].iov_len)
+			error = caller_read(&request->caller, from, *data + at, pieces[i].iov_len);
+		at += pieces[i].iov_len;
+	}
+	return error ? error : (ssize_t)size;
+}
+
+static int read_control(const struct request *request, struct msghdr *header, char *control)
+{
+	struct cmsghdr *part;
+	int error;
+
+	if (header->msg_controllen > CONTROL_MAX)
+		return ENOBUFS;
+	if (header->msg_controllen == 0 || !header->msg_control) {
+		header->msg_control = NULL;
+		header->msg_controllen = 0;
+		return 0;
+	}
+	error = caller_read(&request->caller, (uint64_t)(uintptr_t)header->msg_control, control,
+			    header->msg_controllen);
+	if (error != 0)
+		return -error;
+	header->msg_control = control;
+	for (part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		if (part->cmsg_level == SOL_SOCKET)
+			return EPERM;
+	}
+	return 0;
+}
+
+ssize_t message_send(struct request *request, const struct message *message, int *answer)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	struct msghdr header = message->header;
+	struct sockaddr_storage address;
+	ae_auto_free char *data = NULL;
+	ssize_t size = gather(request, &header, &data);
+	struct iovec piece = {data, size < 0 ? 0 : (size_t)size};
+	ae_auto_fd int socket = -1;
+	ssize_t sent;
+
+	*answer = size < 0 ? (int)-size : read_control(request, &header, control);
+	if (*answer != 0)
+		return -1;
+	socket = socket_take(request, answer);
+	if (*answer != 0)
+		return -1;
+	header.msg_iov = &piece;
+	header.msg_iovlen = 1;
+	header.msg_namelen = peer_address(request, &message->peer, &address);
+	header.msg_name = header.msg_namelen ? &address : NULL;
+	sent = sendmsg(socket, &header,
+		       (int)request_argument(request, request->call->flags) | MSG_NOSIGNAL |
+			       MSG_DONTWAIT);
+	if (sent < 0)
+		*answer = errno == EAGAIN ? ENOBUFS : errno;
+	return sent;
+}
+
+bool message_report(const struct request *request, uint64_t at, size_t sent)
+{
+	unsigned int length = (unsigned int)sent;
+	struct iovec local = {&length, sizeof(length)};
+	struct iovec remote = {(void *)(uintptr_t)(at + offsetof(struct mmsghdr, msg_len)),
+			       sizeof(length)};
+
+	return process_vm_writev(request->caller.tid, &local, 1, &remote, 1, 0) == sizeof(length);
+}

@@ -1,0 +1,26 @@
+/* sendmsg and sendmmsg: judged on the address in the message, and performed like sendto. */
+#ifndef AE_MESSAGES_H
+#define AE_MESSAGES_H
+
+#include "socket_deeds.h"
+
+/* A message header as it was read from the caller, once. */
+struct message {
+	struct msghdr header;
+	/* Size 0: the message names nobody. */
+	struct peer peer;
+};
+
+/* Reads the header at `at` of the caller's memory. 0, or the answer to give. */
+int message_read(struct request *request, uint64_t at, struct message *message);
+/*
+ * True when the broker should send it: on a socket where each message may name its peer, what is in
+ * memory now need not be there when the kernel looks.
+ */
+bool message_is_performed(const struct request *request);
+/* The number of bytes sent, or the answer to give (0 bytes are no answer: *answer is set then). */
+ssize_t message_send(struct request *request, const struct message *message, int *answer);
+/* Tells the caller how many bytes of message `at` were sent. False when its memory is gone. */
+bool message_report(const struct request *request, uint64_t at, size_t sent);
+
+#endif

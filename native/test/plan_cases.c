@@ -1,0 +1,375 @@
+#include "plan_cases.h"
+
+#include <errno.h>
+
+enum { MOUNT_NAMESPACE = 0x00020000 };
+
+static void mount_record(struct builder *builder, uint16_t step, const char *path, uint16_t flags)
+{
+	build_record(builder, 4, flags);
+	build_u16(builder, step);
+	build_u16(builder, step == 6 ? 0700 : 0);
+	build_u32(builder, 0);
+	build_u64(builder, step == 6 ? 65536 : 0);
+	build_str(builder, path);
+	build_record_end(builder);
+}
+
+static void landlock_records(struct builder *builder)
+{
+	build_record(builder, 5, 0);
+	build_u64(builder, 0xffff);
+	build_u64(builder, 3);
+	build_u64(builder, 3);
+	build_record_end(builder);
+	build_record(builder, 6, 1);
+	build_u64(builder, 4);
+	build_str(builder, "/usr");
+	build_record_end(builder);
+	build_record(builder, 7, 0);
+	build_u64(builder, 2);
+	build_u16(builder, 443);
+	build_record_end(builder);
+}
+
+static void filter_record(struct builder *builder, size_t instructions)
+{
+	build_record(builder, 8, 0);
+	for (size_t i = 0; i < instructions; i++)
+		build_u64(builder, 0x7fff000000000006);
+	build_record_end(builder);
+}
+
+static void notify_record(struct builder *builder, uint32_t bits)
+{
+	build_record(builder, 9, 0);
+	build_u32(builder, bits);
+	build_record_end(builder);
+}
+
+static void rule_start(struct builder *builder, uint16_t actions, uint8_t effect, uint8_t atoms)
+{
+	build_record(builder, 10, 0);
+	build_u16(builder, actions);
+	build_u8(builder, effect);
+	build_u8(builder, atoms);
+}
+
+static void atom(struct builder *builder, uint8_t kind, const char *bytes, size_t size)
+{
+	build_u8(builder, kind);
+	build_u8(builder, 0);
+	build_u16(builder, (uint16_t)size);
+	build_bytes(builder, bytes, size);
+}
+
+static void make_least(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_command(builder);
+}
+
+static void make_full(struct builder *builder)
+{
+	build_namespaces(builder, 0x78020000);
+	build_record(builder, 2, 0);
+	build_u32(builder, 7);
+	build_u32(builder, 0);
+	build_u64(builder, 64);
+	build_u64(builder, 128);
+	build_record_end(builder);
+	build_record(builder, 3, 0);
+	build_u32(builder, 077);
+	build_record_end(builder);
+	mount_record(builder, 1, "", 0);
+	mount_record(builder, 2, "/work space", 1);
+	mount_record(builder, 6, "/dev/shm", 0);
+	mount_record(builder, 7, "", 0);
+	landlock_records(builder);
+	filter_record(builder, 2);
+	notify_record(builder, 7);
+	rule_start(builder, 0x3f, 1, 2);
+	atom(builder, 1, "/usr", 4);
+	atom(builder, 3, "/usr/\0.so", 9);
+	build_record_end(builder);
+	rule_start(builder, 0x40, 0, 2);
+	atom(builder, 4, "localhost", 9);
+	atom(builder, 6, "\x01\x00\xbb\x01", 4);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_unknown_namespace(struct builder *builder)
+{
+	build_namespaces(builder, 0x02000000);
+	build_command(builder);
+}
+
+static void make_no_namespaces(struct builder *builder)
+{
+	build_command(builder);
+}
+
+static void make_two_namespaces(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	make_least(builder);
+}
+
+static void make_unknown_kind(struct builder *builder)
+{
+	make_least(builder);
+	build_record(builder, 15, 0);
+	build_record_end(builder);
+}
+
+static void make_unordered(struct builder *builder)
+{
+	make_least(builder);
+	notify_record(builder, 1);
+}
+
+static void make_unknown_flag(struct builder *builder)
+{
+	build_namespaces(builder, MOUNT_NAMESPACE);
+	mount_record(builder, 2, "/x", 2);
+	build_command(builder);
+}
+
+static void make_optional_umask(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 3, 1);
+	build_u32(builder, 077);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_wide_umask(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 3, 0);
+	build_u32(builder, 01000);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_mount_outside(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	mount_record(builder, 2, "/x", 0);
+	build_command(builder);
+}
+
+static void make_relative_mount(struct builder *builder)
+{
+	build_namespaces(builder, MOUNT_NAMESPACE);
+	mount_record(builder, 2, "x", 0);
+	build_command(builder);
+}
+
+static void make_named_root(struct builder *builder)
+{
+	build_namespaces(builder, MOUNT_NAMESPACE);
+	mount_record(builder, 1, "/x", 0);
+	build_command(builder);
+}
+
+static void make_unknown_step(struct builder *builder)
+{
+	build_namespaces(builder, MOUNT_NAMESPACE);
+	mount_record(builder, 8, "/x", 0);
+	build_command(builder);
+}
+
+static void make_port_without_ruleset(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 7, 0);
+	build_u64(builder, 2);
+	build_u16(builder, 443);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_half_instruction(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 8, 0);
+	build_u32(builder, 6);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_long_filter(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	filter_record(builder, 4097);
+	build_command(builder);
+}
+
+static void make_notify_alone(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	notify_record(builder, 1);
+	build_command(builder);
+}
+
+static void make_broker_open(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	filter_record(builder, 1);
+	notify_record(builder, 8);
+	build_command(builder);
+}
+
+static void make_no_action(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 0, 1, 0);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_unknown_action(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 0x100, 1, 0);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_unknown_effect(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 1, 2, 0);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_missing_atom(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 1, 1, 1);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_extra_atom(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 1, 1, 0);
+	atom(builder, 1, "/usr", 4);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_one_atom(struct builder *builder, uint8_t kind, const char *bytes, size_t size)
+{
+	build_namespaces(builder, 0);
+	rule_start(builder, 1, 1, 1);
+	atom(builder, kind, bytes, size);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_unknown_atom(struct builder *builder)
+{
+	make_one_atom(builder, 7, "/usr", 4);
+}
+
+static void make_empty_place(struct builder *builder)
+{
+	make_one_atom(builder, 1, "", 0);
+}
+
+static void make_relative_place(struct builder *builder)
+{
+	make_one_atom(builder, 1, "usr", 3);
+}
+
+static void make_nul_in_path(struct builder *builder)
+{
+	make_one_atom(builder, 2, "/a\0b", 4);
+}
+
+static void make_short_port(struct builder *builder)
+{
+	make_one_atom(builder, 6, "\0\0\x50", 3);
+}
+
+static void make_unknown_port_op(struct builder *builder)
+{
+	make_one_atom(builder, 6, "\x05\0\x50\0", 4);
+}
+
+static void make_no_arguments(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 11, 0);
+	build_str(builder, "/");
+	build_record_end(builder);
+	build_record(builder, 12, 0);
+	build_str(builder, "/bin/true");
+	build_record_end(builder);
+}
+
+static void make_relative_program(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 11, 0);
+	build_str(builder, "/");
+	build_record_end(builder);
+	build_record(builder, 12, 0);
+	build_str(builder, "true");
+	build_record_end(builder);
+	build_record(builder, 13, 0);
+	build_str(builder, "true");
+	build_record_end(builder);
+}
+
+static void make_cut_string(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_record(builder, 11, 0);
+	build_u16(builder, 100);
+	build_record_end(builder);
+}
+
+const struct plan_case plan_cases[] = {
+	{"the least plan", make_least, 0},
+	{"a plan with everything", make_full, 0},
+	{"an unknown namespace", make_unknown_namespace, -EINVAL},
+	{"no namespaces record", make_no_namespaces, -EINVAL},
+	{"two namespaces records", make_two_namespaces, -E2BIG},
+	{"an unknown kind", make_unknown_kind, -EINVAL},
+	{"records out of order", make_unordered, -EINVAL},
+	{"an unknown flag", make_unknown_flag, -EINVAL},
+	{"an optional flag where none belongs", make_optional_umask, -EINVAL},
+	{"a umask of more than nine bits", make_wide_umask, -EINVAL},
+	{"a mount without a mount namespace", make_mount_outside, -EINVAL},
+	{"a mount of a relative path", make_relative_mount, -EINVAL},
+	{"a read-only root with a path", make_named_root, -EINVAL},
+	{"an unknown mount step", make_unknown_step, -EINVAL},
+	{"a port without a ruleset", make_port_without_ruleset, -EINVAL},
+	{"half an instruction", make_half_instruction, -EINVAL},
+	{"a filter of 4097 instructions", make_long_filter, -EINVAL},
+	{"notify without a filter", make_notify_alone, -EINVAL},
+	{"the reserved broker bit", make_broker_open, -EINVAL},
+	{"a rule without actions", make_no_action, -EINVAL},
+	{"a rule on an unknown action", make_unknown_action, -EINVAL},
+	{"an unknown effect", make_unknown_effect, -EINVAL},
+	{"fewer atoms than said", make_missing_atom, -EINVAL},
+	{"more atoms than said", make_extra_atom, -EINVAL},
+	{"an unknown atom", make_unknown_atom, -EINVAL},
+	{"an empty path-in", make_empty_place, -EINVAL},
+	{"a relative path-in", make_relative_place, -EINVAL},
+	{"a NUL in a path", make_nul_in_path, -EINVAL},
+	{"a short port atom", make_short_port, -EINVAL},
+	{"an unknown port comparison", make_unknown_port_op, -EINVAL},
+	{"no arguments", make_no_arguments, -EINVAL},
+	{"a relative program", make_relative_program, -EINVAL},
+	{"a string longer than its record", make_cut_string, -EINVAL},
+};
+
+const size_t plan_case_count = sizeof(plan_cases) / sizeof(*plan_cases);

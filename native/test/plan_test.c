@@ -1,0 +1,127 @@
+/*
+ * The plan parser over the table of plan_cases.c. With a directory as argument the good plans are
+ * written there, to start fuzzing from.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "../common/plan.h"
+#include "check.h"
+#include "plan_cases.h"
+
+static struct builder builder;
+static struct plan plan;
+
+static int parse(size_t size)
+{
+	const char *why = NULL;
+	/* A buffer of exactly this size, so that reading beyond it is caught. */
+	unsigned char *copy = malloc(size ? size : 1);
+	int error;
+
+	memcpy(copy, builder.data, size);
+	error = plan_parse(copy, size, &plan, &why);
+	free(copy);
+	check((error != 0) == (why != NULL), "a refusal says why");
+	return error;
+}
+
+static void test_rows(void)
+{
+	for (size_t i = 0; i < plan_case_count; i++) {
+		int error;
+
+		build_begin(&builder);
+		plan_cases[i].make(&builder);
+		build_end(&builder);
+		error = parse(builder.size);
+		check(error == plan_cases[i].error, "%s: %d instead of %d", plan_cases[i].name,
+		      error, plan_cases[i].error);
+		plan_free(&plan);
+	}
+}
+
+static void test_content(void)
+{
+	build_begin(&builder);
+	plan_cases[PLAN_CASE_FULL].make(&builder);
+	build_end(&builder);
+	check(parse(builder.size) == 0, "the full plan");
+	check(plan.namespaces == 0x78020000, "namespaces");
+	check(plan.rlimit_count == 1 && plan.rlimits[0].hard == 128, "rlimits");
+	check(plan.has_umask && plan.umask == 077, "umask");
+	check(plan.mount_count == 4 && !strcmp(plan.mounts[1].path, "/work space"), "mounts");
+	check(plan.mounts[1].optional && plan.mounts[2].size == 65536, "mount details");
+	check(plan.has_landlock && plan.landlock_path_count == 1 && plan.landlock_port_count == 1,
+	      "landlock");
+	check(plan.landlock_ports[0].port == 443, "port");
+	check(plan.filter_size == 2 && plan.notify == 7, "filter and notify");
+	check(plan.rule_count == 2 && plan.rules[0].permit && !plan.rules[1].permit, "rules");
+	check(plan.rules[0].atoms[1].size == 9, "like");
+	check(plan.rules[1].atoms[1].port == 443 && plan.rules[1].atoms[1].port_op == PORT_LT,
+	      "port");
+	check(!strcmp(plan.program, "/bin/true") && !strcmp(plan.directory, "/tmp"), "command");
+	check(plan.argument_count == 2 && !plan.arguments[2] && !strcmp(plan.arguments[1], ""),
+	      "arguments");
+	check(plan.environment_count == 1 && !plan.environment[1], "environment");
+	plan_free(&plan);
+}
+
+/* Every shorter piece of a good plan, a byte too many, and every header byte changed, is refused.
+ */
+static void test_cuts(void)
+{
+	build_begin(&builder);
+	plan_cases[PLAN_CASE_FULL].make(&builder);
+	build_end(&builder);
+	for (size_t size = 0; size < builder.size; size++)
+		check(parse(size) != 0, "%zu of %zu bytes", size, builder.size);
+	check(parse(builder.size + 1) != 0, "a byte behind the end");
+	for (size_t at = 0; at < 16; at++) {
+		builder.data[at] ^= 0x40;
+		check(parse(builder.size) != 0, "header byte %zu changed", at);
+		builder.data[at] ^= 0x40;
+	}
+	check(parse(builder.size) == 0, "the plan again");
+	plan_free(&plan);
+}
+
+/* Padding has to be zero: the namespaces record ends in four bytes of it. */
+static void test_padding(void)
+{
+	build_begin(&builder);
+	plan_cases[PLAN_CASE_LEAST].make(&builder);
+	build_end(&builder);
+	builder.data[16 + 8 + 4] = 1;
+	check(parse(builder.size) == -EINVAL, "padding that is not zero");
+}
+
+static void write_seeds(const char *directory)
+{
+	for (size_t i = 0; i < plan_case_count; i++) {
+		char path[512];
+		FILE *file;
+
+		build_begin(&builder);
+		plan_cases[i].make(&builder);
+		build_end(&builder);
+		snprintf(path, sizeof(path), "%s/%zu", directory, i);
+		file = fopen(path, "wb");
+		check(file && fwrite(builder.data, builder.size, 1, file) == 1, "%s", path);
+		fclose(file);
+	}
+}
+
+int main(int count, char **arguments)
+{
+	if (count == 2) {
+		write_seeds(arguments[1]);
+		return 0;
+	}
+	test_rows();
+	test_content();
+	test_cuts();
+	test_padding();
+	printf("plan_test: %zu plans\n", plan_case_count);
+	return 0;
+}
