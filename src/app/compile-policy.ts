@@ -1,5 +1,5 @@
-// Cedar and manifests to capabilities, with the engine embedded in the binary. Only reached when no plan is cached: loading
-// the engine takes longer than everything else a launch does.
+// Cedar and manifests to capabilities, with the engine embedded in the binary. Only reached when no
+// plan is cached: loading the engine takes longer than everything else a launch does.
 
 import { accessSync, constants } from "node:fs";
 // @ts-expect-error the package declares what the module exports, and this import is its path

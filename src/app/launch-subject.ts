@@ -1,4 +1,5 @@
-// Who a launch is for: agent, workspace, ledger and policy texts, from a named configuration or from flags alone.
+// Who a launch is for: agent, workspace, ledger and policy texts, from a named configuration or
+// from flags alone.
 
 import { realpathSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
@@ -52,7 +53,10 @@ function runConfig(options: LaunchOptions, around: Surroundings): Config | undef
   return loadConfig(entry, around.environment);
 }
 
-/** `wrap` keeps one configuration per name, made on first use, so that `aegis log NAME` finds its ledger. */
+/**
+ * `wrap` keeps one configuration per name, made on first use, so that `aegis log NAME` finds its
+ * ledger.
+ */
 function wrapConfig(options: LaunchOptions, around: Surroundings): Config {
   const paths = aegisPaths(around.environment);
   const name = options.name ?? agentName(options);
@@ -99,7 +103,9 @@ function netWord(rule: { readonly host: string; readonly port: number | undefine
   return rule.port === undefined ? rule.host : `${rule.host}:${rule.port}`;
 }
 
-/** Folder for temporary files inside the box: a private one where the kernel has mount namespaces. */
+/**
+ * Folder for temporary files inside the box: a private one where the kernel has mount namespaces.
+ */
 export const temporaryFolder = "/tmp";
 
 /** The folders of Cedar's `context` for this launch. */

@@ -1,5 +1,5 @@
-// `run` and `wrap` from options to the closed session. Nothing heavy is imported at the top: with a cached plan this is all
-// that a launch loads.
+// `run` and `wrap` from options to the closed session. Nothing heavy is imported at the top: with a
+// cached plan this is all that a launch loads.
 
 import { AegisError } from "../base/errors.ts";
 import { resolvePath } from "../base/paths.ts";
@@ -61,7 +61,9 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     binary: ownBinary(subject),
   });
   const coverage = withEnvironment(box.coverage, environment, subject);
-  await using ledger = await openForWriting(around, subject.ledger);
+  // Never closed: that would fold the log into the database, which a later command does when it has
+  // grown, and the process ends soon after this function.
+  const ledger = await openForWriting(around, subject.ledger);
   const writer = await ledger.openSession(
     {
       name: subject.agent,
@@ -145,7 +147,8 @@ function withEnvironment(
 }
 
 /**
- * Searching a PATH or a list of optional settings is refused many times where nothing is; what is there was really missed.
+ * Searching a PATH or a list of optional settings is refused many times where nothing is; what is
+ * there was really missed.
  */
 function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
   const makes = new Set(["FileWrite", "DirCreate", "NetConnect", "NetBind"]);
@@ -165,7 +168,9 @@ function advice(denial: Denial, agent: string): DenialAdvice {
   return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
 }
 
-/** A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name. */
+/**
+ * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
+ */
 function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
   if (rule.startsWith("protected:")) return "";
   if (rule !== "" && !rule.startsWith("credentials:"))

@@ -1,11 +1,14 @@
-// The little of a disk that policies may look at while they are collected and compiled. What cannot be examined is absent:
-// a rule about it then grants nothing.
+// The little of a disk that policies may look at while they are collected and compiled. What cannot
+// be examined is absent: a rule about it then grants nothing.
 
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { realPath } from "../enforce/real-path.ts";
 import type { Disk } from "../policy/repository.ts";
 
-/** Largest text read to find out what a repository is, bytes; git's own files of this kind are far smaller. */
+/**
+ * Largest text read to find out what a repository is, bytes; git's own files of this kind are far
+ * smaller.
+ */
 const textMaxBytes = 256 * 1024;
 
 export const policyDisk: Disk = {

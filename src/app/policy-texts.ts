@@ -1,5 +1,5 @@
-// Which policy texts a launch runs under: templates, files, folders and a manifest, read but not yet compiled. The texts
-// are what the plan cache is keyed by and what the ledger keeps.
+// Which policy texts a launch runs under: templates, files, folders and a manifest, read but not
+// yet compiled. The texts are what the plan cache is keyed by and what the ledger keeps.
 
 import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
@@ -18,8 +18,8 @@ export interface PolicyTexts {
 }
 
 /**
- * What `--policy TEMPLATE|FILE|DIR` and `--manifest FILE` name. A template's name wins over a file of the same name; a
- * folder without Cedar files is an empty policy, which denies everything.
+ * What `--policy TEMPLATE|FILE|DIR` and `--manifest FILE` name. A template's name wins over a file
+ * of the same name; a folder without Cedar files is an empty policy, which denies everything.
  * @throws {AegisError} `policy/not-found`, `policy/invalid` for a file that is too large
  */
 export function policyTexts(

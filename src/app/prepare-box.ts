@@ -1,5 +1,6 @@
-// From policy texts to a prepared box: out of the plan cache when nothing it depends on has changed, else compiled. The key
-// holds every text and every circumstance a plan depends on but the disk, whose facts the cache itself checks again.
+// From policy texts to a prepared box: out of the plan cache when nothing it depends on has
+// changed, else compiled. The key holds every text and every circumstance a plan depends on but the
+// disk, whose facts the cache itself checks again.
 
 import { readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
@@ -109,7 +110,10 @@ function usageOf(problems: readonly Diagnostic[]): AegisError {
   return new AegisError("usage", problems.map(({ message }) => message).join("; "), hint);
 }
 
-/** State, binary, ledger and the policy files themselves: what a box must never change, wherever they lie. */
+/**
+ * State, binary, ledger and the policy files themselves: what a box must never change, wherever
+ * they lie.
+ */
 function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
   const { texts, ledger } = subject;
   const files = [...texts.files, ...texts.manifests].map(({ name }) => name);

@@ -2,7 +2,10 @@
 
 import type { SignalSource } from "../supervise/supervisor.ts";
 
-/** ^C and ^\ reach the command directly, because it is in the same foreground process group: aegis only has to survive them. */
+/**
+ * ^C and ^\ reach the command directly, because it is in the same foreground process group: aegis
+ * only has to survive them.
+ */
 export const processSignals: SignalSource = {
   listen(pass) {
     const ignore = () => {};

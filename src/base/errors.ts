@@ -1,7 +1,10 @@
 // The one error class of the project and the closed list of its codes.
 // Expected outcomes (a verdict, a coverage gap, parser diagnostics) are values, never errors.
 
-/** Every operational failure has one of these; CLI exit codes and HTTP statuses are derived from them in one place each. */
+/**
+ * Every operational failure has one of these; CLI exit codes and HTTP statuses are derived from
+ * them in one place each.
+ */
 export type ErrorCode =
   | "usage"
   | "config/invalid"
@@ -24,8 +27,8 @@ export type ErrorCode =
   | "internal";
 
 /**
- * An operation that could not be carried out. `message` names the failed action with quoted values and has no final
- * period; `hint` is the smallest thing a person can do about it.
+ * An operation that could not be carried out. `message` names the failed action with quoted values
+ * and has no final period; `hint` is the smallest thing a person can do about it.
  */
 export class AegisError extends Error {
   readonly code: ErrorCode;

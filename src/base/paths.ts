@@ -1,9 +1,13 @@
-// Absolute POSIX paths as text. Containment goes by component, never by string prefix ("/work" does not contain "/workshop").
-// Nothing here looks at a disk: links are resolved by the callers that hold one.
+// Absolute POSIX paths as text. Containment goes by component, never by string prefix ("/work" does
+// not contain "/workshop"). Nothing here looks at a disk: links are resolved by the callers that
+// hold one.
 
 declare const absPathBrand: unique symbol;
 
-/** Absolute, normalised: no `.`/`..`/empty component, no trailing slash except the root itself, no NUL. */
+/**
+ * Absolute, normalised: no `.`/`..`/empty component, no trailing slash except the root itself, no
+ * NUL.
+ */
 export type AbsPath = string & { readonly [absPathBrand]: true };
 
 /** Normalises an absolute path textually; undefined when `text` is not absolute or holds NUL. */

@@ -18,7 +18,8 @@ import { AegisError } from "../base/errors.ts";
 
 /**
  * A descriptor of a file in `directory` that holds exactly `bytes` and can be executed.
- * @throws {AegisError} `enforce/helper` when the directory or file is not ours alone, or not writable
+ * @throws {AegisError} `enforce/helper` when the directory or file is not ours alone, or not
+ * writable
  */
 export function openCachedHelper(directory: string, bytes: Uint8Array): number {
   const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");

@@ -63,8 +63,8 @@ export async function loadHelper(cacheDirectory: string): Promise<Helper> {
 }
 
 /**
- * The conditions are known when the program is built, so that one of the two becomes part of it, and
- * none where the kernel could not run it.
+ * The conditions are known when the program is built, so that one of the two becomes part of it,
+ * and none where the kernel could not run it.
  */
 async function embeddedHelper(): Promise<Uint8Array> {
   const file =

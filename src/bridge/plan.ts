@@ -89,12 +89,15 @@ export interface NotifyPlan {
   readonly recordAllowed: boolean;
   /**
    * Calls that make, move or remove a name (open with O_CREAT, every openat2, mkdir, mknod, link,
-   * symlink, rename, unlink, rmdir) are judged on the resolved parent and performed by the helper, so
-   * that no second reading of the caller's memory can change the name. Without it names that do not
-   * exist yet are only checked, and a caller that rewrites the path in time can get around that.
+   * symlink, rename, unlink, rmdir) are judged on the resolved parent and performed by the helper,
+   * so that no second reading of the caller's memory can change the name. Without it names that do
+   * not exist yet are only checked, and a caller that rewrites the path in time can get around
+   * that.
    */
   readonly brokerCreate: boolean;
-  /** connect, bind, listen and addressed sendto are performed on a duplicate of the caller's socket. */
+  /**
+   * connect, bind, listen and addressed sendto are performed on a duplicate of the caller's socket.
+   */
   readonly brokerSocket: boolean;
   /** Reserved for opening on the caller's behalf; the helper refuses a plan that sets it. */
   readonly brokerOpen: false;

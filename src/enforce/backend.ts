@@ -1,4 +1,5 @@
-// What every platform's enforcement offers. app/ picks one through select.ts and never asks which it got.
+// What every platform's enforcement offers. app/ picks one through select.ts and never asks which
+// it got.
 
 import type { Capabilities } from "../model/capability.ts";
 import type { Coverage } from "../model/coverage.ts";
@@ -29,14 +30,23 @@ export interface BoxLaunch {
   /** The whole environment, `NAME=value`. */
   readonly environment: readonly string[];
   readonly directory: string;
-  /** The command's standard output goes where its standard error goes: `--json` owns standard output. */
+  /**
+   * The command's standard output goes where its standard error goes: `--json` owns standard
+   * output.
+   */
   readonly stdoutToStderr: boolean;
 }
 
-/** `full`: every access; `writes`: denials, changes, exec and network; `off`: only what the supervisor has to judge anyway. */
+/**
+ * `full`: every access; `writes`: denials, changes, exec and network; `off`: only what the
+ * supervisor has to judge anyway.
+ */
 export type AuditLevel = "full" | "writes" | "off";
 
-/** What the disk looked like while a plan was made. A cached plan is stale as soon as one fact differs. */
+/**
+ * What the disk looked like while a plan was made. A cached plan is stale as soon as one fact
+ * differs.
+ */
 export interface PathFact {
   readonly path: string;
   readonly kind: "absent" | "file" | "directory" | "other";
@@ -47,7 +57,10 @@ export interface PathFact {
 /** A plan without the command, ready to be launched many times or kept in the plan cache. */
 export interface PreparedBox {
   readonly coverage: Coverage;
-  /** Self-contained serialised form; the backend that made it accepts it in `launch`, also in a later process. */
+  /**
+   * Self-contained serialised form; the backend that made it accepts it in `launch`, also in a
+   * later process.
+   */
   readonly bytes: Uint8Array;
   readonly facts: readonly PathFact[];
 }
@@ -82,13 +95,15 @@ export interface RunningBox {
 export interface Backend {
   /**
    * Compiles capabilities for this kernel.
-   * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold, `enforce/insufficient` when
-   * the kernel lacks a protection the policy needs and `allowWeaker` is false.
+   * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold,
+   * `enforce/insufficient` when the kernel lacks a protection the policy needs and `allowWeaker` is
+   * false.
    */
   prepare(request: BoxRequest): Promise<PreparedBox>;
   /**
-   * Starts the command. `record` gets every access in batches, before `exited` resolves; while a promise it returned is
-   * pending no further batch is delivered, and the box slows down instead of losing events.
+   * Starts the command. `record` gets every access in batches, before `exited` resolves; while a
+   * promise it returned is pending no further batch is delivered, and the box slows down instead of
+   * losing events.
    */
   launch(
     box: PreparedBox,

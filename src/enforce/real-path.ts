@@ -1,4 +1,5 @@
-// Where a path leads. /proc/self keeps its name: it means whoever asks, and a plan made by this process is for another one.
+// Where a path leads. /proc/self keeps its name: it means whoever asks, and a plan made by this
+// process is for another one.
 
 import { realpathSync } from "node:fs";
 

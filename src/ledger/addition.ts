@@ -21,7 +21,8 @@ export interface AdditionRequest {
   readonly tenant: string;
   /** Name of the session's agent. */
   readonly user: string;
-  readonly drafts: (session: SessionState, head: TreeHead) => readonly EventDraft[];
+  /** Asked for one by one: a draft may tell what the session adds up to with those before it. */
+  readonly drafts: (session: SessionState, head: TreeHead) => Iterable<EventDraft>;
   /** The text of a `POLICY_LOADED` among the drafts. */
   readonly policy: PolicySnapshot | undefined;
 }

@@ -139,8 +139,12 @@ export interface SessionWriter {
    * stopped.
    */
   append(drafts: readonly EventDraft[]): Promise<readonly SealedEvent[]>;
-  /** Writes SESSION_CLOSED and a signed checkpoint over the whole ledger. */
+  /**
+   * Writes the last events and SESSION_CLOSED in one transaction, then a signed checkpoint over the
+   * whole ledger.
+   */
   close(end: {
+    readonly last: readonly EventDraft[];
     readonly tsUnixMs: number;
     readonly exitStatus: number;
     readonly summary: EventDraft["payload"];

@@ -74,7 +74,7 @@ export function createLedger(parts: LedgerParts): Ledger {
 
   function createWriter(id: SessionId, user: string, signedSize: number): SessionWriter {
     let signed = signedSize;
-    const write = (drafts: (session: SessionState) => readonly EventDraft[]) =>
+    const write = (drafts: (session: SessionState) => Iterable<EventDraft>) =>
       add({ session: id, user, drafts, policy: undefined });
     return {
       id,
@@ -86,9 +86,9 @@ export function createLedger(parts: LedgerParts): Ledger {
         return events;
       },
       async close(end) {
-        // The key is read on another thread while the event is stored.
+        // The key is read on another thread while the events are stored.
         const key = keys.signer();
-        const stored = write((session) => [closingDraft(session, end)]);
+        const stored = write((session) => lastDrafts(session, end));
         await Promise.all([stored, key]);
         return signHead(parts);
       },
@@ -134,9 +134,16 @@ export function createLedger(parts: LedgerParts): Ledger {
   };
 }
 
+type SessionEnd = Parameters<SessionWriter["close"]>[0];
+
+function* lastDrafts(session: SessionState, end: SessionEnd): Iterable<EventDraft> {
+  yield* end.last;
+  yield closingDraft(session, end);
+}
+
 function closingDraft(
   session: SessionState,
-  { tsUnixMs, exitStatus, summary }: Parameters<SessionWriter["close"]>[0],
+  { tsUnixMs, exitStatus, summary }: SessionEnd,
 ): EventDraft {
   const payload = {
     exit_status: exitStatus,

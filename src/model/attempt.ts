@@ -11,7 +11,8 @@ export interface Attempt {
 
 /**
  * - path actions: `path` absolute with links resolved.
- * - `NetConnect`/`NetBind`: `host` lower case (name or address text), `port` 0–65535. `path` is the host, for policies
+ * - `NetConnect`/`NetBind`: `host` lower case (name or address text), `port` 0–65535. `path` is the
+ *   host, for policies
  *   written against the reference schema where the only attribute is `path`.
  * - `NetRequest`: `host`/`port` of the URL, `path` the host as well.
  * - `ToolCall`/`ProcessExit`/`ApiUsage`: `path` is the tool, command or provider name.

@@ -1,5 +1,6 @@
-// The IR: what every policy front-end compiles to and the only thing back-ends and decide() read.
-// A set of capabilities is default-deny and deny-wins: a forbid that matches beats every permit, no match is a deny.
+// The IR: what every policy front-end compiles to and the only thing back-ends and decide() read. A
+// set of capabilities is default-deny and deny-wins: a forbid that matches beats every permit, no
+// match is a deny.
 
 /** What can be tried. Names are those of the Cedar schema (`Aegis::Action::"FileRead"`). */
 export const actions = [
@@ -33,7 +34,8 @@ export type PathAction = (typeof pathActions)[number];
  * One test on the resource. A clause is a conjunction of atoms.
  * - `path-in`: the path is `path` or lies below it (by component).
  * - `path-equals`: exactly `path`.
- * - `path-like`: Cedar's `like`; `parts` are the literal pieces between the `*`s ("a*b" is ["a","b"]); `*` crosses `/`.
+ * - `path-like`: Cedar's `like`; `parts` are the literal pieces between the `*`s ("a*b" is
+ *   ["a","b"]); `*` crosses `/`.
  * - `host-equals`/`host-like`: lower-case host name or address text.
  * - `port`: comparison with an integer 0–65535.
  */
@@ -52,9 +54,15 @@ export type Atom =
 
 /** Where a capability came from. `line`/`column` are 1-based; 0 when there is no text (a flag). */
 export interface Origin {
-  /** Stable id of the rule: the policy's `@id`, else `<source>#<n>`; shown in ledger rows and summaries. */
+  /**
+   * Stable id of the rule: the policy's `@id`, else `<source>#<n>`; shown in ledger rows and
+   * summaries.
+   */
   readonly rule: string;
-  /** File name, `template:workspace`, `profile:base`, `manifest:aegis-manifest.json`, `flag:--read` … */
+  /**
+   * File name, `template:workspace`, `profile:base`, `manifest:aegis-manifest.json`, `flag:--read`
+   * …
+   */
   readonly source: string;
   readonly line: number;
   readonly column: number;
@@ -71,7 +79,10 @@ export interface Capability {
   readonly origin: Origin;
 }
 
-/** What a policy compiles to. Order is the order of the sources; it never changes a verdict, only which rule is named. */
+/**
+ * What a policy compiles to. Order is the order of the sources; it never changes a verdict, only
+ * which rule is named.
+ */
 export interface Capabilities {
   readonly version: 1;
   readonly capabilities: readonly Capability[];

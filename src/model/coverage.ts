@@ -1,4 +1,5 @@
-// Asked versus achieved, per protection. Recorded in the ledger for every run; a caller cannot ignore a gap.
+// Asked versus achieved, per protection. Recorded in the ledger for every run; a caller cannot
+// ignore a gap.
 
 export const protections = [
   "filesystem",

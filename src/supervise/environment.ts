@@ -1,5 +1,6 @@
-// The environment a box starts with. Names and values that look like secrets, desktop and agent sockets, and variables that
-// steer a loader or this binary are left out unless granted by name; what was left out is reported by name, never by value.
+// The environment a box starts with. Names and values that look like secrets, desktop and agent
+// sockets, and variables that steer a loader or this binary are left out unless granted by name;
+// what was left out is reported by name, never by value.
 
 /** `--env NAME` passes a variable on whatever it looks like; `--env NAME=VALUE` sets one. */
 export interface EnvironmentGrant {
@@ -15,7 +16,10 @@ export interface BoxEnvironment {
   readonly removed: readonly string[];
 }
 
-/** BUN_* turns the compiled binary into an interpreter, LD_* and DYLD_* load code into every program of the box. */
+/**
+ * BUN_* turns the compiled binary into an interpreter, LD_* and DYLD_* load code into every program
+ * of the box.
+ */
 const loaderNames = /^(BUN_|LD_|DYLD_|GLIBC_TUNABLES$|AEGIS_)/;
 
 const secretNames =
@@ -31,7 +35,8 @@ const secretValues =
 
 /**
  * @param parent the environment aegis was started with
- * @param fixed variables the box always gets, e.g. TMPDIR; they win over the parent's and lose against grants
+ * @param fixed variables the box always gets, e.g. TMPDIR; they win over the parent's and lose
+ * against grants
  */
 export function boxEnvironment(
   parent: Readonly<Record<string, string | undefined>>,

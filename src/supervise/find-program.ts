@@ -5,8 +5,10 @@ import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 
 /**
- * Absolute path of `command`. Relative entries of PATH are skipped: they would mean whatever the working folder holds.
- * @throws {AegisError} `launch/not-found`, or `launch/refused` when a file is there but cannot be executed
+ * Absolute path of `command`. Relative entries of PATH are skipped: they would mean whatever the
+ * working folder holds.
+ * @throws {AegisError} `launch/not-found`, or `launch/refused` when a file is there but cannot be
+ * executed
  */
 export function findProgram(command: string, path: string, directory: AbsPath): AbsPath {
   if (command.includes("/")) {

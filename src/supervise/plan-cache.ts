@@ -1,5 +1,6 @@
-// Prepared boxes kept between runs, so that an unchanged policy needs no compiler. One file per key in a private folder;
-// a file is used only when its own digest, its key and every fact about the disk still hold. A bad file is a miss.
+// Prepared boxes kept between runs, so that an unchanged policy needs no compiler. One file per key
+// in a private folder; a file is used only when its own digest, its key and every fact about the
+// disk still hold. A bad file is a miss.
 
 import {
   lstatSync,
@@ -16,7 +17,10 @@ import { cachedPlansMax } from "../base/limits.ts";
 import type { PreparedBox } from "../enforce/backend.ts";
 import type { Coverage } from "../model/coverage.ts";
 
-/** What a cached file carries beside the plan; all of it is needed to open a session without compiling. */
+/**
+ * What a cached file carries beside the plan; all of it is needed to open a session without
+ * compiling.
+ */
 interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
@@ -24,9 +28,9 @@ interface CachedHeader {
 }
 
 /**
- * One name as `lstat` sees it: `-` absent, `d`, `f`, `o` other, or `l` and the target of a link, a NUL and the path.
- * Checking names is several times cheaper than resolving every path of a plan again, and tells the same: where a path
- * leads changes only when one of the names on its way does.
+ * One name as `lstat` sees it: `-` absent, `d`, `f`, `o` other, or `l` and the target of a link, a
+ * NUL and the path. Checking names is several times cheaper than resolving every path of a plan
+ * again, and tells the same: where a path leads changes only when one of the names on its way does.
  */
 type Look = string;
 
@@ -52,7 +56,10 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   return { coverage, facts: [], bytes: parsed.plan };
 }
 
-/** Stores a box, unless the disk has changed since it was made; readers see the old file or the whole new one. */
+/**
+ * Stores a box, unless the disk has changed since it was made; readers see the old file or the
+ * whole new one.
+ */
 export function writeCachedPlan(directory: string, key: string, box: PreparedBox): void {
   const looks = new Map<string, Look>();
   for (const fact of box.facts) if (walk(fact.path, looks) !== fact.realPath) return;
@@ -152,7 +159,8 @@ function prune(directory: string): void {
     try {
       unlinkSync(`${directory}/${name}`);
     } catch (error) {
-      // ignored: another run pruned it first; anything else would show when the next plan is written
+      // ignored: another run pruned it first; anything else would show when the next plan is
+      // written
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") return;
     }
   }

@@ -1,5 +1,6 @@
-// Turns judged accesses into ledger events: equal accesses inside one window become one row with a count, windows are
-// written as one durable transaction each. Nothing is dropped; when the ledger fails, the caller must stop the box.
+// Turns judged accesses into ledger events: equal accesses inside one window become one row with a
+// count, windows are written as one durable transaction each. Nothing is dropped; when the ledger
+// fails, the caller must stop the box.
 
 import { appendBatchMax, coalesceWindowMs } from "../base/limits.ts";
 import type { BoxAccess } from "../enforce/backend.ts";
@@ -25,81 +26,113 @@ export interface RecordedTotals {
 }
 
 export interface Recorder {
-  /** Takes one batch; the promise it may return is back-pressure: wait for it before the next batch. */
+  /**
+   * Takes one batch; the promise it may return is back-pressure: wait for it before the next batch.
+   */
   record(accesses: readonly BoxAccess[]): void | Promise<void>;
-  /** Writes what is pending. Throws what an earlier write threw. */
-  finish(): Promise<RecordedTotals>;
+  /** Waits for what is being written. Throws what a write threw. */
+  finish(): Promise<Recorded>;
+}
+
+export interface Recorded {
+  readonly totals: RecordedTotals;
+  /** The last window: not written yet, so that it can be stored together with the session's end. */
+  readonly last: readonly EventDraft[];
 }
 
 /** Distinct denials remembered for the summary; the ledger has all of them. */
 const denialsKeptMax = 4096;
 
 /**
- * @param onFailure called once when the ledger could not take events: the box must not go on unrecorded
+ * @param onFailure called once when the ledger could not take events: the box must not go on
+ * unrecorded
  */
 export function createRecorder(
   writer: SessionWriter,
   onFailure: (cause: unknown) => void,
 ): Recorder {
-  let window = new Map<string, { tsUnixMs: number; payload: AccessPayload }>();
+  const tally = createTally();
+  let window: Window = new Map();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: { readonly cause: unknown } | undefined;
-  let allowed = 0;
-  let denied = 0;
-  const denials = new Map<string, Denial>();
 
-  function flush(): Promise<void> {
+  function takeWindow(): EventDraft[] {
     clearTimeout(timer);
     timer = undefined;
-    if (window.size === 0 || failure !== undefined) return writing;
     const drafts = toDrafts(window.values());
     window = new Map();
+    return drafts;
+  }
+
+  function flush(): Promise<void> {
+    const drafts = takeWindow();
     writing = writing
       .then(async () => {
-        await writer.append(drafts);
+        if (failure === undefined) await writer.append(drafts);
       })
       .catch((cause: unknown) => {
-        if (failure === undefined) {
-          failure = { cause };
-          onFailure(cause);
-        }
+        failure = { cause };
+        onFailure(cause);
       });
     return writing;
   }
 
-  function count(payload: AccessPayload): void {
-    if (payload.decision === "allow") {
-      allowed += payload.count;
-      return;
-    }
-    denied += payload.count;
-    const key = `${payload.action}\0${payload.path}\0${payload.port ?? ""}`;
-    const known = denials.get(key);
-    if (known !== undefined) denials.set(key, { ...known, count: known.count + payload.count });
-    else if (denials.size < denialsKeptMax) denials.set(key, toDenial(payload));
-  }
-
   return {
     record(accesses) {
-      for (const { tsUnixMs, payload } of accesses) {
-        count(payload);
-        const key = windowKey(payload);
-        const known = window.get(key);
-        if (known === undefined) window.set(key, { tsUnixMs, payload });
-        else known.payload = { ...known.payload, count: known.payload.count + payload.count };
+      for (const access of accesses) {
+        tally.add(access.payload);
+        addTo(window, access);
       }
       if (window.size >= appendBatchMax) return flush();
       timer ??= setTimeout(flush, coalesceWindowMs);
       return undefined;
     },
     async finish() {
-      await flush();
+      const last = takeWindow();
+      await writing;
       if (failure !== undefined) throw failure.cause;
+      return { totals: tally.totals(), last };
+    },
+  };
+}
+
+interface Tally {
+  add(payload: AccessPayload): void;
+  totals(): RecordedTotals;
+}
+
+function createTally(): Tally {
+  const denials = new Map<string, Denial>();
+  let allowed = 0;
+  let denied = 0;
+  return {
+    add(payload) {
+      if (payload.decision === "allow") {
+        allowed += payload.count;
+        return;
+      }
+      denied += payload.count;
+      const key = `${payload.action}\0${payload.path}\0${payload.port ?? ""}`;
+      const known = denials.get(key);
+      if (known !== undefined) denials.set(key, { ...known, count: known.count + payload.count });
+      else if (denials.size < denialsKeptMax) denials.set(key, toDenial(payload));
+    },
+    totals() {
       const ordered = [...denials.values()].sort((a, b) => b.count - a.count);
       return { allowed, denied, denials: ordered };
     },
   };
+}
+
+/** Accesses of the running window by what makes two of them equal. */
+type Window = Map<string, { tsUnixMs: number; payload: AccessPayload }>;
+
+function addTo(window: Window, { tsUnixMs, payload }: BoxAccess): void {
+  const key = windowKey(payload);
+  const known = window.get(key);
+  if (known === undefined) window.set(key, { tsUnixMs, payload });
+  else known.payload = { ...known.payload, count: known.payload.count + payload.count };
 }
 
 function windowKey(payload: AccessPayload): string {

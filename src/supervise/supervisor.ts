@@ -1,15 +1,20 @@
-// One command from launch to the closed session: launch, record, wait, close. The ledger is written before anything is
-// reported; when it cannot be written the box is killed, because an unrecorded box is not allowed to run.
+// One command from launch to the closed session: launch, record, wait, close. The ledger is written
+// before anything is reported; when it cannot be written the box is killed, because an unrecorded
+// box is not allowed to run.
 
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import type { Backend, BoxExit, BoxLaunch, PreparedBox, RunningBox } from "../enforce/backend.ts";
 import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
-import { createRecorder, type RecordedTotals, type Recorder } from "./recorder.ts";
+import type { EventDraft } from "../model/event.ts";
+import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
 
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
 export interface SignalSource {
-  /** Calls `pass` for every SIGTERM and SIGHUP until the returned function is called; survives ^C and ^\ meanwhile. */
+  /**
+   * Calls `pass` for every SIGTERM and SIGHUP until the returned function is called; survives ^C
+   * and ^\ meanwhile.
+   */
   listen(pass: (signal: "SIGTERM" | "SIGHUP") => void): () => void;
 }
 
@@ -28,7 +33,10 @@ export interface RunOutcome {
   readonly checkpoint: Checkpoint;
 }
 
-/** @throws {AegisError} `ledger/unavailable` after the box was killed because its accesses could not be recorded */
+/**
+ * @throws {AegisError} `ledger/unavailable` after the box was killed because its accesses could not
+ * be recorded
+ */
 export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   let running: RunningBox | undefined;
   const recorder = createRecorder(run.writer, () => running?.kill("SIGKILL"));
@@ -55,30 +63,35 @@ async function closeSession(
   recorder: Recorder,
   exit: BoxExit,
 ): Promise<RunOutcome> {
-  const totals = await finishRecording(recorder);
+  const { totals, last } = await finishRecording(recorder);
   const tsUnixMs = run.clock.nowUnixMs();
-  const command = run.launch.argv[0] ?? run.launch.program;
-  await run.writer.append([
-    {
-      type: "PROCESS_EXIT",
-      tsUnixMs,
-      payload: {
-        action: "ProcessExit",
-        path: command,
-        decision: "allow",
-        rule: "",
-        reason: exit.failure === undefined ? "" : `${exit.failure.step}: ${exit.failure.message}`,
-        exit_code: exit.status,
-        signal: exit.signal ?? 0,
-      },
-    },
-  ]);
-  const summary = { allowed: totals.allowed, denied: totals.denied };
-  const checkpoint = await run.writer.close({ tsUnixMs, exitStatus: exit.status, summary });
+  const checkpoint = await run.writer.close({
+    last: [...last, exitDraft(run.launch, exit, tsUnixMs)],
+    tsUnixMs,
+    exitStatus: exit.status,
+    summary: { allowed: totals.allowed, denied: totals.denied },
+  });
   return { exit, totals, checkpoint };
 }
 
-async function finishRecording(recorder: Recorder): Promise<RecordedTotals> {
+function exitDraft({ argv, program }: BoxLaunch, exit: BoxExit, tsUnixMs: number): EventDraft {
+  const { failure, status, signal } = exit;
+  return {
+    type: "PROCESS_EXIT",
+    tsUnixMs,
+    payload: {
+      action: "ProcessExit",
+      path: argv[0] ?? program,
+      decision: "allow",
+      rule: "",
+      reason: failure === undefined ? "" : `${failure.step}: ${failure.message}`,
+      exit_code: status,
+      signal: signal ?? 0,
+    },
+  };
+}
+
+async function finishRecording(recorder: Recorder): Promise<Recorded> {
   try {
     return await recorder.finish();
   } catch (cause) {

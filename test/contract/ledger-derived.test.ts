@@ -161,7 +161,7 @@ describe("what cannot be checked is said", () => {
     chmodSync(victim.keyPath, 0o644);
     const writer = await victim.open().ledger.openSession(opening(), testPolicy, startMs);
     await writer.append([access("/a")]);
-    const end = { tsUnixMs: startMs, exitStatus: 0, summary: {} };
+    const end = { last: [], tsUnixMs: startMs, exitStatus: 0, summary: {} };
     const failure = await writer.close(end).catch((error) => error);
     expect(failure.message).toContain("others may read or write it");
     expect(failure.hint).toContain("600");

@@ -16,7 +16,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     const { ledger } = open();
     const writer = await ledger.openSession(opening(), testPolicy, startMs);
     await writer.append([access("/a")]);
-    const end = { tsUnixMs: startMs + 1, exitStatus: 3, summary: { allowed: 1 } };
+    const end = { last: [], tsUnixMs: startMs + 1, exitStatus: 3, summary: { allowed: 1 } };
     const checkpoint = await writer.close(end);
     const report = await ledger.verify();
     expect(report).toMatchObject({ valid: true, unclosed: [], checkpoint });

@@ -1,5 +1,5 @@
-// Every inclusion and every consistency proof of every tree up to a size, against a tree written the
-// way the standard defines it: recursively, over the whole list.
+// Every inclusion and every consistency proof of every tree up to a size, against a tree written
+// the way the standard defines it: recursively, over the whole list.
 
 import { describe, expect, test } from "bun:test";
 import { equalBytes, sha256 } from "../../src/base/hash.ts";

@@ -113,6 +113,6 @@ export async function recordSession(
     i % 10 === 9 ? denial(`/etc/file-${i}`) : access(`/usr/lib/file-${i}`),
   );
   await writer.append(drafts);
-  await writer.close({ tsUnixMs: startMs + 2, exitStatus: 0, summary: {} });
+  await writer.close({ last: [], tsUnixMs: startMs + 2, exitStatus: 0, summary: {} });
   return writer;
 }

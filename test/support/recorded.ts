@@ -45,7 +45,7 @@ export async function recordSessions(home: string, name?: string): Promise<Recor
       at,
     );
     await writer.append(accesses.map((payload): EventDraft => draft(payload, at + 1000)));
-    await writer.close({ tsUnixMs: at + 2000, exitStatus, summary: {} });
+    await writer.close({ last: [], tsUnixMs: at + 2000, exitStatus, summary: {} });
     sessions.push(writer.id);
   }
   const [first, second] = sessions;
@@ -74,7 +74,7 @@ export async function recordMany(home: string, count: number): Promise<number> {
     access("FileRead", `/data/${at}`, "allow", 1),
   );
   await writer.append(payloads.map((payload) => draft(payload, recordedAtUnixMs)));
-  await writer.close({ tsUnixMs: recordedAtUnixMs, exitStatus: 0, summary: {} });
+  await writer.close({ last: [], tsUnixMs: recordedAtUnixMs, exitStatus: 0, summary: {} });
   return (await ledger.events({}, { limit: 1, offset: 0 })).total;
 }
 

@@ -1,4 +1,5 @@
-// The stand-ins for macOS' programs, each copied to a directory of its own where it keeps its notes.
+// The stand-ins for macOS' programs, each copied to a directory of its own where it keeps its
+// notes.
 
 import {
   appendFileSync,

@@ -1,4 +1,5 @@
-// `aegis run` and `aegis wrap`: parse, launch, render the summary. On the fast path: nothing heavy is imported here.
+// `aegis run` and `aegis wrap`: parse, launch, render the summary. On the fast path: nothing heavy
+// is imported here.
 
 import type { LaunchOptions } from "../../app/launch-options.ts";
 import { AegisError } from "../../base/errors.ts";

@@ -1,4 +1,5 @@
-// The end of a launch as text and as JSON. Paths and commands come from the box and are escaped before a terminal sees them.
+// The end of a launch as text and as JSON. Paths and commands come from the box and are escaped
+// before a terminal sees them.
 
 import type { DenialAdvice, LaunchResult } from "../../app/launch-result.ts";
 import { escapeControls } from "./text.ts";

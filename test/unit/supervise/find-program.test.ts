@@ -1,4 +1,5 @@
-// Programs are found as a shell finds them, in the PATH of the box and never through the working folder.
+// Programs are found as a shell finds them, in the PATH of the box and never through the working
+// folder.
 
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -16,13 +16,12 @@ import { tempDir } from "../../support/temp.ts";
 
 const coverage = [{ protection: "network", level: "enforced", by: "netns", why: "" }] as const;
 
-let root: string;
-let cache: string;
+const root = tempDir("cache");
+const cache = `${root}/cache`;
 const key = planKey(["one"]);
 
 beforeEach(() => {
-  root = tempDir("cache");
-  cache = `${root}/cache`;
+  for (const name of readdirSync(root)) rmSync(`${root}/${name}`, { recursive: true });
   mkdirSync(`${root}/real/sub`, { recursive: true });
   writeFileSync(`${root}/real/file`, "");
   symlinkSync("real", `${root}/link`);

@@ -1,4 +1,5 @@
-// Accesses become rows: nothing is lost, equal ones are counted, and a ledger that fails stops the box.
+// Accesses become rows: nothing is lost, equal ones are counted, and a ledger that fails stops the
+// box.
 
 import { describe, expect, test } from "bun:test";
 import type { BoxAccess } from "../../../src/enforce/backend.ts";
@@ -33,6 +34,16 @@ async function openLedger() {
   return { ledger, writer: await ledger.openSession(opening, snapshot, 1) };
 }
 
+/** As the supervisor ends a session. */
+async function finish(
+  recorder: ReturnType<typeof createRecorder>,
+  writer: Awaited<ReturnType<typeof openLedger>>["writer"],
+) {
+  const { totals, last } = await recorder.finish();
+  await writer.close({ last, tsUnixMs: 9, exitStatus: 0, summary: {} });
+  return totals;
+}
+
 async function rows(ledger: Awaited<ReturnType<typeof openLedger>>["ledger"]) {
   const { events } = await ledger.events({ type: "FILE_READ" }, { limit: 10_000, offset: 0 });
   return events.map(({ payload }) => [payload.path, payload.decision, payload.count]).reverse();
@@ -43,7 +54,7 @@ describe("createRecorder()", () => {
     const { ledger, writer } = await openLedger();
     const recorder = createRecorder(writer, () => {});
     await recorder.record([access("/a"), access("/b"), access("/a"), access("/a", "deny")]);
-    const totals = await recorder.finish();
+    const totals = await finish(recorder, writer);
     expect(await rows(ledger)).toEqual([
       ["/a", "allow", 2],
       ["/b", "allow", 1],
@@ -61,7 +72,7 @@ describe("createRecorder()", () => {
       );
       await recorder.record(accesses);
     }
-    const totals = await recorder.finish();
+    const totals = await finish(recorder, writer);
     const counts = (await rows(ledger)).map(([, , count]) => Number(count));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10_000);
     expect(totals.allowed).toBe(10_000);
@@ -75,7 +86,7 @@ describe("createRecorder()", () => {
       access("/twice", "deny"),
       access("/twice", "deny"),
     ]);
-    const { denials } = await recorder.finish();
+    const { denials } = (await recorder.finish()).totals;
     expect(denials.map(({ path, count }) => [path, count])).toEqual([
       ["/twice", 2],
       ["/once", 1],
@@ -87,7 +98,8 @@ describe("createRecorder()", () => {
     const failing = { ...writer, append: async () => Promise.reject(new Error("disk full")) };
     const causes: unknown[] = [];
     const recorder = createRecorder(failing, (cause) => causes.push(cause));
-    await recorder.record([access("/a")]);
+    const accesses = Array.from({ length: 3000 }, (_, at) => access(`/f/${at}`));
+    await recorder.record(accesses);
     await expect(recorder.finish()).rejects.toThrow("disk full");
     expect(causes).toHaveLength(1);
   });
