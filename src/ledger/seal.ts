@@ -78,19 +78,26 @@ function envelopeText(at: ChainPosition, draft: EventDraft): string {
  * Says nothing about who wrote them.
  */
 export function readSealed(body: Uint8Array): SealedEvent | undefined {
-  const value = parseJson(new TextDecoder().decode(body));
+  const value = parseJson(textOf(body));
   return isEnvelope(value) ? { ...value, hash: sha256(body).toBase64() } : undefined;
 }
 
-/** As `readSealed`, and whether the bytes are what sealing writes: no second spelling is accepted. */
+/**
+ * As `readSealed`, and whether the bytes are what sealing writes: no second spelling is accepted.
+ */
 export function checkSealed(
   body: Uint8Array,
 ): { readonly event: SealedEvent; readonly isCanonical: boolean } | undefined {
-  const text = new TextDecoder().decode(body);
+  const text = textOf(body);
   const value = parseJson(text);
   if (!isEnvelope(value)) return undefined;
   const isCanonical = isCanonicalText(text, value);
   return { event: { ...value, hash: sha256(body).toBase64() }, isCanonical };
+}
+
+/** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
+function textOf(body: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
 }
 
 function isCanonicalText(text: string, value: Envelope): boolean {

@@ -1,5 +1,6 @@
 // Between SQLite's rows and the ledger's types. The database may have been edited by anyone, or be
-// damaged: a value of the wrong kind is read as an empty one, and verify finds that it does not fit.
+// damaged: a value of the wrong kind is read as an empty one, and verify finds that it does not
+// fit.
 
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { SessionId } from "../base/ids.ts";

@@ -24,6 +24,25 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     expect((await ledger.session(writer.id))?.exitStatus).toBe(3);
   });
 
+  test("a session's last events are closed and counted with it", async () => {
+    const { ledger } = open();
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    const last = [access("/a", { count: 3 }), access("/b")];
+    await writer.close({ last, tsUnixMs: startMs + 1, exitStatus: 0, summary: {} });
+    const { events } = await ledger.events({ session: writer.id }, { limit: 9, offset: 0 });
+    expect(events.map(({ event_type, seq }) => [event_type, seq])).toEqual([
+      ["SESSION_CLOSED", 5],
+      ["FILE_READ", 4],
+      ["FILE_READ", 3],
+      ["COVERAGE", 2],
+      ["POLICY_LOADED", 1],
+      ["SESSION_OPENED", 0],
+    ]);
+    expect(events[0]?.payload).toMatchObject({ event_count: 6, access_count: 4, denied_count: 0 });
+    expect((await ledger.session(writer.id))?.accessCount).toBe(4);
+    expect((await ledger.verify()).valid).toBe(true);
+  });
+
   test("the same tree is signed once", async () => {
     const { ledger } = open();
     await recordSession(ledger, 3);
