@@ -35,7 +35,7 @@ export async function measureMemory(rounds: number): Promise<Section> {
     }
     return summarise(
       { title: "resident memory of the supervising process", unit: "MB", base: "Bun hello server" },
-      [...byName].map(([name, byRound]) => ({ name, byRound })),
+      [...byName].map(([name, byRound]) => ({ name, byRound, cpu: [] })),
       goals,
     );
   } finally {

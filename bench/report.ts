@@ -24,6 +24,8 @@ export interface Row {
   readonly name: string;
   readonly median: number;
   readonly min: number;
+  /** Median processor time; undefined where it was not measured. */
+  readonly cpu: number | undefined;
   readonly runs: number;
   readonly ratio: number;
 }
@@ -51,6 +53,7 @@ export function summarise(
       name: row.name,
       median: median(values) / scale,
       min: Math.min(...values) / scale,
+      cpu: row.cpu.length === 0 ? undefined : median(row.cpu) / scale,
       runs: values.length,
       ratio: pairedRatio(row, find(samples, heading.base)),
     };
@@ -70,10 +73,18 @@ export function summarise(
 export function render(section: Section): string {
   const width = Math.max(...section.rows.map(({ name }) => name.length), 12);
   const lines = section.rows.map((row) => {
-    const figures = [fixed(row.median), fixed(row.min), `${row.ratio.toFixed(2)}×`, `${row.runs}`];
+    const cpu = row.cpu === undefined ? "" : fixed(row.cpu);
+    const ratio = `${row.ratio.toFixed(2)}×`;
+    const figures = [fixed(row.median), fixed(row.min), cpu, ratio, `${row.runs}`];
     return tableLine(row.name.padEnd(width), figures);
   });
-  const head = tableLine("".padEnd(width), [`median ${section.unit}`, "min", "ratio", "runs"]);
+  const head = tableLine("".padEnd(width), [
+    `median ${section.unit}`,
+    "min",
+    "cpu",
+    "ratio",
+    "runs",
+  ]);
   const goals = section.goals.map((goal) => `  ${describeGoal(goal, section.unit)}`);
   const notes = section.notes.map((note) => `  note: ${note}`);
   return [`${section.title} (ratio to "${section.base}")`, head, ...lines, ...goals, ...notes].join(

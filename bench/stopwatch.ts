@@ -18,6 +18,8 @@ export interface Subject {
 export interface Samples {
   readonly name: string;
   readonly byRound: readonly (number | undefined)[];
+  /** Processor time of the command and what it waited for; empty where that says nothing. */
+  readonly cpu: readonly number[];
 }
 
 export interface Setting {
@@ -28,9 +30,14 @@ export interface Setting {
   readonly reset?: (subject: string) => void | Promise<void>;
 }
 
+interface Measurement {
+  readonly nanoseconds: number;
+  readonly cpu: number;
+}
+
 interface Stopwatch {
   readonly subject: Subject;
-  measure(): Promise<number>;
+  measure(): Promise<Measurement>;
   close(): Promise<void>;
 }
 
@@ -53,23 +60,32 @@ export async function interleave(
   setting: Setting,
 ): Promise<Samples[]> {
   const watches = subjects.map((subject) => startStopwatch(subject, setting));
-  const byName = new Map<string, (number | undefined)[]>(subjects.map(({ name }) => [name, []]));
+  const rows = subjects.map(({ name }) => {
+    const byRound: (number | undefined)[] = [];
+    const cpu: number[] = [];
+    return { name, byRound, cpu };
+  });
   try {
     for (const watch of watches) {
       await setting.reset?.(watch.subject.name);
       await watch.measure();
     }
     for (let round = 0; round < setting.rounds; round += 1) {
-      for (const watch of watches) {
-        const due = round % (watch.subject.every ?? 1) === 0;
-        if (due) await setting.reset?.(watch.subject.name);
-        byName.get(watch.subject.name)?.push(due ? await watch.measure() : undefined);
+      for (const [index, watch] of watches.entries()) {
+        const row = rows[index];
+        const isDue = round % (watch.subject.every ?? 1) === 0;
+        if (!isDue) row?.byRound.push(undefined);
+        if (!isDue) continue;
+        await setting.reset?.(watch.subject.name);
+        const measured = await watch.measure();
+        row?.byRound.push(measured.nanoseconds);
+        if (measured.cpu > 0) row?.cpu.push(measured.cpu);
       }
     }
   } finally {
     for (const watch of watches) await watch.close();
   }
-  return [...byName].map(([name, byRound]) => ({ name, byRound }));
+  return rows;
 }
 
 function startStopwatch(subject: Subject, setting: Setting): Stopwatch {
@@ -88,11 +104,11 @@ function startStopwatch(subject: Subject, setting: Setting): Stopwatch {
       await child.stdin.flush();
       const { value, done } = await answers.next();
       if (done === true) throw new Error(`Cannot measure "${subject.name}": its stopwatch ended`);
-      const [nanoseconds, status] = value.split(" ").map(Number);
-      if (nanoseconds === undefined || status !== 0) {
+      const [nanoseconds, cpu, status] = value.split(" ").map(Number);
+      if (nanoseconds === undefined || cpu === undefined || status !== 0) {
         throw new Error(`Cannot measure "${subject.name}": the command ended with ${value}`);
       }
-      return nanoseconds;
+      return { nanoseconds, cpu };
     },
     async close() {
       child.stdin.end();

@@ -1,8 +1,8 @@
 /*
  * The stopwatch of the benchmarks. It runs inside the box or bare, does one measured thing for
- * every line it reads, and answers each with one line "NANOSECONDS STATUS". The caller holds
- * several of these at once and asks them in turn, so that every pair of figures comes from the same
- * moment of the same machine.
+ * every line it reads, and answers each with one line "NANOSECONDS CPU-NANOSECONDS STATUS". The
+ * caller holds several of these at once and asks them in turn, so that every pair of figures comes
+ * from the same moment of the same machine.
  *
  *   timer run CMD...                  start CMD, its output to /dev/null, and wait for its end
  *   timer open COUNT DIRECTORY FILES  open and close DIRECTORY/0 .. DIRECTORY/FILES-1 in turn,
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,17 +37,25 @@ static void fail(const char *what)
 	exit(2);
 }
 
-static int run(char **argv, const posix_spawn_file_actions_t *quiet)
+static uint64_t ns_of(struct timeval time)
 {
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+}
+
+/* Processor time is that of the command and of every descendant it waited for. */
+static int run(char **argv, const posix_spawn_file_actions_t *quiet, uint64_t *cpu)
+{
+	struct rusage usage;
 	pid_t pid;
 	int status;
 
 	errno = posix_spawnp(&pid, argv[0], quiet, NULL, argv, environ);
 	if (errno != 0)
 		fail(argv[0]);
-	while (waitpid(pid, &status, 0) < 0)
+	while (wait4(pid, &status, 0, &usage) < 0)
 		if (errno != EINTR)
-			fail("waitpid");
+			fail("wait4");
+	*cpu = ns_of(usage.ru_utime) + ns_of(usage.ru_stime);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -62,9 +71,11 @@ static void serve_run(char **argv)
 		posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		uint64_t start = now_ns();
-		int status = run(argv, &quiet);
+		uint64_t cpu;
+		int status = run(argv, &quiet, &cpu);
 
-		printf("%llu %d\n", (unsigned long long)(now_ns() - start), status);
+		printf("%llu %llu %d\n", (unsigned long long)(now_ns() - start),
+		       (unsigned long long)cpu, status);
 		fflush(stdout);
 	}
 }
@@ -88,7 +99,7 @@ static void serve_open(unsigned long count, const char *directory, unsigned long
 				fail(paths[i % files]);
 			close(fd);
 		}
-		printf("%llu 0\n", (unsigned long long)(now_ns() - start));
+		printf("%llu 0 0\n", (unsigned long long)(now_ns() - start));
 		fflush(stdout);
 	}
 	free(paths);
