@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""A small agent: does a job in its workspace, tries two things it has no business doing, and carries on when refused.
+"""A small agent: does a job in its workspace, tries two things it has no business doing, and
+carries on when refused.
 
-Needs Python only; git and a C compiler are used when they are there. It contacts nothing but this machine.
+Needs Python only; git and a C compiler are used when they are there. It contacts nothing but this
+machine.
 """
 
 import json
@@ -60,7 +62,8 @@ def commit_result(workspace):
     run("git", "init", "--quiet", "--initial-branch=main", cwd=repository)
     run("git", "add", "notes.json", cwd=repository)
     author = ("-c", "user.name=agent", "-c", "user.email=agent@localhost")
-    run("git", *author, "commit", "--quiet", "--allow-empty", "-m", "Count to three", cwd=repository)
+    commit = ("commit", "--quiet", "--allow-empty", "-m", "Count to three")
+    run("git", *author, *commit, cwd=repository)
     return f"{run('git', 'rev-list', '--count', 'HEAD', cwd=repository)} commit"
 
 

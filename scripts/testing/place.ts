@@ -1,8 +1,8 @@
 // Where tests run: a home and a temporary folder of their own, removed afterwards. For the pass as
 // a plain user also a copy of the tree, because the checkout may lie where only its owner may look.
 
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import {
   giveToPlainUser,
@@ -81,8 +81,15 @@ function environment(base: string, path: string): Record<string, string> {
 
 /** rustup finds its compilers through the account's real home, not through HOME of the tests. */
 function toolchains(): Record<string, string> {
-  const rustup = process.env.RUSTUP_HOME ?? join(userInfo().homedir, ".rustup");
+  const rustup = process.env.RUSTUP_HOME ?? join(accountHome(), ".rustup");
   return existsSync(rustup) ? { RUSTUP_HOME: rustup } : {};
+}
+
+/** As the account database has it: HOME may be set to anything, and os.userInfo() believes it. */
+function accountHome(): string {
+  const uid = String(process.getuid?.());
+  const entries = readFileSync("/etc/passwd", "utf8").split("\n");
+  return entries.map((line) => line.split(":")).find((fields) => fields[2] === uid)?.[5] ?? "/";
 }
 
 /** Settings of the tests themselves, such as how many random cases to draw. */

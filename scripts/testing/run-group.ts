@@ -29,12 +29,18 @@ export async function runCommands(group: Group, place: Place): Promise<GroupResu
   const commands = group.commands ?? [];
   for (const argv of commands) {
     const ending = await runBounded(argv, place, group.timeoutMs);
-    if (ending.exitCode === 0 && !ending.timedOut) continue;
-    const how = ending.timedOut ? "ran out of time" : `status ${ending.exitCode}`;
-    failures.push(`${argv.join(" ")}: ${how}`);
+    const problem = problemOf(ending);
+    if (problem === undefined) continue;
+    failures.push(`${argv.join(" ")}: ${problem}`);
     output += ending.output;
   }
   return { passed: commands.length - failures.length, failures, skips: [], output };
+}
+
+function problemOf({ exitCode, timedOut, output }: Ending): string | undefined {
+  if (timedOut) return "ran out of time";
+  if (exitCode !== 0) return `status ${exitCode}`;
+  return /\bNothing to be done for\b/.test(output) ? "did nothing" : undefined;
 }
 
 /** Runs the test files of a group with `bun test`. */
