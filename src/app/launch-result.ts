@@ -23,6 +23,8 @@ export interface LaunchResult {
   readonly ledger: string;
   readonly name: string;
   readonly command: readonly string[];
+  /** False when accesses were only judged for the record. */
+  readonly isEnforced: boolean;
   readonly exit: BoxExit;
   readonly totals: { readonly allowed: number; readonly denied: number };
   readonly denials: readonly DenialAdvice[];

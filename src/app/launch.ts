@@ -7,6 +7,7 @@ import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { Coverage } from "../model/coverage.ts";
+import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { smallestGrant } from "../policy/grant.ts";
 import { cacheEnvironment } from "../policy/profiles.ts";
 import {
@@ -28,8 +29,9 @@ import {
   temporaryFolder,
 } from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
+import type { Judge } from "./observed-judge.ts";
 import { policyDisk } from "./policy-disk.ts";
-import { prepareBox } from "./prepare-box.ts";
+import { type BoxSubject, prepareBox } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -50,7 +52,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const backend = await selectBackend(resolvePath(paths.home, "cache/helper"), () =>
     accessSources(around.clock),
   );
-  const { box, snapshot } = await prepareBox({
+  const boxSubject: BoxSubject = {
     options,
     subject,
     around,
@@ -59,7 +61,9 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     places,
     path: variable(environment, "PATH"),
     binary: ownBinary(subject),
-  });
+  };
+  const { box, snapshot } = await prepareBox(boxSubject);
+  const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const coverage = withEnvironment(box.coverage, environment, subject);
   // Never closed: that would fold the log into the database, which a later command does when it has
   // grown, and the process ends soon after this function.
@@ -84,12 +88,14 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     writer,
     clock: around.clock,
     signals: processSignals,
+    judge,
   });
   return {
     session: writer.id,
     ledger: subject.ledger,
     name: subject.agent,
     command: options.command,
+    isEnforced: !subject.observeOnly,
     exit,
     totals: { allowed: totals.allowed, denied: totals.denied },
     denials: mostTellingFirst(totals.denials).map((denial) => advice(denial, subject.agent)),
@@ -97,6 +103,11 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     environmentRemoved: environment.removed,
     checkpoint,
   };
+}
+
+async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
+  const { observedJudge } = await import("./observed-judge.ts");
+  return observedJudge(subject, snapshot);
 }
 
 function launchEnvironment(

@@ -83,6 +83,8 @@ export interface AccessPayload {
   readonly flags: string;
   /** How many equal accesses this row stands for, at least 1. */
   readonly count: number;
+  /** False when the decision is only what the policy says: the access was not stopped. */
+  readonly enforced?: false;
   readonly host?: string;
   readonly port?: number;
 }

@@ -4,9 +4,16 @@
 
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
-import type { Backend, BoxExit, BoxLaunch, PreparedBox, RunningBox } from "../enforce/backend.ts";
+import type {
+  Backend,
+  BoxAccess,
+  BoxExit,
+  BoxLaunch,
+  PreparedBox,
+  RunningBox,
+} from "../enforce/backend.ts";
 import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
-import type { EventDraft } from "../model/event.ts";
+import type { AccessPayload, EventDraft } from "../model/event.ts";
 import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
 
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
@@ -25,6 +32,8 @@ export interface SupervisedRun {
   readonly writer: SessionWriter;
   readonly clock: Clock;
   readonly signals: SignalSource;
+  /** Where nothing is enforced, what the record says of an access; undefined: as it was judged. */
+  readonly judge: ((payload: AccessPayload) => AccessPayload) | undefined;
 }
 
 export interface RunOutcome {
@@ -43,7 +52,9 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const stopListening = run.signals.listen((signal) => running?.kill(signal));
   let exit: BoxExit;
   try {
-    running = await run.backend.launch(run.box, run.launch, recorder.record);
+    running = await run.backend.launch(run.box, run.launch, (accesses) =>
+      recorder.record(judged(accesses, run.judge)),
+    );
     exit = await running.exited;
   } catch (error) {
     const hint = error instanceof AegisError ? error.hint : undefined;
@@ -56,6 +67,14 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
     stopListening();
   }
   return closeSession(run, recorder, exit);
+}
+
+function judged(
+  accesses: readonly BoxAccess[],
+  judge: SupervisedRun["judge"],
+): readonly BoxAccess[] {
+  if (judge === undefined) return accesses;
+  return accesses.map((access) => ({ ...access, payload: judge(access.payload) }));
 }
 
 async function closeSession(

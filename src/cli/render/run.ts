@@ -25,7 +25,9 @@ export interface RunReport {
     readonly fix: string;
   }[];
   readonly weaker: readonly { readonly protection: string; readonly why: string }[];
-  readonly environmentRemoved: readonly string[];
+  readonly environment_removed: readonly string[];
+  /** False for `wrap`: nothing was stopped, denials are what the policy would have denied. */
+  readonly enforced: boolean;
   readonly checkpoint: { readonly size: number; readonly root: string };
 }
 
@@ -47,7 +49,8 @@ export function runReport(result: LaunchResult): RunReport {
       fix: denial.fix,
     })),
     weaker: weakerRows(result),
-    environmentRemoved: result.environmentRemoved,
+    environment_removed: result.environmentRemoved,
+    enforced: result.isEnforced,
     checkpoint: { size: result.checkpoint.size, root: result.checkpoint.root },
   };
 }
@@ -56,7 +59,8 @@ export function runReport(result: LaunchResult): RunReport {
 export function renderRunSummary(result: LaunchResult): string {
   const { allowed, denied } = result.totals;
   const lines = [`aegis: Session: ${result.session}  ${allowed} allowed, ${denied} denied`];
-  for (const denial of result.denials.slice(0, denialsShown)) lines.push(...denialLines(denial));
+  for (const denial of result.denials.slice(0, denialsShown))
+    lines.push(...denialLines(denial, result.isEnforced));
   const more = result.denials.length - denialsShown;
   if (more > 0)
     lines.push(`aegis: and ${more} more: aegis log --denied --session ${result.session}`);
@@ -68,14 +72,15 @@ export function renderRunSummary(result: LaunchResult): string {
   return `${lines.join("\n")}\n`;
 }
 
-function denialLines(denial: DenialAdvice): string[] {
+function denialLines(denial: DenialAdvice, isEnforced: boolean): string[] {
   const times = denial.count > 1 ? ` (${denial.count} times)` : "";
   const what = `${denial.action} ${escapeControls(denial.resource)}${times}`;
   const fix =
     denial.fix === ""
       ? "nothing lifts this; do it outside the box if it has to be done"
       : `allow it with ${escapeControls(denial.fix)}`;
-  return [`aegis: denied ${what}: ${escapeControls(denial.reason)}`, `aegis:   ${fix}`];
+  const verb = isEnforced ? "denied" : "would deny";
+  return [`aegis: ${verb} ${what}: ${escapeControls(denial.reason)}`, `aegis:   ${fix}`];
 }
 
 function weakerRows(result: LaunchResult): { protection: string; why: string }[] {
