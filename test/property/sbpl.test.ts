@@ -19,6 +19,7 @@ import {
   randomFrom,
   randomPath,
   randomPathNear,
+  randomSecrets,
   respelled,
 } from "../support/random-capabilities.ts";
 import { type SbplAccess, SbplProfile, type VnodeType } from "../support/sbpl-evaluator.ts";
@@ -187,7 +188,7 @@ test("no move the profile allows lifts a forbid on reading, listing or running",
   const random = randomFrom(0xca11);
   const counts = { moves: 0, possible: 0 };
   while (counts.moves < cases / 2) {
-    const capabilities = randomCapabilities(random);
+    const capabilities = random(4) === 0 ? randomCapabilities(random) : randomSecrets(random);
     const forbids = capabilities
       .filter(({ effect }) => effect === "forbid")
       .map((forbid): Capability => ({ ...forbid, effect: "permit" }));
@@ -195,7 +196,7 @@ test("no move the profile allows lifts a forbid on reading, listing or running",
     if (profile === undefined || forbids.length === 0) continue;
     const isForbidden = judgeOf(forbids);
     for (let index = 0; index < accessesPerPolicy; index++) {
-      const action = pick(random, ["FileRead", "DirList", "ProcessSpawn"] as const);
+      const action = pick(random, secretsOf(forbids));
       const path = randomPathNear(random, capabilities);
       const forbidden = (at: string) =>
         isForbidden({ action, path: at, host: undefined, port: undefined });
@@ -261,6 +262,16 @@ function foldName(text: string): string {
 
 function fail(what: string, found: object): never {
   throw new Error(`${what}: ${JSON.stringify(found)}`);
+}
+
+/** The actions on reading, listing and running that some rule names. */
+function secretsOf(
+  capabilities: readonly Capability[],
+): ("FileRead" | "DirList" | "ProcessSpawn")[] {
+  const named = (["FileRead", "DirList", "ProcessSpawn"] as const).filter((action) =>
+    capabilities.some(({ actions }) => actions.includes(action)),
+  );
+  return named.length === 0 ? ["FileRead"] : named;
 }
 
 /** The path or one of the directories it lies in, the root excepted. */

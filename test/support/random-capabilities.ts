@@ -119,6 +119,33 @@ export function randomCapabilities(random: Random): Capability[] {
   return Array.from({ length: 1 + random(6) }, (_, index) => randomCapability(random, index));
 }
 
+/** What is said of names wherever they lie. */
+function randomSuffix(random: Random): Atom {
+  const suffix = pick(random, [".pem", ".txt", "/x.txt", "b", "/a/b", "/hooks"]);
+  return { kind: "path-like", parts: ["", suffix], negated: random(4) === 0 };
+}
+
+/** Leave to change things, widely, and forbids to look at some of them. */
+export function randomSecrets(random: Random): Capability[] {
+  const origin = { rule: "r", source: "random.cedar", line: 1, column: 1 };
+  const everything = ["FileRead", "FileWrite", "FileDelete", "DirCreate", "DirList"] as const;
+  const place: Atom = { kind: "path-in", path: pick(random, ["/", "/Users/me"]), negated: false };
+  const permit: Capability = {
+    effect: "permit",
+    actions: everything,
+    agent: undefined,
+    where: [place],
+    origin,
+  };
+  const forbids = Array.from({ length: 1 + random(2) }, (): Capability => {
+    const where = Array.from({ length: 1 + random(2) }, () => randomPathAtom(random));
+    if (random(3) === 0) where.push(randomSuffix(random));
+    const action = pick(random, ["FileRead", "DirList", "ProcessSpawn"] as const);
+    return { effect: "forbid", actions: [action], agent: undefined, where, origin };
+  });
+  return [permit, ...forbids];
+}
+
 /** A path in reach of the rules: one of theirs, shortened, extended or with its stars filled in. */
 export function randomPathNear(random: Random, capabilities: readonly Capability[]): string {
   const atoms = capabilities.flatMap(({ where }) => where);
