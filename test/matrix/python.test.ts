@@ -14,7 +14,7 @@ const rows: readonly MatrixRow[] = [
     touched: [
       { action: "ProcessSpawn", path: "/usr/bin/python3" },
       { action: "FileRead", path: "libraries.py" },
-      { action: "FileRead", path: "/usr/lib/python3.11/json/__init__.py" },
+      { action: "FileRead", path: /\/json\/(__pycache__\/)?__init__\.(py|.*pyc)$/ },
       { action: "FileRead", path: "/etc/ssl/openssl.cnf" },
       { action: "FileWrite", path: "settings.json" },
       { action: "FileRead", path: "settings.json" },
@@ -57,7 +57,7 @@ const rows: readonly MatrixRow[] = [
     touched: [
       { action: "ProcessSpawn", path: "/usr/bin/python3" },
       { action: "FileRead", path: "pool.py" },
-      { action: "FileRead", path: "/usr/lib/python3.11/multiprocessing/pool.py" },
+      { action: "FileRead", path: /\/multiprocessing\/(__pycache__\/)?pool\.(py|.*pyc)$/ },
     ],
     violation: {
       command: ["sh", "-c", 'exec python3 read_in_pool.py "$HOME/.ssh/id_ed25519"'],
