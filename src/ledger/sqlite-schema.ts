@@ -126,8 +126,37 @@ function guard(table: string, verb: string, refused: string): Record<string, str
 /** Every object of the schema with the text that makes it. */
 const schema: Readonly<Record<string, string>> = { ...tables, ...indexes, ...guards };
 
-/** @throws {AegisError} `ledger/unavailable` when SQLite does not take a setting */
-export function configure(db: Database): void {
+/**
+ * Sets up a connection: recognises the file before it changes anything in it, then makes the tables
+ * in an empty one.
+ * @throws {AegisError} `ledger/unavailable` when it is no ledger, a newer one, or SQLite does not
+ * take a setting
+ */
+export function prepareDatabase(db: Database, path: string): void {
+  // Before anything else: without it the first read fails while another process makes the file.
+  db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
+  const isNew = recognise(db, path) === "empty";
+  configure(db);
+  if (isNew) create(db, path);
+}
+
+function recognise(db: Database, path: string): "ledger" | "empty" {
+  const version = pragmaValue(db, "user_version");
+  const isOurs = pragmaValue(db, "application_id") === applicationId;
+  if (isOurs && version === schemaVersion) return "ledger";
+  if (isOurs) {
+    const format = `its format ${version} is newer than ${schemaVersion}`;
+    const message = `Cannot open the ledger "${path}": ${format}`;
+    throw new AegisError("ledger/unavailable", message, { hint: "update aegis" });
+  }
+  const sql = "SELECT count(*) AS count FROM sqlite_master";
+  const objects = db.query<{ count: number }, []>(sql).get()?.count;
+  if (objects === 0 && version === 0) return "empty";
+  const message = `Cannot open the ledger "${path}": it is another kind of database`;
+  throw new AegisError("ledger/unavailable", message, { hint: "choose another file" });
+}
+
+function configure(db: Database): void {
   for (const [name, wanted, expected] of pragmas) {
     // Half of them answer with what is now set, the others have to be asked.
     const found = pragmaValue(db, `${name} = ${wanted}`) ?? pragmaValue(db, name);
@@ -139,35 +168,19 @@ export function configure(db: Database): void {
   }
 }
 
-/**
- * Makes the tables in an empty file, or checks that the file is a ledger of this version.
- * @throws {AegisError} `ledger/unavailable` when it is something else
- */
-export function prepareSchema(db: Database, path: string): void {
-  const version = pragmaValue(db, "user_version");
-  if (version === schemaVersion && pragmaValue(db, "application_id") === applicationId) return;
+/** Alone among all processes; the one that comes second finds a ledger. */
+function create(db: Database, path: string): void {
   db.run("BEGIN IMMEDIATE");
   try {
-    if (pragmaValue(db, "user_version") === 0) create(db, path);
+    if (recognise(db, path) === "empty") createTables(db);
     db.run("COMMIT");
   } catch (error) {
-    db.run("ROLLBACK");
+    if (db.inTransaction) db.run("ROLLBACK");
     throw error;
   }
-  const found = pragmaValue(db, "user_version");
-  if (pragmaValue(db, "application_id") !== applicationId) throw notALedger(path);
-  if (found === schemaVersion) return;
-  const hint = "update aegis";
-  const format = `its format ${found} is newer than ${schemaVersion}`;
-  const message = `Cannot open the ledger "${path}": ${format}`;
-  throw new AegisError("ledger/unavailable", message, { hint });
 }
 
-function create(db: Database, path: string): void {
-  const { count } = db
-    .query<{ count: number }, []>("SELECT count(*) AS count FROM sqlite_master")
-    .get() ?? { count: 0 };
-  if (count > 0) throw notALedger(path);
+function createTables(db: Database): void {
   for (const statement of Object.values(schema)) db.run(statement);
   const insert = "INSERT INTO head(id, origin, size, frontier) VALUES (1, ?, 0, x'')";
   db.query<null, [string]>(insert).run(`aegis.local/${newLedgerName()}`);
@@ -196,14 +209,4 @@ function pragmaValue(db: Database, name: string): unknown {
   } finally {
     statement.finalize();
   }
-}
-
-function notALedger(path: string): AegisError {
-  return new AegisError(
-    "ledger/unavailable",
-    `Cannot open the ledger "${path}": it is another kind of database`,
-    {
-      hint: "choose another file",
-    },
-  );
 }

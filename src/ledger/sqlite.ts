@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
-import { walSizeMaxBytes } from "../base/limits.ts";
+import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
 import { createPrivateFile, makePrivateDirectory } from "./files.ts";
 import type { TreeHead } from "./merkle.ts";
 import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
@@ -24,13 +24,15 @@ import {
   sessionValues,
   textOf,
 } from "./sqlite-rows.ts";
-import { configure, prepareSchema } from "./sqlite-schema.ts";
+import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
 import type { Addition, NewEvent, PolicyLoadRow, Store } from "./store.ts";
 
 /** Openings that found the file locked while another process was making it. */
 const openAttemptsMax = 500;
 const openPauseMs = 5;
+/** How long one step of waiting for the write lock is. */
+const lockStepMs = 3;
 
 /**
  * Opens the database, and makes it with its folder when absent.
@@ -58,8 +60,7 @@ function openDatabase(path: string): { readonly db: Database; readonly origin: s
         createPrivateFile(path);
       }
       db = new Database(path, { readwrite: true, create: false });
-      configure(db);
-      prepareSchema(db, path);
+      prepareDatabase(db, path);
       const head = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
       return { db, origin: textOf(head?.origin) };
     } catch (error) {
@@ -116,11 +117,25 @@ function createWriter(db: Database, path: string): Writer {
   };
 }
 
+/**
+ * Waits for its turn in short steps. SQLite's own waiting sleeps longer and longer, so that under
+ * many writers the one that waited longest gets the lock last.
+ */
 function begin(db: Database, path: string): void {
+  db.run(`PRAGMA busy_timeout = ${lockStepMs}`);
   try {
-    db.run("BEGIN IMMEDIATE");
-  } catch (error) {
-    throw unavailable("append to the ledger", path, error);
+    for (let waitedMs = 0; ; waitedMs += lockStepMs) {
+      try {
+        db.run("BEGIN IMMEDIATE");
+        return;
+      } catch (error) {
+        if (!isBusy(error) || waitedMs >= ledgerLockWaitMs) {
+          throw unavailable("append to the ledger", path, error);
+        }
+      }
+    }
+  } finally {
+    db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
   }
 }
 

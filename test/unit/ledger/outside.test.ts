@@ -1,0 +1,231 @@
+// What a ledger keeps outside its database: the signing key and the memory of its head. Real files,
+// and several processes that want to make the same key.
+
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { createHeadFile } from "../../../src/ledger/head-memory.ts";
+import { openLedger, openLedgerForReading } from "../../../src/ledger/open.ts";
+import { keyFile } from "../../../src/ledger/signer.ts";
+import { openSqliteStore } from "../../../src/ledger/sqlite.ts";
+import { recordSession } from "../../support/ledger.ts";
+import { tempDir } from "../../support/temp.ts";
+
+const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+describe("the signing key", () => {
+  test("is made on first use, for its owner only, and is the same ever after", async () => {
+    const path = `${tempDir()}/deep/keys/ledger.key`;
+    const source = keyFile(path, "aegis.local/a");
+    expect(await source.verifierKey()).toBeUndefined();
+    const { verifierKey } = await source.signer();
+    expect(await keyFile(path, "aegis.local/a").verifierKey()).toBe(verifierKey);
+    expect(mode(path)).toBe("600");
+    expect(mode(join(path, ".."))).toBe("700");
+    expect(readdirSync(join(path, ".."))).toEqual(["ledger.key"]);
+    expect(readFileSync(path, "utf8")).toMatch(/^aegis-key-1 ed25519 [A-Za-z0-9+/]{43}=\n$/);
+  });
+
+  test("belongs to the home, but every ledger signs by its own name", async () => {
+    const path = `${tempDir()}/ledger.key`;
+    const a = await (await keyFile(path, "aegis.local/a").signer()).sign("x\n");
+    const b = await (await keyFile(path, "aegis.local/b").signer()).sign("x\n");
+    expect(a).not.toBe(b);
+  });
+
+  test("is one key when many processes make it at once", async () => {
+    const path = `${tempDir()}/ledger.key`;
+    const program = `
+      import { keyFile } from "${join(import.meta.dir, "../../../src/ledger/signer.ts")}";
+      console.log((await keyFile(process.argv[1] ?? "", "aegis.local/a").signer()).verifierKey);`;
+    const makers = Array.from({ length: 6 }, () =>
+      Bun.spawn([process.execPath, "-e", program, path], { stdio: ["ignore", "pipe", "inherit"] }),
+    );
+    const keys = await Promise.all(makers.map(({ stdout }) => stdout.text()));
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toStartWith("aegis.local/a+");
+  });
+
+  test.each<[string, (path: string) => void, string]>([
+    ["others can read", (path) => writeFileSync(path, "x", { mode: 0o644 }), "others may read"],
+    [
+      "holds something else",
+      (path) => writeFileSync(path, "x", { mode: 0o600 }),
+      "does not hold a key",
+    ],
+    [
+      "is cut short",
+      (path) => writeFileSync(path, "aegis-key-1 ed25519 AAAA\n", { mode: 0o600 }),
+      "does not hold a key",
+    ],
+    ["is a link", (path) => symlinkSync("/dev/null", path), "Cannot use the signing key"],
+    ["is a folder", (path) => mkdirSync(path, { mode: 0o700 }), "Cannot use the signing key"],
+  ])("that %s is refused, not replaced", async (_, make, why) => {
+    const path = `${tempDir()}/ledger.key`;
+    make(path);
+    const source = keyFile(path, "aegis.local/a");
+    const failure = await source.signer().catch((error) => error);
+    expect(failure.code).toBe("ledger/unavailable");
+    expect(failure.message).toContain(why);
+    expect(source.verifierKey()).rejects.toThrow(why);
+  });
+});
+
+describe("the head memory", () => {
+  const root = btoa("r".repeat(32));
+  const head = (size: number, origin = "aegis.local/a") => ({ origin, size, root });
+
+  test("remembers every head, and which is the largest of the last ledger", () => {
+    const memory = createHeadFile(`${tempDir()}/deep/heads/x`);
+    expect(memory.latest()).toBeUndefined();
+    expect(memory.all()).toEqual({ heads: [], unreadable: 0 });
+    for (const size of [1, 5, 3]) memory.remember(head(size), size === 5);
+    expect(memory.latest()).toEqual(head(5));
+    expect(memory.all().heads).toEqual([head(1), head(5), head(3)]);
+    memory.remember(head(2, "aegis.local/b"), false);
+    expect(memory.latest()).toEqual(head(2, "aegis.local/b"));
+    expect(mode(memory.place)).toBe("600");
+    expect(mode(join(memory.place, ".."))).toBe("700");
+  });
+
+  test("still knows its last heads after thousands", () => {
+    const memory = createHeadFile(`${tempDir()}/x`);
+    for (let size = 1; size <= 3000; size++) memory.remember(head(size), false);
+    expect(memory.latest()).toEqual(head(3000));
+    expect(memory.all().heads).toHaveLength(3000);
+  });
+
+  test.each([
+    ["cut short", "aegis.local/a 12"],
+    ["without a root", "aegis.local/a 12 "],
+    ["with a root that is none", "aegis.local/a 12 AAAA"],
+    ["with a word too many", `aegis.local/a 12 ${root} x`],
+    ["with a size that is none", `aegis.local/a x ${root}`],
+  ])("counts a line %s as unreadable and goes on after it", (_, line) => {
+    const memory = createHeadFile(`${tempDir()}/x`);
+    memory.remember(head(1), true);
+    appendFileSync(memory.place, line);
+    memory.remember(head(2), true);
+    expect(memory.latest()).toEqual(head(2));
+    expect(memory.all()).toEqual({ heads: [head(1), head(2)], unreadable: 1 });
+  });
+
+  test("that is a link or cannot be read is an error, not a forgotten past", () => {
+    const linked = `${tempDir()}/x`;
+    symlinkSync("/dev/null", linked);
+    expect(() => createHeadFile(linked).latest()).toThrow("head memory");
+    expect(() => createHeadFile(linked).remember(head(1), false)).toThrow("head memory");
+    const folder = tempDir();
+    expect(() => createHeadFile(folder).all()).toThrow("head memory");
+  });
+});
+
+describe("the database file", () => {
+  test("is made for its owner only, with its folders", async () => {
+    const path = `${tempDir()}/a/b/ledger.db`;
+    const store = openSqliteStore(path);
+    await store.head();
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) expect(mode(file)).toBe("600");
+    expect(mode(join(path, ".."))).toBe("700");
+    await store.close();
+  });
+
+  test.each<[string, (path: string) => void, RegExp]>([
+    ["no database", (path) => writeFileSync(path, "x".repeat(5000)), /not a database/],
+    [
+      "another program's database",
+      (path) => otherDatabase(path, "PRAGMA user_version = 0"),
+      /another kind/,
+    ],
+    [
+      "another program's, with our version",
+      (path) => otherDatabase(path, "PRAGMA user_version = 1"),
+      /another kind/,
+    ],
+    ["a folder", (path) => mkdirSync(path), /unable to open/],
+  ])("that is %s is refused and left alone", (_, make, why) => {
+    const path = `${tempDir()}/ledger.db`;
+    make(path);
+    const before = statSync(path).isFile() ? readFileSync(path) : undefined;
+    expect(() => openSqliteStore(path)).toThrow(why);
+    if (before !== undefined) expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("of a newer aegis is refused with the way out", async () => {
+    const path = `${tempDir()}/ledger.db`;
+    await openSqliteStore(path).close();
+    const db = new Database(path);
+    db.run("PRAGMA user_version = 99");
+    db.close();
+    const failure = capture(() => openSqliteStore(path));
+    expect(failure).toMatchObject({ code: "ledger/unavailable", hint: "update aegis" });
+  });
+
+  test("that is locked by another is refused after the wait, and nothing is lost", async () => {
+    const home = tempDir();
+    const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+    const ledger = await openLedger(place);
+    await recordSession(ledger, 1);
+    const other = new Database(place.database);
+    other.run("BEGIN IMMEDIATE");
+    const failure = await ledger
+      .tag((await ledger.sessions({ last: 1 }))[0]?.id as never, "x", 0)
+      .catch((error) => error);
+    expect(failure).toMatchObject({ code: "ledger/unavailable" });
+    expect(failure.hint).toContain("another process");
+    other.run("ROLLBACK");
+    other.close();
+    await recordSession(ledger, 1);
+    expect((await ledger.verify()).valid).toBe(true);
+    await ledger.close();
+  }, 20_000);
+
+  test("that is absent reads as empty and is not made by looking", async () => {
+    const home = tempDir();
+    const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+    const ledger = await openLedgerForReading(place);
+    expect(await ledger.sessions({ last: 9 })).toEqual([]);
+    expect((await ledger.verify()).valid).toBe(true);
+    expect(ledger.checkpoint()).rejects.toThrow("nothing was recorded");
+    await ledger.close();
+    expect(readdirSync(home)).toEqual([]);
+  });
+
+  test("that was deleted is missed by whoever reads", async () => {
+    const home = tempDir();
+    const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+    const ledger = await openLedger(place);
+    await recordSession(ledger, 5);
+    await ledger.close();
+    rmSync(place.database);
+    const reader = await openLedgerForReading(place);
+    expect((await reader.verify()).findings).toMatchObject([{ kind: "rolled-back" }]);
+    await reader.close();
+  });
+});
+
+function otherDatabase(path: string, pragma: string): void {
+  const db = new Database(path);
+  db.run("CREATE TABLE notes(text)");
+  db.run(pragma);
+  db.close();
+}
+
+function capture(work: () => unknown): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
