@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,36 @@ static int mount_proc(void)
 	return tree < 0 ? tree : attach(tree, "/proc");
 }
 
+/* Makes the missing directories of a mount point, as a fresh tmpfs above it needs them. */
+static int make_mount_point(const char *path)
+{
+	char buffer[PATH_MAX];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(buffer))
+		return -ENAMETOOLONG;
+	memcpy(buffer, path, length + 1);
+	for (size_t i = 1; i <= length; i++) {
+		if (buffer[i] != '/' && buffer[i] != '\0')
+			continue;
+		buffer[i] = '\0';
+		if (mkdir(buffer, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		buffer[i] = i == length ? '\0' : '/';
+	}
+	return 0;
+}
+
+static int attach_writable(int tree, const char *path)
+{
+	int error = attach(tree, path);
+
+	if (error != -ENOENT)
+		return error;
+	error = make_mount_point(path);
+	return error ? error : attach(tree, path);
+}
+
 static int apply_step(struct mounts *mounts, size_t index)
 {
 	const struct plan_mount *mount = &mounts->plan->mounts[index];
@@ -207,7 +238,9 @@ static int apply_step(struct mounts *mounts, size_t index)
 	case STEP_READ_ONLY_ROOT:
 		return set_attributes(AT_FDCWD, "/", AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 	case STEP_WRITABLE:
-		return mounts->clones[index] < 0 ? 0 : attach(mounts->clones[index], mount->path);
+		return mounts->clones[index] < 0
+			       ? 0
+			       : attach_writable(mounts->clones[index], mount->path);
 	case STEP_READ_ONLY:
 		return bind_read_only(mount->path);
 	case STEP_MASK_DIRECTORY:

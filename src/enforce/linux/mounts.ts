@@ -15,7 +15,6 @@ export interface MountRequest {
   readonly covers: readonly MountStep[];
   /** A pid namespace of the box's own is made, so /proc has to show it. */
   readonly hasPidNamespace: boolean;
-  readonly workspace: string;
 }
 
 const temporaryPath = resolvePath(everything.path, "tmp");
@@ -33,21 +32,24 @@ export interface MountTable {
 }
 
 export function planMounts(request: MountRequest, disk: DiskView): MountTable {
-  const fresh = privatePlaces(request, disk);
+  const changed = changedPlaces(request.grants, disk);
+  const fresh = privatePlaces(request, changed, disk);
+  const isInFresh = (path: string) => fresh.some((place) => contains(place.path, path));
+  // Reached through a private place, but the real one: the workspace under /tmp, for instance.
+  const returned = outermost(changed.filter((path) => fresh.some((at) => isBelow(path, at.path))));
   const isFresh = (path: string) =>
-    fresh.some((place) => contains(place.path, path)) ||
+    (isInFresh(path) && !returned.some((root) => contains(root, path))) ||
     (request.hasPidNamespace && contains("/proc", path));
-  const roots = writableRoots(request.grants, disk);
+  const roots = outermost(changed);
   const steps: MountStep[] = [];
   if (!roots.includes(everything.path)) {
     steps.push({ kind: "read-only-root" });
-    for (const path of roots) {
-      if (!isFresh(path)) steps.push({ kind: "writable", path, optional: false });
-    }
+    steps.push(...roots.filter((path) => !isInFresh(path) && !isFresh(path)).map(writable));
   }
   for (const { path, sizeBytes } of fresh) {
     steps.push({ kind: "tmpfs", path, mode: stickyMode, sizeBytes });
   }
+  steps.push(...returned.map(writable));
   if (request.hasPidNamespace) steps.push({ kind: "proc" });
   for (const cover of request.covers) {
     // In a fresh file system there is nothing to cover yet; names that come to be are judged when
@@ -57,45 +59,61 @@ export function planMounts(request: MountRequest, disk: DiskView): MountTable {
   return { steps, private: fresh.map(({ path }) => path) };
 }
 
+function writable(path: AbsPath): MountStep {
+  return { kind: "writable", path, optional: false };
+}
+
 interface FreshPlace {
   readonly path: AbsPath;
   readonly sizeBytes: bigint;
 }
 
-/** /tmp and /dev/shm, when the policy lets the box write there and nothing it needs lies inside. */
-function privatePlaces({ grants, workspace }: MountRequest, disk: DiskView): FreshPlace[] {
+/**
+ * /tmp and /dev/shm, when the policy lets the box write there and everything else it was granted
+ * inside lies in directories that can be put back.
+ */
+function privatePlaces(
+  { grants }: MountRequest,
+  changed: readonly AbsPath[],
+  disk: DiskView,
+): FreshPlace[] {
   const places = [
     { path: disk.look(temporaryPath).place, sizeBytes: temporarySizeBytes },
     { path: disk.look(sharedPath).place, sizeBytes: sharedSizeBytes },
   ];
-  return places.filter(({ path }) => {
-    if (disk.look(path).kind !== "directory" || contains(path, workspace)) return false;
-    const isUsedInside = grants.some(
-      ({ shape }) =>
-        shape.path !== path &&
-        contains(path, shape.path) &&
-        disk.look(shape.path).kind !== "absent",
-    );
-    if (isUsedInside) return false;
-    return grants.some(
+  return places.filter(({ path: place }) => {
+    if (disk.look(place).kind !== "directory") return false;
+    const isWritten = grants.some(
       ({ action, shape }) =>
-        action === "FileWrite" && shape.path === path && shape.kind !== "exact",
+        action === "FileWrite" && shape.path === place && shape.kind !== "exact",
     );
+    const returnable = changed.filter(
+      (path) => isBelow(path, place) && disk.look(path).kind === "directory",
+    );
+    const isLost = ({ shape }: Region) =>
+      isBelow(shape.path, place) &&
+      disk.look(shape.path).kind !== "absent" &&
+      !returnable.some((root) => contains(root, shape.path));
+    return isWritten && !grants.some(isLost);
   });
 }
 
-/**
- * Outermost existing files and directories in which something may be changed; devices can be
- * written to anywhere.
- */
-function writableRoots(grants: readonly Region[], disk: DiskView): AbsPath[] {
-  const roots = new Set<AbsPath>();
+/** Existing files and directories in which something may be changed; devices always can be. */
+function changedPlaces(grants: readonly Region[], disk: DiskView): readonly AbsPath[] {
+  const places = new Set<AbsPath>();
   for (const { action, shape } of grants) {
     const { kind } = disk.look(shape.path);
-    if (changing.has(action) && (kind === "directory" || kind === "file")) roots.add(shape.path);
+    if (changing.has(action) && (kind === "directory" || kind === "file")) places.add(shape.path);
   }
-  const sorted = [...roots].sort((a, b) => (a < b ? -1 : 1));
-  return sorted.filter((path) => !sorted.some((other) => other !== path && contains(other, path)));
+  return [...places].sort((a, b) => (a < b ? -1 : 1));
+}
+
+function outermost(paths: readonly AbsPath[]): readonly AbsPath[] {
+  return paths.filter((path) => !paths.some((other) => isBelow(path, other)));
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path !== directory && contains(directory, path);
 }
 
 const changing: ReadonlySet<PathAction> = new Set(["FileWrite", "FileDelete", "DirCreate"]);

@@ -66,7 +66,6 @@ export function planLinux(
           grants: lowered.grants,
           covers: protection.steps,
           hasPidNamespace: means.pid,
-          workspace: request.workspace,
         },
         disk,
       ).steps

@@ -18,6 +18,7 @@ import {
 } from "../../../support/ir.ts";
 
 const world = disk(
+  "/tmp/ws/sub/",
   "/usr/bin/env",
   "/ws/.git/hooks/x",
   "/ws/a",
@@ -273,13 +274,25 @@ test("a box that is only watched is confined by nothing", () => {
 test("temporary and shared memory files are private where nothing needed lies inside", () => {
   const tmp = permit("read change", under("/tmp"));
   const shm = permit("read change", under("/dev/shm"));
-  const kinds = (capabilities: readonly Capability[], options = {}) =>
-    plan(capabilities, host(), options).plan.mounts.flatMap((step) =>
-      step.kind === "tmpfs" ? step.path : [],
-    );
+  const kinds = (capabilities: readonly Capability[]) =>
+    plan(capabilities).plan.mounts.flatMap((step) => (step.kind === "tmpfs" ? step.path : []));
   expect(kinds([...workspace, tmp, shm])).toEqual(["/tmp", "/dev/shm"]);
   expect(kinds(workspace)).toEqual([]);
-  expect(kinds([...workspace, tmp], { workspace: "/tmp/ws" })).toEqual([]);
+  expect(kinds([...workspace, tmp, permit("read", under("/tmp/ws"))])).toEqual([]);
+});
+
+test("a workspace under /tmp is put back into the private /tmp, covers and all", () => {
+  const tmp = permit("read change", under("/tmp"));
+  const inside = permit("read change", under("/tmp/ws"));
+  const guard = forbid("change", under("/tmp/ws/sub"));
+  const { mounts } = plan([system, tmp, inside, guard]).plan;
+  expect(mounts.map((step) => ("path" in step ? `${step.kind} ${step.path}` : step.kind))).toEqual([
+    "read-only-root",
+    "tmpfs /tmp",
+    "writable /tmp/ws",
+    "proc",
+    "read-only /tmp/ws/sub",
+  ]);
 });
 
 test("anonymous memory cannot be executed where nothing that is written can", () => {
