@@ -28,7 +28,7 @@ export async function compileSources(
   path: string,
 ): Promise<CompiledPolicy> {
   const compiled = await compilePolicy({
-    cedar: await loadCedar(),
+    cedar: loadCedar,
     sources,
     places,
     realPath: policyDisk.realPath,

@@ -35,7 +35,7 @@ export async function validatePolicy(
   const found = templates.flatMap((name) => templateNamed(name) ?? []);
   const sources = [...found.map(templateSource), ...files, ...manifests];
   const compiled = await compilePolicy({
-    cedar: await loadCedar(),
+    cedar: loadCedar,
     sources,
     places: { workspace: around.directory, home: userHome(around.environment), tmp: "/tmp" },
     decisionOnly,

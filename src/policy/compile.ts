@@ -6,13 +6,14 @@ import { absPath } from "../base/paths.ts";
 import { assert, err, ok, type Result } from "../base/result.ts";
 import type { Action, Capabilities, Capability } from "../model/capability.ts";
 import type { PolicySource } from "../model/policy-snapshot.ts";
-import { parsePolicies } from "./cedar/parse.ts";
+import { type CedarPolicy, parsePolicies } from "./cedar/parse.ts";
+import { readPlainSource } from "./cedar/plain.ts";
 import { lowerPolicy } from "./cedar/to-capabilities.ts";
 import type { Cedar } from "./cedar/wasm.ts";
 import type { DecisionPermit } from "./decision-permit.ts";
 import { type Diagnostic, isError } from "./diagnostic.ts";
 import { flagsSource } from "./flags.ts";
-import { credentialsSource, isBuiltin } from "./layers.ts";
+import { credentialsSource, isOwnText } from "./layers.ts";
 import { liftForbids } from "./lift.ts";
 import { linkTargets, type RealPath } from "./links.ts";
 import { type Manifest, parseManifest } from "./manifest/parse.ts";
@@ -20,7 +21,8 @@ import { lowerManifest } from "./manifest/to-capabilities.ts";
 import type { Places } from "./places.ts";
 
 export interface CompileRequest {
-  readonly cedar: Cedar;
+  /** Opens Cedar's engine; not called when every text comes with the program. */
+  readonly cedar: () => Promise<Cedar>;
   readonly sources: readonly PolicySource[];
   /** Canonical. */
   readonly places: Places;
@@ -59,7 +61,7 @@ export async function compilePolicy(
     diagnostics: [],
     manifests: [],
   };
-  compileCedar(request, parts);
+  await compileCedar(request, parts);
   for (const source of request.sources)
     if (source.kind === "manifest") await compileManifest(source, request, parts);
   const diagnostics = inReadingOrder(parts.diagnostics, request.sources);
@@ -73,19 +75,32 @@ export async function compilePolicy(
   });
 }
 
-function compileCedar(request: CompileRequest, parts: Parts): void {
-  const { cedar, places, decisionOnly = false } = request;
-  const sources = request.sources.filter(({ kind }) => kind === "cedar");
-  const { policies, diagnostics } = parsePolicies(cedar, sources, isBuiltin);
-  parts.diagnostics.push(...diagnostics);
-  const linkTarget = linkTargets(request.realPath ?? noLinks);
-  for (const policy of policies) {
-    const lowered = lowerPolicy(cedar, policy, { places, linkTarget, decisionOnly });
+async function compileCedar(request: CompileRequest, parts: Parts): Promise<void> {
+  const { places, decisionOnly = false } = request;
+  const options = {
+    places,
+    linkTarget: linkTargets(request.realPath ?? noLinks),
+    decisionOnly,
+  };
+  const lower = (cedar: Cedar | undefined, policy: CedarPolicy): void => {
+    const lowered = lowerPolicy(cedar, policy, options);
     const before = parts.capabilities.get(policy.source) ?? [];
     parts.capabilities.set(policy.source, [...before, ...lowered.capabilities]);
     parts.decisionPermits.push(...lowered.decisionPermits);
     parts.diagnostics.push(...lowered.diagnostics);
+  };
+  const others: PolicySource[] = [];
+  for (const source of request.sources) {
+    if (source.kind !== "cedar") continue;
+    const own = isOwnText(source) ? readPlainSource(source) : undefined;
+    if (own === undefined) others.push(source);
+    else for (const policy of own) lower(undefined, policy);
   }
+  if (others.length === 0) return;
+  const cedar = await request.cedar();
+  const { policies, diagnostics } = parsePolicies(cedar, others);
+  parts.diagnostics.push(...diagnostics);
+  for (const policy of policies) lower(cedar, policy);
 }
 
 async function compileManifest(

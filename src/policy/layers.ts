@@ -59,12 +59,15 @@ export function policySources(layers: PolicyLayers): readonly PolicySource[] {
 }
 
 /**
- * True for a text that comes with the program, word for word; the tests of the program check those
- * against the schema.
+ * True for a text that comes with the program, word for word, or is made by it. Those are plain and
+ * known to pass the schema, so they are read without Cedar's engine. A file people wrote has a path
+ * for its name, which none of these is.
  */
-export function isBuiltin({ text }: PolicySource): boolean {
-  return builtinTexts.has(text);
+export function isOwnText({ name, text }: PolicySource): boolean {
+  return builtinTexts.has(text) || generatedSources.includes(name);
 }
+
+const generatedSources: readonly string[] = [flagsSource, "protected:aegis", "protected:git"];
 
 const builtinTexts: ReadonlySet<string> = new Set([
   protectedNames,

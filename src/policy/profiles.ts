@@ -82,6 +82,5 @@ export function cacheEnvironment(tmp: string): Readonly<Record<string, string>> 
     YARN_CACHE_FOLDER: `${caches}/yarn`,
     BUN_INSTALL_CACHE_DIR: `${caches}/bun`,
     GOCACHE: `${caches}/go-build`,
-    PYTHONPYCACHEPREFIX: `${caches}/pycache`,
   };
 }

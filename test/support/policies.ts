@@ -40,7 +40,7 @@ export async function compiled(
   options: Partial<CompileRequest> = {},
 ): Promise<CompiledPolicy> {
   const result = await compilePolicy({
-    cedar: testCedar(),
+    cedar: async () => testCedar(),
     sources,
     places: testPlaces,
     ...options,

@@ -11,7 +11,7 @@ export function formatPolicy(
   cedar: Cedar,
   source: PolicySource,
 ): Result<string, readonly Diagnostic[]> {
-  const { diagnostics } = parsePolicies(cedar, [source], () => true);
+  const { diagnostics } = parsePolicies(cedar, [source]);
   if (diagnostics.length > 0) return err(diagnostics);
   const answer = cedar.formatPolicies({
     policyText: source.text,

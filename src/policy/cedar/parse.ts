@@ -30,14 +30,7 @@ export interface ParsedPolicies {
 /** The schema policies are written against. */
 export const cedarSchema: string = schema;
 
-/**
- * `isProven`: texts known to pass the schema, whose validation would take longer than all the rest.
- */
-export function parsePolicies(
-  cedar: Cedar,
-  sources: readonly PolicySource[],
-  isProven: (source: PolicySource) => boolean,
-): ParsedPolicies {
+export function parsePolicies(cedar: Cedar, sources: readonly PolicySource[]): ParsedPolicies {
   const diagnostics: Diagnostic[] = [];
   const parsed = sources.flatMap((source) => {
     const policies = splitPolicies(source.text).flatMap((written, index) => {
@@ -47,8 +40,7 @@ export function parsePolicies(
     diagnostics.push(...repeatedIds(policies));
     return policies;
   });
-  const unproven = parsed.filter(({ source }) => !isProven(source));
-  const broken = validate(cedar, unproven, diagnostics);
+  const broken = validate(cedar, parsed, diagnostics);
   return { policies: parsed.filter((policy) => !broken.has(policy)), diagnostics };
 }
 

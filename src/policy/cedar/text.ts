@@ -56,6 +56,13 @@ export function findClause(policy: string, clause: string): number | undefined {
   return undefined;
 }
 
+/** The tokens of a text without comments. */
+export function splitTokens(source: string): readonly string[] {
+  return [...source.matchAll(token)]
+    .map(({ 0: text }) => text)
+    .filter((text) => !text.startsWith("//"));
+}
+
 function significant(source: string): { text: string; offset: number }[] {
   return [...source.matchAll(token)]
     .filter(({ 0: text }) => !text.startsWith("//") && text !== "(" && text !== ")")

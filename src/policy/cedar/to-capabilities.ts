@@ -39,8 +39,9 @@ export interface LoweredPolicy {
 
 type Refusal = "too-many" | readonly Expression[];
 
+/** @param cedar prints clauses for diagnostics; a policy of the program itself needs none */
 export function lowerPolicy(
-  cedar: Cedar,
+  cedar: Cedar | undefined,
   policy: CedarPolicy,
   options: LoweringOptions,
 ): LoweredPolicy {
@@ -220,7 +221,7 @@ function agentIsNot(id: string): Expression {
 }
 
 /** One error for each clause, at the clause where it can be found in the text. */
-function describe(cedar: Cedar, policy: CedarPolicy, refusal: Refusal): Diagnostic[] {
+function describe(cedar: Cedar | undefined, policy: CedarPolicy, refusal: Refusal): Diagnostic[] {
   const { origin, source, written } = policy;
   if (refusal === "too-many")
     return [
@@ -243,16 +244,16 @@ function describe(cedar: Cedar, policy: CedarPolicy, refusal: Refusal): Diagnost
 }
 
 /** The clause as Cedar writes it, empty when it cannot. */
-function clauseText(cedar: Cedar, expression: Expression): string {
+function clauseText(cedar: Cedar | undefined, expression: Expression): string {
   const everything = { op: "All" } as const;
-  const answer = cedar.policyToText({
+  const answer = cedar?.policyToText({
     effect: "permit",
     principal: everything,
     action: everything,
     resource: everything,
     conditions: [{ kind: "when", body: expression.json as Expr }],
   });
-  if (answer.type === "failure") return "";
+  if (answer?.type !== "success") return "";
   return /when \{\s*([\s\S]*?)\s*\};\s*$/.exec(answer.text)?.[1] ?? "";
 }
 

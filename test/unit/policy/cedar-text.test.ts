@@ -58,7 +58,7 @@ permit(principal, action == Aegis::Action::"DirList", resource);
 
   test("and problems of several files come together, each at its place", async () => {
     const result = await compilePolicy({
-      cedar: testCedar(),
+      cedar: async () => testCedar(),
       places: testPlaces,
       sources: [
         cedarSource("permit(principal, action, resource);", "a.cedar"),

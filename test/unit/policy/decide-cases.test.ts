@@ -18,7 +18,7 @@ interface Case {
 
 const folder = join(repoRoot, "conformance/decide");
 const places = { workspace: "/home/ada/project", home: "/home/ada", tmp: "/tmp/aegis" };
-const cedar = testCedar();
+const cedar = async () => testCedar();
 
 for (const file of readdirSync(folder).sort()) {
   const { about, policy, attempts } = JSON.parse(readFileSync(join(folder, file), "utf8")) as Case;

@@ -67,7 +67,7 @@ describe("a link in the workspace that leads out of it", () => {
   const errors = async (text: string) => {
     const sources = [cedarSource(text)];
     const result = await compilePolicy({
-      cedar: testCedar(),
+      cedar: async () => testCedar(),
       sources,
       places: testPlaces,
       realPath,

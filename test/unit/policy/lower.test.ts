@@ -13,7 +13,7 @@ import { repoRoot } from "../../support/harness.ts";
 
 const folder = join(repoRoot, "conformance/lower");
 const places = { workspace: "/home/ada/project", home: "/home/ada", tmp: "/tmp/aegis" };
-const cedar = testCedar();
+const cedar = async () => testCedar();
 const cases = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name)

@@ -134,7 +134,7 @@ describe("a manifest permits what it declares", () => {
   test("and warns of what can grant nothing, at its place", async () => {
     const sources = [sourceOf(declared)];
     const compiled = await compilePolicy({
-      cedar: testCedar(),
+      cedar: async () => testCedar(),
       sources,
       places: testPlaces,
       ...options,

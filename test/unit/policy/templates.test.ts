@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { actions } from "../../../src/model/capability.ts";
 import { parsePolicies } from "../../../src/policy/cedar/parse.ts";
-import { isBuiltin } from "../../../src/policy/layers.ts";
+import { isOwnText } from "../../../src/policy/layers.ts";
 import { profileNames, profileSource } from "../../../src/policy/profiles.ts";
 import {
   templateNamed,
@@ -86,14 +86,14 @@ describe("every text that comes with the program", () => {
   ];
   for (const source of all) {
     test(`${source.name} passes the schema and compiles`, async () => {
-      const parsed = parsePolicies(testCedar(), [source], () => false);
+      const parsed = parsePolicies(testCedar(), [source]);
       expect(parsed.diagnostics).toEqual([]);
       expect((await compiled([source])).warnings).toEqual([]);
     });
   }
   test("every rule of a profile or protection has an id that says where it is from", () => {
     const named = all.filter(({ name }) => !name.startsWith("template:"));
-    const parsed = parsePolicies(testCedar(), named, () => true);
+    const parsed = parsePolicies(testCedar(), named);
     const odd = parsed.policies.filter(({ origin, source }) => {
       const prefix = source.name
         .replace(/^profile:/, "")
@@ -105,8 +105,8 @@ describe("every text that comes with the program", () => {
   test("is known to have been checked, and an edited one is not", () => {
     const [workspace] = templates.filter(({ name }) => name === "workspace").map(templateSource);
     if (workspace === undefined) throw new Error("no workspace template");
-    expect(isBuiltin(workspace)).toBe(true);
-    expect(isBuiltin({ ...workspace, text: `${workspace.text} ` })).toBe(false);
+    expect(isOwnText(workspace)).toBe(true);
+    expect(isOwnText({ ...workspace, text: `${workspace.text} ` })).toBe(false);
   });
   for (const template of templates) {
     test(`${template.name} printed with its profiles needs nothing else`, async () => {

@@ -37,7 +37,7 @@ async function capabilitiesOf(template: string): Promise<readonly Capability[]> 
     },
   });
   const places = { workspace, home, tmp: "/private/tmp/run" };
-  const compiled = await compilePolicy({ cedar: testCedar(), sources, places });
+  const compiled = await compilePolicy({ cedar: async () => testCedar(), sources, places });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
   return compiled.value.capabilities.capabilities;
 }
