@@ -51,7 +51,7 @@ export interface BoxWithPolicy {
 export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
   const snapshot = policySnapshot(collectSources(subject));
   const { planCache } = aegisPaths(subject.around.environment);
-  const key = keyOf(subject, snapshot);
+  const key = await keyOf(subject, snapshot);
   const cached = readCachedPlan(planCache, key);
   if (cached !== undefined) return { box: cached, snapshot };
   const box = await subject.backend.prepare(await boxRequest(subject, snapshot));
@@ -123,7 +123,7 @@ function ownPaths({ around, binary, subject }: PolicySubject): readonly string[]
   );
 }
 
-function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
+async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<string> {
   const { options, places } = subject;
   const circumstances = {
     agent: subject.subject.agent,
@@ -133,19 +133,18 @@ function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
     uid: process.geteuid?.() ?? -1,
-    kernel: kernelIdentity(),
+    kernel: await kernelIdentity(),
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
 }
 
-/** Differs after a reboot, which is when a kernel can have learned or lost a protection. */
-function kernelIdentity(): string {
+/** Differs when a kernel can have learned or lost a protection: after a reboot, or an update. */
+async function kernelIdentity(): Promise<string> {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   } catch {
-    // ignored: systems without the file (macOS) compile the same plan on every kernel, and the
-    // backend fails closed when a protection is gone
-    return "";
+    // ignored: a system without the file is told apart by its release
+    return (await import("node:os")).release();
   }
 }
