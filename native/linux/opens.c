@@ -132,21 +132,28 @@ static int judge_existing(struct request *request, uint64_t flags)
 	return judge_content(request, reads(flags), writes(flags & ~(uint64_t)O_CREAT));
 }
 
+/* A new file's name cannot end in a slash, whatever it leads to, if only its directory is there. */
+static bool is_slashed(struct request *request, const struct place *place)
+{
+	struct named *named = &request->first;
+	struct place name = *place;
+
+	if (named->text_size == 0 || named->text[named->text_size - 1] != '/')
+		return false;
+	name.path = named->text;
+	return resolve_entry(&request->caller, &name, &named->at) == 0 &&
+	       named->at.target.state != TARGET_FAILS;
+}
+
 static int judge(struct request *request, uint64_t flags)
 {
 	const struct named *named = &request->first;
 	const struct target *target = &named->at.target;
-	bool has_trailing_slash = named->text_size && named->text[named->text_size - 1] == '/';
 
-	/* An O_PATH descriptor opens nothing; what is done with it is judged then. */
-	if ((flags & O_PATH) && target->state != TARGET_MISSING && target->state != TARGET_FAILS)
-		return ANSWER_CONTINUE;
 	switch (target->state) {
 	case TARGET_EXISTS:
 		return judge_existing(request, flags);
 	case TARGET_MISSING:
-		if (is_creating(flags) && has_trailing_slash)
-			return request_fails(request, ACTION_FILE_WRITE, named, EISDIR);
 		if (is_creating(flags))
 			return judge_content(request, reads(flags), true);
 		/* fall through */
@@ -250,8 +257,6 @@ static int open_existing(struct request *request, const struct opening *opening)
 
 	if (answer != 0)
 		return answer;
-	if (opening->flags & O_PATH)
-		return give(request, fd_steal(&target->fd), opening->flags);
 	if (!S_ISREG(target->mode) && !S_ISDIR(target->mode))
 		return open_special(request, opening);
 	return give(request, name_reopen(target->fd, own_flags(opening->flags), opening->mode),
@@ -270,6 +275,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 	};
 	int answer = request_resolve(request, request->call->path, place, &request->first);
 
+	if (answer == 0 && is_creating(flags) && is_slashed(request, &place))
+		return request_fails(request, ACTION_FILE_WRITE, &request->first, EISDIR);
 	if (answer == 0)
 		answer = judge(request, flags);
 	if (answer != ANSWER_CONTINUE || !performs)
@@ -287,8 +294,13 @@ int opens_answer(struct request *request)
 	bool in_memory = request->call->kind == CALL_OPENAT2;
 	bool performs = request->rules->broker_create && (in_memory || is_creating(opening.flags));
 
+	/* An O_PATH descriptor opens nothing; what is done with it is judged then. */
 	if (answer != 0 || ((opening.flags & O_PATH) && !performs))
 		return answer;
+	/* The kernel hands no O_PATH descriptor over; callers then try openat, whose flags are no
+	 * secret. */
+	if (opening.flags & O_PATH)
+		return ENOSYS;
 	if (performs && (opening.flags & O_CREAT) && (opening.flags & O_DIRECTORY))
 		return EINVAL;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {

@@ -37,39 +37,69 @@ static void *swap(void *unused)
 	(void)unused;
 	while (swapping) {
 		memcpy(swapped, wanted, size);
+		atomic_signal_fence(memory_order_seq_cst);
 		memcpy(swapped, allowed, size);
+		atomic_signal_fence(memory_order_seq_cst);
 	}
 	return NULL;
 }
 
-/* swap HOW ALLOWED WANTED ROUNDS: the path is another one whenever somebody looks again */
+/* What came of the tries so far: the race is on when some were let through and some denied. */
+static struct {
+	int rounds;
+	int passed;
+	int denied;
+} race;
+
+static void count_try(int result)
+{
+	race.rounds++;
+	race.passed += result >= 0;
+	race.denied += result < 0 && errno == EACCES;
+}
+
+static bool goes_on(int rounds)
+{
+	enum { PATIENCE = 50 };
+
+	return race.rounds < rounds ||
+	       (!(race.passed && race.denied) && race.rounds < rounds * PATIENCE);
+}
+
+static void try_path(char **arguments)
+{
+	int fd;
+
+	if (!strcmp(arguments[0], "open")) {
+		fd = open(swapped, O_CREAT | O_WRONLY, 0600);
+		count_try(fd);
+		if (fd >= 0)
+			close(fd);
+		unlink(arguments[1]);
+	} else if (!strcmp(arguments[0], "mkdir")) {
+		count_try(mkdir(swapped, 0700));
+		rmdir(arguments[1]);
+	} else if (!strcmp(arguments[0], "symlink")) {
+		count_try(symlink("x", swapped));
+		unlink(arguments[1]);
+	} else {
+		mkdir(arguments[4], 0700);
+		count_try(rename(arguments[4], swapped));
+		rmdir(arguments[1]);
+	}
+}
+
+/* swap HOW ALLOWED WANTED ROUNDS [SOURCE]: the path is another one whenever somebody looks again */
 static int attack_swap(char **arguments)
 {
 	pthread_t thread;
-	int rounds = number(arguments[3]);
 
 	snprintf(allowed, sizeof(allowed), "%s", arguments[1]);
 	snprintf(wanted, sizeof(wanted), "%s", arguments[2]);
 	memcpy(swapped, allowed, sizeof(swapped));
 	pthread_create(&thread, NULL, swap, NULL);
-	for (int i = 0; i < rounds; i++) {
-		if (!strcmp(arguments[0], "open")) {
-			int fd = open(swapped, O_CREAT | O_WRONLY, 0600);
-
-			if (fd >= 0)
-				close(fd);
-		} else if (!strcmp(arguments[0], "mkdir")) {
-			mkdir(swapped, 0700);
-			rmdir(arguments[1]);
-		} else if (!strcmp(arguments[0], "symlink")) {
-			symlink("x", swapped);
-			unlink(arguments[1]);
-		} else {
-			mkdir(arguments[4], 0700);
-			rename(arguments[4], swapped);
-			rmdir(arguments[1]);
-		}
-	}
+	while (goes_on(number(arguments[3])) && access(arguments[2], F_OK) != 0)
+		try_path(arguments);
 	swapping = false;
 	pthread_join(thread, NULL);
 	puts(access(arguments[2], F_OK) == 0 ? "there" : "not there");
@@ -84,7 +114,9 @@ static void *swap_port(void *unused)
 	(void)unused;
 	while (swapping) {
 		sockets_swapped.sin_port = ports[1];
+		atomic_signal_fence(memory_order_seq_cst);
 		sockets_swapped.sin_port = ports[0];
+		atomic_signal_fence(memory_order_seq_cst);
 	}
 	return NULL;
 }
@@ -100,14 +132,14 @@ static int attack_swap_connect(char **arguments)
 	sockets_swapped = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = ports[0]};
 	sockets_swapped.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	pthread_create(&thread, NULL, swap_port, NULL);
-	for (int i = number(arguments[2]); i > 0; i--) {
+	while (goes_on(number(arguments[2]))) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 		struct sockaddr_in peer;
 		socklen_t size = sizeof(peer);
 
-		if (connect(fd, (struct sockaddr *)&sockets_swapped, sizeof(sockets_swapped)) ==
-			    0 &&
-		    getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+		count_try(
+			connect(fd, (struct sockaddr *)&sockets_swapped, sizeof(sockets_swapped)));
+		if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
 			reached += peer.sin_port == ports[1];
 		close(fd);
 	}
