@@ -4,7 +4,7 @@
 import type { Database } from "bun:sqlite";
 import { AegisError } from "../base/errors.ts";
 import { newLedgerName } from "../base/ids.ts";
-import { ledgerLockWaitMs } from "../base/limits.ts";
+import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
 
 /** "AEGS": marks the file as a ledger. */
 const applicationId = 0x41454753;
@@ -22,7 +22,7 @@ const pragmas: readonly (readonly [name: string, wanted: string, readBack: strin
   ["cell_size_check", "ON", 1],
   ["mmap_size", "0", 0],
   ["wal_autocheckpoint", "0", 0],
-  ["journal_size_limit", "67108864", 67108864],
+  ["journal_size_limit", String(walSizeMaxBytes), walSizeMaxBytes],
 ];
 
 const tables: Readonly<Record<string, string>> = {

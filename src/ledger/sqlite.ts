@@ -81,6 +81,7 @@ interface Writer {
 
 function createWriter(db: Database, path: string): Writer {
   let broken: AegisError | undefined;
+  let foldAt = walSizeMaxBytes;
 
   /** Runs `work` in a write transaction; whatever it throws undoes it. */
   function transact(work: () => void): void {
@@ -91,7 +92,7 @@ function createWriter(db: Database, path: string): Writer {
       work();
       isWorkDone = true;
       db.run("COMMIT");
-      foldLog(db, path);
+      foldAt = foldLog(db, path, foldAt);
     } catch (error) {
       const failure = undo(db, path, error, isWorkDone);
       if (failure.outcome === "unknown") broken = failure.error;
@@ -164,10 +165,18 @@ function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): 
   return { error: failure, outcome: isOurs && !isWorkDone ? "undone" : "unknown" };
 }
 
-/** Folds a long write-ahead log back, as far as no reader needs it; appends never wait for that. */
-function foldLog(db: Database, path: string): void {
-  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  if (log !== undefined && log.size > walSizeMaxBytes) db.run("PRAGMA wal_checkpoint(PASSIVE)");
+/**
+ * Folds a long write-ahead log into the database as far as no reader needs it; appends never wait
+ * for readers. The file itself shrinks when SQLite begins it anew, to `journal_size_limit`.
+ * @returns the size of the log to fold at next
+ */
+function foldLog(db: Database, path: string, foldAt: number): number {
+  const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= foldAt) return foldAt;
+  const sql = "PRAGMA wal_checkpoint(PASSIVE)";
+  const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
+  const isWhole = row !== null && row.checkpointed === row.log;
+  return isWhole ? walSizeMaxBytes : size + walSizeMaxBytes;
 }
 
 function readHead(db: Database): TreeHead {

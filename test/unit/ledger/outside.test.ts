@@ -14,11 +14,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { walSizeMaxBytes } from "../../../src/base/limits.ts";
 import { createHeadFile } from "../../../src/ledger/head-memory.ts";
 import { openLedger, openLedgerForReading } from "../../../src/ledger/open.ts";
 import { keyFile } from "../../../src/ledger/signer.ts";
 import { openSqliteStore } from "../../../src/ledger/sqlite.ts";
-import { recordSession } from "../../support/ledger.ts";
+import {
+  access,
+  opening,
+  recordSession,
+  sqliteLedger,
+  startMs,
+  testPolicy,
+} from "../../support/ledger.ts";
 import { tempDir } from "../../support/temp.ts";
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -189,6 +197,21 @@ describe("the database file", () => {
     expect((await ledger.verify()).valid).toBe(true);
     await ledger.close();
   }, 20_000);
+
+  test("keeps its write-ahead log short, and folds it away when the last one closes", async () => {
+    const { ledger, path } = sqliteLedger();
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    const batch = Array.from({ length: 1000 }, (_, i) => access(`/f${i}`));
+    const sizes: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      await writer.append(batch);
+      sizes.push(statSync(`${path}-wal`).size);
+    }
+    expect(Math.max(...sizes)).toBeGreaterThan(walSizeMaxBytes / 2);
+    expect(Math.max(...sizes)).toBeLessThan(walSizeMaxBytes * 1.5);
+    await ledger.close();
+    expect(statSync(`${path}-wal`, { throwIfNoEntry: false })).toBeUndefined();
+  });
 
   test("that is absent reads as empty and is not made by looking", async () => {
     const home = tempDir();
