@@ -89,6 +89,14 @@ static void try_path(char **arguments)
 	}
 }
 
+/* A link that leads nowhere is there too. */
+static bool is_there(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0;
+}
+
 /* swap HOW ALLOWED WANTED ROUNDS [SOURCE]: the path is another one whenever somebody looks again */
 static int attack_swap(char **arguments)
 {
@@ -98,11 +106,11 @@ static int attack_swap(char **arguments)
 	snprintf(wanted, sizeof(wanted), "%s", arguments[2]);
 	memcpy(swapped, allowed, sizeof(swapped));
 	pthread_create(&thread, NULL, swap, NULL);
-	while (goes_on(number(arguments[3])) && access(arguments[2], F_OK) != 0)
+	while (goes_on(number(arguments[3])) && !is_there(arguments[2]))
 		try_path(arguments);
 	swapping = false;
 	pthread_join(thread, NULL);
-	puts(access(arguments[2], F_OK) == 0 ? "there" : "not there");
+	puts(is_there(arguments[2]) ? "there" : "not there");
 	return 0;
 }
 
