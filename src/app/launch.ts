@@ -8,7 +8,6 @@ import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { Coverage } from "../model/coverage.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
-import { smallestGrant } from "../policy/grant.ts";
 import { cacheEnvironment } from "../policy/profiles.ts";
 import {
   type BoxEnvironment,
@@ -16,11 +15,11 @@ import {
   observedEnvironment,
 } from "../supervise/environment.ts";
 import { findProgram } from "../supervise/find-program.ts";
-import type { Denial } from "../supervise/recorder.ts";
 import { superviseRun } from "../supervise/supervisor.ts";
 import { accessSources } from "./access-sources.ts";
+import { adviseOn } from "./denial-advice.ts";
 import type { LaunchOptions } from "./launch-options.ts";
-import type { DenialAdvice, LaunchResult } from "./launch-result.ts";
+import type { LaunchResult } from "./launch-result.ts";
 import {
   type LaunchSubject,
   launchSubject,
@@ -30,13 +29,9 @@ import {
 } from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
 import type { Judge } from "./observed-judge.ts";
-import { policyDisk } from "./policy-disk.ts";
 import { type BoxSubject, prepareBox } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
-
-/** Denials whose paths are looked up for the summary. */
-const denialsLookedAt = 200;
 
 /**
  * Launches the command and waits for it; the session is closed and durable when this resolves.
@@ -98,7 +93,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     isEnforced: !subject.observeOnly,
     exit,
     totals: { allowed: totals.allowed, denied: totals.denied },
-    denials: mostTellingFirst(totals.denials).map((denial) => advice(denial, subject.agent)),
+    denials: adviseOn(totals.denials, subject.agent),
     coverage,
     environmentRemoved: environment.removed,
     checkpoint,
@@ -155,37 +150,4 @@ function withEnvironment(
   const by = names === "" ? "nothing looked like a secret" : `kept out: ${names}`;
   const others = coverage.filter(({ protection }) => protection !== "environment");
   return [...others, { protection: "environment", level: "enforced", by, why: "" }];
-}
-
-/**
- * Searching a PATH or a list of optional settings is refused many times where nothing is; what is
- * there was really missed.
- */
-function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
-  const makes = new Set(["FileWrite", "DirCreate", "NetConnect", "NetBind"]);
-  const isThere = ({ action, path }: Denial) =>
-    makes.has(action) || policyDisk.kind(path) !== "absent";
-  const looked = denials
-    .slice(0, denialsLookedAt)
-    .map((denial) => ({ denial, is: isThere(denial) }));
-  const there = looked.filter(({ is }) => is).map(({ denial }) => denial);
-  const absent = looked.filter(({ is }) => !is).map(({ denial }) => denial);
-  return [...there, ...absent, ...denials.slice(denialsLookedAt)];
-}
-
-function advice(denial: Denial, agent: string): DenialAdvice {
-  const { action, path, host, port, count, rule, reason } = denial;
-  const resource = port === undefined ? path : `${host ?? path}:${port}`;
-  return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
-}
-
-/**
- * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
- */
-function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
-  if (rule.startsWith("protected:")) return "";
-  if (rule !== "" && !rule.startsWith("credentials:"))
-    return `the rule ${rule} taken out of the policy`;
-  const grant = smallestGrant({ action, agent, resource: { path, host, port } });
-  return grant.flag ?? `the policy line ${grant.cedar}`;
 }

@@ -15,6 +15,8 @@ export interface Denial {
   readonly port: number | undefined;
   readonly rule: string;
   readonly reason: string;
+  /** Call and flags of the first of them. */
+  readonly flags: string;
   readonly count: number;
 }
 
@@ -148,6 +150,6 @@ function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>
 }
 
 function toDenial(payload: AccessPayload): Denial {
-  const { action, path, host, port, rule, reason, count } = payload;
-  return { action, path, host, port, rule, reason, count };
+  const { action, path, host, port, rule, reason, flags, count } = payload;
+  return { action, path, host, port, rule, reason, flags, count };
 }

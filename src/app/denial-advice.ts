@@ -1,0 +1,53 @@
+// What a person is told about denials: the telling ones first, each with what would allow it.
+
+import { smallestGrant } from "../policy/grant.ts";
+import type { Denial } from "../supervise/recorder.ts";
+import type { DenialAdvice } from "./launch-result.ts";
+import { policyDisk } from "./policy-disk.ts";
+
+/** Denials whose paths are looked up. */
+const denialsLookedAt = 200;
+
+/** @param denials most frequent first */
+export function adviseOn(denials: readonly Denial[], agent: string): readonly DenialAdvice[] {
+  return mostTellingFirst(denials).map((denial) => advice(denial, agent));
+}
+
+/**
+ * Searching a PATH or a list of optional settings is refused many times where nothing is; what is
+ * there was really missed.
+ */
+function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
+  const makes = ({ action, port, flags }: Denial) =>
+    port !== undefined ||
+    action === "DirCreate" ||
+    (action === "FileWrite" && !isSocketCall(flags));
+  const isThere = (denial: Denial) => makes(denial) || policyDisk.kind(denial.path) !== "absent";
+  const looked = denials
+    .slice(0, denialsLookedAt)
+    .map((denial) => ({ denial, is: isThere(denial) }));
+  const there = looked.filter(({ is }) => is).map(({ denial }) => denial);
+  const absent = looked.filter(({ is }) => !is).map(({ denial }) => denial);
+  return [...there, ...absent, ...denials.slice(denialsLookedAt)];
+}
+
+function advice(denial: Denial, agent: string): DenialAdvice {
+  const { action, path, host, port, count, rule, reason } = denial;
+  const resource = port === undefined ? path : `${host ?? path}:${port}`;
+  return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
+}
+
+function isSocketCall(flags: string): boolean {
+  return /^(connect|send)/.test(flags);
+}
+
+/**
+ * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
+ */
+function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
+  if (rule.startsWith("protected:")) return "";
+  if (rule !== "" && !rule.startsWith("credentials:"))
+    return `the rule ${rule} taken out of the policy`;
+  const grant = smallestGrant({ action, agent, resource: { path, host, port } });
+  return grant.flag ?? `the policy line ${grant.cedar}`;
+}
