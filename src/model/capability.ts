@@ -70,7 +70,10 @@ export interface Origin {
 
 export interface Capability {
   readonly effect: "permit" | "forbid";
-  /** Non-empty, in the order of `actions`, without repeats. */
+  /**
+   * Non-empty, in the order of `actions`, without repeats. A front-end that reads a rule about
+   * NetConnect puts NetRequest beside it: a request is judged as the connection it makes.
+   */
   readonly actions: readonly Action[];
   /** Agent this applies to; undefined means every agent. */
   readonly agent: string | undefined;
