@@ -1,6 +1,6 @@
-// One start of a ledger in a fresh process, timed from inside: what a launch pays before its command
-// runs, and at its end. `bench/ledger.ts` compiles it like the product and runs it many times.
-// Prints the nanoseconds of opening, of the session with its first access, and of the close.
+// One start of a ledger in a fresh process, timed from inside: what a launch pays before its
+// command runs and at its end. `bench/ledger.ts` compiles it like the product and runs it many
+// times. Prints the nanoseconds of opening, of opening with the first access, and of the close.
 
 import { openLedger } from "../src/ledger/open.ts";
 import { access, opening, testPolicy } from "../test/support/ledger.ts";

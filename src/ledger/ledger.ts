@@ -34,82 +34,14 @@ interface Added {
   readonly head: TreeHead;
 }
 
+type Append = (request: Omit<AdditionRequest, "tenant">) => Promise<Added>;
+
 export function createLedger(parts: LedgerParts): Ledger {
-  const { store, keys, memory } = parts;
-  const sealer = createSealer();
-
-  async function add(request: Omit<AdditionRequest, "tenant">): Promise<Added> {
-    let built: BuiltAddition | undefined;
-    await store.append(request.session, (base) => {
-      built = buildAddition(sealer, base, { ...request, tenant: localTenant });
-      return built.addition;
-    });
-    if (built === undefined) throw new Error("broken invariant: the store did not build");
-    return { events: built.sealed, head: built.addition.head };
-  }
-
-  async function openSession(
-    opening: SessionOpening,
-    snapshot: PolicySnapshot,
-    tsUnixMs: number,
-  ): Promise<SessionWriter> {
-    const remembered = memory.latest();
-    const [before] = await store.sessions({ last: 1, name: opening.name });
-    const isNewPolicy = before?.policyHash !== opening.policyHash;
-    requireOwnHash(opening, snapshot, isNewPolicy);
-    const id = newSessionId();
-    const { head } = await add({
-      session: id,
-      user: opening.name,
-      policy: snapshot,
-      drafts(_, before) {
-        refuseContradiction(store.origin, before, remembered, memory.place);
-        return openingDrafts({ opening, snapshot, isNewPolicy, head: before, tsUnixMs });
-      },
-    });
-    const { origin } = store;
-    memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
-    return createWriter(id, opening.name, head.size);
-  }
-
-  function createWriter(id: SessionId, user: string, signedSize: number): SessionWriter {
-    let signed = signedSize;
-    const write = (drafts: (session: SessionState) => Iterable<EventDraft>) =>
-      add({ session: id, user, drafts, policy: undefined });
-    return {
-      id,
-      async append(drafts) {
-        if (drafts.length === 0) return [];
-        const { events, head } = await write(() => drafts);
-        // A long session is signed now and then, so that little of it is ever unsigned.
-        if (head.size - signed >= signEveryEvents) signed = (await signHead(parts)).size;
-        return events;
-      },
-      async close(end) {
-        // The key is read on another thread while the events are stored.
-        const key = keys.signer();
-        const stored = write((session) => lastDrafts(session, end));
-        await Promise.all([stored, key]);
-        return signHead(parts);
-      },
-    };
-  }
-
-  async function tag(id: SessionId, text: string, tsUnixMs: number): Promise<void> {
-    const session = await store.session(id);
-    if (session === undefined) {
-      throw new AegisError("ledger/not-found", `Cannot tag session "${id}": it is not found`, {
-        hint: "list the sessions with `aegis audit sessions`",
-      });
-    }
-    const draft: EventDraft = { type: "SESSION_TAGGED", tsUnixMs, payload: { tag: text } };
-    const drafts = () => [draft];
-    await add({ session: id, user: session.name, drafts, policy: undefined });
-  }
-
+  const { store, keys } = parts;
+  const append = createAppend(store);
   return {
-    openSession,
-    tag,
+    openSession: (...opening) => openSession(parts, append, ...opening),
+    tag: (...tag) => tagSession(store, append, ...tag),
     sessions: (page) => store.sessions(page),
     session: (id) => store.session(id),
     async events(filter, page) {
@@ -132,6 +64,98 @@ export function createLedger(parts: LedgerParts): Ledger {
     verifierKey: async () => (await keys.signer()).verifierKey,
     close: () => store.close(),
   };
+}
+
+function createAppend(store: Store): Append {
+  const sealer = createSealer();
+  return async (request) => {
+    let built: BuiltAddition | undefined;
+    await store.append(request.session, (base) => {
+      built = buildAddition(sealer, base, { ...request, tenant: localTenant });
+      return built.addition;
+    });
+    if (built === undefined) throw new Error("broken invariant: the store did not build");
+    return { events: built.sealed, head: built.addition.head };
+  };
+}
+
+async function openSession(
+  parts: LedgerParts,
+  append: Append,
+  opening: SessionOpening,
+  snapshot: PolicySnapshot,
+  tsUnixMs: number,
+): Promise<SessionWriter> {
+  const { store, memory } = parts;
+  // Read before the head: another process may add and remember events at any moment.
+  const remembered = memory.latest();
+  const [before] = await store.sessions({ last: 1, name: opening.name });
+  const isNewPolicy = before?.policyHash !== opening.policyHash;
+  requireOwnHash(opening, snapshot, isNewPolicy);
+  const id = newSessionId();
+  const { head } = await append({
+    session: id,
+    user: opening.name,
+    policy: snapshot,
+    drafts(_, found) {
+      refuseContradiction(store.origin, found, remembered, memory.place);
+      return openingDrafts({ opening, snapshot, isNewPolicy, head: found, tsUnixMs });
+    },
+  });
+  const { origin } = store;
+  memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
+  return createWriter(parts, append, { id, user: opening.name, openedSize: head.size });
+}
+
+interface OpenedSession {
+  readonly id: SessionId;
+  readonly user: string;
+  /** Events in the ledger when it was opened. */
+  readonly openedSize: number;
+}
+
+function createWriter(
+  parts: LedgerParts,
+  append: Append,
+  { id, user, openedSize }: OpenedSession,
+): SessionWriter {
+  let signed = openedSize;
+  const write = (drafts: (session: SessionState) => Iterable<EventDraft>) =>
+    append({ session: id, user, drafts, policy: undefined });
+  return {
+    id,
+    async append(drafts) {
+      if (drafts.length === 0) return [];
+      const { events, head } = await write(() => drafts);
+      // A long session is signed now and then, so that little of it is ever unsigned.
+      if (head.size - signed >= signEveryEvents) signed = (await signHead(parts)).size;
+      return events;
+    },
+    async close(end) {
+      // The key is read on another thread while the events are stored.
+      const key = parts.keys.signer();
+      const stored = write((session) => lastDrafts(session, end));
+      await Promise.all([stored, key]);
+      return signHead(parts);
+    },
+  };
+}
+
+async function tagSession(
+  store: Store,
+  append: Append,
+  id: SessionId,
+  tag: string,
+  tsUnixMs: number,
+): Promise<void> {
+  const session = await store.session(id);
+  if (session === undefined) {
+    throw new AegisError("ledger/not-found", `Cannot tag session "${id}": it is not found`, {
+      hint: "list the sessions with `aegis audit sessions`",
+    });
+  }
+  const draft: EventDraft = { type: "SESSION_TAGGED", tsUnixMs, payload: { tag } };
+  await append({ session: id, user: session.name, drafts: () => [draft], policy: undefined });
 }
 
 type SessionEnd = Parameters<SessionWriter["close"]>[0];

@@ -48,88 +48,46 @@ export interface EventCheck {
   finish(): EventFacts;
 }
 
+/** What the pass knows so far. */
+interface Pass {
+  readonly findings: VerifyFinding[];
+  readonly tree: TreeCheck;
+  readonly sessions: Map<SessionId, SessionTally>;
+  readonly damaged: Set<SessionId>;
+  readonly policyLoads: PolicyLoadFact[];
+  /** Sessions whose last event is damaged: the next one has nothing to follow. */
+  readonly unanchored: Set<SessionId>;
+  /** Index the next event should have. */
+  next: number;
+}
+
 export function createEventCheck(
   nodes: readonly TreeNode[],
   wantedSizes: readonly number[],
 ): EventCheck {
-  const findings: VerifyFinding[] = [];
-  const tree = createTreeCheck(nodes, wantedSizes);
-  const sessions = new Map<SessionId, SessionTally>();
-  const damaged = new Set<SessionId>();
-  const policyLoads: PolicyLoadFact[] = [];
-  /** Sessions whose last event is damaged: the next one has nothing to follow. */
-  const unanchored = new Set<SessionId>();
-  let next = 0;
-
-  function report(kind: FindingKind, index: number, message: string): void {
-    findings.push({ kind, index, message });
-  }
-
-  function addOne(stored: StoredEvent): Hash {
-    if (stored.index < next) {
-      report("chain-broken", next, `event ${stored.index} comes after event ${next - 1}`);
-      tree.doubt(stored.index);
-      return stored.leaf;
-    }
-    if (stored.index !== next) {
-      const missing = stored.index - next === 1 ? `event ${next} is` : `events from ${next} are`;
-      report("chain-broken", next, `${missing} missing before event ${stored.index}`);
-      tree.doubt(next);
-    }
-    next = stored.index + 1;
-    const checked = checkContent(stored);
-    if (!checked.ok) {
-      report("modified", stored.index, `event ${stored.index} ${checked.error}`);
-      tree.doubt(stored.index);
-      addDamaged(stored);
-      return stored.leaf;
-    }
-    const event = checked.value;
-    if (!hasOwnColumns(stored, event)) {
-      const what = "has columns that say something else than what was sealed";
-      report("modified", stored.index, `event ${stored.index} ${what}`);
-    }
-    follow(stored.index, event);
-    if (event.event_type === "POLICY_LOADED") {
-      const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
-      policyLoads.push({ index: stored.index, session, tsUnixMs, hash: String(payload.hash) });
-    }
-    return stored.leaf;
-  }
-
-  function addDamaged({ session, seq }: StoredEvent): void {
-    damaged.add(session);
-    unanchored.add(session);
-    const tally = sessions.get(session) ?? newSession(session);
-    sessions.set(session, { ...tally, nextSeq: seq + 1 });
-  }
-
-  function follow(index: number, event: SealedEvent): void {
-    const id = event.session_id;
-    const known = sessions.get(id);
-    const tally = known ?? newSession(id);
-    if (known === undefined) sessions.set(id, tally);
-    const problem = chainProblem(tally, event, unanchored.delete(id));
-    if (problem !== undefined) {
-      const isBeginning = known === undefined && event.seq > 0;
-      report(isBeginning ? "missing-session" : "chain-broken", index, `event ${index} ${problem}`);
-      damaged.add(id);
-    }
-    addEvent(tally, event);
-  }
-
+  const pass: Pass = {
+    findings: [],
+    tree: createTreeCheck(nodes, wantedSizes),
+    sessions: new Map(),
+    damaged: new Set(),
+    policyLoads: [],
+    unanchored: new Set(),
+    next: 0,
+  };
   return {
     add(page) {
-      tree.add(page.map(addOne));
+      for (const stored of page) addEventTo(pass, stored);
+      pass.tree.add(page.map(({ leaf }) => leaf));
     },
     finish() {
-      const { head, roots, soundTo, problems } = tree.finish();
-      for (const problem of problems) {
-        findings.push({ kind: "derived-mismatch", index: undefined, message: problem });
+      const { head, roots, soundTo, problems } = pass.tree.finish();
+      for (const message of problems) {
+        pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
+      const { findings, next: count, sessions, damaged, policyLoads } = pass;
       return {
         findings,
-        count: next,
+        count,
         tree: head,
         treeSoundTo: soundTo,
         roots,
@@ -139,6 +97,70 @@ export function createEventCheck(
       };
     },
   };
+}
+
+function addEventTo(pass: Pass, stored: StoredEvent): void {
+  if (!isInPlace(pass, stored)) return;
+  const checked = checkContent(stored);
+  if (!checked.ok) {
+    report(pass, "modified", stored.index, checked.error);
+    pass.tree.doubt(stored.index);
+    addDamaged(pass, stored);
+    return;
+  }
+  const event = checked.value;
+  if (!hasOwnColumns(stored, event)) {
+    const what = "has columns that say something else than what was sealed";
+    report(pass, "modified", stored.index, what);
+  }
+  follow(pass, stored.index, event);
+  if (event.event_type === "POLICY_LOADED") {
+    const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
+    const hash = String(payload.hash);
+    pass.policyLoads.push({ index: stored.index, session, tsUnixMs, hash });
+  }
+}
+
+function isInPlace(pass: Pass, { index }: StoredEvent): boolean {
+  const { next } = pass;
+  if (index < next) {
+    report(pass, "chain-broken", index, `comes after event ${next - 1}`);
+    pass.tree.doubt(index);
+    return false;
+  }
+  if (index > next) {
+    const missing = index - next === 1 ? `event ${next} is` : `events ${next} to ${index - 1} are`;
+    pass.findings.push({ kind: "chain-broken", index: next, message: `${missing} missing` });
+    pass.tree.doubt(next);
+  }
+  pass.next = index + 1;
+  return true;
+}
+
+/** Its columns are all that is left to go by. */
+function addDamaged(pass: Pass, { session, seq }: StoredEvent): void {
+  pass.damaged.add(session);
+  pass.unanchored.add(session);
+  const tally = pass.sessions.get(session) ?? newSession(session);
+  pass.sessions.set(session, { ...tally, nextSeq: seq + 1 });
+}
+
+function follow(pass: Pass, index: number, event: SealedEvent): void {
+  const id = event.session_id;
+  const known = pass.sessions.get(id);
+  const tally = known ?? newSession(id);
+  if (known === undefined) pass.sessions.set(id, tally);
+  const problem = chainProblem(tally, event, pass.unanchored.delete(id));
+  if (problem !== undefined) {
+    const isBeginning = known === undefined && event.seq > 0;
+    report(pass, isBeginning ? "missing-session" : "chain-broken", index, problem);
+    pass.damaged.add(id);
+  }
+  addEvent(tally, event);
+}
+
+function report(pass: Pass, kind: FindingKind, index: number, what: string): void {
+  pass.findings.push({ kind, index, message: `event ${index} ${what}` });
 }
 
 function checkContent({ body, leaf }: StoredEvent): Result<SealedEvent, string> {

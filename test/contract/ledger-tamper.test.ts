@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import type { FindingKind } from "../../src/ledger/contract.ts";
-import { rootOf } from "../../src/ledger/merkle.ts";
+import { leafHash, rootOf } from "../../src/ledger/merkle.ts";
 import { createSigner } from "../../src/ledger/signer.ts";
 import type { SealedEvent } from "../../src/model/event.ts";
 import { opening, recordSession, sqliteLedger, startMs, testPolicy } from "../support/ledger.ts";
@@ -76,6 +76,34 @@ describe("an edit of a single row is found where it is", () => {
     );
   });
 
+  /** What an attacker writes who knows how leaves are made. */
+  async function resealed(index: number, change: (body: string) => string): Promise<void> {
+    const { store, ledger } = victim.open();
+    const [event] = await store.eventsFrom(index, 1);
+    await ledger.close();
+    const body = change(new TextDecoder().decode(event?.body));
+    const leaf = leafHash(new TextEncoder().encode(body)).toHex();
+    const quoted = body.replaceAll("'", "''");
+    attack(
+      victim.path,
+      `UPDATE event SET body = '${quoted}', leaf = x'${leaf}' WHERE idx = ${index}`,
+    );
+  }
+
+  test("an event sealed anew breaks the chain behind it", async () => {
+    await resealed(53, (body) => body.replace("/usr/lib/file-50", "/usr/lib/file-51"));
+    const { findings } = await verify();
+    expect(findings[0]).toMatchObject({ kind: "chain-broken", index: 54 });
+    expect(findings.map(({ kind }) => kind)).toContain("forked");
+  });
+
+  test("an event sealed anew in another spelling is not canonical", async () => {
+    await resealed(53, (body) => body.replace(',"seq"', ', "seq"'));
+    const { findings } = await verify();
+    expect(findings[0]).toMatchObject({ kind: "modified", index: 53 });
+    expect(findings[0]?.message).toContain("canonical");
+  });
+
   test("an event with the content and the hash of its neighbour", async () => {
     const copied = "(SELECT body, leaf FROM event WHERE idx = 61)";
     attack(victim.path, `UPDATE event SET (body, leaf) = ${copied} WHERE idx = 60`);
@@ -116,6 +144,17 @@ describe("a rewritten history", () => {
       `INSERT INTO checkpoint VALUES (${head.size}, '${note}')`,
     );
     expect(await kinds()).toEqual(["checkpoint-invalid", "forked"]);
+  });
+
+  test("gets no signature, even where the memory is gone", async () => {
+    await rewriteHistory(victim.path, redacted);
+    rmSync(victim.headsPath);
+    const failure = await victim
+      .open()
+      .ledger.checkpoint()
+      .catch((error) => error);
+    expect(failure.code).toBe("ledger/tampered");
+    expect(failure.message).toContain("are not the ones that were signed");
   });
 
   test("of the last session only is a fork", async () => {

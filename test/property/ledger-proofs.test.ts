@@ -57,11 +57,16 @@ function storeOf(size: number) {
   return store;
 }
 
-const roots: Hash[] = [sha256("")];
-let growing: TreeHead = emptyTree;
-for (const leaf of leaves) {
-  growing = appendLeaves(growing, [leaf], () => undefined);
-  roots.push(rootOf(growing));
+const roots = rootsOfEverySize();
+
+function rootsOfEverySize(): readonly Hash[] {
+  const found: Hash[] = [sha256("")];
+  let growing: TreeHead = emptyTree;
+  for (const leaf of leaves) {
+    growing = appendLeaves(growing, [leaf], () => undefined);
+    found.push(rootOf(growing));
+  }
+  return found;
 }
 
 function rootOfSize(size: number): Hash {
