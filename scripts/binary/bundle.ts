@@ -84,7 +84,8 @@ function signDraft(draft: string): void {
 /** The program says its version, also when the environment tries to turn it into something else. */
 function smokeRun(draft: string): void {
   const expected = projectVersion();
-  for (const env of [{}, { BUN_BE_BUN: "1" }, { BUN_OPTIONS: "--preload=/nonexistent.js" }]) {
+  const hostile = { BUN_BE_BUN: "1", BUN_OPTIONS: "--preload=/nonexistent.js", BUN_INSPECT: "1" };
+  for (const env of [{}, hostile]) {
     const said = runProgram([draft, "--version"], { env });
     if (!said.includes(expected))
       throw new Error(`Cannot use the program built: --version said "${said}", not "${expected}"`);

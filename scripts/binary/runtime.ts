@@ -1,6 +1,5 @@
-// Bun's runtime as it goes into a binary: two switches that would run foreign code inside aegis are
-// taken out of a copy. BUN_BE_BUN turns a compiled program back into a JavaScript interpreter;
-// BUN_OPTIONS takes `--preload=FILE`.
+// Bun's runtime as it goes into a binary: what would run foreign code inside aegis on the word of an
+// environment variable is taken out of a copy. docs/adr/0012-runtime-switches.md has the reasons.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +7,24 @@ import { foreignPackage } from "./packages.ts";
 import { buildDir, lockedPackage, repoRoot } from "./project.ts";
 import type { Target } from "./targets.ts";
 
-export const deadSwitches = ["BUN_BE_BUN", "BUN_OPTIONS"] as const;
+/**
+ * - `BUN_BE_BUN` turns a compiled program back into a JavaScript interpreter.
+ * - `BUN_OPTIONS` takes `--preload=FILE`.
+ * - `BUN_INSPECT` and its longer relatives open a debugger that runs what it is sent.
+ * - `functionOverrides`, as `BUN_JSC_functionOverrides=FILE`, replaces functions by those of a file.
+ */
+export const deadSwitches = [
+  "BUN_BE_BUN",
+  "BUN_OPTIONS",
+  "BUN_INSPECT",
+  "functionOverrides",
+] as const;
 
-/** Path of the runtime for `target` with both switches dead. */
+/** Path of the runtime for `target` with every switch dead. */
 export function hardenedRuntime(target: Target): string {
   const { version } = lockedPackage(target.runtimePackage);
   const home = join(buildDir, "runtimes");
-  const path = join(home, `bun-${version}-${target.name}`);
+  const path = join(home, `bun-${version}-${target.name}-${deadSwitches.length}`);
   if (existsSync(path)) return path;
   mkdirSync(home, { recursive: true });
   const bytes = readFileSync(originalRuntime(target));

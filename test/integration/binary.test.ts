@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
-import { aegisBinary, spawnAegis } from "../support/harness.ts";
+import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
 
 const version = /^aegis \d+\.\d+\.\d+\n$/;
@@ -43,7 +43,7 @@ describe("aegis --version", () => {
     ["BUN_OPTIONS with a preload", { BUN_OPTIONS: "--preload=./evil.js" }],
     ["BUN_BE_BUN", { BUN_BE_BUN: "1" }],
     ["NODE_OPTIONS with a preload", { NODE_OPTIONS: "--require=./evil.js --import=./evil.js" }],
-    ["BUN_INSPECT_PRELOAD", { BUN_INSPECT_PRELOAD: "./evil.js" }],
+    ["BUN_INSPECT", { BUN_INSPECT: "127.0.0.1:9", BUN_INSPECT_PRELOAD: "./evil.js" }],
     ["BUN_CONFIG_PRELOAD", { BUN_CONFIG_PRELOAD: "./evil.js", BUN_PRELOAD: "./evil.js" }],
   ];
   test.each(environments)("runs only itself in a hostile folder with %s", async (_, env) => {
@@ -55,6 +55,16 @@ describe("aegis --version", () => {
       exitCode: 0,
     });
     expect(existsSync(proof)).toBe(false);
+  });
+
+  test("refuses an option of its engine that would replace functions", async () => {
+    const { folder } = hostileFolder();
+    const overrides = join(folder, "overrides");
+    writeFileSync(overrides, "override %%%{}%%%\nwith %%%{}%%%\n");
+    const env = { BUN_JSC_functionOverrides: overrides };
+    const { stdout, stderr, exitCode } = await spawnAegis(["--version"], { cwd: folder, env });
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
+    expect(stderr).toContain("invalid JSC environment variable");
   });
 
   test("takes no interpreter flags", async () => {
@@ -95,8 +105,27 @@ describe("aegis run", () => {
     },
   );
 
+  testWith(["landlock", "seccomp"], "opens no debugger", async () => {
+    const free = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("") });
+    const port = free.port;
+    await free.stop(true);
+    const script = "echo ready; read line";
+    const child = Bun.spawn([aegisBinary(), "run", "--quiet", "--", "sh", "-c", script], {
+      cwd: tempDir("cwd"),
+      env: cleanEnvironment({ BUN_INSPECT: `ws://127.0.0.1:${port}/x` }),
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const { value } = await child.stdout.getReader().read();
+    expect(Buffer.from(value ?? []).toString()).toBe("ready\n");
+    expect(await canConnect(port ?? 0)).toBe(false);
+    child.stdin.write("\n");
+    child.stdin.end();
+    expect(await child.exited).toBe(0);
+    expect(await child.stderr.text()).toBe("");
+  });
+
   testWith(["landlock", "seccomp"], "hands the runtime's switches to no command", async () => {
-    const switches = { BUN_BE_BUN: "1", BUN_OPTIONS: "--smol", BUN_INSPECT: "9" };
+    const switches = { BUN_BE_BUN: "1", BUN_OPTIONS: "--smol", BUN_INSPECT: "127.0.0.1:9" };
     const env = { ...switches, KEPT: "1" };
     const { stdout } = await spawnAegis(["run", "--quiet", "--env", "KEPT", "--", "env"], { env });
     const names = stdout.split("\n").map((line) => line.split("=")[0] ?? "");
