@@ -199,3 +199,14 @@ describe("aegis run", () => {
     return { stdout, stderr, exitCode };
   }
 });
+
+async function canConnect(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    // ignored: nobody listening is one of the two answers
+    return false;
+  }
+}
