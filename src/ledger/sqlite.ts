@@ -9,7 +9,8 @@ import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
 import { createPrivateFile, makePrivateDirectory } from "./files.ts";
-import type { TreeHead } from "./merkle.ts";
+import type { TreeHead, TreeNode } from "./merkle.ts";
+import type { SessionState } from "./session-state.ts";
 import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
 import { createReader } from "./sqlite-read.ts";
 import {
@@ -17,6 +18,7 @@ import {
   frontierValue,
   type HeadRow,
   headOf,
+  numberOf,
   type SessionRow,
   type SessionValues,
   sessionColumns,
@@ -103,8 +105,9 @@ function createWriter(db: Database, path: string): Writer {
   return {
     append(session, build) {
       transact(() => {
-        const base = { head: readHead(db), session: readSession(db, session) };
-        write(db, build(base), base.session !== undefined);
+        const known = readSession(db, session);
+        const addition = build({ head: readHead(db), session: known?.state });
+        write(db, addition, known?.num);
       });
     },
     addCheckpoint({ size, note }) {
@@ -185,26 +188,25 @@ function readHead(db: Database): TreeHead {
   return headOf(row);
 }
 
-function readSession(db: Database, id: SessionId) {
-  const row = db
-    .query<SessionRow, [string]>(`SELECT ${sessionColumns} FROM session WHERE id = ?`)
-    .get(id);
-  return row === null ? undefined : sessionOf(row);
+interface KnownSession {
+  readonly num: number;
+  readonly state: SessionState;
 }
 
-function write(db: Database, addition: Addition, isKnownSession: boolean): void {
+function readSession(db: Database, id: SessionId): KnownSession | undefined {
+  const sql = `SELECT num, ${sessionColumns} FROM session WHERE id = ?`;
+  const row = db.query<SessionRow & { num: unknown }, [string]>(sql).get(id);
+  return row === null ? undefined : { num: numberOf(row.num), state: sessionOf(row) };
+}
+
+/** @param known the session's row number, undefined for its first events */
+function write(db: Database, addition: Addition, known: number | undefined): void {
   const { events, head, nodes, session, policyLoad } = addition;
   if (events.length === 0) return;
-  writeSession(db, sessionValues(session), isKnownSession);
-  const num = db
-    .query<{ num: number }, [string]>("SELECT num FROM session WHERE id = ?")
-    .get(session.id)?.num;
-  if (num === undefined) throw new Error("broken invariant: the session was just written");
+  const num = known ?? insertSession(db, session);
+  if (known !== undefined) updateSession(db, known, session);
   writeEvents(db, num, events);
-  const insertNode = db.query<null, [number, number, Uint8Array]>(
-    "INSERT INTO node(level, position, hash) VALUES (?, ?, ?)",
-  );
-  for (const { level, position, hash } of nodes) insertNode.run(level, position, hash);
+  for (const node of nodes) writeNode(db, node);
   if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
   db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
     head.size,
@@ -212,12 +214,37 @@ function write(db: Database, addition: Addition, isKnownSession: boolean): void 
   );
 }
 
-function writeSession(db: Database, values: SessionValues, isKnown: boolean): void {
-  const places = values.map((_, i) => `?${i + 1}`).join(", ");
-  const sql = isKnown
-    ? `UPDATE session SET (${sessionColumns}) = (${places}) WHERE id = ?1`
-    : `INSERT INTO session(${sessionColumns}) VALUES (${places})`;
-  db.query<null, SessionValues>(sql).run(...values);
+function insertSession(db: Database, session: SessionState): number {
+  const values = sessionValues(session);
+  const places = values.map(() => "?").join(", ");
+  const sql = `INSERT INTO session(${sessionColumns}) VALUES (${places})`;
+  return Number(db.query<null, SessionValues>(sql).run(...values).lastInsertRowid);
+}
+
+/** Only what events after the first can change. */
+function updateSession(db: Database, num: number, session: SessionState): void {
+  db.query<
+    null,
+    [string | null, number | null, number | null, number, number, number, string, number]
+  >(
+    "UPDATE session SET tag = ?, closed_ms = ?, exit_status = ?, access_count = ?, " +
+      "denied_count = ?, next_seq = ?, last_hash = ? WHERE num = ?",
+  ).run(
+    session.tag ?? null,
+    session.closedUnixMs ?? null,
+    session.exitStatus ?? null,
+    session.accessCount,
+    session.deniedCount,
+    session.nextSeq,
+    session.lastHash,
+    num,
+  );
+}
+
+function writeNode(db: Database, { level, position, hash }: TreeNode): void {
+  db.query<null, [number, number, Uint8Array]>(
+    "INSERT INTO node(level, position, hash) VALUES (?, ?, ?)",
+  ).run(level, position, hash);
 }
 
 function writeEvents(db: Database, session: number, events: readonly NewEvent[]): void {
