@@ -11,6 +11,18 @@ export const bpfInstructionsMax = 4096;
 export const eventSizeMaxBytes = 60_000;
 /** Largest policy or manifest file read, bytes. */
 export const policySizeMaxBytes = 1 << 20;
+/** Rules one policy may become when written out; a kernel plan holds 8,192 in all. */
+export const policyClausesMax = 1024;
+/** Brackets within brackets in one policy: Cedar's engine breaks for good beyond about 100. */
+export const policyNestingMax = 50;
+/** Operators in one policy: Cedar's engine breaks for good beyond about 1,500 in a row. */
+export const policyOperatorsMax = 1000;
+/** Longest id of a rule, characters: it stands in every row of the ledger the rule decides. */
+export const ruleIdMaxLength = 128;
+/** Submodules looked at for hooks to protect. */
+export const submodulesMax = 256;
+/** How deep submodules may nest, folders in their names included. */
+export const submoduleDepthMax = 8;
 /** Events of one ledger transaction: keeps a commit below about 10 ms. */
 export const appendBatchMax = 2048;
 /**
@@ -28,10 +40,11 @@ export const jsonDepthMax = 64;
 /** Events a session may append before the ledger signs a checkpoint on its own. */
 export const signEveryEvents = 8192;
 /**
- * Write-ahead log of the ledger, bytes: beyond it, the log is folded into the database after an
+ * Write-ahead log of the ledger, bytes: a launch leaves its part there, and the next one reads it
+ * all, so it is kept short. Beyond it, the log is folded into the database after an
  * append.
  */
-export const walSizeMaxBytes = 4 << 20;
+export const walSizeMaxBytes = 1 << 20;
 /** How long an append waits for other processes writing to the same ledger, milliseconds. */
 export const ledgerLockWaitMs = 5000;
 /** Events read at once by verify, export and reports: bounds memory at about 1 MiB. */

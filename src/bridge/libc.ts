@@ -10,6 +10,7 @@ const functions = {
   lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
+  _exit: { args: ["i32"], returns: "void" },
 } as const;
 
 export type Libc = Library<typeof functions>["symbols"];

@@ -137,6 +137,8 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
       },
     );
   }
+  const { endProcess } = await import("../../app/end-process.ts");
+  await endProcess(result.exit.status);
   return result.exit.status;
 }
 
