@@ -11,9 +11,10 @@ const applicationId = 0x41454753;
 /** Raised when tables change; an older aegis then refuses the file instead of guessing. */
 const schemaVersion = 1;
 
+type Pragma = readonly [name: string, wanted: string, readBack: string | number];
+
 /** What is asked of every connection and read back; SQLite ignores a pragma it does not take. */
-const pragmas: readonly (readonly [name: string, wanted: string, readBack: string | number])[] = [
-  ["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs],
+const pragmas: readonly Pragma[] = [
   ["journal_mode", "WAL", "wal"],
   ["synchronous", "FULL", 2],
   ["foreign_keys", "ON", 1],
@@ -133,11 +134,11 @@ const schema: Readonly<Record<string, string>> = { ...tables, ...indexes, ...gua
  * take a setting
  */
 export function prepareDatabase(db: Database, path: string): void {
-  // Before anything else: without it the first read fails while another process makes the file.
-  db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
   const isNew = recognise(db, path) === "empty";
-  configure(db);
+  for (const pragma of pragmas) set(db, pragma);
   if (isNew) create(db, path);
+  // Last, so that opening fails fast and its caller can try again within one bound for all of it.
+  set(db, ["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs]);
 }
 
 function recognise(db: Database, path: string): "ledger" | "empty" {
@@ -156,16 +157,14 @@ function recognise(db: Database, path: string): "ledger" | "empty" {
   throw new AegisError("ledger/unavailable", message, { hint: "choose another file" });
 }
 
-function configure(db: Database): void {
-  for (const [name, wanted, expected] of pragmas) {
-    // Half of them answer with what is now set, the others have to be asked.
-    const found = pragmaValue(db, `${name} = ${wanted}`) ?? pragmaValue(db, name);
-    if (found === expected) continue;
-    throw new AegisError(
-      "ledger/unavailable",
-      `Cannot open the ledger: SQLite has "${name}" at "${found}" instead of "${wanted}"`,
-    );
-  }
+function set(db: Database, [name, wanted, expected]: Pragma): void {
+  // Half of them answer with what is now set, the others have to be asked.
+  const found = pragmaValue(db, `${name} = ${wanted}`) ?? pragmaValue(db, name);
+  if (found === expected) return;
+  throw new AegisError(
+    "ledger/unavailable",
+    `Cannot open the ledger: SQLite has "${name}" at "${found}" instead of "${wanted}"`,
+  );
 }
 
 /** Alone among all processes; the one that comes second finds a ledger. */

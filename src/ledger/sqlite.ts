@@ -30,9 +30,9 @@ import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
 import type { Addition, NewEvent, PolicyLoadRow, Store } from "./store.ts";
 
-/** Openings that found the file locked while another process was making it. */
-const openAttemptsMax = 500;
+/** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
+const openAttemptsMax = ledgerLockWaitMs / openPauseMs;
 /** How long one step of waiting for the write lock is. */
 const lockStepMs = 3;
 

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { AegisError } from "../../../src/base/errors.ts";
 import { walSizeMaxBytes } from "../../../src/base/limits.ts";
 import { createHeadFile } from "../../../src/ledger/head-memory.ts";
 import { openLedger, openLedgerForReading } from "../../../src/ledger/open.ts";
@@ -197,6 +198,19 @@ describe("the database file", () => {
     expect((await ledger.verify()).valid).toBe(true);
     await ledger.close();
   }, 20_000);
+
+  test("that is locked whole is refused after the wait", () => {
+    const path = `${tempDir()}/ledger.db`;
+    openSqliteStore(path).close();
+    const other = new Database(path);
+    other.run("PRAGMA locking_mode = EXCLUSIVE");
+    other.run("BEGIN EXCLUSIVE");
+    const failure = capture(() => openSqliteStore(path));
+    expect(failure).toMatchObject({ code: "ledger/unavailable" });
+    expect((failure as AegisError).hint).toContain("another process");
+    other.close();
+    openSqliteStore(path).close();
+  }, 30_000);
 
   test("keeps its write-ahead log short, and folds it away when the last one closes", async () => {
     const { ledger, path } = sqliteLedger();
