@@ -1,5 +1,6 @@
-// Bun's runtime as it goes into a binary: what would run foreign code inside aegis on the word of an
-// environment variable is taken out of a copy. docs/adr/0012-runtime-switches.md has the reasons.
+// Bun's runtime as it goes into a binary: what would run foreign code inside aegis on the word of
+// an environment variable is taken out of a copy. docs/adr/0012-runtime-switches.md has the
+// reasons.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +12,8 @@ import type { Target } from "./targets.ts";
  * - `BUN_BE_BUN` turns a compiled program back into a JavaScript interpreter.
  * - `BUN_OPTIONS` takes `--preload=FILE`.
  * - `BUN_INSPECT` and its longer relatives open a debugger that runs what it is sent.
- * - `functionOverrides`, as `BUN_JSC_functionOverrides=FILE`, replaces functions by those of a file.
+ * - `functionOverrides`, as `BUN_JSC_functionOverrides=FILE`, replaces functions by those of a
+ *   file.
  */
 export const deadSwitches = [
   "BUN_BE_BUN",

@@ -6,6 +6,7 @@ import { resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { BoxLaunch } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
+import type { SessionWriter } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { cacheEnvironment } from "../policy/profiles.ts";
@@ -60,22 +61,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const coverage = withEnvironment(box.coverage, environment, subject);
-  // Never closed: that would fold the log into the database, which a later command does when it has
-  // grown, and the process ends soon after this function.
-  const ledger = await openForWriting(around, subject.ledger);
-  const writer = await ledger.openSession(
-    {
-      name: subject.agent,
-      mode: options.mode,
-      command: options.command,
-      directory: subject.workspace,
-      policyHash: snapshot.hash,
-      tag: options.tag,
-      coverage,
-    },
-    snapshot,
-    around.clock.nowUnixMs(),
-  );
+  const writer = await openSession(boxSubject, snapshot, coverage);
   const { exit, totals, checkpoint } = await superviseRun({
     backend,
     box,
@@ -98,6 +84,26 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     environmentRemoved: environment.removed,
     checkpoint,
   };
+}
+
+async function openSession(
+  { options, subject, around }: BoxSubject,
+  snapshot: PolicySnapshot,
+  coverage: Coverage,
+): Promise<SessionWriter> {
+  // Never closed: that would fold the log into the database, which a later command does when it has
+  // grown, and the process ends soon after the session.
+  const ledger = await openForWriting(around, subject.ledger);
+  const opening = {
+    name: subject.agent,
+    mode: options.mode,
+    command: options.command,
+    directory: subject.workspace,
+    policyHash: snapshot.hash,
+    tag: options.tag,
+    coverage,
+  };
+  return ledger.openSession(opening, snapshot, around.clock.nowUnixMs());
 }
 
 async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
