@@ -10,6 +10,9 @@ import { eventSizeMaxBytes } from "../base/limits.ts";
 import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
 import type { Hash } from "./merkle.ts";
 
+/** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** The last moment that has a date in JavaScript, and so in every listing. */
 const unixMsMax = 8.64e15;
 
@@ -78,7 +81,7 @@ function envelopeText(at: ChainPosition, draft: EventDraft): string {
  * Says nothing about who wrote them.
  */
 export function readSealed(body: Uint8Array): SealedEvent | undefined {
-  const value = parseJson(textOf(body));
+  const value = parseJson(utf8.decode(body));
   return isEnvelope(value) ? { ...value, hash: sha256(body).toBase64() } : undefined;
 }
 
@@ -88,16 +91,11 @@ export function readSealed(body: Uint8Array): SealedEvent | undefined {
 export function checkSealed(
   body: Uint8Array,
 ): { readonly event: SealedEvent; readonly isCanonical: boolean } | undefined {
-  const text = textOf(body);
+  const text = utf8.decode(body);
   const value = parseJson(text);
   if (!isEnvelope(value)) return undefined;
   const isCanonical = isCanonicalText(text, value);
   return { event: { ...value, hash: sha256(body).toBase64() }, isCanonical };
-}
-
-/** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
-function textOf(body: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
 }
 
 function isCanonicalText(text: string, value: Envelope): boolean {

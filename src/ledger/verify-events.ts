@@ -3,14 +3,15 @@
 
 import { equalBytes } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
+import { eventSizeMaxBytes } from "../base/limits.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { FindingKind, VerifyFinding } from "./contract.ts";
 import {
   appendLeaves,
+  createLeafHasher,
   emptyTree,
   type Hash,
-  leafHash,
   rootOf,
   type TreeHead,
   type TreeNode,
@@ -57,6 +58,7 @@ interface Pass {
   readonly policyLoads: PolicyLoadFact[];
   /** Sessions whose last event is damaged: the next one has nothing to follow. */
   readonly unanchored: Set<SessionId>;
+  readonly hashLeaf: (data: Uint8Array) => Hash;
   /** Index the next event should have. */
   next: number;
 }
@@ -72,6 +74,7 @@ export function createEventCheck(
     damaged: new Set(),
     policyLoads: [],
     unanchored: new Set(),
+    hashLeaf: createLeafHasher(eventSizeMaxBytes),
     next: 0,
   };
   return {
@@ -101,7 +104,7 @@ export function createEventCheck(
 
 function addEventTo(pass: Pass, stored: StoredEvent): void {
   if (!isInPlace(pass, stored)) return;
-  const checked = checkContent(stored);
+  const checked = checkContent(pass, stored);
   if (!checked.ok) {
     report(pass, "modified", stored.index, checked.error);
     pass.tree.doubt(stored.index);
@@ -163,8 +166,11 @@ function report(pass: Pass, kind: FindingKind, index: number, what: string): voi
   pass.findings.push({ kind, index, message: `event ${index} ${what}` });
 }
 
-function checkContent({ body, leaf }: StoredEvent): Result<SealedEvent, string> {
-  if (!equalBytes(leafHash(body), leaf)) return err("is not what was sealed");
+function checkContent(
+  { hashLeaf }: Pass,
+  { body, leaf }: StoredEvent,
+): Result<SealedEvent, string> {
+  if (!equalBytes(hashLeaf(body), leaf)) return err("is not what was sealed");
   const checked = checkSealed(body);
   if (checked === undefined) return err("is no sealed event");
   return checked.isCanonical ? ok(checked.event) : err("is not in canonical form");
