@@ -1,6 +1,7 @@
 // The shortest form of a conjunction of atoms. What can never hold disappears, what always holds is
 // left out, so that a kernel plan is made from as few and as plain tests as the policy allows.
 
+import { policyClausesMax } from "../base/limits.ts";
 import { contains } from "../base/paths.ts";
 import type { Clause, Literal, NormalFormRules } from "./formula.ts";
 import type { BoundLeaf } from "./leaf.ts";
@@ -10,10 +11,11 @@ type BoundLiteral = Literal<BoundLeaf>;
 type Kind = BoundLeaf["kind"];
 type Test<K extends Kind> = Extract<BoundLeaf, { kind: K }>;
 
-/** Clauses of one policy for one action: as many rules as one policy may become. */
-const clausesMax = 1024;
-
-export const clauseRules: NormalFormRules<BoundLeaf> = { shorten, key, clausesMax };
+export const clauseRules: NormalFormRules<BoundLeaf> = {
+  shorten,
+  key,
+  clausesMax: policyClausesMax,
+};
 
 /** Equal for literals that mean the same. */
 function key({ leaf, negated }: BoundLiteral): string {

@@ -3,6 +3,7 @@
 // worktrees and submodules of its own. Everything read here may have been written by an earlier
 // command, so a redirection is only believed when the other side points back.
 
+import { submoduleDepthMax, submodulesMax } from "../base/limits.ts";
 import { absPath, contains, resolvePath } from "../base/paths.ts";
 import type { Action } from "../model/capability.ts";
 import { type PathRule, ruleText } from "./rule-text.ts";
@@ -28,10 +29,6 @@ export interface Repository {
   /** Outside the workspace and needed to commit, when the workspace is a linked worktree. */
   readonly linked: readonly string[];
 }
-
-/** Submodules looked at, and how deep they may nest. */
-const modulesMax = 256;
-const moduleDepthMax = 8;
 
 /** The repository the workspace is the top of, undefined when it is none. */
 export function findRepository(workspace: string, disk: Disk): Repository | undefined {
@@ -104,7 +101,7 @@ function describe(
   { linked, disk }: { linked: readonly string[]; disk: Disk },
 ): Repository {
   const modules = roots.flatMap((root) => modulesOf(`${root}/modules`, disk, 0));
-  const gitDirs = [...roots, ...modules].slice(0, modulesMax);
+  const gitDirs = [...roots, ...modules].slice(0, submodulesMax);
   const worktreeDirs = gitDirs.flatMap((gitDir) =>
     disk
       .list(`${gitDir}/worktrees`)
@@ -127,10 +124,10 @@ function describe(
  * Submodules' git folders; a submodule's name may have slashes, so folders in between are searched.
  */
 function modulesOf(folder: string, disk: Disk, depth: number): string[] {
-  if (depth >= moduleDepthMax) return [];
+  if (depth >= submoduleDepthMax) return [];
   return disk
     .list(folder)
-    .slice(0, modulesMax)
+    .slice(0, submodulesMax)
     .flatMap((name) => {
       const path = `${folder}/${name}`;
       if (disk.kind(path) !== "directory") return [];

@@ -4,21 +4,31 @@
 
 import type { DetailedError, PolicyJson, ValidationError } from "@cedar-policy/cedar-wasm/web";
 import schema from "../../../policies/cedar/aegis.cedarschema" with { type: "text" };
+import { ruleIdMaxLength } from "../../base/limits.ts";
 import { nearest } from "../../base/nearest.ts";
 import { actions, type Origin } from "../../model/capability.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
-import { offsetOfByte, type PolicyText, positionAt, splitPolicies } from "./text.ts";
+import {
+  excessOf,
+  offsetOfByte,
+  type PolicyText,
+  type Position,
+  positionsIn,
+  splitPolicies,
+} from "./text.ts";
 import type { Cedar } from "./wasm.ts";
 
 /** Ids end up in terminals and in every row of the ledger, so they are plain and short. */
-const plainId = /^[\p{L}\p{N}\p{P}\p{S} ]{1,128}$/u;
+const plainId = /^[\p{L}\p{N}\p{P}\p{S} ]+$/u;
 
 export interface CedarPolicy {
   readonly source: PolicySource;
   readonly written: PolicyText;
   readonly origin: Origin;
   readonly json: PolicyJson;
+  /** Of a character of the source. */
+  readonly position: (offset: number) => Position;
 }
 
 export interface ParsedPolicies {
@@ -33,8 +43,10 @@ export const cedarSchema: string = schema;
 export function parsePolicies(cedar: Cedar, sources: readonly PolicySource[]): ParsedPolicies {
   const diagnostics: Diagnostic[] = [];
   const parsed = sources.flatMap((source) => {
+    const position = positionsIn(source.text);
     const policies = splitPolicies(source.text).flatMap((written, index) => {
-      const policy = parseOne(cedar, { source, written, number: index + 1 }, diagnostics);
+      const place = { source, written, position, number: index + 1 };
+      const policy = parseOne(cedar, place, diagnostics);
       return policy === undefined ? [] : [policy];
     });
     diagnostics.push(...repeatedIds(policies));
@@ -46,16 +58,22 @@ export function parsePolicies(cedar: Cedar, sources: readonly PolicySource[]): P
 
 function parseOne(
   cedar: Cedar,
-  place: { source: PolicySource; written: PolicyText; number: number },
+  place: Pick<CedarPolicy, "source" | "written" | "position"> & { readonly number: number },
   diagnostics: Diagnostic[],
 ): CedarPolicy | undefined {
-  const { source, written, number } = place;
+  const { source, written, position, number } = place;
   const fallback = `${source.name}#${number}`;
   const at = (byte: number, rule: string): Origin => ({
     rule,
     source: source.name,
-    ...positionAt(source.text, written.offset + offsetOfByte(written.text, byte)),
+    ...position(written.offset + offsetOfByte(written.text, byte)),
   });
+  const excess = excessOf(written.text);
+  if (excess !== undefined) {
+    const hint = "split it into several policies, or list paths in one set";
+    diagnostics.push(errorAt(at(0, fallback), `Policy ${excess}`, hint));
+    return undefined;
+  }
   const answer = cedar.policyToJson(written.text);
   if (answer.type === "failure") {
     for (const error of answer.errors) {
@@ -66,12 +84,13 @@ function parseOne(
   }
   const named = answer.json.annotations?.id ?? "";
   const origin = at(0, named === "" ? fallback : named);
-  if (named !== "" && !plainId.test(named)) {
-    const message = "Policy id is longer than 128 characters or has control characters";
+  if (named !== "" && (named.length > ruleIdMaxLength || !plainId.test(named))) {
+    const most = `${ruleIdMaxLength} characters`;
+    const message = `Policy id is longer than ${most} or has control characters`;
     diagnostics.push(errorAt(at(0, fallback), message));
     return undefined;
   }
-  return { source, written, origin, json: answer.json };
+  return { source, written, origin, json: answer.json, position };
 }
 
 /** Two rules with one name could not be told apart in the ledger. */
@@ -131,9 +150,9 @@ function policyAt(policies: readonly CedarPolicy[], id: string): CedarPolicy {
 }
 
 function originOf(policy: CedarPolicy, error: DetailedError): Origin {
-  const { source, written, origin } = policy;
+  const { written, origin, position } = policy;
   const start = offsetOfByte(written.text, error.sourceLocations?.[0]?.start ?? 0);
-  return { ...origin, ...positionAt(source.text, written.offset + start) };
+  return { ...origin, ...position(written.offset + start) };
 }
 
 /** The engine's sentence and what it expected, without the part that names the policy. */

@@ -1,22 +1,23 @@
-// Reads policies in the plain form the program's own texts have, without Cedar's engine, whose start
-// alone takes longer than everything else a first run does. Never used for what people write: a text
-// with anything else in it is none of ours, and gives undefined. Tests hold what this reads against
-// what the engine reads, for every text that comes with the program.
+// Reads policies in the plain form the program's own texts have, without Cedar's engine, whose
+// start alone takes longer than everything else a first run does. Never used for what people write:
+// a text with anything else in it is none of ours, and gives undefined. Tests hold what this reads
+// against what the engine reads, for every text that comes with the program.
 
 import type { Expr, PatternElem, PolicyJson, TypeAndId } from "@cedar-policy/cedar-wasm/web";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import type { CedarPolicy } from "./parse.ts";
-import { positionAt, splitPolicies, splitTokens } from "./text.ts";
+import { positionsIn, splitPolicies, splitTokens } from "./text.ts";
 
 /** The policies of a text of the program, undefined when one of them is not plain. */
 export function readPlainSource(source: PolicySource): readonly CedarPolicy[] | undefined {
   const policies: CedarPolicy[] = [];
+  const position = positionsIn(source.text);
   for (const [index, written] of splitPolicies(source.text).entries()) {
     const json = readPlainPolicy(written.text);
     if (json === undefined) return undefined;
     const rule = json.annotations?.id ?? `${source.name}#${index + 1}`;
-    const origin = { rule, source: source.name, ...positionAt(source.text, written.offset) };
-    policies.push({ source, written, origin, json });
+    const origin = { rule, source: source.name, ...position(written.offset) };
+    policies.push({ written, origin, json, source, position });
   }
   return policies;
 }

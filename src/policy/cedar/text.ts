@@ -2,6 +2,8 @@
 // takes a whole file or one policy, and only the second way tells of every broken policy at once,
 // so files are cut here.
 
+import { policyNestingMax, policyOperatorsMax } from "../../base/limits.ts";
+
 export interface PolicyText {
   /** From the first token to the `;`, comments inside included. */
   readonly text: string;
@@ -30,11 +32,42 @@ export function splitPolicies(source: string): readonly PolicyText[] {
   return policies;
 }
 
-/** Line and column, both from 1, of a character. */
-export function positionAt(source: string, offset: number): { line: number; column: number } {
-  const before = source.slice(0, offset);
-  const lineStart = before.lastIndexOf("\n") + 1;
-  return { line: before.split("\n").length, column: [...before.slice(lineStart)].length + 1 };
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Line and column, both from 1, of characters of a text. */
+export function positionsIn(source: string): (offset: number) => Position {
+  const starts = [0];
+  for (let at = source.indexOf("\n"); at >= 0; at = source.indexOf("\n", at + 1))
+    starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    const column = [...source.slice(starts[low], offset)].length + 1;
+    return { line: low + 1, column };
+  };
+}
+
+/** Why a policy is more than the engine can take, undefined when it is not. */
+export function excessOf(policy: string): string | undefined {
+  let depth = 0;
+  let operators = 0;
+  for (const token of splitTokens(policy)) {
+    if (token === "(" || token === "[" || token === "{") depth += 1;
+    if (token === ")" || token === "]" || token === "}") depth -= 1;
+    if (/^(?:&&|\|\||[-+*!.]|if)$/.test(token)) operators += 1;
+    if (depth > policyNestingMax) return `is nested more than ${policyNestingMax} deep`;
+  }
+  return operators > policyOperatorsMax
+    ? `has more than ${policyOperatorsMax} operators`
+    : undefined;
 }
 
 /** Characters before the byte with this number in the UTF-8 form of `text`. */

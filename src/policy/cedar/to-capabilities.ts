@@ -20,7 +20,7 @@ import type { Places } from "../places.ts";
 import { isSatisfied } from "./evaluate.ts";
 import { type Expression, readEntity, readExpression } from "./expression.ts";
 import type { CedarPolicy } from "./parse.ts";
-import { findClause, positionAt } from "./text.ts";
+import { findClause } from "./text.ts";
 import { type Reading, toFormula } from "./to-formula.ts";
 import type { Cedar } from "./wasm.ts";
 
@@ -222,7 +222,7 @@ function agentIsNot(id: string): Expression {
 
 /** One error for each clause, at the clause where it can be found in the text. */
 function describe(cedar: Cedar | undefined, policy: CedarPolicy, refusal: Refusal): Diagnostic[] {
-  const { origin, source, written } = policy;
+  const { origin, written, position } = policy;
   if (refusal === "too-many")
     return [
       errorAt(
@@ -234,7 +234,7 @@ function describe(cedar: Cedar | undefined, policy: CedarPolicy, refusal: Refusa
   return refusal.map((expression) => {
     const clause = clauseText(cedar, expression);
     const offset = clause === "" ? undefined : findClause(written.text, clause);
-    const place = offset === undefined ? {} : positionAt(source.text, written.offset + offset);
+    const place = offset === undefined ? {} : position(written.offset + offset);
     return errorAt(
       { ...origin, ...place },
       `Policy "${origin.rule}" has a clause the kernel cannot enforce: ${clause || "not readable"}`,

@@ -3,9 +3,9 @@
 
 import { err, ok, type Result } from "../../base/result.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
-import { positionAt } from "../cedar/text.ts";
+import { type Position, positionsIn } from "../cedar/text.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { locateValues, type ValueOffsets } from "./locate.ts";
+import { locateValues } from "./locate.ts";
 import type { ManifestJson } from "./schema.ts";
 
 export const manifestVersion = "aegis.dev/manifest/v0.1";
@@ -25,7 +25,8 @@ export interface Manifest {
   readonly approvalRequired: readonly string[];
   /** The text as parsed, for readers that want the rest of it. */
   readonly json: ManifestJson;
-  readonly offsets: ValueOffsets;
+  /** Where a value stands, by its path, e.g. `permissions.fs.read_roots.0`. */
+  readonly position: (field: string) => Position;
 }
 
 /** Tools that reach outside by their very name, so that declaring one needs a sandbox. */
@@ -37,9 +38,9 @@ export async function parseManifest(source: PolicySource): Promise<Result<Manife
     decoded = JSON.parse(source.text);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    return err([problem(source, 0, `manifest: decode: ${cause}`)]);
+    return err([problem(source, { line: 1, column: 1 }, `manifest: decode: ${cause}`)]);
   }
-  const offsets = locateValues(source.text);
+  const position = fieldPositions(source.text);
   const { manifestSchema } = await import("./schema.ts");
   const parsed = manifestSchema.safeParse(decoded);
   if (!parsed.success)
@@ -47,15 +48,21 @@ export async function parseManifest(source: PolicySource): Promise<Result<Manife
       parsed.error.issues.map((issue) => {
         const field = issue.path.join(".");
         const message = issue.code === "invalid_type" ? `must be ${issue.expected}` : issue.message;
-        return problem(source, offsets.get(field) ?? 0, `manifest: ${field || "file"}: ${message}`);
+        return problem(source, position(field), `manifest: ${field || "file"}: ${message}`);
       }),
     );
-  const manifest = manifestOf(parsed.data, offsets);
+  const manifest = manifestOf(parsed.data, position);
   const problems = validate(source, manifest);
   return problems.length > 0 ? err(problems) : ok(manifest);
 }
 
-function manifestOf(json: ManifestJson, offsets: ValueOffsets): Manifest {
+function fieldPositions(text: string): (field: string) => Position {
+  const offsets = locateValues(text);
+  const position = positionsIn(text);
+  return (field) => position(offsets.get(field) ?? 0);
+}
+
+function manifestOf(json: ManifestJson, position: Manifest["position"]): Manifest {
   const { permissions } = json;
   return {
     name: json.name ?? "",
@@ -69,16 +76,16 @@ function manifestOf(json: ManifestJson, offsets: ValueOffsets): Manifest {
     secrets: permissions?.secrets ?? [],
     approvalRequired: permissions?.approval_required ?? [],
     json,
-    offsets,
+    position,
   };
 }
 
 /** In the order the format fixes; a reader that stops at the first one finds it first. */
 function validate(source: PolicySource, manifest: Manifest): Diagnostic[] {
-  const { json, offsets } = manifest;
+  const { json, position } = manifest;
   const problems: Diagnostic[] = [];
   const report = (field: string, message: string, hint = ""): void => {
-    problems.push(problem(source, offsets.get(field) ?? 0, `manifest: ${field}: ${message}`, hint));
+    problems.push(problem(source, position(field), `manifest: ${field}: ${message}`, hint));
   };
   if (json.schema !== manifestVersion)
     report("schema", `expected "${manifestVersion}", got "${json.schema ?? ""}"`);
@@ -99,11 +106,11 @@ function isEffectful({ allowedBins, writeRoots, domains, tools }: Manifest): boo
   return declared > 0 || tools.some((tool) => effectfulTools.includes(tool));
 }
 
-function problem(source: PolicySource, offset: number, message: string, hint = ""): Diagnostic {
+function problem(source: PolicySource, place: Position, message: string, hint = ""): Diagnostic {
   return {
     severity: "error",
     file: source.name,
-    ...positionAt(source.text, offset),
+    ...place,
     rule: "",
     message,
     hint,

@@ -4,7 +4,6 @@
 import { absPath } from "../../base/paths.ts";
 import type { Action, Atom, Capability, Origin } from "../../model/capability.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
-import { positionAt } from "../cedar/text.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
 import { type RealPath, withLink } from "../links.ts";
 import { type Places, strayingLink } from "../places.ts";
@@ -127,8 +126,7 @@ function permit(
 
 function originOf({ source, manifest }: Lowering, field: string, index: number): Origin {
   const rule = `${source.name}:${field.replace(/^permissions\./, "")}.${index}`;
-  const offset = manifest.offsets.get(`${field}.${index}`) ?? 0;
-  return { rule, source: source.name, ...positionAt(source.text, offset) };
+  return { rule, source: source.name, ...manifest.position(`${field}.${index}`) };
 }
 
 function programsNamed(lowering: Lowering, name: string): readonly string[] {

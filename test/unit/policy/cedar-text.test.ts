@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { formatPolicy } from "../../../src/policy/cedar/format.ts";
-import { findClause, positionAt, splitPolicies } from "../../../src/policy/cedar/text.ts";
+import {
+  excessOf,
+  findClause,
+  positionsIn,
+  splitPolicies,
+} from "../../../src/policy/cedar/text.ts";
 import { compilePolicy } from "../../../src/policy/compile.ts";
 import { testCedar } from "../../support/cedar.ts";
 import { cedarSource, compiled, testPlaces } from "../../support/policies.ts";
@@ -28,9 +33,10 @@ describe("a policy file is cut at the end of each policy", () => {
 
 test("positions count lines and characters from one", () => {
   const text = "né\n\t🙂x\nlast";
-  expect(positionAt(text, 0)).toEqual({ line: 1, column: 1 });
-  expect(positionAt(text, text.indexOf("x"))).toEqual({ line: 2, column: 3 });
-  expect(positionAt(text, text.length)).toEqual({ line: 3, column: 5 });
+  const position = positionsIn(text);
+  expect(position(0)).toEqual({ line: 1, column: 1 });
+  expect(position(text.indexOf("x"))).toEqual({ line: 2, column: 3 });
+  expect(position(text.length)).toEqual({ line: 3, column: 5 });
 });
 
 test("a clause is found as it was written, whatever its blanks and parentheses", () => {
@@ -38,6 +44,30 @@ test("a clause is found as it was written, whatever its blanks and parentheses",
   const found = findClause(written, "(resource.port + 1) == 444");
   expect(written.slice(found)).toStartWith("resource.port+1");
   expect(findClause(written, "resource.port + 2 == 444")).toBeUndefined();
+});
+
+describe("a policy that would break the engine", () => {
+  const policy = (condition: string) =>
+    `permit(principal, action, resource) when { ${condition} };`;
+  const tests = (count: number) =>
+    Array.from({ length: count }, (_, index) => `resource.path == "/a${index}"`).join(" || ");
+  const rows: readonly [string, string, string | undefined][] = [
+    ["as deep as may be", policy(`${"(".repeat(48)}true${")".repeat(48)}`), undefined],
+    ["too deep", policy(`${"(".repeat(60)}true${")".repeat(60)}`), "is nested more than 50 deep"],
+    ["as wide as may be", policy(tests(500)), undefined],
+    ["too wide", policy(tests(600)), "has more than 1000 operators"],
+    ["brackets in a text", policy(`resource.path == "/${"(".repeat(99)}"`), undefined],
+  ];
+  for (const [name, text, excess] of rows) {
+    test(`${name}: ${excess ?? "is fine"}`, async () => {
+      expect(excessOf(text)).toBe(excess);
+      const cedar = async () => testCedar();
+      const sources = [cedarSource(text)];
+      const result = await compilePolicy({ cedar, sources, places: testPlaces });
+      const messages = result.ok ? [] : result.error.map(({ message }) => message);
+      expect(messages).toEqual(excess === undefined ? [] : [`Policy ${excess}`]);
+    }, 30_000);
+  }
 });
 
 describe("rules are named", () => {
