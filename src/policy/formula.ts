@@ -6,7 +6,8 @@ export type Formula<L> =
   | { readonly kind: "const"; readonly value: boolean }
   | { readonly kind: "leaf"; readonly leaf: L }
   | { readonly kind: "not"; readonly of: Formula<L> }
-  | { readonly kind: "and" | "or"; readonly of: readonly Formula<L>[] };
+  | { readonly kind: "and" | "or"; readonly of: readonly Formula<L>[] }
+  | { readonly kind: "if"; readonly of: readonly [Formula<L>, Formula<L>, Formula<L>] };
 
 export interface Literal<L> {
   readonly leaf: L;
@@ -34,6 +35,15 @@ export function any<L>(...of: readonly Formula<L>[]): Formula<L> {
   return { kind: "or", of };
 }
 
+/** The second where the first holds, the third where it does not. */
+export function choose<L>(
+  test: Formula<L>,
+  whenTrue: Formula<L>,
+  whenFalse: Formula<L>,
+): Formula<L> {
+  return { kind: "if", of: [test, whenTrue, whenFalse] };
+}
+
 /** The formula with every leaf replaced by a formula. */
 export function mapLeaves<L, M>(of: Formula<L>, map: (leaf: L) => Formula<M>): Formula<M> {
   switch (of.kind) {
@@ -46,6 +56,10 @@ export function mapLeaves<L, M>(of: Formula<L>, map: (leaf: L) => Formula<M>): F
     case "and":
     case "or":
       return { kind: of.kind, of: of.of.map((part) => mapLeaves(part, map)) };
+    case "if": {
+      const [test, whenTrue, whenFalse] = of.of;
+      return choose(mapLeaves(test, map), mapLeaves(whenTrue, map), mapLeaves(whenFalse, map));
+    }
   }
 }
 
@@ -65,31 +79,58 @@ export function normalForm<L>(
   formula: Formula<L>,
   rules: NormalFormRules<L>,
 ): readonly Clause<L>[] | undefined {
-  return expand(formula, false, rules);
+  return expand(formula, false, { rules, known: new Map() });
 }
 
-function expand<L>(
-  formula: Formula<L>,
-  negated: boolean,
-  rules: NormalFormRules<L>,
-): readonly Clause<L>[] | undefined {
+type Clauses<L> = readonly Clause<L>[] | undefined;
+
+interface Expansion<L> {
+  readonly rules: NormalFormRules<L>;
+  /**
+   * What was expanded already, plain and negated: the test of a choice is asked for both ways, so
+   * choices within tests of choices would double the work at each level.
+   */
+  readonly known: Map<Formula<L>, Map<boolean, Clauses<L>>>;
+}
+
+function expand<L>(formula: Formula<L>, negated: boolean, expansion: Expansion<L>): Clauses<L> {
+  const known = expansion.known.get(formula) ?? new Map<boolean, Clauses<L>>();
+  expansion.known.set(formula, known);
+  if (!known.has(negated)) known.set(negated, expandAnew(formula, negated, expansion));
+  return known.get(negated);
+}
+
+function expandAnew<L>(formula: Formula<L>, negated: boolean, expansion: Expansion<L>): Clauses<L> {
+  const { rules } = expansion;
   switch (formula.kind) {
     case "const":
       return formula.value === negated ? [] : [[]];
     case "leaf":
       return tidy([[{ leaf: formula.leaf, negated }]], rules);
     case "not":
-      return expand(formula.of, !negated, rules);
+      return expand(formula.of, !negated, expansion);
     case "and":
     case "or": {
       const parts: (readonly Clause<L>[])[] = [];
       for (const part of formula.of) {
-        const clauses = expand(part, negated, rules);
+        const clauses = expand(part, negated, expansion);
         if (clauses === undefined) return undefined;
         parts.push(clauses);
       }
       const isOr = (formula.kind === "or") !== negated;
       return isOr ? tidy(parts.flat(), rules) : conjunction(parts, rules);
+    }
+    case "if": {
+      const [test, whenTrue, whenFalse] = formula.of;
+      const branches = [
+        [expand(test, false, expansion), expand(whenTrue, negated, expansion)],
+        [expand(test, true, expansion), expand(whenFalse, negated, expansion)],
+      ].map(([a, b]) =>
+        a === undefined || b === undefined ? undefined : conjunction([a, b], rules),
+      );
+      const [first, second] = branches;
+      if (first === undefined || second === undefined) return undefined;
+      return tidy([...first, ...second], rules);
     }
   }
 }
@@ -146,7 +187,7 @@ function tidy<L>(
       longer.push({ clause: short, keys: new Set(short.map(rules.key)) });
       order.push(short);
     }
-    if (order.length > rules.clausesMax * 4) return undefined;
+    if (order.length > rules.clausesMax * 2) return undefined;
   }
   const covered = new Set<Clause<L>>();
   for (const [index, { clause, keys }] of longer.entries()) {

@@ -2,7 +2,7 @@
 // can be put to is kept as an opaque clause for the caller to refuse by name; it is never dropped.
 
 import { type Action, actions } from "../../model/capability.ts";
-import { all, any, constant, type Formula, leaf, not } from "../formula.ts";
+import { all, any, choose, constant, type Formula, leaf, not } from "../formula.ts";
 import type { Leaf, PortOperator } from "../leaf.ts";
 import { simplifyParts } from "../like.ts";
 import { type RealPath, withLink } from "../links.ts";
@@ -56,7 +56,7 @@ export function toFormula(expression: Expression, reading: Reading): Tests {
     case "if": {
       const test = toFormula(expression.test, reading);
       const whenTrue = toFormula(expression.whenTrue, reading);
-      return any(all(test, whenTrue), all(not(test), toFormula(expression.whenFalse, reading)));
+      return choose(test, whenTrue, toFormula(expression.whenFalse, reading));
     }
     default:
       return testOf(expression, reading) ?? opaque(expression, reading);

@@ -51,11 +51,14 @@ describe("a policy that would break the engine", () => {
     `permit(principal, action, resource) when { ${condition} };`;
   const tests = (count: number) =>
     Array.from({ length: count }, (_, index) => `resource.path == "/a${index}"`).join(" || ");
+  const choices = (depth: number): string =>
+    depth === 0 ? "true" : `(if ${choices(depth - 1)} then resource.path == "/a" else false)`;
   const rows: readonly [string, string, string | undefined][] = [
     ["as deep as may be", policy(`${"(".repeat(48)}true${")".repeat(48)}`), undefined],
     ["too deep", policy(`${"(".repeat(60)}true${")".repeat(60)}`), "is nested more than 50 deep"],
     ["as wide as may be", policy(tests(500)), undefined],
     ["too wide", policy(tests(600)), "has more than 1000 operators"],
+    ["choices within choices", policy(choices(45)), undefined],
     ["brackets in a text", policy(`resource.path == "/${"(".repeat(99)}"`), undefined],
   ];
   for (const [name, text, excess] of rows) {
