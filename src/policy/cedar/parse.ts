@@ -70,7 +70,8 @@ function parseOne(
   });
   const excess = excessOf(written.text);
   if (excess !== undefined) {
-    const hint = "split it into several policies, or list paths in one set";
+    const isText = written.text.isWellFormed();
+    const hint = isText ? "split it into several policies, or list paths in one set" : "";
     diagnostics.push(errorAt(at(0, fallback), `Policy ${excess}`, hint));
     return undefined;
   }

@@ -57,6 +57,7 @@ export function positionsIn(source: string): (offset: number) => Position {
 
 /** Why a policy is more than the engine can take, undefined when it is not. */
 export function excessOf(policy: string): string | undefined {
+  if (!policy.isWellFormed()) return "is not valid text";
   let depth = 0;
   let operators = 0;
   for (const token of splitTokens(policy)) {
