@@ -29,16 +29,22 @@ export function findProgram(command: string, path: string, directory: AbsPath): 
 }
 
 function kindOf(path: string): "executable" | "plain" | "absent" {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return "absent";
-  if (!found.isFile()) return "plain";
   try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return "absent";
+    if (!found.isFile()) return "plain";
     accessSync(path, constants.X_OK);
     return "executable";
-  } catch {
-    // ignored: the reason is the answer; execve would say EACCES
-    return "plain";
+  } catch (error) {
+    // ignored: a folder that cannot be entered holds nothing for this user, and a file that cannot
+    // be executed is passed over, as a shell does
+    return isOnTheWay(error) ? "absent" : "plain";
   }
+}
+
+/** The error came from a name on the way, not from the file. */
+function isOnTheWay(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall === "stat";
 }
 
 function notFound(command: string): AegisError {
