@@ -44,6 +44,7 @@ describe("a release", () => {
   });
 
   test("prints the size of every archive and binary", () => {
+    console.log(built.output.trim());
     const lines = built.output.trim().split("\n");
     expect(lines).toHaveLength(targetNames.length);
     for (const [index, target] of targetNames.entries()) {
