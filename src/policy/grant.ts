@@ -30,7 +30,7 @@ function atomsFor(action: Action, { path, host, port }: Attempt["resource"]): re
   return port === undefined ? [onHost] : [onHost, { kind: "port", op: "==", port, negated: false }];
 }
 
-function flagFor(action: Action, { path, host, port }: Attempt["resource"]): string | undefined {
+function flagFor(action: Action, { path, port }: Attempt["resource"]): string | undefined {
   switch (action) {
     case "FileRead":
     case "DirList":
@@ -41,7 +41,8 @@ function flagFor(action: Action, { path, host, port }: Attempt["resource"]): str
       return `--write ${shellWord(path)}`;
     case "NetConnect":
     case "NetRequest":
-      return `--net ${shellWord(endpoint(host ?? path, port))}`;
+      // The kernel can hold a port to any host, not one host: nothing smaller can be given as a flag.
+      return port === undefined ? "--net all" : `--net :${port}`;
     case "NetBind":
       return port === undefined ? undefined : `--listen ${port}`;
     case "ProcessSpawn":
@@ -50,11 +51,6 @@ function flagFor(action: Action, { path, host, port }: Attempt["resource"]): str
     case "ApiUsage":
       return undefined;
   }
-}
-
-function endpoint(host: string, port: number | undefined): string {
-  const name = host.includes(":") ? `[${host}]` : host;
-  return port === undefined ? name : `${name}:${port}`;
 }
 
 /** The text as one word of a POSIX shell. */
