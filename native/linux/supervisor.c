@@ -36,9 +36,13 @@ struct supervisor {
 	int signals;
 	int control;
 	int start;
+	/* The terminal has sent a stop signal to the whole group. */
+	bool group_was_told;
 };
 
-static const int watched[] = {SIGCHLD, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+static const int watched[] = {
+	SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
+};
 
 /* The bytes of the plan stay allocated: the process ends with the box. */
 static void read_plan(struct plan *plan)
@@ -215,41 +219,56 @@ static void relay(const struct supervisor *supervisor, const struct signalfd_sig
 	(void)fd_write_all(supervisor->control, &message, sizeof(message));
 }
 
-/* Drains the signals; true when the job was continued. */
-static bool take_signals(const struct supervisor *supervisor)
+static bool is_stop(uint32_t signal)
+{
+	return signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* Drains the signals. */
+static void take_signals(struct supervisor *supervisor)
 {
 	struct signalfd_siginfo info;
-	bool was_continued = false;
 
 	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(supervisor);
-		else if (info.ssi_signo == SIGCONT)
-			was_continued = true;
+		else if (is_stop(info.ssi_signo))
+			supervisor->group_was_told = true;
 		else
 			relay(supervisor, &info);
 	}
-	return was_continued;
 }
 
 /*
- * A command that stopped itself (an editor on ^Z) means to stop the job, but its scope ends at the
- * box: stop the group in its name. When the terminal stopped the job this process was stopped with
- * it, and is told too late: `was_continued`.
+ * The job stops when the command has stopped, neither before (the shell would take the terminal
+ * while the command still reads from it) nor when the command chose not to. A command that stopped
+ * itself meant its whole group, but its scope ends at the box: the group is told in its name. aegis
+ * may have its own idea of the stop signal, so it is stopped for certain, if it is part of this
+ * job.
  */
-static void follow_stop(const struct supervisor *supervisor, bool was_continued)
+static void stop_job(struct supervisor *supervisor)
+{
+	pid_t parent = getppid();
+
+	if (!supervisor->group_was_told)
+		kill(0, SIGTSTP);
+	if (getpgid(parent) == getpgrp())
+		kill(parent, SIGSTOP);
+	raise(SIGSTOP);
+	/* Here the job goes on. */
+}
+
+static void follow_command(struct supervisor *supervisor)
 {
 	struct control message;
-	int stopped_by = 0;
+	uint32_t stopped_by = 0;
 
 	while (recv(supervisor->control, &message, sizeof(message), MSG_DONTWAIT) ==
 	       sizeof(message))
-		stopped_by = message.kind == CONTROL_STOPPED ? message.value : 0;
-	if (was_continued || !supervisor->command)
-		return;
-	if ((stopped_by == SIGTSTP || stopped_by == SIGTTIN || stopped_by == SIGTTOU) &&
-	    getpgid(supervisor->command) == getpgrp())
-		kill(0, SIGTSTP);
+		stopped_by = message.kind == CONTROL_STOPPED ? (uint32_t)message.value : 0;
+	if (is_stop(stopped_by) && supervisor->command && getpgid(supervisor->command) == getpgrp())
+		stop_job(supervisor);
+	supervisor->group_was_told = false;
 }
 
 static _Noreturn void supervise(struct supervisor *supervisor)
@@ -261,13 +280,11 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 	};
 
 	for (;;) {
-		bool was_continued;
-
 		if (poll(waits, 3, -1) < 0 && errno != EINTR)
 			die("supervisor", errno, "Cannot wait for the box");
-		was_continued = take_signals(supervisor);
+		take_signals(supervisor);
 		if (waits[1].revents & POLLIN)
-			follow_stop(supervisor, was_continued);
+			follow_command(supervisor);
 		/* The broker's end closes when it dies; its status comes with SIGCHLD. */
 		if (waits[1].revents & (POLLHUP | POLLERR))
 			waits[1].fd = -1;

@@ -13,6 +13,7 @@ import {
   audited,
   type BoxPlan,
   forbid,
+  helperFile,
   planFor,
   runBox,
   runShell,
@@ -212,8 +213,7 @@ describe("what cannot be started says why", () => {
     const plan = join(folder, "plan");
     const frames = join(folder, "frames");
     writeFileSync(plan, encodePlan(planFor(["/bin/true"], audited())));
-    const helper = join(import.meta.dir, "../../build/aegis-helper-x86_64");
-    const inner = `${process.env.AEGIS_HELPER ?? helper} 3<${plan} 4>${frames}; echo $?`;
+    const inner = `${helperFile()} 3<${plan} 4>${frames}; echo $?`;
     const { output } = await runShell(inner, audited());
     expect(output).toBe("125\n");
     expect(createFrameDecoder().push(readFileSync(frames))).toMatchObject([

@@ -1,5 +1,5 @@
-// Socket calls the helper performs on the caller's own socket: they work as without a box, and reach
-// nobody but the peer that was judged.
+// Socket calls the helper performs on the caller's own socket: they work as without a box, and
+// reach nobody but the peer that was judged.
 
 import { describe, expect } from "bun:test";
 import { join } from "node:path";

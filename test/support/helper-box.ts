@@ -40,6 +40,11 @@ export function testHelper(): Promise<Helper> {
   return loaded.helper;
 }
 
+/** The helper as a file, for tests that start it from a shell. */
+export function helperFile(): string {
+  return process.env.AEGIS_HELPER ?? join(repoRoot, `build/aegis-helper-${arch}`);
+}
+
 /** Every call the helper judges, as far as the machine has it. */
 export const judgedCalls =
   `open openat openat2 creat execve execveat truncate unlink unlinkat rmdir rename renameat
