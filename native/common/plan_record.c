@@ -133,7 +133,7 @@ static bool parse_atom(struct parser *parser, struct cursor *payload, struct pla
 		       plan_take(&bytes, &zero, 1) && zero == 0 &&
 		       plan_take(&bytes, &atom->port, 2) && bytes.left == 0;
 	case ATOM_PATH_IN:
-		if (atom->size == 0 || bytes.at[0] != '/')
+		if (atom->size == 0)
 			return false;
 		/* fall through */
 	case ATOM_PATH_EQUALS:

@@ -36,6 +36,7 @@ struct supervisor {
 	int signals;
 	int control;
 	int start;
+	bool has_gate;
 	/* The terminal has sent a stop signal to the whole group. */
 	bool group_was_told;
 };
@@ -69,14 +70,17 @@ static void check_reader(void)
 		_exit(AE_EXIT_FAILED);
 }
 
-static void prepare(struct plan *plan)
+/* True when there is a gate. */
+static bool prepare(struct plan *plan)
 {
+	bool has_gate = fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) == 0;
+
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot tie the helper to aegis");
 	if (fcntl(FRAMES_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(AE_EXIT_FAILED);
 	die_init(FRAMES_FD);
-	if (uapi_close_range(FRAMES_FD + 1, ~0u) < 0)
+	if (uapi_close_range(has_gate ? GATE_FD + 1 : GATE_FD, ~0u) < 0)
 		die("supervisor", errno, "Cannot close inherited descriptors");
 	read_plan(plan);
 	check_reader();
@@ -84,6 +88,7 @@ static void prepare(struct plan *plan)
 		die("supervisor", errno, "Cannot give up new privileges");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot become the reaper of the box");
+	return has_gate;
 }
 
 static void make_pair(int type, int pair[2])
@@ -162,6 +167,21 @@ static void report_started(pid_t command)
 		_exit(AE_EXIT_FAILED);
 }
 
+/*
+ * The box was built while aegis opened the session. Without the byte there is no session, and then
+ * there is no command either.
+ */
+static void pass_gate(const struct supervisor *supervisor)
+{
+	char byte;
+
+	if (!supervisor->has_gate)
+		return;
+	if (fd_read(GATE_FD, &byte, 1) != 1)
+		die("gate", 0, "The session was not opened");
+	close(GATE_FD);
+}
+
 /* The command is ready: say so, then let it go. */
 static void start_command(struct supervisor *supervisor)
 {
@@ -181,6 +201,7 @@ static void start_command(struct supervisor *supervisor)
 		memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
 		supervisor->command = sender.pid;
 		report_started(sender.pid);
+		pass_gate(supervisor);
 		/* ignored: when the command is gone the broker reports it */
 		(void)fd_write_all(supervisor->start, "", 1);
 	}
@@ -300,7 +321,7 @@ int supervisor_run(void)
 	struct supervisor supervisor = {0};
 	struct plan plan;
 
-	prepare(&plan);
+	supervisor.has_gate = prepare(&plan);
 	fork_box(&supervisor, &plan);
 	retire();
 	supervise(&supervisor);

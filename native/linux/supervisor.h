@@ -10,7 +10,8 @@
 
 #include "../common/plan.h"
 
-enum { PLAN_FD = 3, FRAMES_FD = 4 };
+/* The gate is optional: where it is open, the command waits for a byte from it. */
+enum { PLAN_FD = 3, FRAMES_FD = 4, GATE_FD = 5 };
 
 /* Between supervisor and broker. */
 enum control_kind {

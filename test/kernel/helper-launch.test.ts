@@ -129,16 +129,11 @@ testWith(["userns"], "the box has its own processes, network and IPC", async () 
 });
 
 describe("what cannot be started says why", () => {
+  const missing = join(tempDir("missing"), "missing");
   const failures: [name: string, argv: string[], plan: BoxPlan, step: string, status: number][] = [
-    ["a program that is not there", ["/nonexistent/program"], {}, "exec", 127],
+    ["a program that is not there", [join(missing, "program")], {}, "exec", 127],
     ["a program without permission", ["/etc/passwd"], {}, "exec", 126],
-    [
-      "a directory that is not there",
-      ["/bin/true"],
-      { directory: "/nonexistent" },
-      "directory",
-      125,
-    ],
+    ["a directory that is not there", ["/bin/true"], { directory: missing }, "directory", 125],
     [
       "a Landlock path that is not there",
       ["/bin/true"],
@@ -147,7 +142,7 @@ describe("what cannot be started says why", () => {
           handledFs: 1n,
           handledNet: 0n,
           scoped: 0n,
-          paths: [{ path: "/nonexistent", access: 1n, optional: false }],
+          paths: [{ path: missing, access: 1n, optional: false }],
           ports: [],
         },
       },
@@ -183,12 +178,12 @@ describe("what cannot be started says why", () => {
   }
 
   testWith(["userns"], "a mount of what is not there, unless it is optional", async () => {
-    const writable = { kind: "writable", path: "/nonexistent", optional: false } as const;
+    const writable = { kind: "writable", path: missing, optional: false } as const;
     const plan: BoxPlan = { namespaces: allNamespaces(), mounts: [writable] };
     const { exit } = await runBox(["/bin/true"], plan);
     expect(exit.failed).toMatchObject({
       step: "mount",
-      message: 'Cannot prepare "/nonexistent" for the box',
+      message: `Cannot prepare "${missing}" for the box`,
     });
     const lenient = { ...plan, mounts: [{ ...writable, optional: true }] };
     expect((await runBox(["/bin/true"], lenient)).exit.status).toBe(0);

@@ -1,0 +1,162 @@
+// The bytes of a plan, compared with a plan written down by hand after native/README.md.
+
+import { describe, expect, test } from "bun:test";
+import { AegisError } from "../../../src/base/errors.ts";
+import { pathMaxBytes } from "../../../src/base/limits.ts";
+import { appendCommand, encodeBox, encodePlan } from "../../../src/bridge/encode-plan.ts";
+import type { NativePlan } from "../../../src/bridge/plan.ts";
+
+const least: NativePlan = {
+  namespaces: { user: false, mount: false, pid: false, net: false, ipc: false },
+  mounts: [],
+  landlock: undefined,
+  seccomp: undefined,
+  notify: undefined,
+  rules: [],
+  rlimits: [],
+  umask: undefined,
+  directory: "/",
+  program: "/bin/true",
+  argv: ["true"],
+  environment: [],
+};
+
+const full: NativePlan = {
+  ...least,
+  namespaces: { user: true, mount: true, pid: true, net: true, ipc: true },
+  rlimits: [{ resource: 7, soft: 1n, hard: 0xffffffffffffffffn }],
+  umask: 0o27,
+  mounts: [
+    { kind: "read-only-root" },
+    { kind: "writable", path: "/w", optional: true },
+    { kind: "tmpfs", path: "/t", mode: 0o1777, sizeBytes: 4096n },
+    { kind: "proc" },
+  ],
+  landlock: {
+    handledFs: 0xffffn,
+    handledNet: 3n,
+    scoped: 1n,
+    paths: [{ path: "/usr", access: 13n, optional: true }],
+    ports: [{ port: 443, access: 2n }],
+  },
+  seccomp: Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]),
+  notify: { recordAllowed: true, brokerCreate: false, brokerSocket: true, brokerOpen: false },
+  rules: [
+    {
+      effect: "permit",
+      actions: ["FileRead", "NetBind"],
+      where: [
+        { kind: "path-in", path: "/é", negated: true },
+        { kind: "path-like", parts: ["/a", "", "b"], negated: false },
+        { kind: "port", op: ">=", port: 1024, negated: false },
+      ],
+    },
+  ],
+};
+
+/** Records as `kind flags: payload` in hexadecimal. */
+function records(plan: Uint8Array): string[] {
+  const view = new DataView(plan.buffer, plan.byteOffset, plan.byteLength);
+  const found: string[] = [];
+  for (let at = 16; at < plan.length; ) {
+    const size = view.getUint32(at + 4, true);
+    const payload = plan.subarray(at + 8, at + 8 + size);
+    found.push(`${view.getUint16(at, true)} ${view.getUint16(at + 2, true)}: ${payload.toHex()}`);
+    at += 8 + Math.ceil(size / 8) * 8;
+  }
+  return found;
+}
+
+test("the header counts bytes and records", () => {
+  const plan = encodePlan(least);
+  expect(plan.subarray(0, 16).toHex()).toBe(
+    `4145475001000000${plan.length.toString(16).padStart(2, "0")}00000004000000`,
+  );
+  expect(plan.length % 8).toBe(0);
+});
+
+test("the least plan has the namespaces and the command", () => {
+  expect(records(encodePlan(least))).toEqual([
+    "1 0: 00000000",
+    "11 0: 01002f",
+    "12 0: 09002f62696e2f74727565",
+    "13 0: 040074727565",
+  ]);
+});
+
+test("every part of a plan has its record, in order", () => {
+  expect(records(encodeBox(full))).toEqual([
+    "1 0: 00000278",
+    "2 0: 07000000000000000100000000000000ffffffffffffffff",
+    "3 0: 17000000",
+    "4 0: 010000000000000000000000000000000000",
+    "4 1: 02000000000000000000000000000000" + "02002f77",
+    "4 0: 0600ff03000000000010000000000000" + "02002f74",
+    "4 0: 070000000000000000000000000000000000",
+    "5 0: ffff00000000000003000000000000000100000000000000",
+    "6 1: 0d00000000000000" + "04002f757372",
+    "7 0: 0200000000000000bb01",
+    "8 0: 060000000000ff7f",
+    "9 0: 05000000",
+    "10 0: 81000103" + "010103002fc3a9" + "030005002f61000062" + "06000400040000" + "04",
+  ]);
+});
+
+test("a box and a command put together are the whole plan", () => {
+  expect(appendCommand(encodeBox(full), full)).toEqual(encodePlan(full));
+  const kept = encodeBox(full);
+  const before = kept.slice();
+  appendCommand(kept, { ...full, argv: ["other", "words"] });
+  expect(kept).toEqual(before);
+});
+
+describe("what does not fit is refused by name", () => {
+  const deep = `/${"d".repeat(pathMaxBytes)}`;
+  const rows: [name: string, plan: Partial<NativePlan>, message: string][] = [
+    ["a relative directory", { directory: "work" }, 'The path "work" is not absolute'],
+    ["a long path", { directory: deep }, `The path "${deep}" is longer than 4095 bytes`],
+    ["a NUL in a path", { program: "/a\0b" }, 'The path "/a\0b" holds a NUL'],
+    ["a long argument", { argv: ["x".repeat(65_536)] }, "An argument is longer than 65535 bytes"],
+    [
+      "a long variable, without its value",
+      { environment: [`SECRET=${"x".repeat(65_536)}`] },
+      'The environment variable "SECRET" is longer than 65535 bytes',
+    ],
+    ["many arguments", { argv: Array(4097).fill("x") }, "4097 arguments, at most 4096 fit"],
+    ["half an instruction", { seccomp: new Uint8Array(4) }, "0.5 seccomp instructions"],
+    ["no instruction", { seccomp: new Uint8Array(0) }, "0 seccomp instructions"],
+    ["many bytes", { argv: Array(40).fill("x".repeat(60_000)) }, "bytes, at most 1048576 fit"],
+    [
+      "many rules",
+      { rules: Array(8193).fill({ effect: "permit", actions: ["FileRead"], where: [] }) },
+      "8193 rules, at most 8192 fit",
+    ],
+    [
+      "a NUL in a pattern",
+      {
+        rules: [
+          {
+            effect: "permit",
+            actions: ["FileRead"],
+            where: [{ kind: "path-like", parts: ["a\0b"], negated: false }],
+          },
+        ],
+      },
+      "A pattern holds a NUL or nothing at all",
+    ],
+  ];
+  for (const [name, change, message] of rows) {
+    test(name, () => {
+      const encode = () => encodePlan({ ...least, ...change });
+      expect(encode).toThrow(AegisError);
+      expect(encode).toThrow(message);
+    });
+  }
+
+  test("the largest of each fits", () => {
+    const environment = [`A=${"x".repeat(65_533)}`];
+    const directory = `/${"d".repeat(pathMaxBytes - 2)}`;
+    const argv = Array<string>(4096).fill("x");
+    expect(() => encodePlan({ ...least, environment, directory, argv })).not.toThrow();
+  });
+});
