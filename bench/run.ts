@@ -1,12 +1,14 @@
-// `bun run bench [--quick] [--only launch,programs,opens,memory] [--program NAME]`: measures the
-// built binary, prints the tables and writes bench/results.json. Ends with status 1 when it could
-// not measure; missed goals are reported, not failures.
+// `bun run bench [--quick] [--only launch,opens,programs,memory,ledger] [--program NAME]`: measures
+// the built binary, prints the tables and writes bench/results.json. Ends with status 1 when it
+// could not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isRoot } from "../test/support/harness.ts";
+import { removeTempDirs } from "../test/support/temp.ts";
 import { measureLaunch } from "./launch.ts";
+import { measureLedger } from "./ledger.ts";
 import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
 import { measureOpens } from "./opens.ts";
@@ -16,7 +18,7 @@ import { render, type Section } from "./report.ts";
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "launch,opens,programs,memory" },
+    only: { type: "string", default: "launch,opens,programs,memory,ledger" },
     program: { type: "string" },
   },
 });
@@ -45,6 +47,8 @@ if (wanted.includes("programs")) {
     report(...(await measurePrograms(rounds, { where: "memory", only: values.program })));
 }
 if (wanted.includes("memory")) report(await measureMemory(quick ? 2 : 5));
+if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 3 : 9)));
+removeTempDirs();
 
 const results = join(import.meta.dir, "results.json");
 writeFileSync(results, `${JSON.stringify({ machine, sections }, null, 2)}\n`);
