@@ -61,18 +61,17 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const coverage = withEnvironment(box.coverage, environment, subject);
-  const writer = await openSession(boxSubject, snapshot, coverage);
-  const { exit, totals, checkpoint } = await superviseRun({
+  const { session, exit, totals, checkpoint } = await superviseRun({
     backend,
     box,
     launch: command,
-    writer,
+    openSession: () => openSession(boxSubject, snapshot, coverage),
     clock: around.clock,
     signals: processSignals,
     judge,
   });
   return {
-    session: writer.id,
+    session,
     ledger: subject.ledger,
     name: subject.agent,
     command: options.command,

@@ -2,10 +2,11 @@
 // never by a name looked up in PATH or the working directory. Frames are handed on in batches, and
 // their reader's pace is the box's pace.
 
+import { writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { createFrameDecoder } from "./decode-frames.ts";
 import type { ExitedFrame, FailedFrame, Frame } from "./frame.ts";
-import { createMemfd, createProgram, type Libc, openLibc } from "./libc.ts";
+import { createMemfd, createProgram, type Libc, moveAside, openLibc } from "./libc.ts";
 
 /** The helper ready to be started; it stays so for the life of this process. */
 export interface Helper {
@@ -26,6 +27,8 @@ export interface HelperLaunch {
   readonly onFrames: (frames: readonly Frame[]) => void | Promise<void>;
   /** Kills the box. */
   readonly signal?: AbortSignal;
+  /** The box is built at once, the command runs when this is kept; broken, the box is killed. */
+  readonly start?: Promise<unknown>;
 }
 
 export interface HelperExit {
@@ -57,9 +60,10 @@ export async function loadHelper(cacheDirectory: string): Promise<Helper> {
   const libc = openLibc();
   const bytes = await embeddedHelper();
   const fd = createProgram(libc, bytes);
-  if (fd !== undefined) return { libc, path: `/proc/self/fd/${fd}` };
+  if (fd !== undefined) return { libc, path: `/proc/self/fd/${moveAside(libc, fd)}` };
   const { openCachedHelper } = await import("./helper-cache.ts");
-  return { libc, path: `/proc/self/fd/${openCachedHelper(cacheDirectory, bytes)}` };
+  const cached = moveAside(libc, openCachedHelper(cacheDirectory, bytes));
+  return { libc, path: `/proc/self/fd/${cached}` };
 }
 
 /**
@@ -86,10 +90,12 @@ async function embeddedHelper(): Promise<Uint8Array> {
 
 /** @throws {AegisError} `enforce/helper` when the kernel refuses to start it */
 export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper {
-  const planFd = createMemfd(helper.libc, launch.plan);
-  if (planFd === undefined) throw cannotStart("no memory file for the plan");
-  const child = startChild(helper, planFd, launch.stdout ?? "inherit");
+  const plan = createMemfd(helper.libc, launch.plan);
+  if (plan === undefined) throw cannotStart("no memory file for the plan");
+  const planFd = moveAside(helper.libc, plan);
+  const child = startChild(helper, planFd, launch);
   launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
+  launch.start?.then(child.open, () => child.kill("SIGKILL"));
   const exited = follow(child, launch).finally(() => child.kill("SIGKILL"));
   return { pid: child.pid, exited, kill: (signal) => child.kill(signal) };
 }
@@ -98,6 +104,8 @@ interface Child {
   readonly pid: number;
   readonly exited: Promise<number>;
   readonly frames: number;
+  /** Lets the command go. */
+  open(): void;
   kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
 }
 
@@ -105,17 +113,28 @@ interface Child {
  * Descriptors of `native/README.md`. The environment of the command is in the plan; the helper
  * itself has none.
  */
-function startChild(helper: Helper, planFd: number, stdout: number | "inherit"): Child {
+function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLaunch): Child {
   try {
     const child = Bun.spawn([helper.path], {
       argv0: "aegis-helper",
       env: {},
-      stdio: ["inherit", stdout, "inherit", planFd, "pipe"],
+      stdio: [
+        "inherit",
+        stdout ?? "inherit",
+        "inherit",
+        planFd,
+        "pipe",
+        ...(start === undefined ? [] : ["pipe" as const]),
+      ],
     });
     const frames = child.stdio[4];
+    const gate = child.stdio[5];
     if (typeof frames !== "number") throw new Error("there is no pipe for its frames");
+    const open = () => {
+      if (typeof gate === "number") writeSync(gate, "1");
+    };
     const { pid, exited } = child;
-    return { pid, exited, frames, kill: (signal) => child.kill(signal) };
+    return { pid, exited, frames, open, kill: (signal) => child.kill(signal) };
   } catch (error) {
     throw cannotStart(error instanceof Error ? error.message : String(error));
   } finally {

@@ -62,6 +62,20 @@ export function createProgram(libc: Libc, content: Uint8Array): number | undefin
   return undefined;
 }
 
+/**
+ * The same file under a number that no child's own descriptors take: a child is given those before
+ * it executes /proc/self/fd/N. The old number is closed.
+ */
+export function moveAside(libc: Libc, fd: number): number {
+  const moved = libc.fcntl(fd, duplicateCloseOnExec, asideMin);
+  if (moved < 0) return fd;
+  libc.close(fd);
+  return moved;
+}
+
+const duplicateCloseOnExec = 1030;
+const asideMin = 32;
+
 function create(libc: Libc, flags: number): number {
   return libc.memfd_create(ptr(new Uint8Array([97, 101, 103, 105, 115, 0])), flags);
 }

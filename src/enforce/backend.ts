@@ -101,13 +101,15 @@ export interface Backend {
    */
   prepare(request: BoxRequest): Promise<PreparedBox>;
   /**
-   * Starts the command. `record` gets every access in batches, before `exited` resolves; while a
-   * promise it returned is pending no further batch is delivered, and the box slows down instead of
-   * losing events.
+   * Builds the box at once and runs the command when `start` is kept; when that is broken, nothing
+   * runs. `record` gets every access in batches, before `exited` resolves; while a promise it
+   * returned is pending no further batch is delivered, and the box slows down instead of losing
+   * events.
    */
   launch(
     box: PreparedBox,
     launch: BoxLaunch,
     record: (accesses: readonly BoxAccess[]) => void | Promise<void>,
+    start?: Promise<unknown>,
   ): Promise<RunningBox>;
 }

@@ -4,6 +4,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
+import type { SessionId } from "../base/ids.ts";
 import type {
   Backend,
   BoxAccess,
@@ -29,7 +30,8 @@ export interface SupervisedRun {
   readonly backend: Backend;
   readonly box: PreparedBox;
   readonly launch: BoxLaunch;
-  readonly writer: SessionWriter;
+  /** Runs while the box is built; the command waits for it. */
+  readonly openSession: () => Promise<SessionWriter>;
   readonly clock: Clock;
   readonly signals: SignalSource;
   /** Where nothing is enforced, what the record says of an access; undefined: as it was judged. */
@@ -37,6 +39,7 @@ export interface SupervisedRun {
 }
 
 export interface RunOutcome {
+  readonly session: SessionId;
   readonly exit: BoxExit;
   readonly totals: RecordedTotals;
   readonly checkpoint: Checkpoint;
@@ -47,26 +50,46 @@ export interface RunOutcome {
  * be recorded
  */
 export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
-  let running: RunningBox | undefined;
-  const recorder = createRecorder(run.writer, () => running?.kill("SIGKILL"));
-  const stopListening = run.signals.listen((signal) => running?.kill(signal));
-  let exit: BoxExit;
+  const opened = Promise.withResolvers<Recorder>();
+  // Whoever awaits it is told; here it is only kept from counting as nobody's.
+  opened.promise.catch(() => undefined);
+  const starting = await startBox(run, opened.promise);
+  let writer: SessionWriter;
   try {
-    running = await run.backend.launch(run.box, run.launch, (accesses) =>
-      recorder.record(judged(accesses, run.judge)),
-    );
-    exit = await running.exited;
+    writer = await run.openSession();
   } catch (error) {
-    const hint = error instanceof AegisError ? error.hint : undefined;
-    exit = {
-      status: 125,
-      signal: undefined,
-      failure: { step: "launch", message: messageOf(error), hint },
-    };
-  } finally {
-    stopListening();
+    opened.reject(error);
+    throw error;
   }
-  return closeSession(run, recorder, exit);
+  if ("failure" in starting) {
+    const recorder = createRecorder(writer, () => undefined);
+    return closeSession({ run, writer, recorder, exit: starting });
+  }
+  const recorder = createRecorder(writer, () => starting.kill("SIGKILL"));
+  const stopListening = run.signals.listen((signal) => starting.kill(signal));
+  opened.resolve(recorder);
+  const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
+  return closeSession({ run, writer, recorder, exit });
+}
+
+/** The box is being built; its command waits for the recorder. */
+async function startBox(
+  run: SupervisedRun,
+  opened: Promise<Recorder>,
+): Promise<RunningBox | BoxExit> {
+  const record = async (accesses: readonly BoxAccess[]) =>
+    (await opened).record(judged(accesses, run.judge));
+  try {
+    return await run.backend.launch(run.box, run.launch, record, opened);
+  } catch (error) {
+    return failedLaunch(error);
+  }
+}
+
+function failedLaunch(error: unknown): BoxExit {
+  const hint = error instanceof AegisError ? error.hint : undefined;
+  const failure = { step: "launch", message: messageOf(error), hint };
+  return { status: 125, signal: undefined, failure };
 }
 
 function judged(
@@ -77,20 +100,23 @@ function judged(
   return accesses.map((access) => ({ ...access, payload: judge(access.payload) }));
 }
 
-async function closeSession(
-  run: SupervisedRun,
-  recorder: Recorder,
-  exit: BoxExit,
-): Promise<RunOutcome> {
+interface Ending {
+  readonly run: SupervisedRun;
+  readonly writer: SessionWriter;
+  readonly recorder: Recorder;
+  readonly exit: BoxExit;
+}
+
+async function closeSession({ run, writer, recorder, exit }: Ending): Promise<RunOutcome> {
   const { totals, last } = await finishRecording(recorder);
   const tsUnixMs = run.clock.nowUnixMs();
-  const checkpoint = await run.writer.close({
+  const checkpoint = await writer.close({
     last: [...last, exitDraft(run.launch, exit, tsUnixMs)],
     tsUnixMs,
     exitStatus: exit.status,
     summary: { allowed: totals.allowed, denied: totals.denied },
   });
-  return { exit, totals, checkpoint };
+  return { session: writer.id, exit, totals, checkpoint };
 }
 
 function exitDraft({ argv, program }: BoxLaunch, exit: BoxExit, tsUnixMs: number): EventDraft {

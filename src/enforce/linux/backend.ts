@@ -35,11 +35,12 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       refuseIfBelow(coverage, request.allowWeaker);
       return { coverage, bytes: packBox(host.arch, sources, encodeBox(plan)), facts: view.facts() };
     },
-    async launch(box, command, record) {
+    async launch(box, command, record, start) {
       const kept = unpackBox(box.bytes);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
         ...(command.stdoutToStderr ? { stdout: 2 } : {}),
+        ...(start === undefined ? {} : { start }),
         plan: appendCommand(kept.plan, command),
         onFrames: (frames) => {
           const rows = frames.flatMap((frame) => (frame.kind === "access" ? [toRow(frame)] : []));

@@ -22,8 +22,20 @@ import { renderProfile } from "./sbpl.ts";
 export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   return {
     prepare: (request: BoxRequest) => prepareSeatbelt(machine, request),
-    launch: (box, launch, record) => launchSeatbelt(machine, box, launch, record),
+    async launch(box, launch, record, start) {
+      const begin = () => launchSeatbelt(machine, box, launch, record);
+      return start === undefined ? begin() : launchAfter(start, begin);
+    },
   };
+}
+
+/** There is nothing to build ahead here: the whole launch waits. */
+function launchAfter(start: Promise<unknown>, begin: () => Promise<RunningBox>): RunningBox {
+  const running = start.then(begin);
+  const exited = running.then((box) => box.exited);
+  // Whoever awaits it is told; after a broken start nobody does.
+  exited.catch(() => undefined);
+  return { exited, kill: (signal) => void running.then((box) => box.kill(signal)) };
 }
 
 type Child = Bun.Subprocess<"inherit", number, "inherit">;
