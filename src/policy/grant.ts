@@ -41,7 +41,7 @@ function flagFor(action: Action, { path, port }: Attempt["resource"]): string | 
       return `--write ${shellWord(path)}`;
     case "NetConnect":
     case "NetRequest":
-      // The kernel can hold a port to any host, not one host: nothing smaller can be given as a flag.
+      // The kernel can hold a port to any host, not one host: there is no smaller flag.
       return port === undefined ? "--net all" : `--net :${port}`;
     case "NetBind":
       return port === undefined ? undefined : `--listen ${port}`;
