@@ -36,7 +36,8 @@ struct supervisor {
 	int signals;
 	int control;
 	int start;
-	bool has_gate;
+	/* Held open until aegis lets the command go; -1: nothing holds it back. */
+	int gate;
 	/* The terminal has sent a stop signal to the whole group. */
 	bool group_was_told;
 };
@@ -70,25 +71,30 @@ static void check_reader(void)
 		_exit(AE_EXIT_FAILED);
 }
 
-/* True when there is a gate. */
-static bool prepare(struct plan *plan)
+/* Keeps the gate if there is one and closes whatever else was inherited. */
+static int keep_descriptors(void)
 {
 	bool has_gate = fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) == 0;
 
+	if (uapi_close_range(has_gate ? GATE_FD + 1 : GATE_FD, ~0u) < 0)
+		die("supervisor", errno, "Cannot close inherited descriptors");
+	return has_gate ? GATE_FD : -1;
+}
+
+static void prepare(struct supervisor *supervisor, struct plan *plan)
+{
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot tie the helper to aegis");
 	if (fcntl(FRAMES_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(AE_EXIT_FAILED);
 	die_init(FRAMES_FD);
-	if (uapi_close_range(has_gate ? GATE_FD + 1 : GATE_FD, ~0u) < 0)
-		die("supervisor", errno, "Cannot close inherited descriptors");
+	supervisor->gate = keep_descriptors();
 	read_plan(plan);
 	check_reader();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot give up new privileges");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot become the reaper of the box");
-	return has_gate;
 }
 
 static void make_pair(int type, int pair[2])
@@ -136,6 +142,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 		close(control[0]);
 		close(start[0]);
 		close(supervisor->signals);
+		fd_close_at(&supervisor->gate);
 		box_run(plan, &links);
 	}
 	close(control[1]);
@@ -167,23 +174,8 @@ static void report_started(pid_t command)
 		_exit(AE_EXIT_FAILED);
 }
 
-/*
- * The box was built while aegis opened the session. Without the byte there is no session, and then
- * there is no command either.
- */
-static void pass_gate(const struct supervisor *supervisor)
-{
-	char byte;
-
-	if (!supervisor->has_gate)
-		return;
-	if (fd_read(GATE_FD, &byte, 1) != 1)
-		die("gate", 0, "The session was not opened");
-	close(GATE_FD);
-}
-
-/* The command is ready: say so, then let it go. */
-static void start_command(struct supervisor *supervisor)
+/* The command is ready. */
+static void hear_command(struct supervisor *supervisor)
 {
 	union {
 		struct cmsghdr header;
@@ -200,11 +192,34 @@ static void start_command(struct supervisor *supervisor)
 	if (recvmsg(supervisor->start, &message, 0) == 1 && CMSG_FIRSTHDR(&message)) {
 		memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
 		supervisor->command = sender.pid;
-		report_started(sender.pid);
-		pass_gate(supervisor);
-		/* ignored: when the command is gone the broker reports it */
-		(void)fd_write_all(supervisor->start, "", 1);
+	} else {
+		fd_close_at(&supervisor->start);
 	}
+}
+
+/*
+ * The box was built while aegis opened the session. Without the byte there is no session, and then
+ * there is no command either.
+ */
+static void hear_gate(struct supervisor *supervisor)
+{
+	char byte;
+
+	if (fd_read(supervisor->gate, &byte, 1) != 1) {
+		die_report("gate", 0, "The session was not opened");
+		kill(supervisor->box, SIGKILL);
+	}
+	fd_close_at(&supervisor->gate);
+}
+
+/* Once the command is ready and may go: say so, then let it. */
+static void start_command(struct supervisor *supervisor)
+{
+	if (!supervisor->command || supervisor->gate >= 0 || supervisor->start < 0)
+		return;
+	report_started(supervisor->command);
+	/* ignored: when the command is gone the broker reports it */
+	(void)fd_write_all(supervisor->start, "", 1);
 	fd_close_at(&supervisor->start);
 }
 
@@ -298,10 +313,11 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 		{.fd = supervisor->signals, .events = POLLIN},
 		{.fd = supervisor->control, .events = POLLIN},
 		{.fd = supervisor->start, .events = POLLIN},
+		{.fd = supervisor->gate, .events = POLLIN},
 	};
 
 	for (;;) {
-		if (poll(waits, 3, -1) < 0 && errno != EINTR)
+		if (poll(waits, 4, -1) < 0 && errno != EINTR)
 			die("supervisor", errno, "Cannot wait for the box");
 		take_signals(supervisor);
 		if (waits[1].revents & POLLIN)
@@ -310,18 +326,23 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 		if (waits[1].revents & (POLLHUP | POLLERR))
 			waits[1].fd = -1;
 		if (waits[2].revents) {
-			start_command(supervisor);
+			hear_command(supervisor);
 			waits[2].fd = -1;
 		}
+		if (waits[3].revents) {
+			hear_gate(supervisor);
+			waits[3].fd = -1;
+		}
+		start_command(supervisor);
 	}
 }
 
 int supervisor_run(void)
 {
-	struct supervisor supervisor = {0};
+	struct supervisor supervisor = {.gate = -1, .start = -1};
 	struct plan plan;
 
-	supervisor.has_gate = prepare(&plan);
+	prepare(&supervisor, &plan);
 	fork_box(&supervisor, &plan);
 	retire();
 	supervise(&supervisor);

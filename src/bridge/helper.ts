@@ -96,7 +96,10 @@ export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper
   const child = startChild(helper, planFd, launch);
   launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
   launch.start?.then(child.open, () => child.kill("SIGKILL"));
-  const exited = follow(child, launch).finally(() => child.kill("SIGKILL"));
+  const exited = follow(child, launch).finally(() => {
+    child.kill("SIGKILL");
+    child.close();
+  });
   return { pid: child.pid, exited, kill: (signal) => child.kill(signal) };
 }
 
@@ -106,6 +109,8 @@ interface Child {
   readonly frames: number;
   /** Lets the command go. */
   open(): void;
+  /** Gives back the descriptors of the pipes, which nothing else closes. */
+  close(): void;
   kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
 }
 
@@ -130,11 +135,17 @@ function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLau
     const frames = child.stdio[4];
     const gate = child.stdio[5];
     if (typeof frames !== "number") throw new Error("there is no pipe for its frames");
+    let isOpen = true;
     const open = () => {
-      if (typeof gate === "number") writeSync(gate, "1");
+      if (typeof gate === "number" && isOpen) writeSync(gate, "1");
+    };
+    const close = () => {
+      isOpen = false;
+      helper.libc.close(frames);
+      if (typeof gate === "number") helper.libc.close(gate);
     };
     const { pid, exited } = child;
-    return { pid, exited, frames, open, kill: (signal) => child.kill(signal) };
+    return { pid, exited, frames, open, close, kill: (signal) => child.kill(signal) };
   } catch (error) {
     throw cannotStart(error instanceof Error ? error.message : String(error));
   } finally {

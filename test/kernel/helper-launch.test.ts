@@ -1,7 +1,14 @@
 // What a command finds when the helper has started it, and what the helper says when it cannot.
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createFrameDecoder } from "../../src/bridge/decode-frames.ts";
 import { encodePlan } from "../../src/bridge/encode-plan.ts";
@@ -282,4 +289,42 @@ testWith(["userns"], "mounts are what the plan says", async () => {
     expect([line, said]).toEqual([line, expect.stringMatching(outcome)]);
   }
   expect(readFileSync(join(folder, "open/masked/inside"), "utf8")).toBe("secret");
+});
+
+describe("a gate", () => {
+  const marker = () => join(tempDir("gate"), "ran");
+  const launch = async (path: string, start: Promise<unknown>) =>
+    spawnHelper(await testHelper(), {
+      plan: encodePlan(planFor(["/bin/sh", "-c", `: >${path}; exit 3`], {})),
+      onFrames: () => {},
+      start,
+    });
+
+  test("holds the command back until it is opened", async () => {
+    const path = marker();
+    const gate = Promise.withResolvers<void>();
+    const running = await launch(path, gate.promise);
+    // The box is complete when its three processes wait; the command is still the helper then.
+    const isBuilt = () => Bun.spawnSync(["pgrep", "-P", String(running.pid)]).exitCode === 0;
+    while (!isBuilt()) await new Promise((resolve) => setImmediate(resolve));
+    expect(existsSync(path)).toBe(false);
+    gate.resolve();
+    expect((await running.exited).status).toBe(3);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test("that breaks ends the box, and the command never ran", async () => {
+    const path = marker();
+    const running = await launch(path, Promise.reject(new Error("no session")));
+    expect((await running.exited).status).toBe(125);
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+testWith(["linux"], "a hundred boxes leave no descriptor open", async () => {
+  const count = () => readdirSync("/proc/self/fd").length;
+  await runBox(["/bin/true"]);
+  const before = count();
+  for (let round = 0; round < 100; round += 1) await runBox(["/bin/true"]);
+  expect(count()).toBeLessThan(before + 5);
 });
