@@ -25,11 +25,18 @@ enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777, PTS_MAJOR = 136 };
 /* Not named by every C library. */
 #define AE_O_TMPFILE (020000000 | O_DIRECTORY)
 
+/* C libraries for 64 bits name it 0; the kernel does not. */
+#if defined(__x86_64__)
+#define AE_O_LARGEFILE 0100000
+#else
+#define AE_O_LARGEFILE 0400000
+#endif
+
 /* What openat2 takes; it refuses other bits, where the older calls ignore them. */
 #define OPEN_FLAGS_KNOWN                                                                           \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
-	 O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
-	 O_CLOEXEC | O_PATH | AE_O_TMPFILE)
+	 O_ASYNC | O_DIRECT | AE_O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |  \
+	 O_PATH | AE_O_TMPFILE)
 
 struct opening {
 	uint64_t flags;

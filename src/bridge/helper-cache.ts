@@ -53,13 +53,10 @@ function openVerified(path: string, bytes: Uint8Array): number | undefined {
   }
   const status = fstatSync(fd);
   const isOurs = status.isFile() && status.uid === process.geteuid?.() && status.nlink === 1;
-  if (isOurs && (status.mode & 0o777) === 0o700 && bytesEqual(readFileSync(fd), bytes)) return fd;
+  if (isOurs && (status.mode & 0o777) === 0o700 && Buffer.compare(readFileSync(fd), bytes) === 0)
+    return fd;
   closeSync(fd);
   return undefined;
-}
-
-function bytesEqual(first: Uint8Array, second: Uint8Array): boolean {
-  return first.length === second.length && first.every((byte, index) => byte === second[index]);
 }
 
 function write(path: string, bytes: Uint8Array): string {
