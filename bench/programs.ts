@@ -44,7 +44,11 @@ const programs: readonly Program[] = [
   },
   {
     name: "npm install",
-    argv: ["npm", "install", "--offline", "--no-audit", "--no-fund", "--prefix", "app", "./p.tgz"],
+    // A box has a cache of its own in memory, so all get one in the same place.
+    argv: [
+      ...["npm", "install", "--offline", "--no-audit", "--no-fund"],
+      ...["--cache", "npm-cache", "--prefix", "app", "./p.tgz"],
+    ],
     leaves: ["app/node_modules", "app/package-lock.json"],
     writesMany: true,
     weight: 1,
