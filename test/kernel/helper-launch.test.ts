@@ -82,7 +82,9 @@ for (const [setting, plan] of settings) {
         expect([set, status[set]]).toEqual([set, "0000000000000000"]);
       expect(status.NoNewPrivs).toBe("1");
       expect(status.SigBlk).toBe("0000000000000000");
-      expect(status.SigIgn).toBe("0000000000000000");
+      // 32 and 33 are the C library's own; the one of the sanitizers' build ignores the first.
+      const ignored = BigInt(`0x${status.SigIgn}`) & ~0x1_8000_0000n;
+      expect(ignored).toBe(0n);
       // dash keeps a copy of a redirected descriptor at 10.
       expect(
         output
