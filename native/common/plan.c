@@ -201,3 +201,19 @@ void plan_free(struct plan *plan)
 	free(plan->memory);
 	*plan = (struct plan){0};
 }
+
+bool plan_only_watches(const struct plan *plan)
+{
+	unsigned int permitted = 0;
+
+	if (!plan->has_notify || plan->has_landlock || plan->namespaces ||
+	    plan->notify & ~NOTIFY_RECORD_ALLOWED)
+		return false;
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		if (!plan->rules[i].permit)
+			return false;
+		if (plan->rules[i].atom_count == 0)
+			permitted |= plan->rules[i].actions;
+	}
+	return permitted == (1u << ACTION_COUNT) - 1;
+}

@@ -131,5 +131,8 @@ struct plan {
  */
 int plan_parse(const unsigned char *data, size_t size, struct plan *plan, const char **why);
 void plan_free(struct plan *plan);
+/* True when the box confines nothing: every action is permitted, and nothing but the audit is set
+ * up. */
+bool plan_only_watches(const struct plan *plan);
 
 #endif

@@ -133,7 +133,7 @@ static void build(struct box *box)
 		if (!box->rules.judge)
 			die("rules", ENOMEM, "Cannot build the rule table");
 	}
-	error = namespaces_drop_capabilities();
+	error = box->links->keeps_privileges ? 0 : namespaces_drop_capabilities();
 	if (error != 0)
 		die("capabilities", -error, "Cannot give up capabilities");
 	/* The change of credentials may have dropped it. */
@@ -325,6 +325,7 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 		die("command", errno, "Cannot watch the command");
 	if (has_pid_namespace(&box) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("command", errno, "Cannot tie the broker to its supervisor");
+	box.rules.only_watches = plan_only_watches(plan);
 	box.rules.record_allowed = plan->notify & NOTIFY_RECORD_ALLOWED;
 	box.rules.broker_create = plan->notify & NOTIFY_BROKER_CREATE;
 	box.rules.broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;

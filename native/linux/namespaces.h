@@ -2,6 +2,7 @@
 #ifndef AE_NAMESPACES_H
 #define AE_NAMESPACES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -14,6 +15,9 @@ int namespaces_enter_outer(uint32_t flags);
 int namespaces_enter_inner(uint32_t flags);
 /* Brings `lo` of a new network namespace up. */
 int namespaces_raise_loopback(void);
+/* True when the process may administer the system, which is what a filter without no_new_privs
+ * takes. */
+bool namespaces_may_administer(void);
 /* Empties every capability set, for good. */
 int namespaces_drop_capabilities(void);
 

@@ -99,12 +99,18 @@ static void serve_one(struct request *request, const struct seccomp_notif *notif
 
 	request_begin(request, &notif->data, &caller);
 	answer = judge(request);
+	/*
+	 * A box that is only watched may change its root and mounts, and hide from being looked
+	 * into: what we would answer by need not be true there.
+	 */
+	if (answer > 0 && notify.rules->only_watches)
+		answer = ANSWER_CONTINUE;
 	if (answer > 0)
 		request_keep_denials(request);
 	/* Before the answer: afterwards the caller may be another program, or nobody. */
 	if (request->frame_count)
 		request->frames[0].program = programs_of(caller.tid);
-	if (answer == ANSWER_CONTINUE && request->call->kind == CALL_EXEC)
+	if (answer == ANSWER_CONTINUE && request->call && request->call->kind == CALL_EXEC)
 		programs_forget();
 	if (send(request, answer))
 		request_record(request);

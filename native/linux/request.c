@@ -34,7 +34,7 @@ static int refuse_unreadable(struct request *request, int error)
 		action = ACTION_FILE_WRITE;
 	request->frames[0] = (struct access_frame){
 		.action = action,
-		.verdict = {false, JUDGE_NO_RULE},
+		.verdict = {request->rules->only_watches, JUDGE_NO_RULE},
 		.path = unknown,
 		.path_size = 1,
 	};

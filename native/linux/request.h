@@ -17,6 +17,8 @@ enum { REQUEST_FRAMES_MAX = 4 };
 /* What the whole box has in common. */
 struct box_rules {
 	const struct judge *judge;
+	/* Nothing is denied: the kernel answers every call itself. */
+	bool only_watches;
 	bool record_allowed;
 	bool broker_create;
 	bool broker_socket;

@@ -36,6 +36,8 @@ struct supervisor {
 	int signals;
 	int control;
 	int start;
+	/* As in struct box_links. */
+	bool keeps_privileges;
 	/* Held open until aegis lets the command go; -1: nothing holds it back. */
 	int gate;
 	/* The terminal has sent a stop signal to the whole group. */
@@ -91,7 +93,8 @@ static void prepare(struct supervisor *supervisor, struct plan *plan)
 	supervisor->gate = keep_descriptors();
 	read_plan(plan);
 	check_reader();
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	supervisor->keeps_privileges = plan_only_watches(plan) && namespaces_may_administer();
+	if (!supervisor->keeps_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot give up new privileges");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot become the reaper of the box");
@@ -139,6 +142,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	if (supervisor->box == 0) {
 		links.control = control[1];
 		links.start = start[1];
+		links.keeps_privileges = supervisor->keeps_privileges;
 		close(control[0]);
 		close(start[0]);
 		close(supervisor->signals);

@@ -6,6 +6,7 @@
 #define AE_SUPERVISOR_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../common/plan.h"
@@ -31,6 +32,11 @@ struct box_links {
 	int control;
 	/* The command's own link to the supervisor: it says when it is ready and is told to go. */
 	int start;
+	/*
+	 * The box only watches, and keeps the powers of who started it: taking them would be
+	 * confining. Not even no_new_privs is set then.
+	 */
+	bool keeps_privileges;
 	/* Signal mask the helper was started with. */
 	sigset_t mask;
 };
