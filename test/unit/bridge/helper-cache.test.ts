@@ -1,5 +1,5 @@
-// The helper as a file, where memory files may not be executed: only in a directory of ours alone, and
-// only the bytes that were compared.
+// The helper as a file, where memory files may not be executed: only in a directory of ours alone,
+// and only the bytes that were compared.
 
 import { describe, expect, test } from "bun:test";
 import {
