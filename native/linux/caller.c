@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,8 +124,11 @@ static uint64_t read_set(const char *status, const char *name)
 
 bool caller_has_signal(const struct caller *caller)
 {
+	const uint64_t stops = 1ull << (SIGSTOP - 1) | 1ull << (SIGTSTP - 1) |
+			       1ull << (SIGTTIN - 1) | 1ull << (SIGTTOU - 1);
 	char text[4096];
 	uint64_t pending;
+	uint64_t acted_on;
 
 	if (read_proc(caller, "status", text, sizeof(text)) < 0)
 		return false;
@@ -132,7 +136,8 @@ bool caller_has_signal(const struct caller *caller)
 	/* One for the whole process is this thread's when it has no other. */
 	if (strstr(text, "\nThreads:\t1\n"))
 		pending |= read_set(text, "\nShdPnd:");
-	return pending & read_set(text, "\nSigCgt:") & ~read_set(text, "\nSigBlk:");
+	acted_on = read_set(text, "\nSigCgt:") | (stops & ~read_set(text, "\nSigIgn:"));
+	return pending & acted_on & ~read_set(text, "\nSigBlk:");
 }
 
 pid_t caller_process(const struct caller *caller)

@@ -26,7 +26,7 @@ ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *
 int caller_take_fd(const struct caller *caller, int fd);
 /* Its process id, or -errno. */
 pid_t caller_process(const struct caller *caller);
-/* True when a signal is pending for which it has a handler that may run. */
+/* True when a signal is pending that would interrupt it: handled, or stopping it. */
 bool caller_has_signal(const struct caller *caller);
 /* Device number of its controlling terminal, 0 when it has none, or -errno. */
 int caller_terminal(const struct caller *caller);

@@ -3,7 +3,7 @@
 // between.
 
 import { describe, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodePlan } from "../../src/bridge/encode-plan.ts";
 import { testWith } from "../support/features.ts";
@@ -130,6 +130,24 @@ for (const [setting, own, isPlain] of settings) {
         await shell.shows(new RegExp(`${word}\r\n[\\s\\S]*${word}\r\n`));
       }
       shell.type(keys.end);
+      await shell.shows(/ready> /);
+    });
+
+    testWith(needs, "^Z also stops a command that waits in a call of the broker", async () => {
+      const fifo = join(tempDir("fifo"), "fifo");
+      Bun.spawnSync(["mkfifo", fifo]);
+      const broker = { ...audited({ broker: true }), ...own };
+      await using shell = new Shell();
+      await shell.shows(/ready> /);
+      const script = `echo up; exec cat /etc/passwd >${fifo}`;
+      shell.type(`${line(["/bin/sh", "-c", script], broker)}\n`);
+      await shell.shows(/\nup/);
+      shell.type(keys.suspend);
+      await shell.shows(/Stopped.*\r\n[\s\S]*ready> /);
+      shell.type("fg\n");
+      await shell.shows(/fg\r\n/);
+      const reader = Bun.spawn(["cat", fifo], { stdout: "pipe" });
+      expect(await reader.stdout.text()).toBe(readFileSync("/etc/passwd", "utf8"));
       await shell.shows(/ready> /);
     });
 
