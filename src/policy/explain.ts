@@ -6,6 +6,7 @@ import type { Capability } from "../model/capability.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Decider } from "./decide.ts";
 import { smallestGrant } from "./grant.ts";
+import { credentialsSource } from "./layers.ts";
 
 export interface Explanation {
   readonly verdict: Verdict;
@@ -29,7 +30,9 @@ export function explain(decider: Decider, attempt: Attempt): Explanation {
   if (verdict.outcome === "allow") return { verdict, matching, change: undefined };
   const forbids = matching.filter(({ effect }) => effect === "forbid");
   const isPermitted = matching.length > forbids.length;
-  const grant = isPermitted ? undefined : smallestGrant(attempt);
+  // A credential is lifted by its own flag, also inside a folder that is permitted anyway.
+  const isCredential = forbids.some(({ origin }) => origin.source === credentialsSource);
+  const grant = isPermitted && !isCredential ? undefined : smallestGrant(attempt);
   const remove = [
     ...new Map(forbids.map(({ origin }) => [JSON.stringify(origin), origin])).values(),
   ];

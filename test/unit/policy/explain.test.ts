@@ -3,6 +3,7 @@ import { prepareDecider } from "../../../src/policy/decide.ts";
 import { explain } from "../../../src/policy/explain.ts";
 import { flagsToCapabilities } from "../../../src/policy/flags.ts";
 import { smallestGrant } from "../../../src/policy/grant.ts";
+import { credentialsSource } from "../../../src/policy/layers.ts";
 import { attemptOf, cedarSource, deciderOf } from "../../support/policies.ts";
 
 const policy = `
@@ -63,6 +64,15 @@ describe("an explanation", () => {
         'permit(principal, action == Aegis::Action::"FileWrite", resource)' +
         ' when { resource.path == "/srv/x y" };',
     });
+  });
+  test("of a credential inside a permitted folder gives the flag that lifts it", async () => {
+    const rule = `@id("keys") forbid(principal, action, resource in Aegis::Resource::"/srv/k");`;
+    const credential = { kind: "cedar", name: credentialsSource, text: rule } as const;
+    const decider = await deciderOf([cedarSource(policy), credential]);
+    const { change } = explain(decider, attemptOf("FileRead /srv/k/id"));
+    expect(change?.flag).toBe("--read /srv/k/id");
+    const other = explain(decider, attemptOf("FileRead /srv/private/x"));
+    expect(other.change?.flag).toBeUndefined();
   });
   test("of both gives both", async () => {
     const { remove, flag } = await explained("FileWrite /srv/private/x");
