@@ -38,6 +38,8 @@ enum plan_notify {
 	NOTIFY_RECORD_ALLOWED = 1,
 	NOTIFY_BROKER_CREATE = 2,
 	NOTIFY_BROKER_SOCKET = 4,
+	/* Needs NOTIFY_BROKER_CREATE: what a path means must not change but by the broker. */
+	NOTIFY_BROKER_OPEN = 8,
 };
 
 enum atom_kind {

@@ -12,7 +12,8 @@ enum {
 	/* CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC */
 	NAMESPACES_KNOWN = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000,
 	NAMESPACE_MOUNT = 0x00020000,
-	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET,
+	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET |
+		       NOTIFY_BROKER_OPEN,
 };
 
 bool plan_take(struct cursor *cursor, void *value, size_t size)
@@ -102,6 +103,13 @@ static bool parse_landlock_port(struct plan *plan, struct cursor *payload)
 
 	return plan->has_landlock && plan_take(payload, &rule->access, 8) &&
 	       plan_take(payload, &rule->port, 2);
+}
+
+static bool parse_notify(struct plan *plan, struct cursor *payload)
+{
+	if (!plan_take(payload, &plan->notify, 4) || (plan->notify & ~NOTIFY_KNOWN))
+		return false;
+	return !(plan->notify & NOTIFY_BROKER_OPEN) || (plan->notify & NOTIFY_BROKER_CREATE);
 }
 
 static bool parse_filter(struct plan *plan, struct cursor *payload)
@@ -211,8 +219,7 @@ bool plan_parse_record(struct parser *parser, struct record *record)
 		return parse_filter(plan, payload);
 	case KIND_NOTIFY:
 		plan->has_notify = true;
-		return plan->filter_size && plan_take(payload, &plan->notify, 4) &&
-		       !(plan->notify & ~NOTIFY_KNOWN);
+		return plan->filter_size && parse_notify(plan, payload);
 	case KIND_RULE:
 		return parse_rule(parser, payload);
 	case KIND_DIRECTORY:

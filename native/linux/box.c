@@ -328,6 +328,7 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 	box.rules.only_watches = plan_only_watches(plan);
 	box.rules.record_allowed = plan->notify & NOTIFY_RECORD_ALLOWED;
 	box.rules.broker_create = plan->notify & NOTIFY_BROKER_CREATE;
+	box.rules.broker_open = plan->notify & NOTIFY_BROKER_OPEN;
 	box.rules.broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
 	box.rules.abstract_contained =
 		(plan->namespaces & CLONE_NEWNET) || (plan->scoped & AE_LANDLOCK_SCOPE_ABSTRACT);

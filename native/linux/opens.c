@@ -11,19 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
-#include "../common/fd.h"
-#include "broker.h"
-#include "jobs.h"
-#include "resolve_name.h"
+#include "opener.h"
+#include "proc.h"
 
-enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777, PTS_MAJOR = 136 };
-
-/* Not named by every C library. */
-#define AE_O_TMPFILE (020000000 | O_DIRECTORY)
+enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
 
 /* C libraries for 64 bits name it 0; the kernel does not. */
 #if defined(__x86_64__)
@@ -38,20 +30,9 @@ enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777, PTS_MAJOR = 136 };
 	 O_ASYNC | O_DIRECT | AE_O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |  \
 	 O_PATH | AE_O_TMPFILE)
 
-struct opening {
-	uint64_t flags;
-	uint64_t resolve;
-	mode_t mode;
-};
-
-static bool is_temporary(uint64_t flags)
-{
-	return (flags & AE_O_TMPFILE) == AE_O_TMPFILE;
-}
-
 static bool is_creating(uint64_t flags)
 {
-	return (flags & O_CREAT) && !(flags & O_PATH) && !is_temporary(flags);
+	return (flags & O_CREAT) && !(flags & O_PATH) && !opener_is_temporary(flags);
 }
 
 static bool reads(uint64_t flags)
@@ -62,7 +43,7 @@ static bool reads(uint64_t flags)
 static bool writes(uint64_t flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_CREAT)) ||
-	       is_temporary(flags);
+	       opener_is_temporary(flags);
 }
 
 static int read_how(struct request *request, struct opening *opening)
@@ -105,9 +86,11 @@ static int judge_content(struct request *request, bool read, bool write)
 	const struct named *named = &request->first;
 	enum action action = write ? ACTION_FILE_WRITE : ACTION_FILE_READ;
 
+	if (named->at.target.is_memory)
+		return ANSWER_CONTINUE;
 	if (read && write) {
-		struct verdict verdict = judge_path(request->rules->judge, ACTION_FILE_READ,
-						    named->at.target.path, named->at.target.size);
+		struct verdict verdict =
+			request_judge(request, ACTION_FILE_READ, &named->at.target);
 
 		if (!verdict.allowed) {
 			request_refuse(request, ACTION_FILE_READ, named, verdict.rule);
@@ -127,7 +110,7 @@ static int judge_existing(struct request *request, uint64_t flags)
 	if (S_ISLNK(mode))
 		return request_fails(request, ACTION_FILE_READ, named, ELOOP);
 	if (S_ISDIR(mode)) {
-		if (is_temporary(flags))
+		if (opener_is_temporary(flags))
 			return judge_content(request, reads(flags), true);
 		if (writes(flags))
 			return request_fails(request, ACTION_FILE_WRITE, named, EISDIR);
@@ -173,103 +156,6 @@ static int judge(struct request *request, uint64_t flags)
 	return ANSWER_CONTINUE;
 }
 
-/* The flags the broker opens with: a terminal must not become its own. */
-static int own_flags(uint64_t flags)
-{
-	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
-}
-
-static int give(const struct request *request, int fd, uint64_t flags)
-{
-	return fd < 0 ? -fd : broker_give(&request->caller, fd, flags & O_CLOEXEC);
-}
-
-static int make_missing(struct request *request, const struct opening *opening)
-{
-	const struct target *target = &request->first.at.target;
-	const char *name = target->path + target->size;
-	int answer = broker_confirm_umask(request);
-	int fd;
-
-	if (answer != 0)
-		return answer;
-	while (name[-1] != '/')
-		name--;
-	fd = openat(target->fd, name, own_flags(opening->flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
-		    opening->mode);
-	if (fd < 0)
-		return errno;
-	answer = give(request, fd, opening->flags);
-	/* The caller has no room for the descriptor: then the call should have made nothing. */
-	if (answer > 0)
-		unlinkat(target->fd, name, 0);
-	return answer;
-}
-
-/* "/dev/tty" is the caller's controlling terminal, which need not be the broker's. -errno or
- * O_PATH. */
-static int open_terminal(const struct request *request)
-{
-	const struct caller self = {.tid = getpid()};
-	int theirs = caller_terminal(&request->caller);
-	ae_auto_fd int fd = -1;
-	struct stat status;
-	char path[32];
-
-	if (theirs <= 0)
-		return theirs ? theirs : -ENXIO;
-	if (theirs == caller_terminal(&self))
-		fd = open("/dev/tty", O_PATH | O_CLOEXEC);
-	if (fd >= 0)
-		return fd_steal(&fd);
-	snprintf(path, sizeof(path), "/dev/pts/%u",
-		 (major((dev_t)theirs) - PTS_MAJOR) * 256 + minor((dev_t)theirs));
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0 || status.st_rdev != (dev_t)theirs)
-		return -ENXIO;
-	return fd_steal(&fd);
-}
-
-/* Anything but files and directories may make its opener wait, so a thread of its own opens it. */
-static int open_special(struct request *request, const struct opening *opening)
-{
-	struct target *target = &request->first.at.target;
-	struct job job = {
-		.caller = request->caller,
-		.fd = -1,
-		.held = -1,
-		.open_flags = own_flags(opening->flags),
-		.close_on_exec = opening->flags & O_CLOEXEC,
-	};
-	struct stat status;
-	int error;
-
-	if (fstat(target->fd, &status) < 0)
-		return errno;
-	if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(5, 0))
-		job.fd = open_terminal(request);
-	else
-		job.fd = fd_steal(&target->fd);
-	if (job.fd < 0)
-		return -job.fd;
-	error = jobs_start(&job);
-	return error ? error : ANSWER_SENT;
-}
-
-static int open_existing(struct request *request, const struct opening *opening)
-{
-	struct target *target = &request->first.at.target;
-	int answer = is_temporary(opening->flags) ? broker_confirm_umask(request)
-						  : broker_confirm(request);
-
-	if (answer != 0)
-		return answer;
-	if (!S_ISREG(target->mode) && !S_ISDIR(target->mode))
-		return open_special(request, opening);
-	return give(request, name_reopen(target->fd, own_flags(opening->flags), opening->mode),
-		    opening->flags);
-}
-
 /* Resolves, judges, performs. EAGAIN: somebody outside the box made the name in between. */
 static int attempt(struct request *request, const struct opening *opening, bool performs)
 {
@@ -288,9 +174,14 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 		answer = judge(request, flags);
 	if (answer != ANSWER_CONTINUE || !performs)
 		return answer;
+	if (request->first.at.target.state == TARGET_EXISTS &&
+	    !proc_lets_open(&request->caller, &request->first.at.target)) {
+		request_refuse(request, ACTION_FILE_READ, &request->first, JUDGE_NO_RULE);
+		return EACCES;
+	}
 	if (request->first.at.target.state != TARGET_MISSING)
-		return open_existing(request, opening);
-	answer = make_missing(request, opening);
+		return opener_open(request, opening);
+	answer = opener_make(request, opening);
 	return answer == EEXIST && !is_new ? EAGAIN : answer;
 }
 
@@ -299,15 +190,17 @@ int opens_answer(struct request *request)
 	struct opening opening = {0};
 	int answer = read_opening(request, &opening);
 	bool in_memory = request->call->kind == CALL_OPENAT2;
-	bool performs = request->rules->broker_create && (in_memory || is_creating(opening.flags));
+	bool performs = request->rules->broker_open || (request->rules->broker_create &&
+							(in_memory || is_creating(opening.flags)));
 
-	/* An O_PATH descriptor opens nothing; what is done with it is judged then. */
-	if (answer != 0 || ((opening.flags & O_PATH) && !performs))
+	if (answer != 0)
 		return answer;
-	/* The kernel hands no O_PATH descriptor over; callers then try openat, whose flags are no
-	 * secret. */
+	/*
+	 * An O_PATH descriptor opens nothing; what is done with it is judged then. The kernel hands
+	 * none over, so openat2, whose flags are in memory, is sent to openat, whose are no secret.
+	 */
 	if (opening.flags & O_PATH)
-		return ENOSYS;
+		return performs && in_memory ? ENOSYS : ANSWER_CONTINUE;
 	if (performs && (opening.flags & O_CREAT) && (opening.flags & O_DIRECTORY))
 		return EINVAL;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "programs.h"
+#include "resolve_name.h"
 
 uint64_t request_argument(const struct request *request, int index)
 {
@@ -136,10 +137,21 @@ void request_keep_denials(struct request *request)
 	request->frame_count = kept;
 }
 
+struct verdict request_judge(const struct request *request, enum action action,
+			     const struct target *target)
+{
+	const struct judge *judge = request->rules->judge;
+	struct verdict verdict = judge_path(judge, action, target->path, target->size);
+
+	/* Losing its name makes nothing of it: the name it had still counts. */
+	if (verdict.allowed && target->is_deleted)
+		verdict = judge_path(judge, action, target->path, target->size - NAME_DELETED_SIZE);
+	return verdict;
+}
+
 bool request_consider(struct request *request, enum action action, const struct named *named)
 {
-	struct verdict verdict = judge_path(request->rules->judge, action, named->at.target.path,
-					    named->at.target.size);
+	struct verdict verdict = request_judge(request, action, &named->at.target);
 
 	note(request, action, named, verdict);
 	if (!verdict.allowed)

@@ -21,6 +21,8 @@ struct box_rules {
 	bool only_watches;
 	bool record_allowed;
 	bool broker_create;
+	/* Every open and every change of what exists is performed here as well. */
+	bool broker_open;
 	bool broker_socket;
 	/* Abstract sockets cannot leave the box: Landlock scope or a network namespace of its own.
 	 */
@@ -69,6 +71,9 @@ int request_resolve_entry(struct request *request, int index, struct place place
 			  struct named *named);
 /* The directory argument `index` stands for. */
 int request_directory(const struct request *request, int index);
+/* What the rules say of one object. */
+struct verdict request_judge(const struct request *request, enum action action,
+			     const struct target *target);
 /* Judges one object and notes the row. True when allowed. */
 bool request_consider(struct request *request, enum action action, const struct named *named);
 /* Notes a denial that does not come from judging one path. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../common/fd.h"
+#include "proc.h"
 #include "resolve_name.h"
 #include "resolve_walk.h"
 #include "uapi.h"
@@ -27,7 +28,9 @@ struct split {
 
 int resolve_init(void)
 {
-	return name_init();
+	int error = name_init();
+
+	return error ? error : proc_init();
 }
 
 static int open_found(int base, const struct place *place)
@@ -198,7 +201,7 @@ static int name_entry(const struct split *split, struct entry *entry)
 	entry->name = target->path + target->size - split->size;
 	if (fstatat(target->fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
 		target->state = TARGET_EXISTS;
-		target->mode = status.st_mode;
+		name_describe(target, &status);
 	} else if (errno != ENOENT) {
 		target->state = TARGET_FAILS;
 		target->error = errno;

@@ -30,6 +30,15 @@ struct target {
 	int fd;
 	/* S_IFMT and permission bits, of the link itself when it was not followed. */
 	mode_t mode;
+	/* Which object it is, when it exists; `special` is the device a device file stands for. */
+	dev_t device;
+	ino_t inode;
+	nlink_t links;
+	dev_t special;
+	/* `path` ends in " (deleted)": this object has lost the name before that. */
+	bool is_deleted;
+	/* Memory that never had a name in any directory (memfd and the like). */
+	bool is_memory;
 	size_t size;
 	/* Not bounded by AE_PATH_MAX alone: procfs may add " (deleted)". */
 	char path[AE_PATH_MAX + 16];

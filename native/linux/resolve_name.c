@@ -19,23 +19,28 @@ static struct {
 	/* "/proc/<our pid>" */
 	char own[32];
 	size_t own_size;
+	dev_t root_device;
 } self = {.names = -1};
 
 int name_init(void)
 {
 	char link[32] = "";
+	struct stat root;
 	ssize_t size = readlink("/proc/self", link, sizeof(link) - 1);
 
 	if (size < 0)
 		return -errno;
 	if (strtol(link, NULL, 10) != getpid())
 		return -EXDEV;
+	if (stat("/", &root) < 0)
+		return -errno;
+	self.root_device = root.st_dev;
 	self.own_size = (size_t)snprintf(self.own, sizeof(self.own), "/proc/%d", (int)getpid());
 	self.names = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return self.names < 0 ? -errno : 0;
 }
 
-static int name_fd(int fd, struct target *target)
+int name_of(int fd, struct target *target)
 {
 	char number[16];
 	ssize_t size;
@@ -49,10 +54,39 @@ static int name_fd(int fd, struct target *target)
 	return 0;
 }
 
+void name_describe(struct target *target, const struct stat *status)
+{
+	target->mode = status->st_mode;
+	target->device = status->st_dev;
+	target->inode = status->st_ino;
+	target->links = status->st_nlink;
+	target->special = status->st_rdev;
+	target->is_deleted = false;
+	target->is_memory = false;
+}
+
+/* The kernel marks what has lost its name; a file may be called that, too. */
+static void note_deleted(struct target *target)
+{
+	static const char memory[] = "/memfd:";
+	struct stat status;
+
+	if (target->size <= NAME_DELETED_SIZE ||
+	    memcmp(target->path + target->size - NAME_DELETED_SIZE, NAME_DELETED,
+		   NAME_DELETED_SIZE) != 0)
+		return;
+	if (lstat(target->path, &status) == 0 && status.st_dev == target->device &&
+	    status.st_ino == target->inode)
+		return;
+	target->is_deleted = true;
+	target->is_memory = target->links == 0 && target->device != self.root_device &&
+			    !memcmp(target->path, memory, sizeof(memory) - 1);
+}
+
 int name_existing(int fd, struct target *target)
 {
 	struct stat status;
-	int error = name_fd(fd, target);
+	int error = name_of(fd, target);
 
 	target->fd = fd;
 	if (error != 0)
@@ -60,7 +94,8 @@ int name_existing(int fd, struct target *target)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	target->state = target->path[0] == '/' ? TARGET_EXISTS : TARGET_NO_FILE;
-	target->mode = status.st_mode;
+	name_describe(target, &status);
+	note_deleted(target);
 	return 0;
 }
 
@@ -91,7 +126,7 @@ void name_append(struct target *target, const char *name, size_t size)
 
 int name_missing(int fd, const char *name, size_t size, struct target *target)
 {
-	int error = name_fd(fd, target);
+	int error = name_of(fd, target);
 
 	target->fd = fd;
 	if (error == 0)
@@ -140,7 +175,7 @@ int name_textually(int base, const char *path, int error, struct target *target)
 	target->size = 1;
 	memcpy(target->path, "/", 2);
 	if (base >= 0) {
-		int failure = name_fd(base, target);
+		int failure = name_of(base, target);
 
 		if (failure != 0)
 			return failure;

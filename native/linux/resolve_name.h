@@ -4,8 +4,16 @@
 
 #include "resolve.h"
 
+/* What the kernel puts behind the name of what has lost it. */
+#define NAME_DELETED " (deleted)"
+#define NAME_DELETED_SIZE (sizeof(NAME_DELETED) - 1)
+
 /* Once, after every mount. -EXDEV: /proc shows another pid namespace. */
 int name_init(void);
+/* The kernel's name for a descriptor, into path and size alone. */
+int name_of(int fd, struct target *target);
+/* What `status` says of the target's object. */
+void name_describe(struct target *target, const struct stat *status);
 /* The object `fd`, which the target then owns. */
 int name_existing(int fd, struct target *target);
 /* A name that is not, or need not be, in the directory `fd`, which the target then owns. */

@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 
 #include "../common/fd.h"
+#include "proc.h"
 #include "uapi.h"
 
 enum { STEP_FLAGS = O_PATH | O_CLOEXEC | O_NOFOLLOW, PROC_ROOT_INODE = 1 };
@@ -119,8 +120,11 @@ static int follow(struct state *state, const char *name, int link)
 			return own;
 		if (own > 0)
 			return prepend(state, text, (size_t)own);
-		if (is_magic(state->at, name))
+		if (is_magic(state->at, name)) {
+			if (!proc_lets_follow(state->at))
+				return -EACCES;
 			return step_to(state, openat(state->at, name, O_PATH | O_CLOEXEC));
+		}
 	}
 	size = readlinkat(link, "", text, sizeof(text));
 	if (size < 0)

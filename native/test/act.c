@@ -164,6 +164,28 @@ static int act_reopen(char **arguments)
 	return say(open(link, number(arguments[1]), 0600));
 }
 
+/* reopen-gone PATH: through /proc/self/fd, when the file has lost its name */
+static int act_reopen_gone(char **arguments)
+{
+	char link[64];
+	int fd = open(arguments[0], O_PATH);
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (unlink(arguments[0]) < 0)
+		return say(-1);
+	return say(open(link, O_RDONLY));
+}
+
+/* reopen-memory: a memfd for reading */
+static int act_reopen_memory(char **arguments)
+{
+	char link[64];
+
+	(void)arguments;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", memfd_create("thing", 0));
+	return say(open(link, O_RDONLY));
+}
+
 /* open PATH FLAGS MODE: says ok and whether the descriptor is closed on exec */
 static int act_open(char **arguments)
 {
@@ -285,6 +307,8 @@ static const struct {
 	{"not-dumpable", 1, act_not_dumpable},
 	{"at", 2, act_at},
 	{"reopen", 2, act_reopen},
+	{"reopen-gone", 1, act_reopen_gone},
+	{"reopen-memory", 0, act_reopen_memory},
 	{"open", 3, act_open},
 	{"open2", 3, act_open2},
 	{"tmpfile", 2, act_tmpfile},

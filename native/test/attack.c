@@ -114,6 +114,33 @@ static int attack_swap(char **arguments)
 	return 0;
 }
 
+/* swap-read ALLOWED WANTED ROUNDS: whether the wanted file's bytes, its own name, were ever read */
+static int attack_swap_read(char **arguments)
+{
+	pthread_t thread;
+	bool is_read = false;
+
+	snprintf(allowed, sizeof(allowed), "%s", arguments[0]);
+	snprintf(wanted, sizeof(wanted), "%s", arguments[1]);
+	memcpy(swapped, allowed, sizeof(swapped));
+	pthread_create(&thread, NULL, swap, NULL);
+	while (goes_on(number(arguments[2])) && !is_read) {
+		char content[256] = "";
+		int fd = open(swapped, O_RDONLY);
+
+		count_try(fd);
+		if (fd < 0)
+			continue;
+		is_read = read(fd, content, sizeof(content) - 1) > 0 &&
+			  !strcmp(content, strrchr(wanted, '/') + 1);
+		close(fd);
+	}
+	swapping = false;
+	pthread_join(thread, NULL);
+	puts(is_read ? "there" : "not there");
+	return 0;
+}
+
 static struct sockaddr_in sockets_swapped;
 static in_port_t ports[2];
 
@@ -204,6 +231,7 @@ static const struct {
 	attack *attack;
 } attacks[] = {
 	{"swap", 4, attack_swap},
+	{"swap-read", 3, attack_swap_read},
 	{"swap-connect", 3, attack_swap_connect},
 	{"daemon", 1, attack_daemon},
 	{"fork-for-ever", 0, attack_fork_for_ever},

@@ -87,7 +87,7 @@ static void make_full(struct builder *builder)
 	mount_record(builder, 7, "", 0);
 	landlock_records(builder);
 	filter_record(builder, 2);
-	notify_record(builder, 7);
+	notify_record(builder, 15);
 	rule_start(builder, 0x3f, 1, 2);
 	atom(builder, 1, "/usr", 4);
 	atom(builder, 3, "/usr/\0.so", 9);
@@ -215,11 +215,19 @@ static void make_notify_alone(struct builder *builder)
 	build_command(builder);
 }
 
-static void make_broker_open(struct builder *builder)
+static void make_open_alone(struct builder *builder)
 {
 	build_namespaces(builder, 0);
 	filter_record(builder, 1);
 	notify_record(builder, 8);
+	build_command(builder);
+}
+
+static void make_unknown_notify(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	filter_record(builder, 1);
+	notify_record(builder, 16);
 	build_command(builder);
 }
 
@@ -350,7 +358,8 @@ const struct plan_case plan_cases[] = {
 	{"half an instruction", make_half_instruction, -EINVAL},
 	{"a filter of 4097 instructions", make_long_filter, -EINVAL},
 	{"notify without a filter", make_notify_alone, -EINVAL},
-	{"the reserved broker bit", make_broker_open, -EINVAL},
+	{"brokered opens without brokered names", make_open_alone, -EINVAL},
+	{"an unknown notify bit", make_unknown_notify, -EINVAL},
 	{"a rule without actions", make_no_action, -EINVAL},
 	{"a rule on an unknown action", make_unknown_action, -EINVAL},
 	{"an unknown effect", make_unknown_effect, -EINVAL},

@@ -4,7 +4,7 @@
 
 import { bpfInstructionsMax } from "../base/limits.ts";
 import type { Action, Atom } from "../model/capability.ts";
-import type { JudgeRule, LandlockPlan, MountStep, NativePlan } from "./plan.ts";
+import type { JudgeRule, LandlockPlan, MountStep, NativePlan, NotifyPlan } from "./plan.ts";
 import { countRecords, PlanWriter, tooLarge } from "./plan-writer.ts";
 
 /** The part of a plan that does not depend on the command, and the part that does. */
@@ -38,9 +38,7 @@ export function encodeBox(box: BoxPlan): Uint8Array {
   if (box.seccomp !== undefined) writeFilter(writer, box.seccomp);
   const { notify } = box;
   if (notify !== undefined) {
-    const { recordAllowed, brokerCreate, brokerSocket } = notify;
-    const bits = (recordAllowed ? 1 : 0) | (brokerCreate ? 2 : 0) | (brokerSocket ? 4 : 0);
-    writer.record(kinds.notify, () => writer.u32(bits));
+    writer.record(kinds.notify, () => writer.u32(notifyBits(notify)));
   }
   for (const rule of bounded("rules", box.rules, 8192)) writeRule(writer, rule);
   return writer.finish(0);
@@ -121,6 +119,13 @@ function namespaceFlags({ namespaces }: BoxPlan): number {
     (pid ? 0x20000000 : 0) |
     (net ? 0x40000000 : 0) |
     (ipc ? 0x08000000 : 0)
+  );
+}
+
+function notifyBits(notify: NotifyPlan): number {
+  const { recordAllowed, brokerCreate, brokerSocket, brokerOpen } = notify;
+  return (
+    (recordAllowed ? 1 : 0) | (brokerCreate ? 2 : 0) | (brokerSocket ? 4 : 0) | (brokerOpen ? 8 : 0)
   );
 }
 

@@ -99,8 +99,12 @@ export interface NotifyPlan {
    * connect, bind, listen and addressed sendto are performed on a duplicate of the caller's socket.
    */
   readonly brokerSocket: boolean;
-  /** Reserved for opening on the caller's behalf; the helper refuses a plan that sets it. */
-  readonly brokerOpen: false;
+  /**
+   * Every open, and every call that changes what exists, is performed by the helper on the very
+   * object that was judged: the rules alone decide, Landlock only has to be as wide as they are.
+   * Needs `brokerCreate`.
+   */
+  readonly brokerOpen: boolean;
 }
 
 /**

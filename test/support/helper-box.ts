@@ -109,16 +109,18 @@ export function forbid(path: string, ...actions: JudgeRule["actions"][number][])
   return { effect: "forbid", actions, where: [{ kind: "path-in", path, negated: false }] };
 }
 
-/** Everything is handed over, nothing is refused by Landlock. */
-export function audited(options: { broker?: boolean; rules?: readonly JudgeRule[] } = {}): BoxPlan {
-  const { broker = false, rules = allBut() } = options;
+/** Everything is handed over, nothing is refused by Landlock. `open` implies `broker`. */
+export function audited(
+  options: { broker?: boolean; open?: boolean; rules?: readonly JudgeRule[] } = {},
+): BoxPlan {
+  const { open = false, broker = open, rules = allBut() } = options;
   return {
     seccomp: notifyFilter(),
     notify: {
       recordAllowed: true,
       brokerCreate: broker,
       brokerSocket: broker,
-      brokerOpen: false,
+      brokerOpen: open,
     },
     rules,
   };

@@ -160,3 +160,18 @@ describe("what does not fit is refused by name", () => {
     expect(() => encodePlan({ ...least, environment, directory, argv })).not.toThrow();
   });
 });
+
+test("each notify bit has its number", () => {
+  const none = {
+    recordAllowed: false,
+    brokerCreate: false,
+    brokerSocket: false,
+    brokerOpen: false,
+  };
+  const names = ["recordAllowed", "brokerCreate", "brokerSocket", "brokerOpen"] as const;
+  const bits = names.map((name) => {
+    const notify = { ...none, [name]: true };
+    return records(encodePlan({ ...least, notify })).find((record) => record.startsWith("9 "));
+  });
+  expect(bits).toEqual(["9 0: 01000000", "9 0: 02000000", "9 0: 04000000", "9 0: 08000000"]);
+});
