@@ -32,6 +32,7 @@ enum plan_step {
 	STEP_MASK_FILE,
 	STEP_TMPFS,
 	STEP_PROC,
+	STEP_SHOW,
 };
 
 enum plan_notify {

@@ -70,7 +70,7 @@ static bool parse_mount(struct parser *parser, struct cursor *payload, uint16_t 
 		return false;
 	mount->path = take_str(parser, payload);
 	mount->optional = flags & FLAG_OPTIONAL;
-	if (step < STEP_READ_ONLY_ROOT || step > STEP_PROC || !mount->path)
+	if (step < STEP_READ_ONLY_ROOT || step > STEP_SHOW || !mount->path)
 		return false;
 	mount->step = (enum plan_step)step;
 	if (step == STEP_READ_ONLY_ROOT || step == STEP_PROC)

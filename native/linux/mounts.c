@@ -1,8 +1,8 @@
 /*
  * Only the descriptor-based mount calls (Linux 5.12) are used: a path is looked up once and what
- * was found is what is mounted. Writable places are cloned before the root becomes read-only and
- * attached again when their step comes, so the plan's order is the order in which mounts cover each
- * other.
+ * was found is what is mounted. Writable and shown places are cloned before the root becomes
+ * read-only and attached again when their step comes, so the plan's order is the order in which
+ * mounts cover each other.
  *
  * Masks come from one tiny tmpfs that holds a directory and a file of mode 000. It is attached over
  * a directory that has no mask below it, only while masks are cloned from it (cloning from a
@@ -28,7 +28,7 @@ enum { CLONE_FLAGS = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC };
 
 struct mounts {
 	const struct plan *plan;
-	/* Clones of the writable places by step; -1 where there is none. */
+	/* Clones of the writable and the shown places by step; -1 where there is none. */
 	int *clones;
 	/* The mask tmpfs, attached over `stand`; -1 until a mask is needed. */
 	int masks;
@@ -194,8 +194,11 @@ static int mount_proc(void)
 	return tree < 0 ? tree : attach(tree, "/proc");
 }
 
-/* Makes the missing directories of a mount point, as a fresh tmpfs above it needs them. */
-static int make_mount_point(const char *path)
+/*
+ * Makes what is missing of a mount point, as a fresh tmpfs above it needs it: directories, and for
+ * `mode` of a file the file.
+ */
+static int make_mount_point(const char *path, mode_t mode)
 {
 	char buffer[PATH_MAX];
 	size_t length = strlen(path);
@@ -207,6 +210,11 @@ static int make_mount_point(const char *path)
 		if (buffer[i] != '/' && buffer[i] != '\0')
 			continue;
 		buffer[i] = '\0';
+		if (i == length && !S_ISDIR(mode)) {
+			if (mknod(buffer, S_IFREG | 0400, 0) < 0 && errno != EEXIST)
+				return -errno;
+			continue;
+		}
 		if (mkdir(buffer, 0755) < 0 && errno != EEXIST)
 			return -errno;
 		buffer[i] = i == length ? '\0' : '/';
@@ -214,14 +222,25 @@ static int make_mount_point(const char *path)
 	return 0;
 }
 
-static int attach_writable(int tree, const char *path)
+static int attach_clone(int tree, const char *path)
 {
+	struct stat status;
 	int error = attach(tree, path);
 
 	if (error != -ENOENT)
 		return error;
-	error = make_mount_point(path);
+	if (fstat(tree, &status) < 0)
+		return -errno;
+	error = make_mount_point(path, status.st_mode);
 	return error ? error : attach(tree, path);
+}
+
+/* What the host shows to this box alone: neither content nor times nor mode can be changed. */
+static int show(int tree, const char *path)
+{
+	int error = set_attributes(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, MASK_ATTRIBUTES);
+
+	return error ? error : attach_clone(tree, path);
 }
 
 static int apply_step(struct mounts *mounts, size_t index)
@@ -238,9 +257,8 @@ static int apply_step(struct mounts *mounts, size_t index)
 	case STEP_READ_ONLY_ROOT:
 		return set_attributes(AT_FDCWD, "/", AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 	case STEP_WRITABLE:
-		return mounts->clones[index] < 0
-			       ? 0
-			       : attach_writable(mounts->clones[index], mount->path);
+		return mounts->clones[index] < 0 ? 0
+						 : attach_clone(mounts->clones[index], mount->path);
 	case STEP_READ_ONLY:
 		return bind_read_only(mount->path);
 	case STEP_MASK_DIRECTORY:
@@ -251,6 +269,8 @@ static int apply_step(struct mounts *mounts, size_t index)
 		return mount_tmpfs(mount);
 	case STEP_PROC:
 		return mount_proc();
+	case STEP_SHOW:
+		return mounts->clones[index] < 0 ? 0 : show(mounts->clones[index], mount->path);
 	}
 	return -EINVAL;
 }
@@ -261,14 +281,14 @@ static bool is_missing(int error)
 }
 
 /* Also fills mounts->clones. */
-static int clone_writable(struct mounts *mounts, const char **culprit)
+static int clone_places(struct mounts *mounts, const char **culprit)
 {
 	const struct plan *plan = mounts->plan;
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
 
-		if (mount->step != STEP_WRITABLE)
+		if (mount->step != STEP_WRITABLE && mount->step != STEP_SHOW)
 			continue;
 		mounts->clones[i] = clone_tree(mount->path);
 		if (mounts->clones[i] >= 0 || (mount->optional && is_missing(mounts->clones[i])))
@@ -288,7 +308,7 @@ static int apply_all(struct mounts *mounts, const char **culprit)
 	*culprit = "/";
 	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof(private)) < 0)
 		return -errno;
-	error = clone_writable(mounts, culprit);
+	error = clone_places(mounts, culprit);
 	for (size_t i = 0; error == 0 && i < plan->mount_count; i++) {
 		error = apply_step(mounts, i);
 		if (plan->mounts[i].optional && is_missing(error))

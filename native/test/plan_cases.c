@@ -178,7 +178,7 @@ static void make_named_root(struct builder *builder)
 static void make_unknown_step(struct builder *builder)
 {
 	build_namespaces(builder, MOUNT_NAMESPACE);
-	mount_record(builder, 8, "/x", 0);
+	mount_record(builder, 64, "/x", 0);
 	build_command(builder);
 }
 

@@ -44,8 +44,8 @@ function isSocketCall(flags: string): boolean {
 /**
  * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
  */
-function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
-  if (rule.startsWith("protected:")) return "";
+export function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
+  if (/^(protected|aegis):/.test(rule)) return "";
   if (rule !== "" && !rule.startsWith("credentials:"))
     return `the rule ${rule} taken out of the policy`;
   const grant = smallestGrant({ action, agent, resource: { path, host, port } });

@@ -4,7 +4,7 @@
 import { AegisError } from "../base/errors.ts";
 import { resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
-import type { BoxLaunch } from "../enforce/backend.ts";
+import type { BoxLaunch, ShownFile } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
@@ -19,6 +19,7 @@ import { findProgram } from "../supervise/find-program.ts";
 import { superviseRun } from "../supervise/supervisor.ts";
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
+import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchResult } from "./launch-result.ts";
 import {
@@ -30,7 +31,7 @@ import {
 } from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
 import type { Judge } from "./observed-judge.ts";
-import { type BoxSubject, prepareBox } from "./prepare-box.ts";
+import { type BoxSubject, prepareBox, runFolder } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -60,16 +61,18 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   };
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
+  const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
   const coverage = withEnvironment(box.coverage, environment, subject);
   const { session, exit, totals, checkpoint } = await superviseRun({
     backend,
     box,
-    launch: command,
+    launch: denied === undefined ? command : { ...command, shown: denied.shown },
     openSession: () => openSession(boxSubject, snapshot, coverage),
     clock: around.clock,
     signals: processSignals,
     judge,
-  });
+    onStored: denied?.log.add,
+  }).finally(() => denied?.log.close());
   return {
     session,
     ledger: subject.ledger,
@@ -108,6 +111,12 @@ async function openSession(
 async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
   const { observedJudge } = await import("./observed-judge.ts");
   return observedJudge(subject, snapshot);
+}
+
+function deniedLogFor({ around, subject }: BoxSubject): { log: DeniedLog; shown: ShownFile } {
+  const folder = runFolder(around);
+  const log = createDeniedLog(folder, subject.agent, around.clock.nowUnixMs());
+  return { log, shown: { path: log.path, variable: deniedLogVariable } };
 }
 
 function launchEnvironment(

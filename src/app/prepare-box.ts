@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
-import type { AbsPath } from "../base/paths.ts";
+import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 import { aegisVersion } from "../base/version.ts";
 import { aegisPaths } from "../config/location.ts";
 import type { Backend, BoxRequest, PreparedBox } from "../enforce/backend.ts";
@@ -76,7 +76,15 @@ export async function boxRequest(
     ownPaths: ownPaths(subject),
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
+    shownFolder: runFolder(subject.around),
   };
+}
+
+/** Where launches keep what is meant for their boxes; canonical. */
+export function runFolder({ environment }: Surroundings): AbsPath {
+  const { home, running } = aegisPaths(environment);
+  const realHome = absPath(policyDisk.realPath(home) ?? home) ?? home;
+  return resolvePath(realHome, running.slice(home.length + 1));
 }
 
 /** Every text the launch runs under, in the order in which rules are named. */

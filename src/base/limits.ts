@@ -30,6 +30,13 @@ export const appendBatchMax = 2048;
  * to become durable.
  */
 export const coalesceWindowMs = 50;
+/** A box's own list of its denials, bytes; some 4,000 lines. The ledger goes on without a bound. */
+export const deniedLogMaxBytes = 1 << 20;
+/**
+ * When what a killed launch left may be removed, milliseconds: until then its process id may be in
+ * use again.
+ */
+export const leftoverAgeMinMs = 24 * 3600 * 1000;
 /** Plans kept in the cache; the oldest go first. */
 export const cachedPlansMax = 64;
 /**

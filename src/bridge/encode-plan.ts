@@ -5,7 +5,7 @@
 import { bpfInstructionsMax } from "../base/limits.ts";
 import type { Action, Atom } from "../model/capability.ts";
 import type { JudgeRule, LandlockPlan, MountStep, NativePlan, NotifyPlan } from "./plan.ts";
-import { countRecords, PlanWriter, tooLarge } from "./plan-writer.ts";
+import { countRecords, headerSize, PlanWriter, recordsOf, tooLarge } from "./plan-writer.ts";
 
 /** The part of a plan that does not depend on the command, and the part that does. */
 export type BoxPlan = Omit<NativePlan, keyof CommandPlan>;
@@ -58,6 +58,41 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   return writer.finish(countRecords(box));
 }
 
+/**
+ * A kept box with one file of the host in it that may be read: the box as `encodeBox` made it, with
+ * a mount, a Landlock rule and a rule for the judge where it has such a part at all.
+ * @param access Landlock's rights to read a file
+ * @returns the box, and the number of the new rule, which is the last
+ */
+export function showFile(
+  box: Uint8Array,
+  path: string,
+  access: bigint,
+): { readonly box: Uint8Array; readonly rule: number } {
+  const records = [...recordsOf(box)];
+  const flags = records.find(({ kind }) => kind === kinds.namespaces)?.firstWord ?? 0;
+  const endOf = (last: number) => records.findLast(({ kind }) => kind <= last)?.end ?? headerSize;
+  const mounts = endOf(kinds.mount);
+  const rights = endOf(kinds.landlockPath);
+  const rules = endOf(kinds.rule);
+  const writer = new PlanWriter(box.slice(0, mounts));
+  if ((flags & mountNamespace) !== 0) writeMount(writer, { kind: "show", path, optional: false });
+  writer.bytes(box.subarray(mounts, rights));
+  if (records.some(({ kind }) => kind === kinds.landlock))
+    writeLandlockPath(writer, { path, access, optional: false });
+  writer.bytes(box.subarray(rights, rules));
+  writeRule(writer, {
+    effect: "permit",
+    actions: ["FileRead"],
+    where: [{ kind: "path-equals", path, negated: false }],
+  });
+  writer.bytes(box.subarray(rules));
+  return {
+    box: writer.finish(countRecords(box)),
+    rule: records.filter(({ kind }) => kind === kinds.rule).length,
+  };
+}
+
 /** Record flag: a missing path is skipped. */
 const optionalFlag = 1;
 
@@ -86,6 +121,7 @@ const mountSteps = {
   "mask-file": 5,
   tmpfs: 6,
   proc: 7,
+  show: 8,
 } as const;
 
 /** Bit i stands for the i-th of these. */
@@ -111,11 +147,14 @@ const atomKinds = {
 
 const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
 
+/** CLONE_NEWNS */
+const mountNamespace = 0x00020000;
+
 function namespaceFlags({ namespaces }: BoxPlan): number {
   const { user, mount, pid, net, ipc } = namespaces;
   return (
     (user ? 0x10000000 : 0) |
-    (mount ? 0x00020000 : 0) |
+    (mount ? mountNamespace : 0) |
     (pid ? 0x20000000 : 0) |
     (net ? 0x40000000 : 0) |
     (ipc ? 0x08000000 : 0)
@@ -151,22 +190,28 @@ function writeLandlock(writer: PlanWriter, landlock: LandlockPlan): void {
     writer.u64(landlock.handledNet);
     writer.u64(landlock.scoped);
   });
-  for (const { path, access, optional } of bounded("Landlock paths", landlock.paths, 8192)) {
-    writer.record(
-      kinds.landlockPath,
-      () => {
-        writer.u64(access);
-        writer.path(path);
-      },
-      optional ? optionalFlag : 0,
-    );
-  }
+  for (const rule of bounded("Landlock paths", landlock.paths, 8192))
+    writeLandlockPath(writer, rule);
   for (const { port, access } of bounded("Landlock ports", landlock.ports, 1024)) {
     writer.record(kinds.landlockPort, () => {
       writer.u64(access);
       writer.u16(port);
     });
   }
+}
+
+function writeLandlockPath(
+  writer: PlanWriter,
+  { path, access, optional }: LandlockPlan["paths"][number],
+): void {
+  writer.record(
+    kinds.landlockPath,
+    () => {
+      writer.u64(access);
+      writer.path(path);
+    },
+    optional ? optionalFlag : 0,
+  );
 }
 
 function writeFilter(writer: PlanWriter, filter: Uint8Array): void {

@@ -4,13 +4,33 @@
 import { AegisError } from "../base/errors.ts";
 import { pathMaxBytes, planSizeMaxBytes } from "../base/limits.ts";
 
-const headerSize = 16;
+export const headerSize = 16;
 const sizeAt = 8;
 const recordsAt = 12;
 
 /** The number of records in an encoded plan. */
 export function countRecords(plan: Uint8Array): number {
   return new DataView(plan.buffer, plan.byteOffset).getUint32(recordsAt, true);
+}
+
+export interface RecordPlace {
+  readonly kind: number;
+  /** Where the next record begins. */
+  readonly end: number;
+  /** The payload's first four bytes as a number; 0 when it has fewer. */
+  readonly firstWord: number;
+}
+
+/** Walks the records of a plan that a `PlanWriter` made. */
+export function* recordsOf(plan: Uint8Array): Iterable<RecordPlace> {
+  const view = new DataView(plan.buffer, plan.byteOffset, plan.byteLength);
+  for (let at = headerSize; at < plan.length; ) {
+    const size = view.getUint32(at + 4, true);
+    const end = at + 8 + Math.ceil(size / 8) * 8;
+    const firstWord = size < 4 ? 0 : view.getUint32(at + 8, true);
+    yield { kind: view.getUint16(at, true), end, firstWord };
+    at = end;
+  }
 }
 
 export function tooLarge(what: string, current: number, most: number): AegisError {

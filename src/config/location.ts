@@ -20,6 +20,8 @@ export interface AegisPaths {
   readonly current: AbsPath;
   /** Configurations made by `wrap`. */
   readonly wraps: AbsPath;
+  /** A folder for each launch that is running, with what is meant for its box. */
+  readonly running: AbsPath;
 }
 
 /** The files of one named configuration. */
@@ -66,6 +68,7 @@ export function aegisPaths(environment: Environment): AegisPaths {
     planCache: resolvePath(home, "cache/plans"),
     current: resolvePath(home, "current"),
     wraps: resolvePath(home, "wraps"),
+    running: resolvePath(home, "run"),
   };
 }
 

@@ -20,6 +20,8 @@ export interface BoxRequest {
   readonly allowWeaker: boolean;
   /** `wrap`: record everything, confine nothing. */
   readonly observeOnly: boolean;
+  /** Where the files lie that launches in this box show to it; absent: none does. */
+  readonly shownFolder?: string;
 }
 
 /** One command to run in a prepared box; already resolved by the caller. */
@@ -35,6 +37,19 @@ export interface BoxLaunch {
    * output.
    */
   readonly stdoutToStderr: boolean;
+  /** Absent: nothing is shown. */
+  readonly shown?: ShownFile;
+}
+
+/**
+ * A file, below the request's `shownFolder`, that this one launch may read and never change. Where
+ * the platform cannot show it, or a rule forbids reading it, the command is not told of it.
+ */
+export interface ShownFile {
+  /** Canonical; exists. */
+  readonly path: string;
+  /** Environment variable that holds the path. */
+  readonly variable: string;
 }
 
 /**

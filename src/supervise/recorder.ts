@@ -6,7 +6,12 @@ import { appendBatchMax, coalesceWindowMs } from "../base/limits.ts";
 import type { BoxAccess } from "../enforce/backend.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Action } from "../model/capability.ts";
-import { type AccessPayload, type EventDraft, eventTypeOfAction } from "../model/event.ts";
+import {
+  type AccessPayload,
+  type EventDraft,
+  eventTypeOfAction,
+  type SealedEvent,
+} from "../model/event.ts";
 
 export interface Denial {
   readonly action: Action;
@@ -48,10 +53,12 @@ const denialsKeptMax = 4096;
 /**
  * @param onFailure called once when the ledger could not take events: the box must not go on
  * unrecorded
+ * @param onStored told of events once they are durable, in order; never of the last window
  */
 export function createRecorder(
   writer: SessionWriter,
   onFailure: (cause: unknown) => void,
+  onStored: (events: readonly SealedEvent[]) => void = () => undefined,
 ): Recorder {
   const tally = createTally();
   let window: Window = new Map();
@@ -71,7 +78,7 @@ export function createRecorder(
     const drafts = takeWindow();
     writing = writing
       .then(async () => {
-        if (failure === undefined) await writer.append(drafts);
+        if (failure === undefined) onStored(await writer.append(drafts));
       })
       .catch((cause: unknown) => {
         failure = { cause };

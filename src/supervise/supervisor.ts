@@ -14,7 +14,7 @@ import type {
   RunningBox,
 } from "../enforce/backend.ts";
 import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
-import type { AccessPayload, EventDraft } from "../model/event.ts";
+import type { AccessPayload, EventDraft, SealedEvent } from "../model/event.ts";
 import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
 
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
@@ -36,6 +36,8 @@ export interface SupervisedRun {
   readonly signals: SignalSource;
   /** Where nothing is enforced, what the record says of an access; undefined: as it was judged. */
   readonly judge: ((payload: AccessPayload) => AccessPayload) | undefined;
+  /** Told of events once they are durable, while the box runs; must not throw. */
+  readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
 }
 
 export interface RunOutcome {
@@ -65,7 +67,7 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
     const recorder = createRecorder(writer, () => undefined);
     return closeSession({ run, writer, recorder, exit: starting });
   }
-  const recorder = createRecorder(writer, () => starting.kill("SIGKILL"));
+  const recorder = createRecorder(writer, () => starting.kill("SIGKILL"), run.onStored);
   const stopListening = run.signals.listen((signal) => starting.kill(signal));
   opened.resolve(recorder);
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);

@@ -2,19 +2,21 @@
 // launches commands in it. All decisions are in plan.ts; all processes are the bridge's.
 
 import { AegisError } from "../../base/errors.ts";
-import { appendCommand, encodeBox } from "../../bridge/encode-plan.ts";
+import { appendCommand, encodeBox, showFile } from "../../bridge/encode-plan.ts";
 import type { FailedFrame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { probeHelper } from "../../bridge/probe-helper.ts";
-import type { Backend, BoxExit, BoxFailure } from "../backend.ts";
+import type { Backend, BoxExit, BoxFailure, BoxLaunch } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
 import { rowMaker } from "./access.ts";
+import { shownSource } from "./built-in.ts";
 import { realDisk } from "./disk.ts";
 import { RecordingView } from "./disk-view.ts";
 import type { HostFeatures } from "./features.ts";
 import { inexpressible } from "./finding.ts";
+import { fsRight } from "./landlock.ts";
 import { planLinux } from "./plan.ts";
-import { packBox, unpackBox } from "./prepared.ts";
+import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
 import { hostFeatures, noFeatures } from "./probe.ts";
 import type { Arch } from "./syscall-table.ts";
 
@@ -31,17 +33,18 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       const view = new RecordingView(realDisk());
       const planned = planLinux(request, host, view);
       if (!planned.ok) throw inexpressible(planned.error);
-      const { plan, coverage, sources } = planned.value;
+      const { plan, coverage, sources, mayShow } = planned.value;
       refuseIfBelow(coverage, request.allowWeaker);
-      return { coverage, bytes: packBox(host.arch, sources, encodeBox(plan)), facts: view.facts() };
+      const bytes = packBox({ arch: host.arch, sources, plan: encodeBox(plan), mayShow });
+      return { coverage, bytes, facts: view.facts() };
     },
     async launch(box, command, record, start) {
-      const kept = unpackBox(box.bytes);
+      const { kept, environment } = withShown(unpackBox(box.bytes), command);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
         ...(command.stdoutToStderr ? { stdout: 2 } : {}),
         ...(start === undefined ? {} : { start }),
-        plan: appendCommand(kept.plan, command),
+        plan: appendCommand(kept.plan, { ...command, environment }),
         onFrames: (frames) => {
           const rows = frames.flatMap((frame) => (frame.kind === "access" ? [toRow(frame)] : []));
           return rows.length === 0 ? undefined : record(rows);
@@ -68,6 +71,20 @@ async function probeHost(helper: Helper): Promise<HostFeatures> {
     // ignored: every feature is then missing for this reason, and planning refuses what needs one
     return noFeatures(error instanceof Error ? error.message : String(error), machine);
   }
+}
+
+/** The box with the file of this launch in it, and the environment that names it. */
+function withShown(
+  kept: KeptBox,
+  { shown, environment }: BoxLaunch,
+): { readonly kept: KeptBox; readonly environment: readonly string[] } {
+  if (shown === undefined || !kept.mayShow) return { kept, environment };
+  const { box, rule } = showFile(kept.plan, shown.path, fsRight.readFile);
+  const isNamed = environment.some((entry) => entry.startsWith(`${shown.variable}=`));
+  return {
+    kept: { ...kept, plan: box, sources: () => kept.sources().toSpliced(rule, 0, shownSource) },
+    environment: isNamed ? environment : [...environment, `${shown.variable}=${shown.path}`],
+  };
 }
 
 function ownArch(): Arch {

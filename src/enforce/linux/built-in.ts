@@ -2,6 +2,7 @@
 // made.
 
 import type { Capability, Origin } from "../../model/capability.ts";
+import type { RuleSource } from "./judge-rules.ts";
 
 function builtIn(rule: string): Origin {
   return { rule, source: "built-in", line: 0, column: 0 };
@@ -40,6 +41,14 @@ export function ownLoopbackRules(): Capability[] {
     origin,
   }));
 }
+
+/** Of the rule that lets a launch read the one file it is shown. */
+export const shownSource: RuleSource = {
+  rule: "box:shown",
+  source: "built-in",
+  line: 0,
+  effect: "permit",
+};
 
 /** For a box that is only watched. */
 export function permitEverything(): Capability {

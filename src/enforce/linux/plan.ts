@@ -29,12 +29,15 @@ import { planMounts } from "./mounts.ts";
 import { type NetworkGrants, networkGrants } from "./network.ts";
 import { protect } from "./protect.ts";
 import { buildFilter, notifiesAny } from "./seccomp.ts";
+import { mayShow } from "./shown.ts";
 
 export interface LinuxPlan {
   readonly plan: BoxPlan;
   readonly coverage: Coverage;
   /** By index of `plan.rules`. */
   readonly sources: readonly RuleSource[];
+  /** No rule is against showing a file of `request.shownFolder` to a launch. */
+  readonly mayShow: boolean;
 }
 
 export function planLinux(
@@ -44,7 +47,8 @@ export function planLinux(
 ): Result<LinuxPlan, readonly Finding[]> {
   if (request.observeOnly) return ok(observe(host, disk));
   const capabilities = concerning(request);
-  const lowered = lower(regionsOf(capabilities, disk));
+  const regions = regionsOf(capabilities, disk);
+  const lowered = lower(regions);
   const protection = protect(lowered.holes, lowered.grants, disk);
   const network = networkGrants(capabilities);
   const needs = needsOf(lowered, network, protection, request.audit);
@@ -86,7 +90,12 @@ export function planLinux(
     rlimits: [noCores],
     umask: undefined,
   };
-  return ok({ plan, coverage: coverageOf(needs, means, host), sources: table.sources });
+  return ok({
+    plan,
+    coverage: coverageOf(needs, means, host),
+    sources: table.sources,
+    mayShow: mayShow(request, regions),
+  });
 }
 
 /** A core file would carry the box's memory to wherever the host's pattern says. */
@@ -165,5 +174,5 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
     rlimits: [],
     umask: undefined,
   };
-  return { plan, coverage: observedCoverage(host), sources: table.sources };
+  return { plan, coverage: observedCoverage(host), sources: table.sources, mayShow: false };
 }

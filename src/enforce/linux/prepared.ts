@@ -10,21 +10,33 @@ export interface KeptBox {
   readonly arch: Arch;
   /** Encoded plan without a command. */
   readonly plan: Uint8Array;
+  /** No rule is against showing a file to a launch. */
+  readonly mayShow: boolean;
   sources(): readonly RuleSource[];
 }
 
-const magic = 0x314b4541;
-const headerSize = 12;
+const magic = 0x324b4541;
+const headerSize = 16;
 const archs: readonly Arch[] = ["x86_64", "aarch64"];
 
-/** u32 magic, u32 architecture, u32 size of the rule table, the table as JSON, the plan. */
-export function packBox(arch: Arch, sources: readonly RuleSource[], plan: Uint8Array): Uint8Array {
-  const table = new TextEncoder().encode(JSON.stringify(sources));
+/**
+ * u32 magic, u32 architecture, u32 size of the rule table, u32 1 when files may be shown, the table
+ * as JSON, the plan.
+ */
+export function packBox(box: {
+  readonly arch: Arch;
+  readonly sources: readonly RuleSource[];
+  readonly plan: Uint8Array;
+  readonly mayShow: boolean;
+}): Uint8Array {
+  const { arch, plan } = box;
+  const table = new TextEncoder().encode(JSON.stringify(box.sources));
   const bytes = new Uint8Array(headerSize + table.length + plan.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic, true);
   view.setUint32(4, archs.indexOf(arch), true);
   view.setUint32(8, table.length, true);
+  view.setUint32(12, box.mayShow ? 1 : 0, true);
   bytes.set(table, headerSize);
   bytes.set(plan, headerSize + table.length);
   return bytes;
@@ -44,6 +56,7 @@ export function unpackBox(bytes: Uint8Array): KeptBox {
   return {
     arch,
     plan: bytes.subarray(planAt),
+    mayShow: view.getUint32(12, true) === 1,
     sources: () => {
       parsed ??= JSON.parse(new TextDecoder().decode(table)) as RuleSource[];
       return parsed;

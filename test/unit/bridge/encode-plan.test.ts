@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { AegisError } from "../../../src/base/errors.ts";
 import { pathMaxBytes } from "../../../src/base/limits.ts";
-import { appendCommand, encodeBox, encodePlan } from "../../../src/bridge/encode-plan.ts";
+import { appendCommand, encodeBox, encodePlan, showFile } from "../../../src/bridge/encode-plan.ts";
 import type { NativePlan } from "../../../src/bridge/plan.ts";
 
 const least: NativePlan = {
@@ -174,4 +174,28 @@ test("each notify bit has its number", () => {
     return records(encodePlan({ ...least, notify })).find((record) => record.startsWith("9 "));
   });
   expect(bits).toEqual(["9 0: 01000000", "9 0: 02000000", "9 0: 04000000", "9 0: 08000000"]);
+});
+
+describe("a file shown to one launch", () => {
+  test("has a mount, a Landlock rule and a rule for the judge, each last of its kind", () => {
+    const { box, rule } = showFile(encodeBox(full), "/f", 4n);
+    const added = [
+      "4 0: 08000000000000000000000000000000" + "02002f66",
+      "6 0: 0400000000000000" + "02002f66",
+      "10 0: 01000101" + "020002002f66",
+    ];
+    const before = records(encodeBox(full));
+    const after = records(box);
+    expect(rule).toBe(1);
+    expect(after.filter((record) => !before.includes(record))).toEqual(added);
+    expect(after.filter((record) => before.includes(record))).toEqual(before);
+    const kinds = after.map((record) => Number.parseInt(record, 10));
+    expect(kinds).toEqual(kinds.toSorted((a, b) => a - b));
+    expect(new DataView(box.buffer, box.byteOffset).getUint32(12, true)).toBe(after.length);
+  });
+
+  test("is a rule alone where the box has neither mounts nor Landlock", () => {
+    const { box, rule } = showFile(encodeBox(least), "/f", 4n);
+    expect([rule, records(box)]).toEqual([0, ["1 0: 00000000", "10 0: 01000101020002002f66"]]);
+  });
 });

@@ -27,17 +27,21 @@ const frame: AccessFrame = {
 };
 
 test("a kept box comes back as it was packed, and nothing else is taken for one", () => {
-  const kept = unpackBox(packBox("aarch64", sources, plan));
+  const kept = unpackBox(packBox({ arch: "aarch64", sources, plan, mayShow: false }));
   expect(kept.arch).toBe("aarch64");
   expect([...kept.plan]).toEqual([1, 2, 3, 4]);
   expect(kept.sources()).toEqual(sources);
-  for (const bytes of [[], [1, 2, 3], [...packBox("x86_64", sources, plan)].slice(0, 20)]) {
+  for (const bytes of [
+    [],
+    [1, 2, 3],
+    [...packBox({ arch: "x86_64", sources, plan, mayShow: true })].slice(0, 20),
+  ]) {
     expect(() => unpackBox(new Uint8Array(bytes))).toThrow("not made by this backend");
   }
 });
 
 test("a denied access names its rule, the call and what was asked for", () => {
-  const rows = rowMaker(unpackBox(packBox("x86_64", sources, plan)));
+  const rows = rowMaker(unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true })));
   expect(rows(frame)).toEqual({
     tsUnixMs: 17,
     payload: {
@@ -56,7 +60,7 @@ test("a denied access names its rule, the call and what was asked for", () => {
 });
 
 test("an access no rule speaks of, and one to an address", () => {
-  const rows = rowMaker(unpackBox(packBox("x86_64", sources, plan)));
+  const rows = rowMaker(unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true })));
   const unmatched = rows({ ...frame, rule: undefined, requested: undefined }).payload;
   expect(unmatched).toMatchObject({ rule: "", reason: "no permit matched" });
   expect("requested" in unmatched).toBe(false);
