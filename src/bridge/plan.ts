@@ -50,8 +50,8 @@ export interface NativePlan {
  * - `read-only`: bind `path` over itself read-only (protected names that exist).
  * - `mask-directory`/`mask-file`: an empty, inaccessible, read-only directory or file over `path`.
  * - `tmpfs`: a fresh one at `path`; `proc`: a fresh /proc of the box's pid namespace.
- * - `show`: `path` as the host has it, cloned before `read-only-root`, attached again read-only, also
- *   where a fresh tmpfs covers it.
+ * - `show`: `path` as the host has it, cloned before `read-only-root`, attached again read-only,
+ *   also where a fresh tmpfs covers it.
  * A missing path is fatal unless `optional`.
  */
 export type MountStep =

@@ -1,5 +1,5 @@
-// The built binary in each setting of box.ts: as root, as a plain user, and where no namespace can be
-// made. Each has a home, a workspace and files of its own.
+// The built binary in each setting of box.ts: as root, as a plain user, and where no namespace can
+// be made. Each has a home, a workspace and files of its own.
 
 import { mkdirSync, mkdtempSync } from "node:fs";
 import type { Setting } from "./box.ts";

@@ -1,5 +1,5 @@
-// Whether a box may be shown a file of its own launch. The plan is kept before there is such a file,
-// so the question is asked about the folder it will lie in. Pure.
+// Whether a box may be shown a file of its own launch. The plan is kept before there is such a
+// file, so the question is asked about the folder it will lie in. Pure.
 
 import { absPath } from "../../base/paths.ts";
 import { isLike } from "../../policy/like.ts";
