@@ -50,11 +50,17 @@ enum atom_kind {
 	ATOM_HOST_EQUALS,
 	ATOM_HOST_LIKE,
 	ATOM_PORT,
+	ATOM_HOST_CIDR,
+	ATOM_PROTOCOL,
 };
 
 enum port_op { PORT_EQ, PORT_LT, PORT_LE, PORT_GT, PORT_GE };
 
-/* `text` is not terminated; in a `like` the literal parts are joined by NUL. */
+/*
+ * `text` is not terminated; in a `like` the literal parts are joined by NUL. Of a range of
+ * addresses it is the bytes of the plan: 4 or 6, number of bits, address; of a protocol its number
+ * in IP.
+ */
 struct plan_atom {
 	uint8_t kind;
 	bool negated;

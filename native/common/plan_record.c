@@ -3,6 +3,7 @@
  * copies strings into the plan's own memory with a terminator, so that the bytes that came in are
  * not needed afterwards.
  */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "limits.h"
@@ -122,6 +123,18 @@ static bool parse_filter(struct plan *plan, struct cursor *payload)
 	return plan_take(payload, plan->filter, size * sizeof(struct sock_filter));
 }
 
+static bool is_cidr(const unsigned char *bytes, size_t size)
+{
+	if (size == 6)
+		return bytes[0] == 4 && bytes[1] <= 32;
+	return size == 18 && bytes[0] == 6 && bytes[1] <= 128;
+}
+
+static bool is_protocol(unsigned char number)
+{
+	return number == IPPROTO_ICMP || number == IPPROTO_TCP || number == IPPROTO_UDP;
+}
+
 static bool parse_atom(struct parser *parser, struct cursor *payload, struct plan_atom *atom)
 {
 	struct cursor bytes;
@@ -151,6 +164,14 @@ static bool parse_atom(struct parser *parser, struct cursor *payload, struct pla
 		break;
 	case ATOM_PATH_LIKE:
 	case ATOM_HOST_LIKE:
+		break;
+	case ATOM_HOST_CIDR:
+		if (!is_cidr(bytes.at, bytes.left))
+			return false;
+		break;
+	case ATOM_PROTOCOL:
+		if (bytes.left != 1 || !is_protocol(bytes.at[0]))
+			return false;
 		break;
 	default:
 		return false;

@@ -6,6 +6,7 @@
  */
 #include "judge.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,6 +209,32 @@ static bool compare_port(const struct plan_atom *atom, uint16_t port)
 	return false;
 }
 
+/* The bytes of an address, 4 or 16; 0 for a name. */
+static size_t address_bytes(const struct subject *subject, unsigned char bytes[16])
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (!subject->host || subject->host_size >= sizeof(text))
+		return 0;
+	memcpy(text, subject->host, subject->host_size);
+	text[subject->host_size] = 0;
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		return 4;
+	return inet_pton(AF_INET6, text, bytes) == 1 ? 16 : 0;
+}
+
+static bool is_in_range(const struct plan_atom *atom, const struct subject *subject)
+{
+	const unsigned char *range = (const unsigned char *)atom->text;
+	unsigned bits = range[1];
+	unsigned char bytes[17] = {0};
+	size_t size = address_bytes(subject, bytes);
+
+	if (size != atom->size - 2u || memcmp(bytes, &range[2], bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || (bytes[bits / 8] ^ range[2 + bits / 8]) >> (8 - bits % 8) == 0;
+}
+
 /* An attribute the subject does not have equals nothing, as in decide(). */
 static bool atom_holds(const struct plan_atom *atom, const struct subject *subject)
 {
@@ -229,6 +256,12 @@ static bool atom_holds(const struct plan_atom *atom, const struct subject *subje
 			holds = is_like(atom, subject->host, subject->host_size);
 		else if (subject->host)
 			holds = is_equal(atom, subject->host, subject->host_size);
+		break;
+	case ATOM_HOST_CIDR:
+		holds = is_in_range(atom, subject);
+		break;
+	case ATOM_PROTOCOL:
+		holds = subject->host && subject->protocol == (uint8_t)atom->text[0];
 		break;
 	case ATOM_PORT:
 		holds = subject->has_port && compare_port(atom, subject->port);

@@ -20,6 +20,8 @@ struct subject {
 	size_t host_size;
 	bool has_port;
 	uint16_t port;
+	/* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_ICMP; 0 for what has none. */
+	uint8_t protocol;
 };
 
 struct verdict {

@@ -50,6 +50,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->call = calls_find(data->nr);
 	request->caller = *caller;
 	request->flags = 0;
+	request->protocol = 0;
 	request->frame_count = 0;
 	request->first.at.target.fd = -1;
 	request->second.at.target.fd = -1;

@@ -36,6 +36,9 @@ struct request {
 	struct caller caller;
 	/* Flags as the rows show them. */
 	uint32_t flags;
+	/* What the caller's internet socket was judged to speak; it has to speak it still when the
+	 * call is performed. 0 for other sockets. */
+	uint8_t protocol;
 	/* What the answer will be recorded as. */
 	struct access_frame frames[REQUEST_FRAMES_MAX];
 	size_t frame_count;

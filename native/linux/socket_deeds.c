@@ -40,6 +40,31 @@ int peer_read(struct request *request, uint64_t at, uint64_t size, struct peer *
 	return -error;
 }
 
+uint8_t socket_protocol(int socket)
+{
+	int protocol = 0;
+	socklen_t size = sizeof(protocol);
+	int family = 0;
+
+	if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0 ||
+	    (family != AF_INET && family != AF_INET6) ||
+	    getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
+		return 0;
+	switch (protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP:
+		return IPPROTO_TCP;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return IPPROTO_UDP;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return IPPROTO_ICMP;
+	default:
+		return 0;
+	}
+}
+
 int socket_take(const struct request *request, int *answer)
 {
 	int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
@@ -49,6 +74,8 @@ int socket_take(const struct request *request, int *answer)
 		*answer = ANSWER_NONE;
 	else if (socket < 0)
 		*answer = socket == -EBADF ? EBADF : EACCES;
+	else if (socket_protocol(socket) != request->protocol)
+		*answer = EBADF;
 	else
 		*answer = broker_confirm(request);
 	return socket;

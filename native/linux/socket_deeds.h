@@ -23,6 +23,8 @@ struct peer {
 /* True when the address is a path; request->first then says where it leads. */
 bool peer_is_path(const struct peer *peer);
 
+/* IPPROTO_TCP, _UDP or _ICMP of an internet socket, 0 for any other. */
+uint8_t socket_protocol(int socket);
 /* Reads an address from the caller's memory. 0, or the answer to give. */
 int peer_read(struct request *request, uint64_t at, uint64_t size, struct peer *peer);
 /* The address to use, 0 for none: for a path, the object request->first led to. Its size. */

@@ -41,6 +41,7 @@ static int judge_host(struct request *request, enum action action, const char *h
 		.host_size = strlen(host),
 		.has_port = port >= 0,
 		.port = (uint16_t)port,
+		.protocol = request->protocol,
 	};
 	struct verdict verdict = judge_decide(request->rules->judge, &subject);
 	bool is_abstract = port < 0 && host[0] == '@';
@@ -248,10 +249,18 @@ static int answer_messages(struct request *request)
 	return broker_reply(&request->caller, (int)done) ? ANSWER_SENT : ANSWER_NONE;
 }
 
+static uint8_t protocol_asked(const struct request *request)
+{
+	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+
+	return socket < 0 ? 0 : socket_protocol(socket);
+}
+
 int sockets_answer(struct request *request)
 {
 	const __u64 *arguments = request->data->args;
 
+	request->protocol = protocol_asked(request);
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
 	if (request->call->kind == CALL_CONNECT)
 		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);

@@ -1,8 +1,8 @@
 /*
  * Answers accesses by the judge, for the comparison with decide(): standard input holds pieces of
- * u32 size, a plan, u32 number of accesses, and for each u8 action, u8 has address, u16 port, u16
- * size, path or host. Standard output gets u32 verdict for each: 0xffffffff for a default denial,
- * else rule * 2 + allowed.
+ * u32 size, a plan, u32 number of accesses, and for each u8 action, u8 protocol or 0 for no
+ * address, u16 port, u16 size, path or host. Standard output gets u32 verdict for each: 0xffffffff
+ * for a default denial, else rule * 2 + allowed.
  */
 #include <stdint.h>
 #include <string.h>
@@ -45,16 +45,17 @@ static uint16_t take_u16(void)
 static uint32_t answer(const struct judge *judge)
 {
 	struct subject subject = {.action = (enum action) * take(1)};
-	bool has_address = *take(1);
+	uint8_t protocol = *take(1);
 	struct verdict verdict;
 
 	subject.port = take_u16();
 	subject.path_size = take_u16();
 	subject.path = (const char *)take(subject.path_size);
-	if (has_address) {
+	if (protocol) {
 		subject.host = subject.path;
 		subject.host_size = subject.path_size;
 		subject.has_port = true;
+		subject.protocol = protocol;
 	}
 	verdict = judge_decide(judge, &subject);
 	return verdict.rule == JUDGE_NO_RULE ? UINT32_MAX : verdict.rule * 2 + verdict.allowed;

@@ -2,8 +2,10 @@
 // refused here with the name of what is too large; the helper would refuse it too, but with less to
 // say. No I/O.
 
+import { parseIp } from "../base/ip.ts";
 import { bpfInstructionsMax } from "../base/limits.ts";
-import type { Action, Atom } from "../model/capability.ts";
+import { assert } from "../base/result.ts";
+import type { Action, Atom, Protocol } from "../model/capability.ts";
 import type { JudgeRule, LandlockPlan, MountStep, NativePlan, NotifyPlan } from "./plan.ts";
 import { countRecords, headerSize, PlanWriter, recordsOf, tooLarge } from "./plan-writer.ts";
 
@@ -143,7 +145,12 @@ const atomKinds = {
   "host-equals": 4,
   "host-like": 5,
   port: 6,
+  "host-cidr": 7,
+  protocol: 8,
 } as const;
+
+/** Those of IP. */
+const protocolNumbers: Readonly<Record<Protocol, number>> = { icmp: 1, tcp: 6, udp: 17 };
 
 const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
 
@@ -247,6 +254,19 @@ function writeAtom(writer: PlanWriter, atom: Atom): void {
     case "path-like":
     case "host-like":
       writer.parts(atom.parts);
+      break;
+    case "host-cidr": {
+      const ip = parseIp(atom.address);
+      assert(ip !== undefined, `"${atom.address}" is an address`);
+      writer.u16(2 + ip.bytes.length);
+      writer.u8(ip.family);
+      writer.u8(atom.bits);
+      for (const byte of ip.bytes) writer.u8(byte);
+      break;
+    }
+    case "protocol":
+      writer.u16(1);
+      writer.u8(protocolNumbers[atom.protocol]);
       break;
     case "port":
       writer.u16(4);

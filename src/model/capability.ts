@@ -30,14 +30,24 @@ export const pathActions = [
 ] as const satisfies readonly Action[];
 export type PathAction = (typeof pathActions)[number];
 
+/** `tcp` is every stream, `icmp` the echo sockets of both IP versions. */
+export const protocols = ["tcp", "udp", "icmp"] as const;
+export type Protocol = (typeof protocols)[number];
+
 /**
  * One test on the resource. A clause is a conjunction of atoms.
  * - `path-in`: the path is `path` or lies below it (by component).
  * - `path-equals`: exactly `path`.
  * - `path-like`: Cedar's `like`; `parts` are the literal pieces between the `*`s ("a*b" is
  *   ["a","b"]); `*` crosses `/`.
- * - `host-equals`/`host-like`: lower-case host name or address text.
+ * - `host-equals`/`host-like`: canonical host (`base/host.ts`): lower-case name or address text.
+ * - `host-cidr`: the host is an address whose first `bits` bits are those of `address`; `address`
+ *   is canonical with all other bits zero. No name is in any range, no IPv4 address in one of IPv6.
  * - `port`: comparison with an integer 0–65535.
+ * - `protocol`: what is spoken on top of IP.
+ *
+ * A test on what the resource does not have (the host of a file) does not hold, so its negation
+ * does.
  */
 export type Atom =
   | { readonly kind: "path-in"; readonly path: string; readonly negated: boolean }
@@ -45,6 +55,13 @@ export type Atom =
   | { readonly kind: "path-like"; readonly parts: readonly string[]; readonly negated: boolean }
   | { readonly kind: "host-equals"; readonly host: string; readonly negated: boolean }
   | { readonly kind: "host-like"; readonly parts: readonly string[]; readonly negated: boolean }
+  | {
+      readonly kind: "host-cidr";
+      readonly address: string;
+      readonly bits: number;
+      readonly negated: boolean;
+    }
+  | { readonly kind: "protocol"; readonly protocol: Protocol; readonly negated: boolean }
   | {
       readonly kind: "port";
       readonly op: "==" | "<" | "<=" | ">" | ">=";

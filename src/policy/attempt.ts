@@ -2,20 +2,22 @@
 // capitals, would slip past a rule written for the same thing spelled plainly, so anything else
 // than the plain form is not judged but refused.
 
+import { canonicalHost, parseEndpoint } from "../base/host.ts";
 import { absPath } from "../base/paths.ts";
 import type { Attempt, Resource } from "../model/attempt.ts";
-import { type Action, actions } from "../model/capability.ts";
+import { type Action, actions, protocols } from "../model/capability.ts";
 import { classOf } from "./leaf.ts";
 
 /** Dots, empty steps or a slash at the end; a NUL ends a path for the kernel. */
 const unplainPath = /\/\/|\/\.{1,2}(?:\/|$)|.\/$|\0/;
-const plainHost = /^[^\sA-Z/\0]*[^\sA-Z/\0.]$/;
+/** What is reached without an address: abstract unix sockets, sockets of other families. */
+const otherPeer = /^(?:@[^\sA-Z/\0]+|family:\d+)$/;
 /** Where a host is given without one, e.g. to explain a policy. */
 const defaultPort = 443;
 
 /** Why an attempt cannot be judged, undefined when it can. */
 export function flawOf({ action, resource }: Attempt): string | undefined {
-  const { path, host, port } = resource;
+  const { path, host, port, protocol } = resource;
   if (!actions.includes(action)) return `there is no action "${action}"`;
   // U+FFFD is what bytes become that are no text: another path than the one that was tried.
   if (!path.isWellFormed() || path.includes("\uFFFD")) return "the name is not valid text";
@@ -25,8 +27,10 @@ export function flawOf({ action, resource }: Attempt): string | undefined {
         return "the path is not absolute and normalised";
       return undefined;
     case "endpoint":
-      if (host === undefined || !host.isWellFormed() || !plainHost.test(host))
+      if (host === undefined || !isPlainHost(host))
         return "the host is missing or not a plain lower-case name or address";
+      if (protocol !== undefined && !protocols.includes(protocol))
+        return `there is no protocol "${protocol}"`;
       if (port === undefined || !Number.isInteger(port) || port < 0 || port > 65535)
         return "the port is missing or not between 0 and 65535";
       return undefined;
@@ -65,20 +69,8 @@ export function resourceNamed(
   }
 }
 
-/**
- * `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, the host in lower case and without a dot at its
- * end.
- */
-export function parseEndpoint(
-  text: string,
-): { host: string; port: number | undefined } | undefined {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const isBareAddress = text.split(":").length > 2 && !text.startsWith("[");
-  const name = isBareAddress ? text : (bracketed ?? plain);
-  const host = name?.toLowerCase().replace(/\.$/, "");
-  const port = digits === undefined || isBareAddress ? undefined : Number(digits);
-  if (host === undefined || !plainHost.test(host)) return undefined;
-  return port !== undefined && port > 65535 ? undefined : { host, port };
+function isPlainHost(host: string): boolean {
+  return canonicalHost(host) === host || otherPeer.test(host);
 }
 
 function endpointOfUrl(text: string): { host: string; port: number | undefined } | undefined {

@@ -1,8 +1,11 @@
 // The shortest form of a conjunction of atoms. What can never hold disappears, what always holds is
 // left out, so that a kernel plan is made from as few and as plain tests as the policy allows.
 
+import { type Cidr, cidrCovers, isInCidr, parseCidr, parseIp } from "../base/ip.ts";
 import { policyClausesMax } from "../base/limits.ts";
 import { contains } from "../base/paths.ts";
+import { assert } from "../base/result.ts";
+import { protocols } from "../model/capability.ts";
 import type { Clause, Literal, NormalFormRules } from "./formula.ts";
 import type { BoundLeaf } from "./leaf.ts";
 import { isLike } from "./like.ts";
@@ -32,6 +35,10 @@ function subjectOf(leaf: BoundLeaf): unknown {
       return leaf.parts;
     case "host-equals":
       return leaf.host;
+    case "host-cidr":
+      return [leaf.address, leaf.bits];
+    case "protocol":
+      return leaf.protocol;
     case "port":
       return [leaf.op, leaf.port];
     case "agent":
@@ -47,7 +54,13 @@ function shorten(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
   for (const { leaf, negated } of distinct.values())
     if (distinct.has(key({ leaf, negated: !negated }))) return undefined;
   let rest: Clause<BoundLeaf> | undefined = [...distinct.values()];
-  for (const step of [shortenEquals, shortenFolders, shortenPorts]) {
+  for (const step of [
+    shortenEquals,
+    shortenFolders,
+    shortenRanges,
+    shortenProtocols,
+    shortenPorts,
+  ]) {
     rest = step(rest);
     if (rest === undefined) return undefined;
   }
@@ -83,8 +96,11 @@ function holdsFor(
       return known.host === undefined ? undefined : leaf.host === known.host;
     case "host-like":
       return known.host === undefined ? undefined : isLike(leaf.parts, known.host);
+    case "host-cidr":
+      return known.host === undefined ? undefined : isHostIn(leaf, known.host);
     case "agent":
       return known.agent === undefined ? undefined : leaf.agent === known.agent;
+    case "protocol":
     case "port":
     case "opaque":
       return undefined;
@@ -141,6 +157,67 @@ function withoutCovered(clause: Clause<BoundLeaf>): Clause<BoundLeaf> {
       (folder) => contains(folder, leaf.path) && !(leaf.kind === "path-in" && leaf.path === folder),
     );
   });
+}
+
+/**
+ * Of ranges inside each other the smallest says it all; two that are apart contradict each other,
+ * and a range that is left out takes every range within it along.
+ */
+function shortenRanges(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
+  let inner: Cidr | undefined;
+  for (const range of positive(clause, "host-cidr").map(cidrOf)) {
+    if (inner === undefined || cidrCovers(inner, range)) inner = range;
+    else if (!cidrCovers(range, inner)) return undefined;
+  }
+  const out = clause.flatMap(({ leaf, negated }) =>
+    negated && leaf.kind === "host-cidr" ? [cidrOf(leaf)] : [],
+  );
+  const kept: BoundLiteral[] = [];
+  for (const literal of clause) {
+    const { leaf, negated } = literal;
+    if (leaf.kind !== "host-cidr") {
+      const ip = negated && leaf.kind === "host-equals" ? parseIp(leaf.host) : undefined;
+      if (ip === undefined || !out.some((range) => isInCidr(ip, range))) kept.push(literal);
+      continue;
+    }
+    const range = cidrOf(leaf);
+    if (!negated) {
+      if (inner !== undefined && cidrCovers(inner, range)) kept.push(literal);
+      continue;
+    }
+    if (inner !== undefined && cidrCovers(range, inner)) return undefined;
+    if (inner !== undefined && !cidrCovers(inner, range)) continue;
+    if (!out.some((other) => cidrCovers(other, range) && other.bits < range.bits))
+      kept.push(literal);
+  }
+  return kept;
+}
+
+/** There are so few that those left out may leave one, or none. */
+function shortenProtocols(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
+  const tests = clause.filter(({ leaf }) => leaf.kind === "protocol");
+  if (tests.length === 0) return clause;
+  const left = protocols.filter((name) =>
+    tests.every(
+      ({ leaf, negated }) => leaf.kind === "protocol" && (leaf.protocol === name) !== negated,
+    ),
+  );
+  const [only] = left;
+  if (only === undefined) return undefined;
+  if (left.length > 1) return clause;
+  const rest = clause.filter(({ leaf }) => leaf.kind !== "protocol");
+  return [...rest, { leaf: { kind: "protocol", protocol: only }, negated: false }];
+}
+
+function cidrOf({ address, bits }: Test<"host-cidr">): Cidr {
+  const cidr = parseCidr(`${address}/${bits}`);
+  assert(cidr !== undefined, `"${address}/${bits}" is a range of addresses`);
+  return cidr;
+}
+
+function isHostIn(leaf: Test<"host-cidr">, host: string): boolean {
+  const ip = parseIp(host);
+  return ip !== undefined && isInCidr(ip, cidrOf(leaf));
 }
 
 /**

@@ -2,7 +2,9 @@
 // deny, and so is any error on the way. The one place where a verdict is made; kernel plans are
 // compared against it.
 
+import { isInCidr, parseCidr, parseIp } from "../base/ip.ts";
 import { contains } from "../base/paths.ts";
+import { assert } from "../base/result.ts";
 import type { Attempt } from "../model/attempt.ts";
 import type { Action, Atom, Capabilities, Capability, Origin } from "../model/capability.ts";
 import type { Outcome, Verdict } from "../model/verdict.ts";
@@ -165,7 +167,7 @@ function holdsAll({ agent, where }: Capability, attempt: Attempt): boolean {
   return true;
 }
 
-function holds(atom: Atom, { resource: { path, host, port } }: Attempt): boolean {
+function holds(atom: Atom, { resource: { path, host, port, protocol } }: Attempt): boolean {
   switch (atom.kind) {
     case "path-in":
       return contains(atom.path, path);
@@ -177,9 +179,21 @@ function holds(atom: Atom, { resource: { path, host, port } }: Attempt): boolean
       return host === atom.host;
     case "host-like":
       return host !== undefined && isLike(atom.parts, host);
+    case "host-cidr":
+      return host !== undefined && isHostIn(host, atom);
+    case "protocol":
+      return host !== undefined && (protocol ?? "tcp") === atom.protocol;
     case "port":
       return port !== undefined && comparePort(port, atom.op, atom.port);
   }
+}
+
+function isHostIn(host: string, range: Extract<Atom, { kind: "host-cidr" }>): boolean {
+  const ip = parseIp(host);
+  if (ip === undefined) return false;
+  const cidr = parseCidr(`${range.address}/${range.bits}`);
+  assert(cidr !== undefined, `"${range.address}/${range.bits}" is a range of addresses`);
+  return isInCidr(ip, cidr);
 }
 
 function comparePort(port: number, op: string, to: number): boolean {

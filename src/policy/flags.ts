@@ -1,6 +1,7 @@
 // `--read`, `--write`, `--deny`, `--net` and `--listen` as capabilities. What a flag says is added
 // to the policy; a `--deny` or `--net none` forbids, so nothing in the policy brings it back.
 
+import { parseEndpoint } from "../base/host.ts";
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import {
@@ -11,7 +12,6 @@ import {
   type Origin,
   pathActions,
 } from "../model/capability.ts";
-import { parseEndpoint } from "./attempt.ts";
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
 import { simplifyParts } from "./like.ts";
 import { linkTargets, type RealPath, withLink } from "./links.ts";

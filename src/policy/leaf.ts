@@ -2,7 +2,7 @@
 // in no folder, a file has no port. After this step only atoms are left, which is what the kernels
 // and decide() understand.
 
-import { type Action, type Atom, pathActions } from "../model/capability.ts";
+import { type Action, type Atom, type Protocol, pathActions } from "../model/capability.ts";
 import { any, constant, type Formula, leaf, mapLeaves } from "./formula.ts";
 
 export type PortOperator = "==" | "<" | "<=" | ">" | ">=";
@@ -13,6 +13,8 @@ export type Leaf =
   | { readonly kind: "path-like"; readonly parts: readonly string[] }
   | { readonly kind: "host-equals"; readonly host: string }
   | { readonly kind: "host-like"; readonly parts: readonly string[] }
+  | { readonly kind: "host-cidr"; readonly address: string; readonly bits: number }
+  | { readonly kind: "protocol"; readonly protocol: Protocol }
   | { readonly kind: "port"; readonly op: PortOperator; readonly port: number }
   | { readonly kind: "has-endpoint" }
   | { readonly kind: "action"; readonly actions: readonly Action[] }
@@ -82,6 +84,8 @@ function bindAction(formula: Formula<Leaf>, action: Action): Formula<BoundLeaf> 
         return constant(kind === "endpoint");
       case "host-equals":
       case "host-like":
+      case "host-cidr":
+      case "protocol":
         return kind === "endpoint" ? leaf(test) : constant(false);
       case "port":
         return kind === "endpoint" ? portFormula(test.op, test.port) : constant(false);

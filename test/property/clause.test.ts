@@ -3,7 +3,9 @@
 // sets their number.
 
 import { expect, test } from "bun:test";
+import { isInCidr, parseCidr, parseIp } from "../../src/base/ip.ts";
 import { contains } from "../../src/base/paths.ts";
+import { type Protocol, protocols } from "../../src/model/capability.ts";
 import { clauseRules } from "../../src/policy/clause.ts";
 import type { Clause, Literal } from "../../src/policy/formula.ts";
 import type { BoundLeaf } from "../../src/policy/leaf.ts";
@@ -12,25 +14,44 @@ import { pick, type Random, randomFrom } from "../support/random-capabilities.ts
 
 const clausesWanted = Number(process.env.AEGIS_PROPERTY_CLAUSES ?? 100_000);
 
+function isHostIn(host: string, { address, bits }: { address: string; bits: number }): boolean {
+  const [ip, range] = [parseIp(host), parseCidr(`${address}/${bits}`)];
+  return ip !== undefined && range !== undefined && isInCidr(ip, range);
+}
+
 interface Sample {
   readonly path: string;
   readonly host: string;
   readonly port: number;
+  readonly protocol: Protocol;
   readonly agent: string;
 }
 
 const paths = ["/a", "/a/b", "/a/b/c", "/ab", "/b", "/b/a"];
-const hosts = ["a", "ab", "b.a", "b"];
+const hosts = ["a", "ab", "b.a", "b", "8.0.0.1", "8.0.0.129", "9.0.0.1", "::1", "2::"];
+const ranges = [
+  "0.0.0.0/0",
+  "8.0.0.0/7",
+  "8.0.0.0/24",
+  "8.0.0.128/25",
+  "8.0.0.1/32",
+  "::/0",
+  "::1/128",
+];
 const ports = [0, 1, 2, 3, 65_533, 65_534, 65_535];
 const agents = ["x", "y"];
 const samples: readonly Sample[] = [
-  ...paths.map((path) => ({ path, host: "a", port: 1, agent: "x" })),
-  ...hosts.flatMap((host) => ports.map((port) => ({ path: host, host, port, agent: "x" }))),
-  ...paths.map((path) => ({ path, host: "b", port: 2, agent: "y" })),
+  ...paths.map((path) => ({ path, host: "a", port: 1, protocol: "tcp" as const, agent: "x" })),
+  ...hosts.flatMap((host) =>
+    ports.flatMap((port) =>
+      protocols.map((protocol) => ({ path: host, host, port, protocol, agent: "x" })),
+    ),
+  ),
+  ...paths.map((path) => ({ path, host: "b", port: 2, protocol: "udp" as const, agent: "y" })),
 ];
 
 function randomLeaf(random: Random, isPath: boolean): BoundLeaf {
-  const kind = random(isPath ? 5 : 6);
+  const kind = random(isPath ? 5 : 8);
   if (kind === 0) return { kind: "agent", agent: pick(random, agents) };
   if (isPath) {
     if (kind <= 2) return { kind: "path-in", path: pick(random, paths) };
@@ -54,6 +75,11 @@ function randomLeaf(random: Random, isPath: boolean): BoundLeaf {
         ["", ""],
       ]),
     };
+  if (kind === 6) return { kind: "protocol", protocol: pick(random, protocols) };
+  if (kind === 7) {
+    const [address = "", bits] = pick(random, ranges).split("/");
+    return { kind: "host-cidr", address, bits: Number(bits) };
+  }
   return { kind: "port", op: pick(random, ["==", "<=", ">="]), port: pick(random, ports) };
 }
 
@@ -77,6 +103,10 @@ function holds({ leaf, negated }: Literal<BoundLeaf>, sample: Sample): boolean {
       case "port":
         if (atom.op === "==") return sample.port === atom.port;
         return atom.op === "<=" ? sample.port <= atom.port : sample.port >= atom.port;
+      case "host-cidr":
+        return isHostIn(sample.host, atom);
+      case "protocol":
+        return atom.protocol === sample.protocol;
       case "opaque":
         return true;
     }

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { encodePlan, judgedActions } from "../../src/bridge/encode-plan.ts";
 import type { JudgeRule } from "../../src/bridge/plan.ts";
-import type { Capability } from "../../src/model/capability.ts";
+import { type Capability, type Protocol, protocols } from "../../src/model/capability.ts";
 import { prepareDecider } from "../../src/policy/decide.ts";
 import { repoRoot } from "../support/harness.ts";
 import {
@@ -13,13 +13,14 @@ import {
   type Random,
   randomCapabilities,
   randomFrom,
+  randomHostNear,
   randomPath,
 } from "../support/random-capabilities.ts";
 import { tempDir } from "../support/temp.ts";
 
 const tablesWanted = Number(process.env.AEGIS_JUDGE_CASES ?? 100_000);
 const accessesPerTable = 6;
-const hosts = ["localhost", "example.com", "10.0.0.1", "::1", "ws"];
+const protocolNumbers = { icmp: 1, tcp: 6, udp: 17 } as const;
 const ports = [1, 22, 79, 80, 81, 443, 1023, 1024, 8080, 65_535];
 
 interface Access {
@@ -27,6 +28,7 @@ interface Access {
   readonly path: string;
   /** Undefined for a path. */
   readonly port: number | undefined;
+  readonly protocol: Protocol | undefined;
 }
 
 function compileDriver(): string {
@@ -61,14 +63,19 @@ function toRule({ effect, actions, where }: Capability): JudgeRule {
 function randomAccess(random: Random, table: readonly Capability[]): Access {
   const action = pick(random, judgedActions);
   if (action === "NetConnect" || action === "NetBind")
-    return { action, path: pick(random, hosts), port: pick(random, ports) };
+    return {
+      action,
+      path: randomHostNear(random, table),
+      port: pick(random, ports),
+      protocol: pick(random, protocols),
+    };
   const named = table
     .flatMap(({ where }) => where)
     .flatMap((atom) => ("path" in atom && /^(\/[^/]+)+$/.test(atom.path) ? [atom.path] : []))
     .filter((path) => !/\/\.\.?(\/|$)/.test(path));
   const base = named.length > 0 && random(3) > 0 ? pick(random, named) : randomPath(random);
   const path = pick(random, [base, base, `${base}/x`, `${base}x`, randomPath(random)]);
-  return { action, path: path.replace(/^\/\//, "/"), port: undefined };
+  return { action, path: path.replace(/^\/\//, "/"), port: undefined, protocol: undefined };
 }
 
 function toBytes(table: readonly Capability[], accesses: readonly Access[]): Buffer {
@@ -90,11 +97,11 @@ function toBytes(table: readonly Capability[], accesses: readonly Access[]): Buf
   size.writeUInt32LE(plan.length);
   const count = Buffer.alloc(4);
   count.writeUInt32LE(accesses.length);
-  const asked = accesses.map(({ action, path, port }) => {
+  const asked = accesses.map(({ action, path, port, protocol }) => {
     const text = Buffer.from(path);
     const head = Buffer.alloc(6);
     head.writeUInt8(judgedActions.indexOf(action), 0);
-    head.writeUInt8(port === undefined ? 0 : 1, 1);
+    head.writeUInt8(protocol === undefined ? 0 : protocolNumbers[protocol], 1);
     head.writeUInt16LE(port ?? 0, 2);
     head.writeUInt16LE(text.length, 4);
     return Buffer.concat([head, text]);
@@ -104,9 +111,13 @@ function toBytes(table: readonly Capability[], accesses: readonly Access[]): Buf
 
 /** As the driver says it: rule * 2 + allowed, or the default denial. */
 function expected(decide: ReturnType<typeof prepareDecider>["decide"], access: Access): number {
-  const { action, path, port } = access;
+  const { action, path, port, protocol } = access;
   const host = port === undefined ? undefined : path;
-  const { outcome, rule } = decide({ action, agent: "agent", resource: { path, host, port } });
+  const { outcome, rule } = decide({
+    action,
+    agent: "agent",
+    resource: { path, host, port, protocol },
+  });
   if (rule === undefined) return 0xffffffff;
   return Number(rule.rule.slice(1)) * 2 + (outcome === "allow" ? 1 : 0);
 }

@@ -1,7 +1,8 @@
 // Random capabilities over a small world of paths and endpoints, and random accesses near where
 // their rules turn. Seeded: the same sequence on every machine.
 
-import { type Atom, actions, type Capability } from "../../src/model/capability.ts";
+import { formatIp, parseIp } from "../../src/base/ip.ts";
+import { type Atom, actions, type Capability, protocols } from "../../src/model/capability.ts";
 
 /** A number from 0 to `below` - 1. */
 export type Random = (below: number) => number;
@@ -87,11 +88,36 @@ function randomSocketAtom(random: Random): Atom {
     return { kind: "port", op, port, negated: random(4) === 0 };
   }
   const host = random(30) === 0 ? pick(random, hosts) : "localhost";
+  if (random(8) === 0) return randomAddressAtom(random, negated);
   return pick<Atom>(random, [
     { kind: "host-equals", host, negated },
     { kind: "host-like", parts: ["", ""], negated },
     { kind: "path-equals", path: host, negated },
   ]);
+}
+
+const ranges = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/9", "10.0.0.1/32", "10.0.0.0/31", "::/0"];
+const ranges6 = ["::1/128", "::/127", "2001:db8::/33", "2001:db8::8000:0/97"];
+
+function randomAddressAtom(random: Random, negated: boolean): Atom {
+  if (random(3) === 0) return { kind: "protocol", protocol: pick(random, protocols), negated };
+  const [address = "", bits] = pick(random, [...ranges, ...ranges6]).split("/");
+  return { kind: "host-cidr", address, bits: Number(bits), negated };
+}
+
+/** A host some rule names, or an address in one of its ranges or just beside it. */
+export function randomHostNear(random: Random, capabilities: readonly Capability[]): string {
+  const named = capabilities.flatMap(({ where }) =>
+    where.flatMap((atom) => (atom.kind === "host-cidr" ? [atom] : [])),
+  );
+  if (named.length === 0 || random(4) === 0) return pick(random, [...hosts, "ws", "::2"]);
+  const ip = parseIp(pick(random, named).address);
+  if (ip === undefined) throw new Error("a range is one of addresses");
+  const flipped = random(ip.bytes.length * 8);
+  const bytes = ip.bytes.map((byte, index) =>
+    index === flipped >> 3 && random(4) !== 0 ? byte ^ (128 >> (flipped & 7)) : byte,
+  );
+  return formatIp({ ...ip, bytes });
 }
 
 function randomCapability(random: Random, index: number): Capability {

@@ -3,7 +3,7 @@
 // machine.
 
 import type { Attempt } from "../../src/model/attempt.ts";
-import { type Action, actions } from "../../src/model/capability.ts";
+import { type Action, actions, protocols } from "../../src/model/capability.ts";
 import { quote, quotePattern } from "../../src/policy/cedar/print.ts";
 import { classOf } from "../../src/policy/leaf.ts";
 import type { Places } from "../../src/policy/places.ts";
@@ -17,6 +17,7 @@ export const randomPlaces: Places = {
 
 const agents = ["agent", "other", "x"];
 const hosts = ["example.com", "api.example.com", "localhost", "10.0.0.1", "::1", "evil.com"];
+const otherHosts = ["aexample.com", "a.localhost", "110.0.0.1", "10.0.0.2", "1::1", "2001:db8::9"];
 const tools = ["Bash", "mcp.https.get", "/bin/sh", "python3 -c", "*"];
 const ports = [0, 1, 79, 80, 81, 443, 1023, 1024, 8080, 65_535];
 const names = [
@@ -287,8 +288,8 @@ function randomResource(
 ): Attempt["resource"] {
   const kind = classOf(action);
   if (kind === "endpoint") {
-    const host = random(8) === 0 ? `a${pick(random, hosts)}` : pick(random, hosts);
-    return { path: host, host, port: pick(random, ports) };
+    const host = pick(random, random(8) === 0 ? otherHosts : hosts);
+    return { path: host, host, port: pick(random, ports), protocol: pick(random, protocols) };
   }
   const near = literals.length > 0 && random(5) !== 0 ? pick(random, literals) : "";
   if (kind === "name") {

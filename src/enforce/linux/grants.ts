@@ -12,6 +12,7 @@ import {
   covers,
   everything,
   intersect,
+  isPathAtom,
   mayMatch,
   meaningOf,
   overlaps,
@@ -127,8 +128,8 @@ function addForbid(
 }
 
 /**
- * Undefined when no path satisfies the clause. An atom on a host or a port never holds for a path,
- * negated or not.
+ * Undefined when no path satisfies the clause. An atom on a host or a port does not hold for a
+ * path, so its negation does.
  */
 function clauseOf(where: readonly Atom[], disk: DiskView): Clause | undefined {
   let base: Shape = everything;
@@ -138,7 +139,10 @@ function clauseOf(where: readonly Atom[], disk: DiskView): Clause | undefined {
   const links: AbsPath[] = [];
   let asked = everything.path;
   for (const atom of where) {
-    if (atom.kind === "host-equals" || atom.kind === "host-like" || atom.kind === "port") return;
+    if (!isPathAtom(atom)) {
+      if (atom.negated) continue;
+      return;
+    }
     const meaning = meaningOf(atom);
     if (meaning.kind === "nothing") {
       if (atom.negated) continue;

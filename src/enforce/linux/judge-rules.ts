@@ -12,7 +12,7 @@ import {
   pathActions,
 } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
-import { everything, meaningOf } from "./shape.ts";
+import { everything, isPathAtom, meaningOf } from "./shape.ts";
 
 /** Where the rule at the same index of the table comes from. */
 export interface RuleSource {
@@ -82,9 +82,7 @@ interface SpelledAtom {
 
 function realAtom(atom: Atom, disk: DiskView): SpelledAtom {
   const plain = { atom, name: undefined, isAbsent: false };
-  if (atom.kind !== "path-in" && atom.kind !== "path-equals" && atom.kind !== "path-like") {
-    return plain;
-  }
+  if (!isPathAtom(atom)) return plain;
   const meaning = meaningOf(atom);
   if (meaning.kind !== "shape") return plain;
   const { path, kind } = meaning.shape;

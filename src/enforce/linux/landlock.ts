@@ -8,7 +8,8 @@ import type { PathAction } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
 import type { Region } from "./grants.ts";
-import { isAllPorts, listPorts, type PortSet } from "./ports.ts";
+import type { NetworkGrants } from "./network.ts";
+import { listPorts } from "./ports.ts";
 import { covers, type Shape } from "./shape.ts";
 
 /** LANDLOCK_ACCESS_FS_*; the ABI that brought each right is in `sinceAbi`. */
@@ -250,7 +251,7 @@ const portRulesMax = 1024;
  * Port rules behind the seccomp filter and the supervisor, which judge what Landlock does not see.
  */
 export function landlockPorts(
-  { connect, bind }: { readonly connect: PortSet; readonly bind: PortSet },
+  { connect, bind, datagrams }: Pick<NetworkGrants, "connect" | "bind" | "datagrams">,
   abi: number,
 ): { readonly handled: bigint; readonly ports: LandlockPlan["ports"] } {
   if (abi < 4) return { handled: 0n, ports: [] };
@@ -267,7 +268,7 @@ export function landlockPorts(
   }
   // UDP sockets only exist where every connection is granted; then sending and picking a port must
   // work.
-  if (abi >= 10 && !isAllPorts(connect)) handled |= netRight.bindUdp | netRight.connectSendUdp;
+  if (abi >= 10 && !datagrams) handled |= netRight.bindUdp | netRight.connectSendUdp;
   const ports = [...access].map(([port, rights]) => ({ port, access: rights }));
   return { handled, ports };
 }

@@ -55,7 +55,7 @@ export function needsOf(
     confinesExec: !isEverywhere("ProcessSpawn"),
     confinesNetwork: !grantsEverything(network),
     deniesNetwork: grantsNothing(network),
-    connectsAnywhere: isAllPorts(network.connect),
+    connectsAnywhere: isAllPorts(network.connect) && network.datagrams,
     executesWritten: grants.some(
       (write) =>
         write.action === "FileWrite" &&

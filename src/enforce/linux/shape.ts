@@ -36,6 +36,10 @@ export function overlaps(a: Shape, b: Shape): boolean {
   return intersect(a, b) !== undefined;
 }
 
+export function isPathAtom(atom: Atom): atom is PathAtom {
+  return atom.kind === "path-in" || atom.kind === "path-equals" || atom.kind === "path-like";
+}
+
 /** What a path atom stands for when it is not negated. */
 export type AtomMeaning =
   | { readonly kind: "shape"; readonly shape: Shape }
@@ -43,7 +47,7 @@ export type AtomMeaning =
   /** No absolute path satisfies it. */
   | { readonly kind: "nothing" };
 
-type PathAtom = Extract<Atom, { kind: "path-in" | "path-equals" | "path-like" }>;
+export type PathAtom = Extract<Atom, { kind: "path-in" | "path-equals" | "path-like" }>;
 
 export function meaningOf(atom: PathAtom): AtomMeaning {
   if (atom.kind === "path-in") return shapeAt("tree", atom.path);

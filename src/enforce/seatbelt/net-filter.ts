@@ -9,7 +9,7 @@ import { all, any, type Filter, never, not } from "./sbpl.ts";
 
 type Side = "remote" | "local";
 type PortAtom = Extract<Atom, { kind: "port" }>;
-type HostAtom = Exclude<Atom, PortAtom>;
+type HostAtom = Exclude<Atom, PortAtom | { kind: "protocol" }>;
 
 /** The two kinds of host Seatbelt can tell apart, as bits of a set. */
 const loopback = 1;
@@ -38,6 +38,7 @@ function hostsOf(where: readonly Atom[]): Result<number, string> {
   let hosts = loopback | elsewhere;
   for (const atom of where) {
     if (atom.kind === "port") continue;
+    if (atom.kind === "protocol") return err("macOS cannot tell the protocols apart");
     const named = hostsNamed(atom);
     if (!named.ok) return named;
     hosts &= atom.negated ? ~named.value : named.value;
@@ -54,6 +55,8 @@ function hostsNamed(atom: HostAtom): Result<number, string> {
       return namedHost(atom.path);
     case "host-equals":
       return namedHost(atom.host);
+    case "host-cidr":
+      return err(`macOS cannot compare addresses with the range ${atom.address}/${atom.bits}`);
     case "path-like":
     case "host-like":
       return patternHosts(atom.parts);

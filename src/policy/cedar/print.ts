@@ -46,6 +46,10 @@ function printTest(atom: Atom): string {
       return `resource has host && resource.host == ${quote(atom.host)}`;
     case "host-like":
       return `resource has host && resource.host like ${quotePattern(atom.parts)}`;
+    case "host-cidr":
+      return `resource has ip && resource.ip.isInRange(ip(${quote(`${atom.address}/${atom.bits}`)}))`;
+    case "protocol":
+      return `resource has protocol && resource.protocol == ${quote(atom.protocol)}`;
     case "port":
       return `resource has port && resource.port ${atom.op} ${atom.port}`;
   }

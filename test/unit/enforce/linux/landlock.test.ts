@@ -161,7 +161,9 @@ test("an ABI handles every right it knows and none it does not", () => {
 
 test("ports become rules, all of them become nothing to handle, none becomes a refusal", () => {
   const { bindTcp, connectTcp, bindUdp, connectSendUdp } = netRight;
-  expect(landlockPorts({ connect: [[443, 443]], bind: [[8080, 8081]] }, 7)).toEqual({
+  expect(
+    landlockPorts({ connect: [[443, 443]], bind: [[8080, 8081]], datagrams: false }, 7),
+  ).toEqual({
     handled: bindTcp | connectTcp,
     ports: [
       { port: 8080, access: bindTcp },
@@ -169,16 +171,19 @@ test("ports become rules, all of them become nothing to handle, none becomes a r
       { port: 443, access: connectTcp },
     ],
   });
-  expect(landlockPorts({ connect: [], bind: [] }, 10)).toEqual({
+  expect(landlockPorts({ connect: [], bind: [], datagrams: false }, 10)).toEqual({
     handled: bindTcp | connectTcp | bindUdp | connectSendUdp,
     ports: [],
   });
-  expect(landlockPorts({ connect: allPorts, bind: [] }, 10)).toEqual({
+  expect(landlockPorts({ connect: allPorts, bind: [], datagrams: true }, 10)).toEqual({
     handled: bindTcp,
     ports: [],
   });
-  expect(landlockPorts({ connect: [], bind: [] }, 3)).toEqual({ handled: 0n, ports: [] });
-  expect(landlockPorts({ connect: [[1024, 65535]], bind: [] }, 7)).toEqual({
+  expect(landlockPorts({ connect: [], bind: [], datagrams: false }, 3)).toEqual({
+    handled: 0n,
+    ports: [],
+  });
+  expect(landlockPorts({ connect: [[1024, 65535]], bind: [], datagrams: false }, 7)).toEqual({
     handled: bindTcp,
     ports: [],
   });
