@@ -55,7 +55,7 @@ export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
   const cached = readCachedPlan(planCache, key);
   if (cached !== undefined) return { box: cached, snapshot };
   const box = await subject.backend.prepare(await boxRequest(subject, snapshot));
-  writeCachedPlan(planCache, key, box);
+  writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
   return { box, snapshot };
 }
 

@@ -24,6 +24,17 @@ import type { Coverage } from "../model/coverage.ts";
 interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
+  readonly folders: readonly Folder[];
+}
+
+/** The names of one folder that a plan depends on. */
+interface Folder {
+  readonly path: string;
+  /**
+   * The folder as `stat` sees it, "" when it may change without that showing. While it is the same,
+   * so is every name in it, and none has to be looked at: there are a dozen names to a folder.
+   */
+  readonly stamp: string;
   readonly looks: readonly Look[];
 }
 
@@ -34,7 +45,14 @@ interface CachedHeader {
  */
 type Look = string;
 
-const magic = "AEGC2\n";
+const magic = "AEGC3\n";
+/**
+ * A folder that changed so shortly before it was stamped may change again without its times telling
+ * them apart; the coarsest file system counts in steps of two seconds.
+ */
+const settledAfterMs = 3000;
+/** Kernel folders whose times say nothing about their names. */
+const unstampable = /^\/(proc|sys|dev)(\/|$)/;
 /** MAXSYMLINKS of Linux. */
 const linksMax = 40;
 
@@ -51,8 +69,8 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { looks, coverage } = parsed.header;
-  if (!looks.every((look) => look === lookAt(look.slice(look.indexOf("\0") + 1)))) return undefined;
+  const { folders, coverage } = parsed.header;
+  if (!folders.every(isUnchanged)) return undefined;
   return { coverage, facts: [], bytes: parsed.plan };
 }
 
@@ -60,11 +78,19 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
  * Stores a box, unless the disk has changed since it was made; readers see the old file or the
  * whole new one.
  */
-export function writeCachedPlan(directory: string, key: string, box: PreparedBox): void {
+export function writeCachedPlan(
+  directory: string,
+  key: string,
+  box: PreparedBox,
+  nowUnixMs: number,
+): void {
   const looks = new Map<string, Look>();
   for (const fact of box.facts) if (walk(fact.path, looks) !== fact.realPath) return;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const header: CachedHeader = { key, coverage: box.coverage, looks: [...looks.values()] };
+  const folders = foldersOf(looks, nowUnixMs - settledAfterMs);
+  // Stamps come first: what changes from here on shows in them.
+  if (!folders.every(({ looks: names }) => names.every(isAsSeen))) return;
+  const header: CachedHeader = { key, coverage: box.coverage, folders };
   const text = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(4);
   size.writeUInt32LE(text.length);
@@ -100,6 +126,43 @@ function walk(path: string, looks: Map<string, Look>): string {
     if (target.startsWith("/")) place = "";
   }
   return place === "" ? "/" : place;
+}
+
+function foldersOf(looks: ReadonlyMap<string, Look>, latestMs: number): Folder[] {
+  const names = new Map<string, Look[]>();
+  for (const [path, look] of looks) {
+    const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+    const others = names.get(folder);
+    if (others === undefined) names.set(folder, [look]);
+    else others.push(look);
+  }
+  return [...names].map(([path, inside]) => ({
+    path,
+    stamp: unstampable.test(path) ? "" : stampOf(path, latestMs),
+    looks: inside,
+  }));
+}
+
+function isUnchanged({ path, stamp, looks }: Folder): boolean {
+  return (stamp !== "" && stamp === stampOf(path, Infinity)) || looks.every(isAsSeen);
+}
+
+function isAsSeen(look: Look): boolean {
+  return look === lookAt(look.slice(look.indexOf("\0") + 1));
+}
+
+/** @returns "" for a folder that changed after `latestMs` or cannot be looked into */
+function stampOf(path: string, latestMs: number): string {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return "-";
+    const { dev, ino, mode, mtimeMs, ctimeMs } = found;
+    if (mtimeMs > latestMs || ctimeMs > latestMs) return "";
+    return `${dev} ${ino} ${mode} ${mtimeMs} ${ctimeMs}`;
+  } catch {
+    // ignored: its names are then looked at one by one, which tells
+    return "";
+  }
 }
 
 function lookAt(path: string): Look {

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import type { PathFact, PreparedBox } from "../../../src/enforce/backend.ts";
@@ -27,6 +28,18 @@ beforeEach(() => {
   symlinkSync("real", `${root}/link`);
 });
 
+/** Long ago as far as the folders' times go, or right after their last change. */
+const moments = [
+  ["long after the last change", Date.now() + 60_000],
+  ["right after the last change", 0],
+] as const;
+
+/** The folders' own times are old, so that every change shows in them. */
+function keep(made: PreparedBox, nowUnixMs = 0): void {
+  for (const folder of [`${root}/real`, root]) utimesSync(folder, 1000, 1000);
+  writeCachedPlan(cache, key, made, nowUnixMs);
+}
+
 function box(facts: readonly PathFact[]): PreparedBox {
   return { coverage, facts, bytes: new Uint8Array([1, 2, 3, 255]) };
 }
@@ -41,14 +54,14 @@ function facts(): PathFact[] {
 
 describe("a kept plan", () => {
   test("comes back byte for byte while nothing has changed", () => {
-    writeCachedPlan(cache, key, box(facts()));
+    keep(box(facts()));
     const found = readCachedPlan(cache, key);
     expect(found?.bytes).toEqual(Buffer.from([1, 2, 3, 255]));
     expect(found?.coverage).toEqual(coverage);
   });
 
   test("is readable by its owner alone", () => {
-    writeCachedPlan(cache, key, box(facts()));
+    keep(box(facts()));
     expect(statSync(cache).mode & 0o777).toBe(0o700);
     expect(statSync(`${cache}/${key}`).mode & 0o777).toBe(0o600);
   });
@@ -69,27 +82,40 @@ describe("a kept plan", () => {
       () => replaceBy(`${root}/real/sub`, () => symlinkSync("/", `${root}/real/sub`)),
     ],
   ];
-  test.each(changes)("is not used when %s", (_, change) => {
-    writeCachedPlan(cache, key, box(facts()));
-    change();
-    expect(readCachedPlan(cache, key)).toBeUndefined();
+  describe.each(moments)("made %s", (_, nowUnixMs) => {
+    test("is used", () => {
+      keep(box(facts()), nowUnixMs);
+      expect(readCachedPlan(cache, key)).toBeDefined();
+    });
+
+    test.each(changes)("is not used when %s", (_, change) => {
+      keep(box(facts()), nowUnixMs);
+      change();
+      expect(readCachedPlan(cache, key)).toBeUndefined();
+    });
+
+    test("is used when something else in the folder changed", () => {
+      keep(box(facts()), nowUnixMs);
+      writeFileSync(`${root}/real/other`, "");
+      expect(readCachedPlan(cache, key)).toBeDefined();
+    });
   });
 
   test("is not kept when the disk changed while it was made", () => {
     rmSync(`${root}/real/file`);
-    writeCachedPlan(cache, key, box(facts()));
+    keep(box(facts()));
     expect(readCachedPlan(cache, key)).toBeUndefined();
   });
 
   test("is not used under another key", () => {
-    writeCachedPlan(cache, key, box(facts()));
+    keep(box(facts()));
     const other = planKey(["two"]);
     writeFileSync(`${cache}/${other}`, readFileSync(`${cache}/${key}`));
     expect(readCachedPlan(cache, other)).toBeUndefined();
   });
 
   test("is not used with any one bit turned", () => {
-    writeCachedPlan(cache, key, box(facts()));
+    keep(box(facts()));
     const bytes = readFileSync(`${cache}/${key}`);
     for (let bit = 0; bit < bytes.length * 8; bit += 7) {
       const turned = Buffer.from(bytes);
@@ -100,7 +126,7 @@ describe("a kept plan", () => {
   });
 
   test("makes room by age", () => {
-    for (let at = 0; at < 70; at++) writeCachedPlan(cache, planKey([`${at}`]), box([]));
+    for (let at = 0; at < 70; at++) writeCachedPlan(cache, planKey([`${at}`]), box([]), 0);
     expect(readdirSync(cache).length).toBe(64);
     expect(readCachedPlan(cache, planKey(["69"]))).toBeDefined();
   });
