@@ -51,12 +51,9 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   const writer = new PlanWriter(box);
   writer.record(kinds.directory, () => writer.path(command.directory));
   writer.record(kinds.program, () => writer.path(command.program));
-  for (const word of bounded("arguments", command.argv, 4096))
-    writer.record(kinds.argument, () => writer.str("An argument", word));
-  for (const entry of bounded("environment variables", command.environment, 4096))
-    writer.record(kinds.environment, () =>
-      writer.str(`The environment variable "${entry.split("=", 1)[0]}"`, entry),
-    );
+  writer.texts(kinds.argument, bounded("arguments", command.argv, 4096), () => "An argument");
+  const variables = bounded("environment variables", command.environment, 4096);
+  writer.texts(kinds.environment, variables, nameOfVariable);
   return writer.finish(countRecords(box));
 }
 
@@ -93,6 +90,10 @@ export function showFile(
     box: writer.finish(countRecords(box)),
     rule: records.filter(({ kind }) => kind === kinds.rule).length,
   };
+}
+
+function nameOfVariable(entry: string): string {
+  return `The environment variable "${entry.split("=", 1)[0]}"`;
 }
 
 /** Record flag: a missing path is skipped. */

@@ -5,6 +5,8 @@ import { AegisError } from "../base/errors.ts";
 import { pathMaxBytes, planSizeMaxBytes } from "../base/limits.ts";
 
 export const headerSize = 16;
+/** u16 kind, u16 flags, u32 size of the payload. */
+const recordHeaderSize = 8;
 const sizeAt = 8;
 const recordsAt = 12;
 
@@ -66,6 +68,28 @@ export class PlanWriter {
     this.#data.fill(0, this.#size, this.#size + padding);
     this.#size += padding;
     this.#records += 1;
+  }
+
+  /**
+   * A record for each text, as `record` and `str` would write them. There are a hundred of them on
+   * the way of every launch.
+   */
+  texts(kind: number, texts: readonly string[], name: (text: string) => string): void {
+    for (const text of texts) {
+      if (text.length > 0xffff) throw unusable(`${name(text)} is longer than ${0xffff} bytes`);
+      if (text.includes("\0")) throw unusable(`${name(text)} holds a NUL`);
+      const start = this.#size + recordHeaderSize;
+      this.#room(recordHeaderSize + 2 + text.length * 3 + 7);
+      const { written } = this.#text.encodeInto(text, this.#data.subarray(start + 2));
+      if (written > 0xffff) throw unusable(`${name(text)} is longer than ${0xffff} bytes`);
+      const end = start + 2 + written;
+      this.#size = start + ((2 + written + 7) & ~7);
+      this.#data.fill(0, end, this.#size);
+      this.#view.setUint32(start - 8, kind, true);
+      this.#view.setUint32(start - 4, 2 + written, true);
+      this.#view.setUint16(start, written, true);
+      this.#records += 1;
+    }
   }
 
   u8(value: number): void {
