@@ -140,6 +140,12 @@ export interface SessionWriter {
    */
   append(drafts: readonly EventDraft[]): Promise<readonly SealedEvent[]>;
   /**
+   * Does ahead what `close` would find nothing to wait for: reads the key and checks the head once.
+   * Worth its while when there is time; `close` relies on none of it.
+   * @throws {AegisError} as the signing in `close` would
+   */
+  prepareClose(): Promise<void>;
+  /**
    * Writes the last events and SESSION_CLOSED in one transaction, then a signed checkpoint over the
    * whole ledger.
    */

@@ -16,7 +16,7 @@ import { openingDrafts } from "./opening.ts";
 import { createSealer, readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import type { KeySource } from "./signer.ts";
-import { refuseContradiction, signHead } from "./signing.ts";
+import { checkHead, refuseContradiction, signHead } from "./signing.ts";
 import type { Store, StoredEvent } from "./store.ts";
 import { verifyLedger } from "./verify.ts";
 
@@ -130,6 +130,9 @@ function createWriter(
       // A long session is signed now and then, so that little of it is ever unsigned.
       if (head.size - signed >= signEveryEvents) signed = (await signHead(parts)).size;
       return events;
+    },
+    async prepareClose() {
+      await Promise.all([parts.keys.signer(), checkHead(parts)]);
     },
     async close(end) {
       // The key is read on another thread while the events are stored.

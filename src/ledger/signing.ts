@@ -21,13 +21,9 @@ export interface SigningParts {
  * Signs the tree as it is now, or returns the checkpoint that covers it.
  * @throws {AegisError} `ledger/tampered` when the tree contradicts what was signed or remembered
  */
-export async function signHead({ store, keys, memory }: SigningParts): Promise<Checkpoint> {
-  // Read before the head: another process may add and remember events at any moment.
-  const remembered = memory.latest();
-  const head = await store.head();
-  refuseContradiction(store.origin, head, remembered, memory.place);
-  const last = await latestCheckpoint(store);
-  if (last !== undefined) await refuseFork(store, head, last);
+export async function signHead(parts: SigningParts): Promise<Checkpoint> {
+  const { store, keys, memory } = parts;
+  const { head, last } = await checkHead(parts);
   if (last?.size === head.size) return last;
 
   const root = rootOf(head).toBase64();
@@ -37,6 +33,27 @@ export async function signHead({ store, keys, memory }: SigningParts): Promise<C
   await store.addCheckpoint({ size: head.size, note });
   memory.remember({ origin, size: head.size, root }, true);
   return { origin, size: head.size, root, note };
+}
+
+/**
+ * The tree as it is now and the checkpoint signed last, when neither contradicts the other or what
+ * is remembered.
+ * @throws {AegisError} `ledger/tampered`
+ */
+export async function checkHead({
+  store,
+  memory,
+}: Pick<SigningParts, "store" | "memory">): Promise<{
+  head: TreeHead;
+  last: Checkpoint | undefined;
+}> {
+  // Read before the head: another process may add and remember events at any moment.
+  const remembered = memory.latest();
+  const head = await store.head();
+  refuseContradiction(store.origin, head, remembered, memory.place);
+  const last = await latestCheckpoint(store);
+  if (last !== undefined) await refuseFork(store, head, last);
+  return { head, last };
 }
 
 export async function latestCheckpoint(store: Store): Promise<Checkpoint | undefined> {

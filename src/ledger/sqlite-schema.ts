@@ -14,7 +14,7 @@ const schemaVersion = 1;
 type Pragma = readonly [name: string, wanted: string, readBack: string | number];
 
 /** What is asked of every connection and read back; SQLite ignores a pragma it does not take. */
-const pragmas: readonly Pragma[] = [
+const pragmas = [
   ["journal_mode", "WAL", "wal"],
   ["synchronous", "FULL", 2],
   ["foreign_keys", "ON", 1],
@@ -24,7 +24,15 @@ const pragmas: readonly Pragma[] = [
   ["mmap_size", "0", 0],
   ["wal_autocheckpoint", "0", 0],
   ["journal_size_limit", String(walSizeMaxBytes), walSizeMaxBytes],
-];
+] as const satisfies readonly Pragma[];
+
+/** SQLite has no table of these to read them from. */
+const untabled: ReadonlySet<string> = new Set(["mmap_size", "wal_autocheckpoint"]);
+
+/** In one statement each, because a connection is opened on the way of every launch. */
+const setAll = pragmas.map(([name, wanted]) => `PRAGMA ${name} = ${wanted}`).join("; ");
+const tabled = pragmas.filter(([name]) => !untabled.has(name));
+const readTabled = `SELECT ${tabled.map(([name]) => `(SELECT * FROM pragma_${name})`).join(", ")}`;
 
 const tables: Readonly<Record<string, string>> = {
   head: `CREATE TABLE head(
@@ -135,15 +143,18 @@ const schema: Readonly<Record<string, string>> = { ...tables, ...indexes, ...gua
  */
 export function prepareDatabase(db: Database, path: string): void {
   const isNew = recognise(db, path) === "empty";
-  for (const pragma of pragmas) set(db, pragma);
+  db.run(setAll);
+  checkPragmas(db);
   if (isNew) create(db, path);
   // Last, so that opening fails fast and its caller can try again within one bound for all of it.
-  set(db, ["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs]);
+  const wait = pragmaValue(db, `busy_timeout = ${ledgerLockWaitMs}`);
+  checkPragma(["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs], wait);
 }
 
 function recognise(db: Database, path: string): "ledger" | "empty" {
-  const version = pragmaValue(db, "user_version");
-  const isOurs = pragmaValue(db, "application_id") === applicationId;
+  const marks = "SELECT (SELECT * FROM pragma_application_id), (SELECT * FROM pragma_user_version)";
+  const [application, version] = firstRow(db, marks);
+  const isOurs = application === applicationId;
   if (isOurs && version === schemaVersion) return "ledger";
   if (isOurs) {
     const format = `its format ${version} is newer than ${schemaVersion}`;
@@ -157,9 +168,15 @@ function recognise(db: Database, path: string): "ledger" | "empty" {
   throw new AegisError("ledger/unavailable", message, { hint: "choose another file" });
 }
 
-function set(db: Database, [name, wanted, expected]: Pragma): void {
-  // Half of them answer with what is now set, the others have to be asked.
-  const found = pragmaValue(db, `${name} = ${wanted}`) ?? pragmaValue(db, name);
+function checkPragmas(db: Database): void {
+  const found = firstRow(db, readTabled);
+  for (const [at, pragma] of tabled.entries()) checkPragma(pragma, found[at]);
+  for (const pragma of pragmas) {
+    if (untabled.has(pragma[0])) checkPragma(pragma, pragmaValue(db, pragma[0]));
+  }
+}
+
+function checkPragma([name, wanted, expected]: Pragma, found: unknown): void {
   if (found === expected) return;
   throw new AegisError(
     "ledger/unavailable",
@@ -202,9 +219,13 @@ export function schemaProblems(db: Database): readonly string[] {
 }
 
 function pragmaValue(db: Database, name: string): unknown {
-  const statement = db.prepare<unknown[], []>(`PRAGMA ${name}`);
+  return firstRow(db, `PRAGMA ${name}`)[0];
+}
+
+function firstRow(db: Database, sql: string): readonly unknown[] {
+  const statement = db.prepare<unknown[], []>(sql);
   try {
-    return statement.values()[0]?.[0];
+    return statement.values()[0] ?? [];
   } finally {
     statement.finalize();
   }

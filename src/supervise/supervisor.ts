@@ -70,8 +70,18 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const recorder = createRecorder(writer, () => starting.kill("SIGKILL"), run.onStored);
   const stopListening = run.signals.listen((signal) => starting.kill(signal));
   opened.resolve(recorder);
+  prepareWhileItRuns(writer);
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
   return closeSession({ run, writer, recorder, exit });
+}
+
+/** After the command was let go. */
+function prepareWhileItRuns(writer: SessionWriter): void {
+  setImmediate(() => {
+    writer.prepareClose().catch(() => {
+      // ignored: closing meets the same and reports it
+    });
+  });
 }
 
 /** The box is being built; its command waits for the recorder. */
