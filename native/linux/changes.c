@@ -1,11 +1,16 @@
 /*
- * These are never performed here: they make no name, and what they may touch is decided by Landlock
- * and mounts. An answer other than an error lets the kernel go on.
+ * Without bit 8 these are never performed here: they make no name, and what they may touch is
+ * decided by Landlock and mounts. An answer other than an error lets the kernel go on. With it the
+ * object that was judged is changed here; only exec goes on in the kernel, where Landlock's right
+ * to execute decides.
  */
 #include "changes.h"
 
 #include <errno.h>
 #include <fcntl.h>
+
+#include "change_deeds.h"
+#include "proc.h"
 
 static bool keeps_link(const struct request *request)
 {
@@ -22,54 +27,103 @@ static bool keeps_link(const struct request *request)
 	return true;
 }
 
+/*
+ * True for calls on a descriptor: those that have no path, and utimensat and futimesat with none.
+ * The xattr calls of 6.13 also take none for an empty one.
+ */
+static bool is_by_descriptor(const struct request *request)
+{
+	const struct call *call = request->call;
+
+	if (call->kind != CALL_CHANGE)
+		return false;
+	if (call->path < 0)
+		return true;
+	if (request_argument(request, call->path))
+		return false;
+#ifdef SYS_futimesat
+	if (request->data->nr == SYS_futimesat)
+		return true;
+#endif
+	if (request->data->nr == SYS_setxattrat || request->data->nr == SYS_removexattrat)
+		return request_argument(request, call->flags) & AT_EMPTY_PATH;
+	return request->data->nr == SYS_utimensat;
+}
+
+static int resolve_descriptor(struct request *request)
+{
+	struct named *named = &request->first;
+
+	named->text_size = 0;
+	if (resolve_fd(&request->caller, request_directory(request, request->call->directory),
+		       &named->at.target) != 0)
+		return EACCES;
+	/* Shown as it is: the caller gave no name. */
+	return 0;
+}
+
 /* An empty path with AT_EMPTY_PATH means the directory descriptor itself. */
 static int resolve(struct request *request)
 {
 	const struct call *call = request->call;
 	struct place place = {.directory = request_directory(request, call->directory),
 			      .no_follow = keeps_link(request)};
-	int answer = request_resolve(request, call->path, place, &request->first);
+	int answer;
 
+	if (is_by_descriptor(request))
+		return resolve_descriptor(request);
+	answer = request_resolve(request, call->path, place, &request->first);
 	if (answer != 0 || request->first.text_size > 0)
 		return answer;
 	if (call->directory < 0 || !(request_argument(request, call->flags) & AT_EMPTY_PATH))
 		return ENOENT;
-	if (resolve_fd(&request->caller, place.directory, &request->first.at.target) != 0)
-		return EACCES;
-	return 0;
+	return resolve_descriptor(request);
 }
 
-/* utimensat and futimesat without a path work on the descriptor, which was judged at its opening.
- */
-static bool is_by_descriptor(const struct request *request)
+static int judge_exec(struct request *request)
 {
-	if (request->call->kind != CALL_CHANGE || request_argument(request, request->call->path))
-		return false;
-#ifdef SYS_futimesat
-	if (request->data->nr == SYS_futimesat)
-		return true;
-#endif
-	return request->data->nr == SYS_utimensat;
+	const struct target *target = &request->first.at.target;
+
+	if (target->state == TARGET_NO_FILE)
+		return ANSWER_CONTINUE;
+	if (target->state == TARGET_EXISTS &&
+	    (!S_ISREG(target->mode) || !(target->mode & (S_IXUSR | S_IXGRP | S_IXOTH))))
+		return request_fails(request, ACTION_PROCESS_SPAWN, &request->first, EACCES);
+	return request_consider(request, ACTION_PROCESS_SPAWN, &request->first) ? ANSWER_CONTINUE
+										: EACCES;
+}
+
+static int judge_change(struct request *request)
+{
+	const struct target *target = &request->first.at.target;
+
+	if (target->state == TARGET_NO_FILE || target->is_memory)
+		return ANSWER_CONTINUE;
+	if (!request_consider(request, ACTION_FILE_WRITE, &request->first))
+		return EACCES;
+	if (!request->rules->broker_open || proc_lets_open(&request->caller, target))
+		return ANSWER_CONTINUE;
+	request_refuse(request, ACTION_FILE_WRITE, &request->first, JUDGE_NO_RULE);
+	return EACCES;
 }
 
 int changes_answer(struct request *request)
 {
 	bool is_exec = request->call->kind == CALL_EXEC;
+	bool performs = request->rules->broker_open && !is_exec;
 	enum action action = is_exec ? ACTION_PROCESS_SPAWN : ACTION_FILE_WRITE;
 	const struct target *target = &request->first.at.target;
 	int answer;
 
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
-	if (is_by_descriptor(request))
+	/* The descriptor was judged at its opening, as far as Landlock or a mount decides. */
+	if (is_by_descriptor(request) && !performs)
 		return ANSWER_CONTINUE;
 	answer = resolve(request);
 	if (answer != 0)
 		return answer;
-	if (target->state == TARGET_NO_FILE)
-		return ANSWER_CONTINUE;
-	if (target->state != TARGET_EXISTS)
+	if (target->state == TARGET_FAILS || target->state == TARGET_MISSING)
 		return request_fails(request, action, &request->first, target->error);
-	if (is_exec && (!S_ISREG(target->mode) || !(target->mode & (S_IXUSR | S_IXGRP | S_IXOTH))))
-		return request_fails(request, action, &request->first, EACCES);
-	return request_consider(request, action, &request->first) ? ANSWER_CONTINUE : EACCES;
+	answer = is_exec ? judge_exec(request) : judge_change(request);
+	return answer == ANSWER_CONTINUE && performs ? change_perform(request) : answer;
 }
