@@ -62,6 +62,19 @@ static void reply(const struct running *running, int error)
 	broker_reply(&running->job.caller, is_restart ? -RESTART : error);
 }
 
+/*
+ * Giving a descriptor must not be interrupted: the kernel would then have answered the call without
+ * having given it, and the caller would take 0 for the new descriptor.
+ */
+static void stop_listening(void)
+{
+	sigset_t interrupt;
+
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGURG);
+	pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
+}
+
 static void perform_open(const struct running *running)
 {
 	const struct job *job = &running->job;
@@ -72,6 +85,7 @@ static void perform_open(const struct running *running)
 		reply(running, fd);
 		return;
 	}
+	stop_listening();
 	answer = broker_give(&job->caller, fd, job->close_on_exec);
 	if (answer > 0)
 		reply(running, -answer);
