@@ -5,7 +5,7 @@
 import { canonicalHost, parseEndpoint } from "../base/host.ts";
 import { absPath } from "../base/paths.ts";
 import type { Attempt, Resource } from "../model/attempt.ts";
-import { type Action, actions, protocols } from "../model/capability.ts";
+import { type Action, actions, type Protocol, protocols } from "../model/capability.ts";
 import { classOf } from "./leaf.ts";
 
 /** Dots, empty steps or a slash at the end; a NUL ends a path for the kernel. */
@@ -45,8 +45,8 @@ export function actionNamed(name: string): Action | undefined {
 
 /**
  * The resource a person means by `text` when they name an action: a path, `HOST`, `HOST:PORT`,
- * `[ADDRESS]:PORT` or a URL for network actions (port 443 when none is said), any name else.
- * Undefined when it is none of these.
+ * `[ADDRESS]:PORT`, each also behind `tcp:`, `udp:` or `icmp:`, or a URL for network actions (port
+ * 443 when none is said), any name else. Undefined when it is none of these.
  */
 export function resourceNamed(
   action: Action,
@@ -59,18 +59,29 @@ export function resourceNamed(
       return path === undefined ? undefined : { path, host: undefined, port: undefined };
     }
     case "endpoint": {
-      const endpoint = text.includes("://") ? endpointOfUrl(text) : parseEndpoint(text);
+      const { protocol, rest } = splitProtocol(text);
+      const endpoint = text.includes("://") ? endpointOfUrl(text) : parseEndpoint(rest);
       if (endpoint === undefined) return undefined;
-      const { host, port = defaultPort } = endpoint;
-      return { path: host, host, port };
+      const { host, port = protocol === "icmp" ? 0 : defaultPort } = endpoint;
+      return { path: host, host, port, ...(protocol === undefined ? {} : { protocol }) };
     }
     case "name":
       return { path: text, host: undefined, port: undefined };
   }
 }
 
-function isPlainHost(host: string): boolean {
+/** As hosts of attempts are written; everything else is refused rather than judged. */
+export function isPlainHost(host: string): boolean {
   return canonicalHost(host) === host || otherPeer.test(host);
+}
+
+/** `udp:HOST` as protocol and host; a text without a protocol is all host. */
+export function splitProtocol(text: string): {
+  readonly protocol: Protocol | undefined;
+  readonly rest: string;
+} {
+  const protocol = protocols.find((name) => text.startsWith(`${name}:`));
+  return { protocol, rest: protocol === undefined ? text : text.slice(protocol.length + 1) };
 }
 
 function endpointOfUrl(text: string): { host: string; port: number | undefined } | undefined {

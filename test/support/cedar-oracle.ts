@@ -6,6 +6,7 @@ import {
   preparsePolicySet,
   statefulIsAuthorized,
 } from "@cedar-policy/cedar-wasm/web";
+import { isAddress } from "../../src/base/host.ts";
 import type { Attempt } from "../../src/model/attempt.ts";
 import type { Action } from "../../src/model/capability.ts";
 import { quote } from "../../src/policy/cedar/print.ts";
@@ -59,10 +60,11 @@ function askEngine(
     readonly mentions: (folder: string) => boolean;
   },
 ): Answer {
-  const { path, host, port } = resource;
+  const { path, host, port, protocol = "tcp" } = resource;
   const attributes = {
     path,
-    ...(host === undefined ? {} : { host }),
+    ...(host === undefined ? {} : { host, protocol }),
+    ...(host !== undefined && isAddress(host) ? { ip: { __extn: { fn: "ip", arg: host } } } : {}),
     ...(port === undefined ? {} : { port }),
   };
   const parents = classOf(action) === "path" ? foldersOf(path).filter(around.mentions) : [];

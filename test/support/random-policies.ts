@@ -17,7 +17,34 @@ export const randomPlaces: Places = {
 
 const agents = ["agent", "other", "x"];
 const hosts = ["example.com", "api.example.com", "localhost", "10.0.0.1", "::1", "evil.com"];
-const otherHosts = ["aexample.com", "a.localhost", "110.0.0.1", "10.0.0.2", "1::1", "2001:db8::9"];
+const otherHosts = [
+  "aexample.com",
+  "a.localhost",
+  "110.0.0.1",
+  "10.0.0.2",
+  "1::1",
+  "2001:db8::9",
+  "127.8.0.1",
+  "224.0.0.1",
+  "ff02::1",
+  "::2",
+];
+const ranges = [
+  "0.0.0.0/0",
+  "10.0.0.0/8",
+  "10.0.0.1",
+  "10.0.0.1/8",
+  "10.0.0.1/31",
+  "10.0.0.2/32",
+  "127.0.0.0/8",
+  "127.0.0.1/7",
+  "224.0.0.0/4",
+  "::/0",
+  "::1",
+  "::1/127",
+  "2001:db8::/32",
+  "ff02::1/16",
+];
 const tools = ["Bash", "mcp.https.get", "/bin/sh", "python3 -c", "*"];
 const ports = [0, 1, 79, 80, 81, 443, 1023, 1024, 8080, 65_535];
 const names = [
@@ -127,8 +154,9 @@ function test(style: Style): string {
     case 1:
       return agentOrActionTest(random);
     case 2:
-    case 3:
       return hostTest(style);
+    case 3:
+      return addressTest(random);
     case 4:
     case 5:
       return portTest(random);
@@ -181,6 +209,34 @@ function hostTest({ random }: Style): string {
     `["localhost", ${quote(host)}].contains(resource.host)`,
   ]);
   return `(resource has host && ${test})`;
+}
+
+function addressTest(random: Random): string {
+  if (random(3) === 0) {
+    const protocol = pick(random, protocols);
+    return `(resource has protocol && ${pick(random, [
+      `resource.protocol == "${protocol}"`,
+      `resource.protocol != "${protocol}"`,
+      `resource.protocol like "${protocol.slice(0, 1)}*"`,
+      `["${protocol}", "tcp"].contains(resource.protocol)`,
+      "true",
+    ])})`;
+  }
+  const [a, b] = [pick(random, ranges), pick(random, ranges)];
+  return `(resource has ip && ${pick(random, [
+    `resource.ip.isInRange(ip("${a}"))`,
+    `resource.ip.isInRange(ip("${a}"))`,
+    `resource.ip == ip("${a}")`,
+    `ip("${a}") != resource.ip`,
+    `[ip("${a}"), ip("${b}")].contains(resource.ip)`,
+    `ip("${a}").isInRange(ip("${b}"))`,
+    `ip("${a}").isInRange(resource.ip)`,
+    "resource.ip.isInRange(resource.ip)",
+    `ip("${a}") == ip("${b}")`,
+    `resource.ip.${pick(random, ["isIpv4", "isIpv6", "isLoopback", "isMulticast"])}()`,
+    `ip("${a}").${pick(random, ["isIpv4", "isIpv6", "isLoopback", "isMulticast"])}()`,
+    "true",
+  ])})`;
 }
 
 function portTest(random: Random): string {

@@ -2,11 +2,13 @@
 // anywhere it looks makes the policy not apply. Used for permits that only decisions outside the
 // kernel can honour, and to check the compiler.
 
+import { parseIp } from "../../base/ip.ts";
 import { contains } from "../../base/paths.ts";
 import type { Attempt } from "../../model/attempt.ts";
 import { classOf } from "../leaf.ts";
 import { isLike } from "../like.ts";
 import { isPlaceName, type Places } from "../places.ts";
+import { type AddressValue, isWithin, passes, readAddress, sameAddress } from "./address.ts";
 import type { Expression } from "./expression.ts";
 
 type Value =
@@ -14,6 +16,7 @@ type Value =
   | number
   | string
   | { readonly type: string; readonly id: string }
+  | AddressValue
   | { readonly items: readonly Value[] };
 
 /** Thrown inside, caught at the entry: Cedar's evaluation errors. */
@@ -68,6 +71,15 @@ function evaluate(expression: Expression, attempt: Attempt, places: Places): Val
         (expression.within === undefined ||
           isIn(value(expression.of), value(expression.within), attempt))
       );
+    case "ip": {
+      const address = readAddress(expression.text);
+      if (address === undefined) throw new EvaluationError("not an address");
+      return address;
+    }
+    case "ip-test":
+      return passes(expression.test, asAddress(value(expression.of)));
+    case "in-range":
+      return isWithin(asAddress(value(expression.of)), asAddress(value(expression.range)));
     case "set":
       return { items: expression.items.map(value) };
     case "unknown":
@@ -99,12 +111,30 @@ function attribute(
   }
   const entity = asEntity(evaluate(of, attempt, places));
   const isResource = of.kind === "variable" && of.name === "resource";
-  const known = isResource
-    ? attempt.resource
-    : { path: entity.id, host: undefined, port: undefined };
-  const value = name === "path" || name === "host" || name === "port" ? known[name] : undefined;
+  const value = isResource ? ofResource(name, attempt) : name === "path" ? entity.id : undefined;
   if (value === undefined) throw new EvaluationError(`the resource has no ${name}`);
   return value;
+}
+
+/** An attribute of what is tried; undefined when it has none of this name. */
+function ofResource(name: string, { resource }: Attempt): Value | undefined {
+  const { path, host, port, protocol = "tcp" } = resource;
+  switch (name) {
+    case "path":
+      return path;
+    case "host":
+      return host;
+    case "port":
+      return port;
+    case "protocol":
+      return host === undefined ? undefined : protocol;
+    case "ip": {
+      const ip = host === undefined ? undefined : parseIp(host);
+      return ip && { ip, bits: ip.bytes.length * 8 };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function has({ of, path }: Extract<Expression, { kind: "has" }>, attempt: Attempt): boolean {
@@ -112,8 +142,7 @@ function has({ of, path }: Extract<Expression, { kind: "has" }>, attempt: Attemp
   if (path.length !== 1 || of.kind !== "variable") throw new EvaluationError("a nested attribute");
   if (of.name === "context") return isPlaceName(name);
   if (of.name !== "resource") return false;
-  if (name === "path") return true;
-  return (name === "host" || name === "port") && attempt.resource[name] !== undefined;
+  return ofResource(name, attempt) !== undefined;
 }
 
 function compare(op: string, left: Value, right: Value): boolean {
@@ -151,6 +180,8 @@ function isIn(left: Value, right: Value, attempt: Attempt): boolean {
 function equal(left: Value, right: Value): boolean {
   if (typeof left !== "object" || typeof right !== "object") return left === right;
   if ("items" in left || "items" in right) throw new EvaluationError("sets are not compared");
+  if ("ip" in left || "ip" in right)
+    return "ip" in left && "ip" in right && sameAddress(left, right);
   return left.type === right.type && left.id === right.id;
 }
 
@@ -178,6 +209,11 @@ function asString(value: Value): string {
 function asEntity(value: Value): { readonly type: string; readonly id: string } {
   if (typeof value === "object" && "id" in value) return value;
   throw new EvaluationError("not an entity");
+}
+
+function asAddress(value: Value): AddressValue {
+  if (typeof value === "object" && "ip" in value) return value;
+  throw new EvaluationError("not an address");
 }
 
 function asItems(value: Value): readonly Value[] {

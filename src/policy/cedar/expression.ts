@@ -2,6 +2,8 @@
 // not know becomes `unknown`, which nothing downstream accepts, so a newer Cedar cannot slip a
 // construct past the compiler.
 
+import { type AddressTest, addressTests } from "./address.ts";
+
 /** `json` is the node it was read from; absent for one the compiler made. */
 export type Expression = Shape & { readonly json?: unknown };
 
@@ -40,6 +42,9 @@ type Shape =
       readonly whenTrue: Expression;
       readonly whenFalse: Expression;
     }
+  | { readonly kind: "ip"; readonly text: string }
+  | { readonly kind: "ip-test"; readonly test: AddressTest; readonly of: Expression }
+  | { readonly kind: "in-range"; readonly of: Expression; readonly range: Expression }
   | { readonly kind: "set"; readonly items: readonly Expression[] }
   | { readonly kind: "unknown" };
 
@@ -92,8 +97,24 @@ function readShape(node: unknown): Shape {
     case "Set":
       return Array.isArray(body) ? { kind: "set", items: body.map(readExpression) } : unknown;
     default:
-      return isObject(body) ? readNamed(operator, body) : unknown;
+      return isObject(body) ? readNamed(operator, body) : readCall(operator, body);
   }
+}
+
+/** Functions of Cedar's ipaddr extension; the value they are called on is the first argument. */
+function readCall(name: string, body: unknown): Shape {
+  if (!Array.isArray(body)) return unknown;
+  const [first, second, ...more] = body;
+  if (more.length > 0 || (name !== "isInRange" && second !== undefined)) return unknown;
+  if (name === "isInRange")
+    return { kind: "in-range", of: readExpression(first), range: readExpression(second) };
+  if (name === "ip") {
+    const text = readExpression(first);
+    const isText = text.kind === "value" && typeof text.value === "string";
+    return isText ? { kind: "ip", text: String(text.value) } : unknown;
+  }
+  const test = addressTests.find((known) => known === name);
+  return test === undefined ? unknown : { kind: "ip-test", test, of: readExpression(first) };
 }
 
 function readNamed(operator: string, body: Json): Shape {

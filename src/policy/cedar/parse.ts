@@ -171,14 +171,15 @@ function validationMessage(error: DetailedError): string {
 function hintOf(error: DetailedError): string {
   const optional = /optional attribute `(\w+)`/.exec(error.message)?.[1];
   if (optional !== undefined)
-    return `only network actions have it: write "resource has ${optional} && ..." before it`;
+    return `${optional === "ip" ? "only addresses" : "only network actions"} have it: write "resource has ${optional} && ..." before it`;
   const action = /unrecognized action `Aegis::Action::"(.*)"`/.exec(error.message)?.[1];
   if (action !== undefined) return nearestHint(action, actions, "actions");
   const attribute = /attribute `(\w+)` on entity type `Aegis::Resource`/.exec(error.message)?.[1];
   if (attribute !== undefined)
-    return "a resource has a path, and for network actions host and port";
+    return "a resource has a path, and for network actions host, port, ip and protocol";
   // The engine guesses names in an order that changes from run to run.
-  return error.help?.startsWith("did you mean") === true ? "" : (error.help ?? "");
+  if (error.help?.startsWith("did you mean") === true) return "";
+  return error.help?.replace(/^for policy `\d+`, /, "") ?? "";
 }
 
 function nearestHint(name: string, known: readonly string[], what: string): string {

@@ -157,6 +157,12 @@ function readTerm(tokens: Tokens): Expr {
   tokens.expect(".");
   const left: Expr = { ".": { left: resource, attr: tokens.take() } };
   const operator = tokens.take();
+  if (operator === ".") {
+    tokens.expect("isInRange", "(", "ip", "(");
+    const range: Expr = { ip: [{ Value: plainText(tokens.text()) }] };
+    tokens.expect(")", ")");
+    return { isInRange: [left, range] };
+  }
   if (operator === "like") return { like: { left, pattern: patternOf(tokens.text()) } };
   const right: Expr = { Value: readLiteral(tokens) };
   switch (operator) {

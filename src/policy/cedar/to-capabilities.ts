@@ -20,8 +20,9 @@ import type { Places } from "../places.ts";
 import { isSatisfied } from "./evaluate.ts";
 import { type Expression, readEntity, readExpression } from "./expression.ts";
 import type { CedarPolicy } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import { findClause } from "./text.ts";
-import { type Reading, toFormula } from "./to-formula.ts";
+import { toFormula } from "./to-formula.ts";
 import type { Cedar } from "./wasm.ts";
 
 export interface LoweringOptions {
@@ -238,7 +239,7 @@ function describe(cedar: Cedar | undefined, policy: CedarPolicy, refusal: Refusa
     return errorAt(
       { ...origin, ...place },
       `Policy "${origin.rule}" has a clause the kernel cannot enforce: ${clause || "not readable"}`,
-      "compare resource.path, host and port with literals, principal and action with ==",
+      "compare resource.path, host, port, ip and protocol with literals, principal and action with ==",
     );
   });
 }

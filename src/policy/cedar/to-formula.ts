@@ -1,45 +1,28 @@
 // The meaning of a Cedar expression as tests on an attempt. What is outside the tests an attempt
 // can be put to is kept as an opaque clause for the caller to refuse by name; it is never dropped.
 
+import { formatCidr, parseCidr } from "../../base/ip.ts";
 import { type Action, actions } from "../../model/capability.ts";
-import { all, any, choose, constant, type Formula, leaf, not } from "../formula.ts";
+import { all, any, choose, constant, leaf, not } from "../formula.ts";
 import type { Leaf, PortOperator } from "../leaf.ts";
-import { simplifyParts } from "../like.ts";
-import { type RealPath, withLink } from "../links.ts";
+import { isLike, simplifyParts } from "../like.ts";
+import { withLink } from "../links.ts";
+import { bindPath, bindPattern, isPlaceName, type PathProblem, strayingLink } from "../places.ts";
+import { isSingle, readAddress, sameAddress } from "./address.ts";
 import {
-  bindPath,
-  bindPattern,
-  isPlaceName,
-  type PathProblem,
-  type Places,
-  strayingLink,
-} from "../places.ts";
+  addressTest,
+  checkCase,
+  checkHost,
+  checkProtocol,
+  everyAddress,
+  hostLike,
+  inAnyRange,
+  inRange,
+  protocolTest,
+  rangeTest,
+} from "./endpoint-tests.ts";
 import type { CompareOperator, Expression } from "./expression.ts";
-
-export interface Reading {
-  readonly places: Places;
-  readonly linkTarget: RealPath;
-  readonly effect: "permit" | "forbid";
-  /**
-   * Whether the rule is about any action on paths, or on hosts: only then its literals must be
-   * paths, or hosts.
-   */
-  readonly judgesPaths: boolean;
-  readonly judgesHosts: boolean;
-  /** Filled while reading: clauses that are no test, by the number their opaque leaf has. */
-  readonly opaque: Expression[];
-  readonly problems: PathProblem[];
-}
-
-type Tests = Formula<Leaf>;
-
-/** What an operand of a comparison is. */
-type Subject =
-  | { readonly kind: "resource" | "path" | "host" | "port" | "principal" | "action" }
-  | { readonly kind: "literal"; readonly value: boolean | number | string }
-  | { readonly kind: "entity"; readonly type: string; readonly id: string }
-  | { readonly kind: "place"; readonly path: string }
-  | { readonly kind: "place-path"; readonly path: string };
+import type { Reading, Subject, Tests } from "./reading.ts";
 
 export function toFormula(expression: Expression, reading: Reading): Tests {
   switch (expression.kind) {
@@ -86,8 +69,14 @@ function testOf(expression: Expression, reading: Reading): Tests | undefined {
       const subject = subjectOf(expression.of, reading);
       if (subject?.kind === "path") return pathLike(expression.parts, reading);
       if (subject?.kind === "host") return hostLike(expression.parts, reading);
+      if (subject?.kind === "protocol")
+        return protocolTest((name) => isLike(expression.parts, name));
       return undefined;
     }
+    case "ip-test":
+      return addressTest(expression.test, subjectOf(expression.of, reading));
+    case "in-range":
+      return rangeTest(subjectOf(expression.of, reading), subjectOf(expression.range, reading));
     case "is":
       return isTest(expression, reading);
     case "has":
@@ -144,6 +133,15 @@ function subjectTest(
       if (to.kind !== "literal" || typeof to.value !== "string") return undefined;
       checkHost(to.value, reading);
       return leaf({ kind: "host-equals", host: to.value });
+    case "ip":
+      if (to.kind !== "address") return undefined;
+      return isSingle(to.value) ? inRange(to.value) : constant(false);
+    case "address":
+      return to.kind === "address" ? constant(sameAddress(subject.value, to.value)) : undefined;
+    case "protocol":
+      if (to.kind !== "literal" || typeof to.value !== "string") return undefined;
+      checkProtocol(to.value, reading);
+      return protocolTest((name) => name === to.value);
     case "principal":
       return to.kind === "entity" ? leaf({ kind: "agent", agent: to.id }) : undefined;
     case "action":
@@ -199,7 +197,9 @@ function hasTest({ of, path }: Extract<Expression, { kind: "has" }>): Tests | un
   if (of.kind !== "variable" || name === undefined || deeper.length > 0) return undefined;
   if (of.name === "context") return constant(isPlaceName(name));
   if (of.name !== "resource") return constant(false);
-  if (name === "host" || name === "port") return leaf({ kind: "has-endpoint" });
+  if (name === "ip") return inAnyRange(everyAddress);
+  if (name === "host" || name === "port" || name === "protocol")
+    return leaf({ kind: "has-endpoint" });
   return constant(name === "path");
 }
 
@@ -227,7 +227,7 @@ function straying(path: string, { effect, places, linkTarget }: Reading): PathPr
 function pathLike(literal: readonly string[], reading: Reading): Tests {
   const parts = simplifyParts(literal);
   if (!reading.judgesPaths) {
-    checkHost(parts.join("*"), reading);
+    checkCase(parts.join("*"), reading);
     return likeLeaf(parts);
   }
   const bound = bindPattern(parts, reading.places);
@@ -257,24 +257,6 @@ function likeLeaf(parts: readonly string[]): Tests {
     : leaf({ kind: "path-like", parts });
 }
 
-function hostLike(literal: readonly string[], reading: Reading): Tests {
-  const parts = simplifyParts(literal);
-  checkHost(parts.join("*"), reading);
-  const [only = ""] = parts;
-  if (parts.length === 1) return leaf({ kind: "host-equals", host: only });
-  if (parts.length === 2 && parts.every((part) => part === ""))
-    return leaf({ kind: "has-endpoint" });
-  return leaf({ kind: "host-like", parts });
-}
-
-function checkHost(text: string, reading: Reading): void {
-  if (!reading.judgesHosts || text === text.toLowerCase()) return;
-  reading.problems.push({
-    message: `Host "${text}" can never match: hosts are compared in lower case`,
-    hint: `write "${text.toLowerCase()}"`,
-  });
-}
-
 function actionTest(id: string): Tests {
   const action = actions.find((name): name is Action => name === id);
   return action === undefined ? constant(false) : leaf({ kind: "action", actions: [action] });
@@ -286,6 +268,8 @@ function subjectOf(expression: Expression, reading: Reading): Subject | undefine
       return { kind: "literal", value: expression.value };
     case "entity":
       return expression;
+    case "ip":
+      return addressOf(expression.text, reading);
     case "variable":
       return variable(expression.name);
     case "attribute": {
@@ -302,17 +286,41 @@ function subjectOf(expression: Expression, reading: Reading): Subject | undefine
   }
 }
 
+function addressOf(text: string, { problems }: Reading): Subject | undefined {
+  const value = readAddress(text);
+  if (value !== undefined) return { kind: "address", value };
+  const range = parseCidr(text);
+  const message = `Address "${text}" can never match: IPv4 inside IPv6 is compared as IPv4`;
+  if (range !== undefined) problems.push({ message, hint: `write "${formatCidr(range)}"` });
+  return undefined;
+}
+
 function variable(name: string): Subject | undefined {
   if (name === "resource" || name === "principal" || name === "action") return { kind: name };
   return undefined;
 }
 
 function attribute(name: string): Subject | undefined {
-  return name === "path" || name === "host" || name === "port" ? { kind: name } : undefined;
+  switch (name) {
+    case "path":
+    case "host":
+    case "port":
+    case "ip":
+    case "protocol":
+      return { kind: name };
+    default:
+      return undefined;
+  }
 }
 
 function isConstant({ kind }: Subject): boolean {
-  return kind === "literal" || kind === "entity" || kind === "place" || kind === "place-path";
+  return (
+    kind === "literal" ||
+    kind === "address" ||
+    kind === "entity" ||
+    kind === "place" ||
+    kind === "place-path"
+  );
 }
 
 function anyOf(tests: readonly (Tests | undefined)[]): Tests | undefined {
