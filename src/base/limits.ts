@@ -70,3 +70,31 @@ export const sbplFiltersMax = 4000;
 export const sbplProfileMaxBytes = 256 * 1024;
 /** Ports one rule may list one by one in a Seatbelt profile, which knows no ranges. */
 export const sbplPortsMax = 64;
+/** Names the resolver may have given addresses to: bounds memory at about 20 MiB. */
+export const syntheticNamesMax = 65_535;
+/** Connections through the gateway at once: each takes two descriptors of aegis itself. */
+export const gatewayConnectionsMax = 1024;
+/** Connections that have not said yet who they are: anybody on the machine can open one. */
+export const gatewayStrangersMax = 128;
+/** How long a connection may take to say who it is and what it wants, milliseconds. */
+export const gatewayGreetingMs = 10_000;
+/** How long a name may take to resolve, milliseconds. */
+export const resolveTimeoutMs = 10_000;
+/** How long one address may take to answer, milliseconds; Linux itself gives up after 127 s. */
+export const dialTimeoutMs = 30_000;
+/** How long the next address of a name waits for the one before, milliseconds (RFC 8305). */
+export const dialStaggerMs = 250;
+/** Addresses of one name that are tried. */
+export const dialAddressesMax = 8;
+/** Head of an HTTP request, bytes: servers take 8 to 64 KiB. */
+export const httpHeadMaxBytes = 64 * 1024;
+/** Header fields of an HTTP request. */
+export const httpFieldsMax = 200;
+/** TLS ClientHello, bytes: those with post-quantum keys have about 2 KiB. */
+export const tlsHelloMaxBytes = 64 * 1024;
+/** First bytes of a stream looked at to tell what it speaks. */
+export const sniffMaxBytes = 8192;
+/** DNS message over UDP, bytes, and over TCP. */
+export const dnsMessageMaxBytes = 4096;
+/** How long a client that was refused may take to read why, milliseconds. */
+export const relayLingerMs = 5000;

@@ -81,13 +81,39 @@ export interface AccessPayload {
   readonly exe: string;
   /** System call and the flags that matter, e.g. "openat O_RDONLY". */
   readonly flags: string;
-  /** How many equal accesses this row stands for, at least 1. */
+  /**
+   * How many equal accesses this row stands for, at least 1; 0 for a row that adds to an earlier
+   * one.
+   */
   readonly count: number;
   /** False when the decision is only what the policy says: the access was not stopped. */
   readonly enforced?: false;
   readonly host?: string;
   readonly port?: number;
+  /** What the gateway knows of a connection; absent where the kernel alone decided. */
+  readonly protocol?: NetProtocol;
+  /** Address the connection goes to, when the host is a name that was resolved. */
+  readonly address?: string;
+  /** Number of the connection in its session; rows with the same number are about the same one. */
+  readonly connection?: number;
+  /** `closed`: the connection is over, `count` is 0 and the fields below are there. */
+  readonly phase?: "closed";
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly duration_ms?: number;
+  /** Why the connection failed or was ended, when it did not end by itself. */
+  readonly error?: string;
+  /** Name the TLS client asked for. */
+  readonly server_name?: string;
+  /** Of a request: its method, and its URL without a query. */
+  readonly method?: string;
+  readonly url?: string;
+  /** Names of the credentials put into the request. */
+  readonly credentials?: readonly string[];
 }
+
+/** `dns`: a question to the gateway's resolver. */
+export type NetProtocol = "tcp" | "udp" | "icmp" | "dns";
 
 /**
  * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without

@@ -41,6 +41,7 @@ export const ranks: Readonly<Record<string, number>> = {
   enforce: 3,
   observe: 3,
   config: 3,
+  gateway: 3,
   supervise: 4,
   app: 5,
   cli: 7,

@@ -1,0 +1,205 @@
+// A connection that was just accepted: who is it, and what does it want. Until the preamble is
+// there and its token is right, it is a stranger, and there is room for few of them.
+
+import type { Address } from "../base/address.ts";
+import { gatewayConnectionsMax, gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
+import { type Endpoint, silent } from "./endpoint.ts";
+import { Gather } from "./gather.ts";
+import type { Host } from "./host.ts";
+import { type Preamble, parsePreamble, preambleKind } from "./preamble.ts";
+import { ProxyGreeting } from "./proxy.ts";
+import type { Caller } from "./record.ts";
+import type { Resolver } from "./resolver.ts";
+import { openStream, type StreamContext, type StreamRequest } from "./stream.ts";
+
+export interface ClientContext extends StreamContext {
+  readonly token: Uint8Array;
+  /** Of the proxy: `user:password`. */
+  readonly login: string;
+  /** What an address stands for; undefined for one that stands for nothing. */
+  readonly hostOf: (address: Address) => Host | undefined;
+  readonly resolver: Resolver;
+  /** The local UDP port may ask the resolver from now on. */
+  readonly announce: (port: number, caller: Caller) => void;
+  readonly clients: Clients;
+}
+
+/** Everybody who is connected. */
+export interface Clients {
+  readonly strangers: Set<Endpoint>;
+  readonly known: Set<Endpoint>;
+  /** What is being done for them. */
+  readonly work: Set<Promise<void>>;
+}
+
+const errno = { unsupported: 95, unreachable: 113 } as const;
+/** Who logs in with the password of the proxy is in the box, and nothing more is known. */
+const anybody: Caller = { pid: 0, exe: "" };
+
+export function acceptClient(context: ClientContext, client: Endpoint): void {
+  const { strangers, known } = context.clients;
+  if (strangers.size >= gatewayStrangersMax || known.size >= gatewayConnectionsMax) {
+    client.reset();
+    return;
+  }
+  strangers.add(client);
+  const timer = setTimeout(() => client.reset(), gatewayGreetingMs);
+  const gather = new Gather();
+  const closed = (): void => {
+    clearTimeout(timer);
+    strangers.delete(client);
+    known.delete(client);
+  };
+  const settled = (): void => {
+    clearTimeout(timer);
+    strangers.delete(client);
+    known.add(client);
+  };
+  client.hand({
+    ...silent,
+    closed,
+    end: () => client.reset(),
+    data: (chunk) => {
+      gather.push(chunk);
+      const step = parsePreamble(gather.view(), context.token);
+      if (step.kind === "more") return;
+      if (step.kind === "done") settled();
+      const early = gather.take(gather.length);
+      const arrival = { early, closed, settled };
+      if (step.kind === "refused") client.reset();
+      else if (step.kind === "foreign") speakAsProxy(context, client, arrival, undefined);
+      else {
+        const rest = early.subarray(step.length);
+        serve(context, client, step.preamble, { ...arrival, early: rest });
+      }
+    },
+  });
+}
+
+/** What a new client brings: bytes behind its greeting, and what to call as it comes and goes. */
+interface Arrival {
+  readonly early: Uint8Array;
+  readonly settled: () => void;
+  readonly closed: (error?: string) => void;
+}
+
+function serve(
+  context: ClientContext,
+  client: Endpoint,
+  preamble: Preamble,
+  arrival: Arrival,
+): void {
+  const { pid, exe, address, port, isNonBlocking } = preamble;
+  const caller = { pid, exe };
+  const { kind } = preamble;
+  if (kind === preambleKind.proxy) {
+    client.write(Uint8Array.of(0));
+    speakAsProxy(context, client, arrival, caller);
+  } else if (kind === preambleKind.resolverClient) {
+    context.announce(port, caller);
+    finish(client, 0);
+  } else if (kind === preambleKind.resolverStream) {
+    client.write(Uint8Array.of(0));
+    serveResolver(context, client, caller, arrival);
+  } else if (kind === preambleKind.stream) {
+    const host = context.hostOf(address);
+    const answer = (code: number): void => {
+      if (code === 0) client.write(Uint8Array.of(0));
+      else finish(client, code);
+    };
+    if (host === undefined) {
+      finish(client, errno.unreachable);
+      return;
+    }
+    const target = { host, port, protocol: "tcp" } as const;
+    const asked = { client, target, caller, flags: "connect", isProxied: false, isNonBlocking };
+    start(context, { ...asked, answer }, arrival);
+  } else finish(client, errno.unsupported);
+}
+
+function speakAsProxy(
+  context: ClientContext,
+  client: Endpoint,
+  { early, settled, closed }: Arrival,
+  caller: Caller | undefined,
+): void {
+  const greeting = new ProxyGreeting({
+    client,
+    caller,
+    login: context.login,
+    onRefused: () => undefined,
+    onRequest: ({ host, port, early: behind, ...rest }) => {
+      settled();
+      const target = { host, port, protocol: "tcp" } as const;
+      const asked = { client, target, caller: caller ?? anybody, isNonBlocking: false };
+      start(context, { ...asked, ...rest }, { early: behind, closed });
+    },
+  });
+  client.hand({
+    ...silent,
+    closed,
+    end: () => client.end(),
+    data: (chunk) => greeting.read(chunk),
+  });
+  greeting.read(early);
+}
+
+function start(
+  { clients, ...context }: ClientContext,
+  request: Omit<StreamRequest, "early">,
+  { early, closed }: Pick<Arrival, "early" | "closed">,
+): void {
+  const { client } = request;
+  const gather = new Gather();
+  gather.push(early);
+  client.pause();
+  // What was read before the pause may still come.
+  client.hand({ ...silent, closed, data: (chunk) => gather.push(chunk) });
+  const work = openStream(context, { ...request, early: gather })
+    // What cannot be judged or recorded does not happen.
+    .catch(() => client.reset())
+    .finally(() => {
+      clients.work.delete(work);
+      closed();
+    });
+  clients.work.add(work);
+}
+
+/** DNS over TCP: messages behind their length, answered one after the other. */
+function serveResolver(
+  { resolver }: ClientContext,
+  client: Endpoint,
+  caller: Caller,
+  { early, closed }: Arrival,
+): void {
+  const gather = new Gather();
+  let isBusy = false;
+  const advance = async (): Promise<void> => {
+    if (isBusy) return;
+    isBusy = true;
+    for (;;) {
+      const bytes = gather.view();
+      const size = bytes.length < 2 ? undefined : bytes.readUInt16BE(0);
+      if (size === undefined || bytes.length < 2 + size) break;
+      const message = Uint8Array.from(gather.take(2 + size).subarray(2));
+      const reply = await resolver.answer(message, caller);
+      if (reply === undefined) break;
+      client.write(Uint8Array.of(reply.length >> 8, reply.length & 0xff, ...reply));
+    }
+    isBusy = false;
+    client.resume();
+  };
+  const read = (chunk: Uint8Array): void => {
+    gather.push(chunk);
+    client.pause();
+    advance().catch(() => client.reset());
+  };
+  client.hand({ ...silent, closed, end: () => client.end(), data: read });
+  read(early);
+}
+
+function finish(client: Endpoint, code: number): void {
+  client.write(Uint8Array.of(code));
+  client.end();
+  client.resume();
+}

@@ -1,0 +1,157 @@
+// The gateway: every connection of the box goes through this process, which judges it by name and
+// address, records it, and makes it. It listens on loopback, where everybody on the machine can
+// reach it, so nobody is served before showing the token.
+
+import type { Clock } from "../base/clock.ts";
+import { AegisError } from "../base/errors.ts";
+import { randomSecret } from "../base/ids.ts";
+import type { Capabilities } from "../model/capability.ts";
+import { acceptClient, type ClientContext, type Clients } from "./client.ts";
+import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
+import { type Host, hostOfAddress } from "./host.ts";
+import { createJudge } from "./judge.ts";
+import { createNames, isSynthetic } from "./names.ts";
+import { tokenSize } from "./preamble.ts";
+import { type Caller, createRecorder, type RecordEvents } from "./record.ts";
+import { createResolver } from "./resolver.ts";
+import type { ResolveName } from "./stream.ts";
+
+export interface GatewayOptions {
+  readonly capabilities: Capabilities;
+  readonly agent: string;
+  readonly clock: Clock;
+  readonly record: RecordEvents;
+  /** Default: the machine's own resolver. */
+  readonly resolve?: ResolveName;
+}
+
+export interface Gateway {
+  /** TCP, on 127.0.0.1 and, where the machine has it, ::1. */
+  readonly port: number;
+  /** UDP, on 127.0.0.1. */
+  readonly resolverPort: number;
+  /** Shown by the helper in every preamble; the box never sees it. */
+  readonly token: Uint8Array;
+  /** `NAME=value` for the box. */
+  readonly environment: readonly string[];
+  /** Ends every connection; done when their last rows are recorded. */
+  close(): Promise<void>;
+}
+
+const user = "aegis";
+const passwordSize = 24;
+
+/** @throws {AegisError} `enforce/unsupported` when there is no loopback to listen on */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const token = randomSecret(tokenSize);
+  const judge = createJudge(options.capabilities, options.agent);
+  const recorder = createRecorder(options.clock, options.record);
+  const names = createNames();
+  const resolver = createResolver(judge, names, recorder);
+  const askers = new Map<number, Caller>();
+  const clients: Clients = { strangers: new Set(), known: new Set(), work: new Set() };
+  const password = randomSecret(passwordSize).toHex();
+  let connections = 0;
+  const context: ClientContext = {
+    token,
+    login: `${user}:${password}`,
+    judge,
+    recorder,
+    clock: options.clock,
+    resolve: options.resolve ?? resolveByMachine,
+    nextConnection: () => {
+      connections += 1;
+      return connections;
+    },
+    hostOf: (address): Host | undefined => {
+      if (!isSynthetic(address)) return hostOfAddress(address);
+      const name = names.nameOf(address);
+      return name === undefined ? undefined : { text: name, address: undefined };
+    },
+    resolver,
+    announce: (port, caller) => askers.set(port, caller),
+    clients,
+  };
+  const listeners = listen(context);
+  const udp = await Bun.udpSocket({
+    hostname: "127.0.0.1",
+    socket: {
+      data: async (socket, message, port, address) => {
+        const caller = address === "127.0.0.1" ? askers.get(port) : undefined;
+        if (caller === undefined) return;
+        const reply = await resolver.answer(message, caller);
+        if (reply !== undefined) socket.send(reply, port, address);
+      },
+    },
+  });
+  const port = listeners[0]?.port ?? 0;
+  return {
+    port,
+    resolverPort: udp.port,
+    token,
+    environment: proxyVariables(port, password),
+    close: async () => {
+      for (const listener of listeners) listener.stop(true);
+      udp.close();
+      for (const client of [...clients.strangers, ...clients.known]) client.reset();
+      while (clients.work.size > 0) await Promise.all(clients.work);
+    },
+  };
+}
+
+/**
+ * For programs that use a proxy; what is local stays local. Both spellings, because programs know
+ * one or the other.
+ */
+function proxyVariables(port: number, password: string): readonly string[] {
+  const place = `${user}:${password}@127.0.0.1:${port}`;
+  const values = {
+    HTTP_PROXY: `http://${place}`,
+    HTTPS_PROXY: `http://${place}`,
+    ALL_PROXY: `socks5h://${place}`,
+    NO_PROXY: "localhost,127.0.0.1,::1",
+  };
+  return Object.entries(values).flatMap(([name, value]) => [
+    `${name}=${value}`,
+    `${name.toLowerCase()}=${value}`,
+  ]);
+}
+
+type Listener = Bun.TCPSocketListener<Endpoint | undefined>;
+
+/** Tries again when the port that is free on 127.0.0.1 is taken on ::1. */
+function listen(context: ClientContext): readonly Listener[] {
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const v4 = listenOn(context, "127.0.0.1", 0);
+    try {
+      return [v4, listenOn(context, "::1", v4.port)];
+    } catch (error) {
+      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      if (!isTaken) return [v4];
+      v4.stop(true);
+    }
+  }
+  throw new AegisError("enforce/unsupported", "Cannot open the gateway: no port is free on ::1");
+}
+
+function listenOn(context: ClientContext, hostname: string, port: number): Listener {
+  return Bun.listen<Endpoint | undefined>({
+    hostname,
+    port,
+    exclusive: true,
+    allowHalfOpen: true,
+    data: undefined,
+    socket: {
+      ...endpointHandlers,
+      open: (socket) => {
+        socket.setNoDelay(true);
+        acceptClient(context, new Endpoint(socket, silent));
+      },
+    },
+  });
+}
+
+async function resolveByMachine(name: string): Promise<readonly string[]> {
+  const found = await Bun.dns.lookup(name);
+  return found.map(({ address }) => address);
+}

@@ -1,0 +1,84 @@
+// The message that stands before every connection the helper makes for the box: what the caller
+// wanted, and who it is. Layout in docs/network.md. Anybody on the machine can reach the port, so
+// nothing in it counts before the token is right.
+
+import { type Address, addressOf } from "../base/address.ts";
+import { pathMaxBytes } from "../base/limits.ts";
+
+export const preambleKind = {
+  stream: 1,
+  proxy: 2,
+  datagram: 3,
+  icmp: 4,
+  resolverClient: 5,
+  resolverStream: 6,
+} as const;
+export type PreambleKind = (typeof preambleKind)[keyof typeof preambleKind];
+
+export interface Preamble {
+  readonly kind: PreambleKind;
+  /** The caller does not wait: it is answered before the connection is made. */
+  readonly isNonBlocking: boolean;
+  readonly pid: number;
+  readonly exe: string;
+  readonly address: Address;
+  readonly port: number;
+}
+
+export type PreambleStep =
+  | { readonly kind: "more" }
+  /** It does not start like one: whoever this is was not sent by the helper. */
+  | { readonly kind: "foreign" }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "done"; readonly preamble: Preamble; readonly length: number };
+
+export const tokenSize = 32;
+export const preambleFixedSize = 66;
+const magic = [0x41, 0x45, 0x47, 0x47];
+const version = 1;
+const nonBlocking = 1;
+
+/** Reads what has come so far; asks for more until the whole message is there. */
+export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleStep {
+  if (magic.some((byte, at) => at < bytes.length && bytes[at] !== byte)) return { kind: "foreign" };
+  if (bytes.length < preambleFixedSize) return { kind: "more" };
+  if (!areEqual(bytes.subarray(8, 8 + tokenSize), token)) return refused("wrong token");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const kind = kindOf(bytes[5]);
+  const flags = bytes[6] ?? 0;
+  const family = bytes[46];
+  const exeSize = view.getUint16(64, true);
+  if (bytes[4] !== version) return refused(`version ${bytes[4]}, known is ${version}`);
+  if (kind === undefined) return refused(`unknown kind ${bytes[5]}`);
+  if ((flags & ~nonBlocking) !== 0 || bytes[7] !== 0 || bytes[47] !== 0)
+    return refused("bits without a meaning");
+  if (family !== 4 && family !== 6) return refused(`unknown family ${family}`);
+  if (family === 4 && bytes.subarray(52, 64).some(Boolean)) return refused("a long IPv4 address");
+  if (exeSize >= pathMaxBytes) return refused(`a path of ${exeSize} bytes`);
+  const length = preambleFixedSize + exeSize;
+  if (bytes.length < length) return { kind: "more" };
+  const preamble: Preamble = {
+    kind,
+    isNonBlocking: (flags & nonBlocking) !== 0,
+    pid: view.getUint32(40, true),
+    port: view.getUint16(44, true),
+    address: addressOf(bytes.subarray(48, family === 4 ? 52 : 64)),
+    exe: new TextDecoder().decode(bytes.subarray(preambleFixedSize, length)),
+  };
+  return { kind: "done", preamble, length };
+}
+
+/** Takes the same time wherever the first difference is. */
+export function areEqual(given: Uint8Array, secret: Uint8Array): boolean {
+  let difference = given.length ^ secret.length;
+  for (let at = 0; at < secret.length; at += 1) difference |= (given[at] ?? 0) ^ (secret[at] ?? 0);
+  return difference === 0;
+}
+
+function refused(reason: string): PreambleStep {
+  return { kind: "refused", reason };
+}
+
+function kindOf(byte: number | undefined): PreambleKind | undefined {
+  return Object.values(preambleKind).find((kind) => kind === byte);
+}

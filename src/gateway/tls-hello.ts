@@ -1,0 +1,151 @@
+// The first message of a TLS client, for the name of the server it wants. Nothing is decrypted;
+// what cannot be read without doubt is refused. The bytes come from the watched program.
+
+import { tlsHelloMaxBytes } from "../base/limits.ts";
+
+export interface ClientHello {
+  /** As it was sent; undefined when the client named no server. */
+  readonly serverName: string | undefined;
+  /** Another name may be encrypted in it, which nobody but the server can read. */
+  readonly hasEncryptedHello: boolean;
+}
+
+export type HelloStep =
+  | { readonly kind: "more" }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "done"; readonly hello: ClientHello };
+
+const recordHandshake = 22;
+const recordMaxBytes = 1 << 14;
+const clientHello = 1;
+const extensionName = 0;
+const extensionEncryptedHello = 0xfe0d;
+
+/** `bytes` has everything the client sent so far. */
+export function parseClientHello(bytes: Uint8Array): HelloStep {
+  const parts: Uint8Array[] = [];
+  let collected = 0;
+  let at = 0;
+  for (;;) {
+    const [type, major, , high = 0, low = 0] = bytes.subarray(at, at + 5);
+    if (type !== undefined && type !== recordHandshake) return refused("no handshake comes first");
+    if (major !== undefined && major !== 3) return refused("another protocol than TLS");
+    if (at + 5 > bytes.length) return { kind: "more" };
+    const size = (high << 8) | low;
+    if (size === 0 || size > recordMaxBytes) return refused("a record of a size TLS does not have");
+    const body = bytes.subarray(at + 5, at + 5 + size);
+    parts.push(body);
+    collected += body.length;
+    const needed = sizeOfMessage(parts);
+    if (typeof needed === "string") return refused(needed);
+    if (needed !== undefined && collected >= needed) {
+      const message = Buffer.concat(parts);
+      if (collected > needed) return refused("more than one message in a record");
+      // The record may go on beyond what has come: then there is more behind the message.
+      if (body.length < size) return refused("more than one message in a record");
+      return parseMessage(message);
+    }
+    if (body.length < size) return { kind: "more" };
+    at += 5 + size;
+  }
+}
+
+/** Bytes of the handshake message with its header; a text says what is wrong with it. */
+function sizeOfMessage(parts: readonly Uint8Array[]): number | string | undefined {
+  const header: number[] = [];
+  for (const part of parts) {
+    header.push(...part.subarray(0, 4 - header.length));
+    if (header.length >= 4) break;
+  }
+  const [type, high = 0, middle = 0, low = 0] = header;
+  if (type !== undefined && type !== clientHello) return "the first message is no ClientHello";
+  if (header.length < 4) return undefined;
+  const size = (high << 16) | (middle << 8) | low;
+  return size > tlsHelloMaxBytes ? `a ClientHello of ${size} bytes` : size + 4;
+}
+
+function refused(reason: string): HelloStep {
+  return { kind: "refused", reason };
+}
+
+/** Reads forward only; `undefined` once something is missing. */
+class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  number(size: number): number | undefined {
+    const bytes = this.bytes(size);
+    return bytes?.reduce((value, byte) => value * 256 + byte, 0);
+  }
+
+  bytes(size: number): Uint8Array | undefined {
+    if (this.#at + size > this.#bytes.length) return undefined;
+    this.#at += size;
+    return this.#bytes.subarray(this.#at - size, this.#at);
+  }
+
+  /** Bytes behind a length of `lengthSize` bytes. */
+  vector(lengthSize: number): Uint8Array | undefined {
+    const size = this.number(lengthSize);
+    return size === undefined ? undefined : this.bytes(size);
+  }
+}
+
+function parseMessage(message: Uint8Array): HelloStep {
+  const reader = new Reader(message.subarray(4));
+  const version = reader.number(2);
+  const random = reader.bytes(32);
+  const session = reader.vector(1);
+  const ciphers = reader.vector(2);
+  const compressions = reader.vector(1);
+  if (version === undefined || version >> 8 !== 3 || random === undefined)
+    return refused("a ClientHello that is cut off");
+  if (session === undefined || session.length > 32) return refused("a wrong session id");
+  if (ciphers === undefined || ciphers.length < 2 || ciphers.length % 2 !== 0)
+    return refused("a wrong list of ciphers");
+  if (compressions === undefined || compressions.length === 0)
+    return refused("a wrong list of compressions");
+  if (reader.isAtEnd)
+    return { kind: "done", hello: { serverName: undefined, hasEncryptedHello: false } };
+  const extensions = reader.vector(2);
+  if (extensions === undefined || !reader.isAtEnd) return refused("wrong extensions");
+  return parseExtensions(new Reader(extensions));
+}
+
+function parseExtensions(reader: Reader): HelloStep {
+  const seen = new Set<number>();
+  let serverName: string | undefined;
+  while (!reader.isAtEnd) {
+    const type = reader.number(2);
+    const body = reader.vector(2);
+    if (type === undefined || body === undefined) return refused("an extension that is cut off");
+    if (seen.has(type)) return refused("the same extension twice");
+    seen.add(type);
+    if (type !== extensionName) continue;
+    serverName = parseServerName(body);
+    if (serverName === undefined) return refused("a server name that is none");
+  }
+  const hasEncryptedHello = seen.has(extensionEncryptedHello);
+  return { kind: "done", hello: { serverName, hasEncryptedHello } };
+}
+
+/** RFC 6066 section 3: a list, of which there is only one entry and one type. */
+function parseServerName(body: Uint8Array): string | undefined {
+  const outer = new Reader(body);
+  const list = outer.vector(2);
+  if (list === undefined || !outer.isAtEnd) return undefined;
+  const inner = new Reader(list);
+  const type = inner.number(1);
+  const name = inner.vector(2);
+  if (type !== 0 || name === undefined || name.length === 0 || !inner.isAtEnd) return undefined;
+  if (name.some((byte) => byte <= 0x20 || byte >= 0x7f)) return undefined;
+  return String.fromCharCode(...name);
+}

@@ -1,0 +1,125 @@
+// The resolver of the box: what it answers, to whom, and that it tells nobody else.
+
+import { expect, test } from "bun:test";
+import {
+  ask,
+  connectTo,
+  host,
+  hostLike,
+  net,
+  noNet,
+  preamble,
+  question,
+  resolved,
+  testGateway,
+} from "../../support/gateway.ts";
+import { port } from "../../support/ir.ts";
+
+const answers = (reply: Buffer) => ({
+  code: reply.readUInt16BE(2) & 0xf,
+  count: reply.readUInt16BE(6),
+});
+
+test("a name some rule could allow gets one address for good", async () => {
+  await using box = await testGateway([net(host("a.example"), port(8443)), net(host("b.example"))]);
+  const first = await resolved(box, "a.example");
+  expect(first).toMatch(/^198\.1[89]\./);
+  expect(await resolved(box, "A.Example")).toBe(first ?? "");
+  expect(await resolved(box, "b.example")).not.toBe(first);
+  expect(box.events).toEqual([]);
+});
+
+test("a name no rule allows does not exist, and the question is recorded", async () => {
+  await using box = await testGateway([net(host("a.example"))]);
+  const reply = await ask(box.gateway, question("secret-data.evil.example"));
+  expect(answers(reply)).toEqual({ code: 3, count: 0 });
+  expect(box.rows()).toMatchObject([
+    {
+      action: "NetConnect",
+      decision: "deny",
+      protocol: "dns",
+      host: "secret-data.evil.example",
+      flags: "dns A",
+      pid: 7,
+    },
+  ]);
+});
+
+test("a forbidden name does not exist, its siblings do", async () => {
+  await using box = await testGateway([net(hostLike("*.example")), noNet(host("bad.example"))]);
+  expect(await resolved(box, "bad.example")).toBeUndefined();
+  expect(await resolved(box, "deep.good.example")).toBeDefined();
+});
+
+test("nobody is asked when the box asks", async () => {
+  await using box = await testGateway([net(hostLike("*.example"))], {
+    resolve: () => {
+      throw new Error("asked");
+    },
+  });
+  expect(await resolved(box, "leak.example")).toBeDefined();
+});
+
+const empty: readonly [string, number][] = [
+  ["AAAA", 28],
+  ["MX", 15],
+  ["TXT", 16],
+  ["HTTPS", 65],
+];
+for (const [name, type] of empty)
+  test(`${name} of an allowed name is empty, not an error`, async () => {
+    await using box = await testGateway([net(host("a.example"))]);
+    const reply = await ask(box.gateway, question("a.example", type));
+    expect(answers(reply)).toEqual({ code: 0, count: 0 });
+  });
+
+test("localhost is this machine and stands for no name", async () => {
+  await using box = await testGateway([]);
+  expect(await resolved(box, "localhost")).toBe("127.0.0.1");
+});
+
+test("letters keep their case in the answer", async () => {
+  await using box = await testGateway([net(host("a.example"))]);
+  const reply = await ask(box.gateway, question("A.eXaMpLe"));
+  expect(reply.includes(Buffer.from("eXaMpLe"))).toBe(true);
+});
+
+test("who was not announced gets no answer", async () => {
+  await using box = await testGateway([net(host("a.example"))]);
+  let replies = 0;
+  const stranger = await Bun.udpSocket({
+    hostname: "127.0.0.1",
+    socket: {
+      data: () => {
+        replies += 1;
+      },
+    },
+  });
+  stranger.send(question("a.example"), box.gateway.resolverPort, "127.0.0.1");
+  // The answer to somebody else shows that the stranger's question was read before.
+  await ask(box.gateway, question("a.example"));
+  expect(replies).toBe(0);
+  stranger.close();
+});
+
+test("the same over TCP, several questions on one connection and in pieces", async () => {
+  await using box = await testGateway([net(host("a.example"))]);
+  using client = await connectTo(box.gateway.port);
+  const framed = (message: Buffer) => Buffer.concat([Buffer.of(0, message.length), message]);
+  client.send(preamble(box.gateway, { kind: 6 }));
+  expect(await client.take(1)).toBe("\0");
+  const both = Buffer.concat([
+    framed(question("a.example", 1, 1)),
+    framed(question("x.example", 1, 2)),
+  ]);
+  client.send(both.subarray(0, 5));
+  client.send(both.subarray(5));
+  const sizes: number[] = [];
+  for (const id of [1, 2]) {
+    const size = Buffer.from(await client.take(2), "latin1").readUInt16BE(0);
+    const reply = Buffer.from(await client.take(size), "latin1");
+    expect(reply.readUInt16BE(0)).toBe(id);
+    sizes.push(answers(reply).count);
+  }
+  expect(sizes).toEqual([1, 0]);
+});
