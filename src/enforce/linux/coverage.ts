@@ -4,6 +4,7 @@
 import type { Coverage, CoverageLevel, CoverageRow, Protection } from "../../model/coverage.ts";
 import { type FeatureName, type HostFeatures, has } from "./features.ts";
 import { judgesSockets, type Means, type Needs } from "./means.ts";
+import type { Guard } from "./protect.ts";
 
 /** One level with what explains it. */
 type Grade = Omit<CoverageRow, "protection">;
@@ -80,6 +81,9 @@ function without(feature: FeatureName, means: Means, host: HostFeatures, what: s
     : grade("absent", "", why);
 }
 
+/** It opens and changes files itself, on what it judged. */
+const brokerName = "broker";
+
 function landlockName(host: HostFeatures): string {
   return `landlock abi ${host.landlockAbi}`;
 }
@@ -87,20 +91,30 @@ function landlockName(host: HostFeatures): string {
 function filesystem(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesFiles) return notAsked;
   if (!means.landlock) return without("landlock", means, host, "files are confined by Landlock");
-  const by = [landlockName(host), means.mounts ? "read-only mounts" : ""].filter(
-    (part) => part !== "",
+  const by = enforced(
+    needs.exceedsKernel && brokerName,
+    landlockName(host),
+    means.mounts && "read-only mounts",
   );
-  if (host.landlockAbi >= 3 || means.mounts) return enforced(...by);
+  if (host.landlockAbi >= 3 || means.mounts || means.broker) return by;
   return grade(
     "weaker",
-    by.join(", "),
+    by.by,
     "truncating a file that may not be written needs Landlock ABI 3 (Linux 6.2) or a mount namespace",
   );
 }
 
 function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesFiles) return notAsked;
-  if (means.mounts) return enforced("read-only mounts");
+  if (means.mounts && !needs.exceedsKernel) return enforced("read-only mounts");
+  if (means.broker) {
+    return grade(
+      "weaker",
+      means.mounts ? `${brokerName}, read-only mounts` : brokerName,
+      "modes, owners, times and attributes of a file that may be read can be changed through its " +
+        "descriptor where no read-only mount lies over it",
+    );
+  }
   const what =
     "changing modes, owners, times and attributes outside the grants is stopped by read-only mounts";
   return without(
@@ -113,14 +127,23 @@ function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
 
 function denyInsideAllow(needs: Needs, means: Means, host: HostFeatures): Grade {
   const places = needs.protection.covered.filter(({ isWriteOnly }) => !isWriteOnly);
-  if (places.length === 0) return grade("not-asked", "", "no forbid lies inside a grant");
-  if (means.mounts) return enforced("mounts");
-  return without(
-    "mount namespace",
-    means,
-    host,
-    `"${places[0]?.path}" is forbidden inside a grant, which takes a mount`,
-  );
+  if (places.length === 0 && !needs.exceedsKernel) {
+    return grade("not-asked", "", "no forbid lies inside a grant");
+  }
+  const uncovered = means.mounts ? undefined : places.find((guard) => !isHeld(guard, means));
+  if (uncovered !== undefined) {
+    return without(
+      "mount namespace",
+      means,
+      host,
+      `"${uncovered.path}" is forbidden inside a grant, which takes a mount`,
+    );
+  }
+  return enforced(places.length > 0 && means.mounts && "mounts", means.broker && brokerName);
+}
+
+function isHeld(guard: Guard, means: Means): boolean {
+  return means.broker && guard.brokerHolds;
 }
 
 function protectedNames(needs: Needs, means: Means, host: HostFeatures): Grade {
@@ -129,24 +152,25 @@ function protectedNames(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (places.length === 0 && guarded.length === 0) {
     return grade("not-asked", "", "no protected name lies where something may be written");
   }
-  if (places.length > 0 && !means.mounts) {
+  const uncovered = means.mounts ? undefined : places.find((guard) => !isHeld(guard, means));
+  if (uncovered !== undefined) {
     return without(
       "mount namespace",
       means,
       host,
-      `"${places[0]?.path}" is protected inside a writable folder, which takes a mount`,
+      `"${uncovered.path}" is protected inside a writable folder, which takes a mount`,
     );
   }
   if (guarded.length > 0 && !means.notify) {
     return grade(
       "absent",
       "",
-      `names that do not exist yet are protected by the supervisor: ${host.lacks.notify}`,
+      `names that do not exist yet are protected by the broker: ${host.lacks.notify}`,
     );
   }
   return enforced(
-    places.length > 0 && "read-only mounts",
-    guarded.length > 0 && "supervisor makes new names",
+    places.length > 0 && means.mounts && "read-only mounts",
+    means.broker ? brokerName : guarded.length > 0 && "broker makes new names",
   );
 }
 
@@ -239,7 +263,7 @@ function audit(needs: Needs, means: Means, host: HostFeatures): Grade {
       "",
       `accesses are recorded through seccomp notifications: ${host.lacks.notify}`,
     );
-  return enforced(
-    needs.audit === "full" ? "seccomp notify" : "seccomp notify of changes, programs and network",
-  );
+  const heard =
+    needs.audit === "full" ? "seccomp notify" : "seccomp notify of changes, programs and network";
+  return enforced(heard, means.broker && "broker names what it opened");
 }

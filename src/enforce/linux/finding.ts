@@ -9,6 +9,8 @@ export interface Finding {
   /** What cannot be held, with the clause quoted. */
   readonly message: string;
   readonly hint: string;
+  /** The kernel alone cannot hold it, but a broker that answers every open can; absent: neither. */
+  readonly brokerHolds?: boolean;
 }
 
 /** One error for all findings, in the order of the policy. */

@@ -2,22 +2,13 @@
 // link resolved. The effect of forbids on grants is in holes.ts; what a kernel rule can hold of the
 // result in landlock.ts and mounts.ts.
 
-import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
-import type { Atom, Capability, Origin, PathAction } from "../../model/capability.ts";
+import { type AbsPath, contains, parentOf } from "../../base/paths.ts";
+import type { Capability, Origin, PathAction } from "../../model/capability.ts";
 import { pathActions } from "../../model/capability.ts";
-import { isLike } from "../../policy/like.ts";
+import { type Clause, clauseOf, type Pattern } from "./clause.ts";
 import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
-import {
-  covers,
-  everything,
-  intersect,
-  isPathAtom,
-  mayMatch,
-  meaningOf,
-  overlaps,
-  type Shape,
-} from "./shape.ts";
+import { covers, type Shape } from "./shape.ts";
 
 /** One action on one set of paths, without the sets in `except`. */
 export interface Region {
@@ -25,33 +16,50 @@ export interface Region {
   readonly shape: Shape;
   readonly except: readonly Shape[];
   readonly origin: Origin;
+  /**
+   * A grant whose shape is only the smallest one around what the policy says: somebody has to judge
+   * each access in it.
+   */
+  readonly isWider: boolean;
 }
 
-/** A forbid whose paths no mount or Landlock rule can name. */
-export interface GlobBan {
+/** A forbid. */
+export interface Ban {
   readonly action: PathAction;
-  readonly parts: readonly string[];
+  readonly shape: Shape;
+  readonly except: readonly Shape[];
+  /** What a path of `shape` must match, or must not, besides; no kernel rule can say that. */
+  readonly patterns: readonly Pattern[];
+  /** The same rule forbids reading there. */
+  readonly isUnreadable: boolean;
   readonly origin: Origin;
 }
 
 export interface Regions {
   readonly grants: readonly Region[];
-  readonly bans: readonly Region[];
-  readonly globBans: readonly GlobBan[];
+  /**
+   * What is granted where nothing is yet, as the folder in which it would come to be. Only a broker
+   * can hold it; without one such a grant is about nothing.
+   */
+  readonly absent: readonly Region[];
+  readonly bans: readonly Ban[];
   readonly findings: readonly Finding[];
 }
 
 export function regionsOf(capabilities: readonly Capability[], disk: DiskView): Regions {
-  const found: Found = { grants: [], bans: [], globBans: [], findings: [], linked: [] };
-  for (const capability of capabilities) addCapability(found, capability, disk);
+  const found: Found = { grants: [], bans: [], findings: [], linked: [] };
+  for (const capability of capabilities) {
+    if (capability.effect === "permit") addPermit(found, capability, disk);
+    else addForbid(found, capability, disk);
+  }
   checkLinks(found);
-  return found;
+  const absent = found.grants.flatMap((grant) => absentGrant(grant, found.grants, disk));
+  return { ...found, absent };
 }
 
 interface Found {
   readonly grants: Region[];
-  readonly bans: Region[];
-  readonly globBans: GlobBan[];
+  readonly bans: Ban[];
   readonly findings: Finding[];
   /** Grants whose path was reached through links. */
   readonly linked: LinkedGrant[];
@@ -63,136 +71,80 @@ interface LinkedGrant {
   readonly links: readonly AbsPath[];
 }
 
-type Pattern = { readonly parts: readonly string[]; readonly negated: boolean };
-
-interface Clause {
-  readonly base: Shape;
-  readonly except: readonly Shape[];
-  readonly patterns: readonly Pattern[];
-  /**
-   * Places of links that were given as paths; forbids hold for the name as well as for what it
-   * leads to.
-   */
-  readonly linkNames: readonly Shape[];
-  readonly asked: AbsPath;
-  readonly links: readonly AbsPath[];
+function actionsOf({ actions }: Capability): readonly PathAction[] {
+  return pathActions.filter((action) => actions.includes(action));
 }
 
-function addCapability(found: Found, capability: Capability, disk: DiskView): void {
-  const actions = pathActions.filter((action) => capability.actions.includes(action));
-  if (actions.length === 0) return;
-  const clause = clauseOf(capability.where, disk);
+function addPermit(found: Found, capability: Capability, disk: DiskView): void {
+  const { origin, where } = capability;
+  const actions = actionsOf(capability);
+  const clause = actions.length === 0 ? undefined : clauseOf(where, disk);
   if (clause === undefined) return;
-  if (capability.effect === "permit") addPermit(found, capability, actions, clause);
-  else addForbid(found, capability, actions, clause);
-}
-
-function addPermit(
-  found: Found,
-  { origin }: Capability,
-  actions: readonly PathAction[],
-  clause: Clause,
-): void {
-  const pattern = clause.patterns[0];
-  if (pattern !== undefined) {
-    found.findings.push({
-      origin,
-      message: `${actions.join(", ")} cannot be granted by the pattern ${quoted(pattern)}`,
-      hint: 'grant a folder (resource in Aegis::Resource::"/dir") or one path instead of a pattern',
-    });
-    return;
-  }
+  const isWider = clause.patterns.length > 0;
   for (const action of actions) {
-    const region = { action, shape: clause.base, except: clause.except, origin };
-    found.grants.push(region);
+    if (isWider) found.findings.push(patternFinding(action, clause, origin));
+    if (isWider && action === "ProcessSpawn") continue;
+    const region = { action, shape: clause.base, except: clause.except, origin, isWider };
+    found.grants.push(isWider ? { ...region, shape: existing(region.shape, disk) } : region);
     if (clause.links.length > 0) {
       found.linked.push({ region, asked: clause.asked, links: clause.links });
     }
   }
 }
 
-function addForbid(
-  found: Found,
-  { origin }: Capability,
-  actions: readonly PathAction[],
-  clause: Clause,
-): void {
+function addForbid(found: Found, capability: Capability, disk: DiskView): void {
+  const { origin, where } = capability;
+  const actions = actionsOf(capability);
+  const clause = actions.length === 0 ? undefined : clauseOf(where, disk);
+  // A pattern whose folder is a link forbids what has that name as well, should the link become a
+  // folder.
+  const named = actions.length === 0 ? undefined : clauseOf(where, disk, "name");
+  const isUnreadable = actions.includes("FileRead");
   for (const action of actions) {
-    for (const { parts } of clause.patterns) found.globBans.push({ action, parts, origin });
-    if (clause.patterns.length > 0) continue;
-    for (const shape of [clause.base, ...clause.linkNames]) {
-      const except = clause.except.filter((hole) => overlaps(hole, shape));
-      found.bans.push({ action, shape, except, origin });
+    const add = (shape: Shape, { except, patterns }: Clause) => {
+      found.bans.push({ action, shape, except, patterns, isUnreadable, origin });
+    };
+    if (clause !== undefined) {
+      add(clause.base, clause);
+      if (clause.patterns.length === 0) {
+        for (const shape of clause.linkNames) add(shape, clause);
+      }
     }
+    if (named !== undefined && named.patterns.length > 0) add(named.base, named);
   }
 }
 
 /**
- * Undefined when no path satisfies the clause. An atom on a host or a port does not hold for a
- * path, so its negation does.
+ * Profiles and templates name the places of every system side by side: those that are not there
+ * grant nothing. Where somebody wrote a path that is not there, that path is meant.
  */
-function clauseOf(where: readonly Atom[], disk: DiskView): Clause | undefined {
-  let base: Shape = everything;
-  const except: Shape[] = [];
-  const patterns: Pattern[] = [];
-  const linkNames: Shape[] = [];
-  const links: AbsPath[] = [];
-  let asked = everything.path;
-  for (const atom of where) {
-    if (!isPathAtom(atom)) {
-      if (atom.negated) continue;
-      return;
-    }
-    const meaning = meaningOf(atom);
-    if (meaning.kind === "nothing") {
-      if (atom.negated) continue;
-      return;
-    }
-    if (meaning.kind === "glob") {
-      patterns.push({ parts: meaning.parts, negated: atom.negated });
-      continue;
-    }
-    const fact = disk.look(meaning.shape.path);
-    const shape: Shape = { kind: meaning.shape.kind, path: fact.place };
-    if (atom.negated) {
-      except.push(shape);
-      continue;
-    }
-    const common = intersect(base, shape);
-    if (common === undefined) return;
-    if (common === shape) {
-      asked = meaning.shape.path;
-      links.push(...fact.links);
-      const name = namePlace(asked, disk);
-      if (fact.links.includes(name)) linkNames.push({ kind: "exact", path: name });
-    }
-    base = common;
-  }
-  return settle({ base, except, patterns, linkNames, asked, links });
+export function isMeant({ source }: Origin): boolean {
+  return !/^(profile|template):/.test(source);
 }
 
 /**
- * Decides patterns that one exact path answers, and drops exceptions and patterns that concern no
- * path of the clause.
+ * Programs are left out: running is Landlock's matter, and a rule about the folder would be about
+ * its neighbours too.
  */
-function settle(clause: Clause): Clause | undefined {
-  const { base } = clause;
-  if (clause.except.some((shape) => covers(shape, base))) return undefined;
-  const except = clause.except.filter((shape) => overlaps(shape, base));
-  const patterns: Pattern[] = [];
-  for (const pattern of clause.patterns) {
-    if (base.kind === "exact") {
-      if (isLike(pattern.parts, base.path) === pattern.negated) return undefined;
-    } else if (mayMatch(pattern.parts, base)) patterns.push(pattern);
-    else if (!pattern.negated) return undefined;
-  }
-  return { ...clause, except, patterns };
+function absentGrant(grant: Region, grants: readonly Region[], disk: DiskView): Region[] {
+  const { action, shape, origin, isWider } = grant;
+  if (isWider || action === "ProcessSpawn" || !isMeant(origin)) return [];
+  if (disk.look(shape.path).kind !== "absent") return [];
+  const isCovered = grants.some(
+    (other) =>
+      !other.isWider &&
+      other.action === action &&
+      covers(other.shape, shape) &&
+      disk.look(other.shape.path).kind !== "absent",
+  );
+  if (isCovered) return [];
+  return [{ ...grant, shape: existing(shape, disk), isWider: true }];
 }
 
-/** Where the name `path` lies, links of its parents resolved, itself not followed. */
-function namePlace(path: AbsPath, disk: DiskView): AbsPath {
-  const folder = disk.look(parentOf(path)).place;
-  return resolvePath(folder, path.slice(path.lastIndexOf("/") + 1));
+/** The shape, or the tree of the innermost folder on the way to it that is there. */
+function existing(shape: Shape, disk: DiskView): Shape {
+  const { missing } = disk.look(shape.path);
+  return missing === undefined ? shape : { kind: "tree", path: parentOf(missing) };
 }
 
 /**
@@ -210,7 +162,10 @@ function checkLinks(found: Found): void {
     if (link === undefined) continue;
     const harmless = found.grants.some(
       (other) =>
-        other !== region && other.action === region.action && covers(other.shape, region.shape),
+        !other.isWider &&
+        other !== region &&
+        other.action === region.action &&
+        covers(other.shape, region.shape),
     );
     if (harmless) continue;
     found.findings.push({
@@ -219,11 +174,21 @@ function checkLinks(found: Found): void {
         `${region.action} of "${asked}" leads to "${region.shape.path}" through the link "${link}", ` +
         "which the policy lets be changed",
       hint: `grant "${region.shape.path}" itself`,
+      brokerHolds: false,
     });
   }
 }
 
 const changingActions: ReadonlySet<PathAction> = new Set(["FileWrite", "FileDelete", "DirCreate"]);
+
+function patternFinding(action: PathAction, { patterns }: Clause, origin: Origin): Finding {
+  return {
+    origin,
+    message: `${action} cannot be granted by the pattern ${patterns.map(quoted).join(" and ")}`,
+    hint: 'grant a folder (resource in Aegis::Resource::"/dir") or one path instead of a pattern',
+    brokerHolds: action !== "ProcessSpawn",
+  };
+}
 
 function quoted({ parts, negated }: Pattern): string {
   return `${negated ? "not " : ""}"${parts.join("*")}"`;

@@ -1,12 +1,14 @@
 // What forbids leave of grants. A forbid around a grant ends it or cuts it down; a forbid inside a
-// grant is a hole, which Landlock cannot have and a mount must cover.
+// grant is a hole, which Landlock cannot have: a mount must cover it, or a broker judge each access.
+// Grants that a broker has to judge stay as wide as they are.
 
 import type { Origin, PathAction } from "../../model/capability.ts";
+import { remaining } from "./clause.ts";
 import type { Finding } from "./finding.ts";
-import type { Region, Regions } from "./grants.ts";
-import { covers, intersect, mayMatch, overlaps, type Shape } from "./shape.ts";
+import type { Ban, Region, Regions } from "./grants.ts";
+import { covers, intersect, overlaps, type Shape } from "./shape.ts";
 
-/** Paths inside a grant that the policy takes out of it. */
+/** Paths inside a grant that the policy takes out of it, all of them. */
 export interface Hole {
   readonly action: PathAction;
   readonly shape: Shape;
@@ -21,18 +23,17 @@ export interface Lowered {
 }
 
 export function lower(regions: Regions): Lowered {
-  const findings = [...regions.findings];
+  const findings = new FindingSet(regions.findings);
   const holes = new HoleSet();
-  const afterOwn = regions.grants.map((grant) => settleExceptions(grant, regions, holes, findings));
-  const grants: Region[] = [];
-  for (const grant of afterOwn) grants.push(...applyBans(grant, regions.bans, holes, findings));
-  for (const ban of regions.globBans) {
-    const hit = grants.find(
-      (grant) => grant.action === ban.action && mayMatch(ban.parts, grant.shape),
-    );
-    if (hit !== undefined) findings.push(globFinding(ban.parts, ban.action, ban.origin, hit));
-  }
-  return { grants, holes: holes.all(), findings };
+  // Patterns last: they concern only what the others leave.
+  const bans = [
+    ...regions.bans.filter(({ patterns }) => patterns.length === 0),
+    ...regions.bans.filter(({ patterns }) => patterns.length > 0),
+  ];
+  const grants = regions.grants
+    .map((grant) => settleExceptions(grant, regions, holes, findings))
+    .flatMap((grant) => applyBans(grant, bans, holes, findings));
+  return { grants, holes: holes.all(), findings: findings.all() };
 }
 
 /** True when some grant lets `action` happen somewhere in `shape`. */
@@ -57,6 +58,23 @@ class HoleSet {
   }
 }
 
+/** The same is said once, however many grants it concerns. */
+class FindingSet {
+  readonly #findings = new Map<string, Finding>();
+
+  constructor(findings: readonly Finding[]) {
+    for (const finding of findings) this.add(`${finding.origin?.rule} ${finding.message}`, finding);
+  }
+
+  add(key: string, finding: Finding): void {
+    if (!this.#findings.has(key)) this.#findings.set(key, finding);
+  }
+
+  all(): Finding[] {
+    return [...this.#findings.values()];
+  }
+}
+
 /**
  * What a permit itself leaves out stays granted when another permit covers it, for permits add up;
  * it is a hole when none does. Half of each is more than a mount can say.
@@ -65,21 +83,30 @@ function settleExceptions(
   grant: Region,
   regions: Regions,
   holes: HoleSet,
-  findings: Finding[],
+  findings: FindingSet,
 ): Region {
   const except = grant.except.filter((out) => {
     const others = regions.grants.filter(
       (other) => other !== grant && other.action === grant.action && overlaps(other.shape, out),
     );
     const givesBack = others.some(
-      ({ shape, except }) => covers(shape, out) && !except.some((hole) => overlaps(hole, out)),
+      ({ shape, except, isWider }) =>
+        !isWider && covers(shape, out) && !except.some((hole) => overlaps(hole, out)),
     );
     if (givesBack) return false;
     const real = others.filter(({ shape, except }) => {
       const common = intersect(shape, out);
       return common !== undefined && !except.some((hole) => covers(hole, common));
     });
-    if (real.length > 0) findings.push(partFinding(grant, out, real[0]?.origin));
+    if (real.length > 0) {
+      findings.add(`part ${grant.origin.rule} ${grant.action} ${out.path}`, {
+        origin: grant.origin,
+        message: `${grant.action} leaves out "${out.path}", of which "${real[0]?.origin.rule}" grants a part`,
+        hint: "leave out what no other rule grants",
+        brokerHolds: grant.action !== "ProcessSpawn",
+      });
+      return false;
+    }
     holes.add({ action: grant.action, shape: out, origin: grant.origin });
     return true;
   });
@@ -88,9 +115,9 @@ function settleExceptions(
 
 function applyBans(
   grant: Region,
-  bans: readonly Region[],
+  bans: readonly Ban[],
   holes: HoleSet,
-  findings: Finding[],
+  findings: FindingSet,
 ): Region[] {
   let pieces: Region[] = [grant];
   for (const ban of bans) {
@@ -100,9 +127,15 @@ function applyBans(
   return pieces;
 }
 
-function applyBan(piece: Region, ban: Region, holes: HoleSet, findings: Finding[]): Region[] {
+function applyBan(piece: Region, ban: Ban, holes: HoleSet, findings: FindingSet): Region[] {
   const common = intersect(piece.shape, ban.shape);
   if (common === undefined || ban.except.some((out) => covers(out, common))) return [piece];
+  const patterns = remaining(ban.patterns, common);
+  if (patterns === undefined) return [piece];
+  if (patterns.length > 0) {
+    findings.add(`pattern ${ban.origin.rule} ${ban.action}`, globFinding(ban, piece));
+    return [piece];
+  }
   const kept = ban.except.filter((out) => overlaps(out, common));
   if (covers(ban.shape, piece.shape)) {
     // The forbid is all around: what is left are the parts it leaves out.
@@ -112,36 +145,37 @@ function applyBan(piece: Region, ban: Region, holes: HoleSet, findings: Finding[
       return [{ ...piece, shape, except: piece.except.filter((hole) => overlaps(hole, shape)) }];
     });
   }
-  if (kept.length > 0) findings.push(reopenFinding(ban, kept[0]));
+  const [first] = kept;
+  if (first !== undefined) {
+    findings.add(`reopen ${ban.origin.rule} ${ban.action}`, reopenFinding(ban, first));
+    return [piece];
+  }
   holes.add({ action: piece.action, shape: common, origin: ban.origin });
   return [{ ...piece, except: [...piece.except, common] }];
 }
 
-function globFinding(
-  parts: readonly string[],
-  action: PathAction,
-  origin: Origin,
-  grant: Region,
-): Finding {
-  return {
-    origin,
-    message: `${action} cannot be forbidden by the pattern "${parts.join("*")}" inside "${grant.shape.path}", granted by "${grant.origin.rule}"`,
-    hint: "forbid the files or folders by name; patterns in a forbid are not enforced yet",
-  };
+/** Who may neither read nor run a program gains little by running it; who may read it runs it. */
+function holdsByJudging({ action, isUnreadable }: Ban): boolean {
+  return action !== "ProcessSpawn" || isUnreadable;
 }
 
-function reopenFinding(ban: Region, out: Shape | undefined): Finding {
+function globFinding(ban: Ban, grant: Region): Finding {
+  const text = ban.patterns.map(({ parts, negated }) => {
+    return `${negated ? "not " : ""}"${parts.join("*")}"`;
+  });
   return {
     origin: ban.origin,
-    message: `${ban.action} cannot be forbidden in "${ban.shape.path}" but not in "${out?.path}" below it`,
-    hint: "forbid the other folders by name instead",
+    message: `${ban.action} cannot be forbidden by the pattern ${text.join(" and ")} inside "${grant.shape.path}", granted by "${grant.origin.rule}"`,
+    hint: "forbid the files or folders by name",
+    brokerHolds: holdsByJudging(ban),
   };
 }
 
-function partFinding(grant: Region, out: Shape, other: Origin | undefined): Finding {
+function reopenFinding(ban: Ban, out: Shape): Finding {
   return {
-    origin: grant.origin,
-    message: `${grant.action} leaves out "${out.path}", of which "${other?.rule}" grants a part`,
-    hint: "leave out what no other rule grants",
+    origin: ban.origin,
+    message: `${ban.action} cannot be forbidden in "${ban.shape.path}" but not in "${out.path}" below it`,
+    hint: "forbid the other folders by name instead",
+    brokerHolds: holdsByJudging(ban),
   };
 }

@@ -2,7 +2,7 @@
 // because that is what it resolves a caller's path to. A table index leads back to the rule of the
 // policy.
 
-import { parentOf, resolvePath } from "../../base/paths.ts";
+import type { AbsPath } from "../../base/paths.ts";
 import type { JudgeRule } from "../../bridge/plan.ts";
 import {
   type Action,
@@ -11,8 +11,10 @@ import {
   type Origin,
   pathActions,
 } from "../../model/capability.ts";
+import { namePlace, realParts } from "./clause.ts";
 import type { DiskView } from "./disk-view.ts";
-import { everything, isPathAtom, meaningOf } from "./shape.ts";
+import { isMeant } from "./grants.ts";
+import { everything, isPathAtom, meaningOf, type Shape } from "./shape.ts";
 
 /** Where the rule at the same index of the table comes from. */
 export interface RuleSource {
@@ -27,11 +29,16 @@ export interface RuleTable {
   readonly sources: readonly RuleSource[];
 }
 
-export function ruleTable(capabilities: readonly Capability[], disk: DiskView): RuleTable {
+/** @param grantsAbsent the broker can hold a permit on a path that is not there */
+export function ruleTable(
+  capabilities: readonly Capability[],
+  disk: DiskView,
+  grantsAbsent: boolean,
+): RuleTable {
   const rules: JudgeRule[] = [];
   const sources: RuleSource[] = [];
   for (const capability of capabilities) {
-    for (const rule of rulesFor(capability, disk)) {
+    for (const rule of rulesFor(capability, disk, grantsAbsent)) {
       rules.push(rule);
       sources.push(sourceOf(capability));
     }
@@ -47,26 +54,49 @@ function isJudged(action: Action): action is JudgedAction {
   return judgedActions.includes(action);
 }
 
-function rulesFor(capability: Capability, disk: DiskView): JudgeRule[] {
+function rulesFor(
+  capability: Capability,
+  disk: DiskView,
+  grantsAbsent: boolean,
+): readonly JudgeRule[] {
   const actions = capability.actions.filter(isJudged);
-  const { effect } = capability;
-  const where: Atom[] = [];
-  const names: Atom[] = [];
-  let isAbsent = false;
-  for (const atom of capability.where) {
-    const spelled = realAtom(atom, disk);
-    where.push(spelled.atom);
-    if (spelled.name !== undefined && !atom.negated) names.push(spelled.name);
-    isAbsent ||= spelled.isAbsent && !atom.negated;
-  }
-  if (effect === "permit") {
-    // Landlock has nothing to attach such a permit to, so the row must not say that it allowed
-    // anything.
-    const kept = isAbsent ? actions.filter((action) => !isPathAction(action)) : actions;
-    return kept.length === 0 ? [] : [{ effect, actions: kept, where }];
-  }
   if (actions.length === 0) return [];
-  return [{ effect, actions, where }, ...names.map((name) => ({ effect, actions, where: [name] }))];
+  const { effect } = capability;
+  const spelled = capability.where.map((atom) => spell(atom, disk));
+  const where = spelled.map(({ atom }) => atom);
+  if (effect === "forbid") {
+    const names = spelled.flatMap(({ name, atom }) =>
+      name === undefined || atom.negated ? [] : [{ effect, actions, where: [name] }],
+    );
+    // A pattern whose folder is a link forbids what has that name as well, should the link become
+    // a folder.
+    const isPatternMoved = spelled.some(({ pattern }) => pattern !== undefined);
+    const named = spelled.map(({ atom, pattern }) => pattern ?? atom);
+    return [
+      { effect, actions, where },
+      ...names,
+      ...(isPatternMoved ? [{ effect, actions, where: named }] : []),
+    ];
+  }
+  const isAbsent = spelled.some((entry) => entry.isAbsent && !entry.atom.negated);
+  const kept = isAbsent
+    ? actions.filter((action) => outlastsAbsence(action, capability, grantsAbsent))
+    : actions;
+  if (kept.length === 0) return [];
+  // What a permit leaves out by a pattern it leaves out under both spellings.
+  const also = spelled.flatMap(({ atom, pattern }) =>
+    pattern !== undefined && atom.negated ? [pattern] : [],
+  );
+  return [{ effect, actions: kept, where: [...where, ...also] }];
+}
+
+/**
+ * A permit on what is not there holds where the broker opens, but for running, which is Landlock's
+ * matter: it has nothing to attach the permit to, and the row must not say that it allowed anything.
+ */
+function outlastsAbsence(action: Action, { origin }: Capability, grantsAbsent: boolean): boolean {
+  if (!isPathAction(action)) return true;
+  return grantsAbsent && action !== "ProcessSpawn" && isMeant(origin);
 }
 
 function isPathAction(action: Action): boolean {
@@ -77,31 +107,41 @@ interface SpelledAtom {
   readonly atom: Atom;
   /** The link a path was given by: a forbid holds for it as well as for where it leads. */
   readonly name: Atom | undefined;
+  /** A pattern as it was written, when the folder it names lies elsewhere. */
+  readonly pattern: Atom | undefined;
   readonly isAbsent: boolean;
 }
 
-function realAtom(atom: Atom, disk: DiskView): SpelledAtom {
-  const plain = { atom, name: undefined, isAbsent: false };
+function spell(atom: Atom, disk: DiskView): SpelledAtom {
+  const plain = { atom, name: undefined, pattern: undefined, isAbsent: false };
   if (!isPathAtom(atom)) return plain;
   const meaning = meaningOf(atom);
+  if (meaning.kind === "glob") return spellPattern(atom, meaning.parts, disk);
   if (meaning.kind !== "shape") return plain;
   const { path, kind } = meaning.shape;
   const fact = disk.look(path);
   const isAbsent = fact.kind === "absent";
   if (fact.place === path) return { ...plain, isAbsent };
   const { negated } = atom;
-  const folder = disk.look(parentOf(path)).place;
-  const namePath = resolvePath(folder, path.slice(path.lastIndexOf("/") + 1));
+  const namePath = namePlace(path, disk);
   const name: Atom | undefined = fact.links.includes(namePath)
     ? { kind: "path-equals", path: namePath, negated }
     : undefined;
-  if (kind === "tree")
-    return { atom: { kind: "path-in", path: fact.place, negated }, name, isAbsent };
-  if (kind === "exact") {
-    return { atom: { kind: "path-equals", path: fact.place, negated }, name, isAbsent };
-  }
-  const parts = [fact.place === everything.path ? "/" : `${fact.place}/`, ""];
-  return { atom: { kind: "path-like", parts, negated }, name, isAbsent };
+  return { ...plain, atom: atomAt(kind, fact.place, negated), name, isAbsent };
+}
+
+function spellPattern(atom: Atom, written: readonly string[], disk: DiskView): SpelledAtom {
+  const plain = { atom, name: undefined, pattern: undefined, isAbsent: false };
+  const parts = realParts(written, disk);
+  if (parts === written) return plain;
+  return { ...plain, atom: { kind: "path-like", parts, negated: atom.negated }, pattern: atom };
+}
+
+function atomAt(kind: Shape["kind"], path: AbsPath, negated: boolean): Atom {
+  if (kind === "tree") return { kind: "path-in", path, negated };
+  if (kind === "exact") return { kind: "path-equals", path, negated };
+  const parts = [path === everything.path ? "/" : `${path}/`, ""];
+  return { kind: "path-like", parts, negated };
 }
 
 function sourceOf({ origin, effect }: Capability): RuleSource {

@@ -1,8 +1,9 @@
 // Grants to Landlock rules. A rule means its path and everything below, so for each kind of set it
-// is either exact, narrower than the grant, or too wide, and too wide is refused.
+// is either exact, narrower than the grant, or too wide. Too wide is a finding; where a broker
+// judges each access as well, the rule is added all the same.
 
 import type { AbsPath } from "../../base/paths.ts";
-import { contains } from "../../base/paths.ts";
+import { contains, parentOf } from "../../base/paths.ts";
 import type { LandlockPlan } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
@@ -55,6 +56,7 @@ export function scopes(abi: number): bigint {
 }
 
 export interface LandlockPaths {
+  /** With a rule for each grant that fits none: only for a box whose broker judges every access. */
   readonly paths: LandlockPlan["paths"];
   readonly findings: readonly Finding[];
 }
@@ -77,8 +79,14 @@ export function landlockPaths(
   const findings: Finding[] = [];
   for (const grant of grants) {
     const rights = rightsFor(grant, grants, disk);
-    if (typeof rights === "bigint") add(access, grant.shape.path, rights);
-    else findings.push(rights);
+    if (typeof rights === "bigint") {
+      add(access, grant.shape.path, rights);
+      continue;
+    }
+    findings.push(rights.finding);
+    if (rights.around !== undefined) {
+      add(access, rights.around, directoryRights(grant.action, rights.around));
+    }
   }
   for (const path of access.keys()) {
     const here: Shape = { kind: "below", path };
@@ -140,10 +148,17 @@ function mayHoldDevices(path: string): boolean {
   return contains(path, "/dev") || contains("/dev", path);
 }
 
-function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bigint | Finding {
+/** No rule says what the grant says. */
+interface Misfit {
+  readonly finding: Finding;
+  /** The innermost folder that holds all of it; a rule there grants more. */
+  readonly around: AbsPath | undefined;
+}
+
+function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bigint | Misfit {
   const { action, shape } = grant;
-  const { kind } = disk.look(shape.path);
-  if (kind === "absent") return ofAbsent(grant, grants);
+  const { kind, missing } = disk.look(shape.path);
+  if (kind === "absent") return ofAbsent(grant, grants, parentOf(missing ?? shape.path));
   if (contains("/proc/self", shape.path) || contains("/proc/thread-self", shape.path)) {
     return ofProcessItself(grant, grants);
   }
@@ -155,7 +170,7 @@ function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bi
     if (action !== "DirList" || coveredByOthers(grant, grants)) {
       return directoryRights(action, shape.path);
     }
-    return tooWide(grant, `listing "${shape.path}" itself would be granted too`);
+    return tooWide(grant, shape.path, `listing "${shape.path}" itself would be granted too`);
   }
   return ofOneDirectory(grant, grants);
 }
@@ -164,18 +179,14 @@ function rightsFor(grant: Region, grants: readonly Region[], disk: DiskView): bi
  * A directory named exactly: it cannot be read, written or executed, and exists, so it cannot be
  * made.
  */
-function ofOneDirectory(grant: Region, grants: readonly Region[]): bigint | Finding {
+function ofOneDirectory(grant: Region, grants: readonly Region[]): bigint | Misfit {
   if (grant.action === "DirList" && !coveredByOthers(grant, grants)) {
-    return tooWide(grant, "every directory below could be listed too");
+    return tooWide(grant, grant.shape.path, "every directory below could be listed too");
   }
   return grant.action === "FileDelete" ? ofDeletion(grant, grants) : 0n;
 }
 
-function ofFile(
-  grant: Region,
-  grants: readonly Region[],
-  kind: "file" | "other",
-): bigint | Finding {
+function ofFile(grant: Region, grants: readonly Region[], kind: "file" | "other"): bigint | Misfit {
   if (grant.shape.kind === "below") return 0n;
   switch (grant.action) {
     case "FileRead":
@@ -194,26 +205,30 @@ function ofFile(
   }
 }
 
-function ofDeletion(grant: Region, grants: readonly Region[]): bigint | Finding {
+function ofDeletion(grant: Region, grants: readonly Region[]): bigint | Misfit {
   if (coveredByOthers(grant, grants)) return 0n;
-  return tooWide(grant, "the right to delete belongs to the folder and covers its neighbours");
+  const why = "the right to delete belongs to the folder and covers its neighbours";
+  return tooWide(grant, parentOf(grant.shape.path), why);
 }
 
 /** Nothing is there to attach a rule to. One name could be made only by granting its neighbours. */
-function ofAbsent(grant: Region, grants: readonly Region[]): bigint | Finding {
+function ofAbsent(grant: Region, grants: readonly Region[], folder: AbsPath): bigint | Misfit {
   if (grant.action !== "DirCreate" || grant.shape.kind !== "exact") return 0n;
   if (coveredByOthers(grant, grants)) return 0n;
-  return tooWide(grant, "the right to make a folder belongs to its parent and covers any name");
+  const why = "the right to make a folder belongs to its parent and covers any name";
+  return tooWide(grant, folder, why);
 }
 
 /** A rule would be about the one process that adds it. */
-function ofProcessItself(grant: Region, grants: readonly Region[]): bigint | Finding {
+function ofProcessItself(grant: Region, grants: readonly Region[]): bigint | Misfit {
   if (coveredByOthers(grant, grants)) return 0n;
-  return {
+  const finding = {
     origin: grant.origin,
     message: `${grant.action} on "${grant.shape.path}" means another folder for each process`,
     hint: 'grant "/proc": in the box it shows the processes of the box',
+    brokerHolds: false,
   };
+  return { finding, around: undefined };
 }
 
 function coveredByOthers(grant: Region, grants: readonly Region[]): boolean {
@@ -226,14 +241,16 @@ function coveredByOthers(grant: Region, grants: readonly Region[]): boolean {
   );
 }
 
-function tooWide(grant: Region, why: string): Finding {
+function tooWide(grant: Region, around: AbsPath, why: string): Misfit {
   const { action, shape } = grant;
   const set = shape.kind === "below" ? `below "${shape.path}" only` : `on exactly "${shape.path}"`;
-  return {
+  const finding = {
     origin: grant.origin,
     message: `${action} ${set} cannot be granted: ${why}`,
     hint: `grant ${action} on a folder and all below it, or leave it out`,
+    brokerHolds: true,
   };
+  return { finding, around };
 }
 
 /** LANDLOCK_ACCESS_NET_*; TCP since ABI 4, UDP since ABI 10. */

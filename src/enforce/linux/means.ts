@@ -7,6 +7,7 @@ import { type HostFeatures, has } from "./features.ts";
 import type { Region } from "./grants.ts";
 import type { Hole } from "./holes.ts";
 import { grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
+import type { Opener } from "./opener.ts";
 import { isAllPorts } from "./ports.ts";
 import type { Protection } from "./protect.ts";
 import type { NotifiedCalls, SocketPolicy } from "./seccomp.ts";
@@ -24,6 +25,8 @@ export interface Needs {
    */
   readonly executesWritten: boolean;
   readonly protection: Protection;
+  /** Something of the policy is held by the broker alone, whatever namespaces there are. */
+  readonly exceedsKernel: boolean;
   readonly audit: AuditLevel;
 }
 
@@ -34,24 +37,28 @@ export interface Means {
   readonly net: boolean;
   readonly ipc: boolean;
   readonly notify: boolean;
+  /** Every open and every change of a file is performed by the broker on what it judged. */
+  readonly broker: boolean;
   /**
-   * The supervisor judges everything, because a stronger means is missing and less was accepted.
+   * The broker is all there is, because a stronger means is missing and less was accepted.
    */
   readonly judgesAll: boolean;
 }
 
-export function needsOf(
-  lowered: { readonly grants: readonly Region[]; readonly holes: readonly Hole[] },
-  network: NetworkGrants,
-  protection: Protection,
-  audit: AuditLevel,
-): Needs {
-  const { grants, holes } = lowered;
+export interface Lowering {
+  readonly grants: readonly Region[];
+  readonly holes: readonly Hole[];
+  readonly protection: Protection;
+  readonly exceedsKernel: boolean;
+}
+
+export function needsOf(lowering: Lowering, network: NetworkGrants, audit: AuditLevel): Needs {
+  const { grants, holes, protection, exceedsKernel } = lowering;
   const isEverywhere = (action: Region["action"]) =>
     grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
     !holes.some((hole) => hole.action === action);
   return {
-    confinesFiles: !pathActions.every(isEverywhere),
+    confinesFiles: exceedsKernel || !pathActions.every(isEverywhere),
     confinesExec: !isEverywhere("ProcessSpawn"),
     confinesNetwork: !grantsEverything(network),
     deniesNetwork: grantsNothing(network),
@@ -66,17 +73,20 @@ export function needsOf(
         ),
     ),
     protection,
+    exceedsKernel,
     audit,
   };
 }
 
-export function meansFor(needs: Needs, host: HostFeatures): Means {
+export function meansFor(needs: Needs, host: HostFeatures, opener: Opener): Means {
   const { protection } = needs;
   const confines = needs.confinesFiles || needs.confinesNetwork;
+  const broker = opener === "broker";
   const mounts =
     has(host, "mount namespace") && (needs.confinesFiles || protection.covered.length > 0);
   const landlock = has(host, "landlock") && confines;
-  const isShort = (needs.confinesFiles && !landlock) || (protection.covered.length > 0 && !mounts);
+  const isUncovered = !mounts && protection.covered.some((guard) => !(broker && guard.brokerHolds));
+  const isShort = (needs.confinesFiles && !landlock) || isUncovered;
   const notify = has(host, "notify");
   return {
     landlock,
@@ -86,6 +96,7 @@ export function meansFor(needs: Needs, host: HostFeatures): Means {
     net: needs.deniesNetwork && has(host, "net namespace"),
     ipc: confines && has(host, "ipc namespace"),
     notify,
+    broker,
     judgesAll: notify && isShort,
   };
 }
@@ -103,19 +114,19 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
   if (!means.notify) return silent;
   const isAudited = needs.audit !== "off";
   const makesNames = needs.protection.guarded.length > 0;
-  const { judgesAll } = means;
+  const judges = means.judgesAll || means.broker;
   return {
     open: openLevel(needs, means),
-    create: isAudited || makesNames || judgesAll,
-    change: isAudited || judgesAll,
-    exec: isAudited || judgesAll,
+    create: isAudited || makesNames || judges,
+    change: isAudited || judges,
+    exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     send: isAudited && needs.connectsAnywhere,
   };
 }
 
 function openLevel(needs: Needs, means: Means): NotifiedCalls["open"] {
-  if (means.judgesAll || needs.audit === "full") return "all";
+  if (means.judgesAll || means.broker || needs.audit === "full") return "all";
   if (needs.audit === "writes") return "writes";
   return needs.protection.guarded.length > 0 ? "creates" : "none";
 }

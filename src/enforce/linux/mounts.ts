@@ -6,7 +6,7 @@ import { type AbsPath, contains, resolvePath } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
-import type { Region } from "./grants.ts";
+import { isMeant, type Region } from "./grants.ts";
 import { everything } from "./shape.ts";
 
 export interface MountRequest {
@@ -84,16 +84,19 @@ function privatePlaces(
   return places.filter(({ path: place }) => {
     if (disk.look(place).kind !== "directory") return false;
     const isWritten = grants.some(
-      ({ action, shape }) =>
-        action === "FileWrite" && shape.path === place && shape.kind !== "exact",
+      ({ action, shape, isWider }) =>
+        action === "FileWrite" && shape.path === place && shape.kind !== "exact" && !isWider,
     );
     const returnable = changed.filter(
       (path) => isBelow(path, place) && disk.look(path).kind === "directory",
     );
-    const isLost = ({ shape }: Region) =>
-      isBelow(shape.path, place) &&
-      disk.look(shape.path).kind !== "absent" &&
-      !returnable.some((root) => contains(root, shape.path));
+    const isLost = ({ shape, isWider, origin }: Region) => {
+      // Somebody named a path directly in it.
+      if (shape.path === place) return isWider;
+      if (!isBelow(shape.path, place)) return false;
+      if (disk.look(shape.path).kind === "absent" && !isMeant(origin)) return false;
+      return !returnable.some((root) => contains(root, shape.path));
+    };
     return isWritten && !grants.some(isLost);
   });
 }

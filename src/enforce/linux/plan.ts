@@ -12,12 +12,13 @@ import { coverageOf, observedCoverage } from "./coverage.ts";
 import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
 import type { Finding } from "./finding.ts";
-import { regionsOf } from "./grants.ts";
-import { type Lowered, lower } from "./holes.ts";
+import { type Regions, regionsOf } from "./grants.ts";
+import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
 import {
   judgesSockets,
+  type Lowering,
   type Means,
   meansFor,
   type Needs,
@@ -27,6 +28,7 @@ import {
 } from "./means.ts";
 import { planMounts } from "./mounts.ts";
 import { type NetworkGrants, networkGrants } from "./network.ts";
+import { type Opener, openerFor } from "./opener.ts";
 import { protect } from "./protect.ts";
 import { buildFilter, notifiesAny } from "./seccomp.ts";
 import { mayShow } from "./shown.ts";
@@ -48,27 +50,20 @@ export function planLinux(
   if (request.observeOnly) return ok(observe(host, disk));
   const capabilities = concerning(request);
   const regions = regionsOf(capabilities, disk);
-  const lowered = lower(regions);
-  const protection = protect(lowered.holes, lowered.grants, disk);
+  const { lowering, opener, findings } = hold(regions, request, host, disk);
   const network = networkGrants(capabilities);
-  const needs = needsOf(lowered, network, protection, request.audit);
-  const means = meansFor(needs, host);
-  const landlock = means.landlock ? planLandlock(lowered, network, means, host, disk) : undefined;
-  const findings = [
-    ...lowered.findings,
-    ...protection.findings,
-    ...network.findings,
-    ...(landlock?.findings ?? []),
-  ];
-  if (findings.length > 0) return err(findings);
+  const refusals = [...findings, ...network.findings];
+  if (refusals.length > 0) return err(refusals);
+  const needs = needsOf(lowering, network, request.audit);
+  const means = meansFor(needs, host, opener);
   const judged = means.net ? [...capabilities, ...ownLoopbackRules()] : capabilities;
-  const table = ruleTable(judged, disk);
+  const table = ruleTable(judged, disk, means.broker);
   const notified = notifiedCalls(needs, means);
   const mounts = means.mounts
     ? planMounts(
         {
-          grants: lowered.grants,
-          covers: protection.steps,
+          grants: lowering.grants,
+          covers: lowering.protection.steps,
           hasPidNamespace: means.pid,
         },
         disk,
@@ -77,7 +72,7 @@ export function planLinux(
   const plan: BoxPlan = {
     namespaces: namespacesFor(means, host),
     mounts,
-    landlock: landlock?.plan,
+    landlock: means.landlock ? landlockPlan(lowering, network, means, host) : undefined,
     seccomp: buildFilter({
       arch: host.arch,
       confine: true,
@@ -85,7 +80,7 @@ export function planLinux(
       sockets: socketPolicy(needs, means),
       sealMemfds: needs.confinesExec && !needs.executesWritten,
     }),
-    notify: notifiesAny(notified) ? notifyPlan(needs, request) : undefined,
+    notify: notifiesAny(notified) ? notifyPlan(needs, means, request) : undefined,
     rules: table.rules,
     rlimits: [noCores],
     umask: undefined,
@@ -113,39 +108,94 @@ function namespacesFor(means: Means, host: HostFeatures): NativePlan["namespaces
   return { user: !host.isRoot && (mount || pid || net || ipc), mount, pid, net, ipc };
 }
 
-function notifyPlan(needs: Needs, request: BoxRequest): NotifyPlan {
+function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan {
+  const brokerOpen = means.broker || means.judgesAll;
   return {
     recordAllowed: request.audit !== "off",
-    brokerCreate: needs.protection.guarded.length > 0,
+    brokerCreate: brokerOpen || needs.protection.guarded.length > 0,
     brokerSocket: judgesSockets(needs),
-    brokerOpen: false,
+    brokerOpen,
   };
 }
 
-function planLandlock(
-  { grants }: Lowered,
+/** File rules with what becomes of them, whoever opens. */
+interface Held extends Lowering {
+  readonly landlockPaths: LandlockPlan["paths"];
+}
+
+interface Holding {
+  readonly lowering: Held;
+  readonly opener: Opener;
+  /** What neither the kernel nor the broker holds. */
+  readonly findings: readonly Finding[];
+}
+
+/** The file rules by the kernel's own means, and where those fall short by the broker's. */
+function hold(
+  regions: Regions,
+  { audit }: BoxRequest,
+  host: HostFeatures,
+  disk: DiskView,
+): Holding {
+  const byKernel = lowerFiles(regions, host, disk);
+  const { findings, lowering } = byKernel;
+  const grantsAbsent = regions.absent.length > 0;
+  const opener = openerFor(
+    { findings, protection: lowering.protection, grantsAbsent, audit },
+    host,
+  );
+  if (opener === "kernel") return { lowering, opener, findings };
+  const widened = { ...regions, grants: [...regions.grants, ...regions.absent] };
+  const byBroker = grantsAbsent ? lowerFiles(widened, host, disk) : byKernel;
+  return {
+    lowering: {
+      ...byBroker.lowering,
+      exceedsKernel:
+        grantsAbsent || byBroker.findings.some(({ brokerHolds }) => brokerHolds === true),
+    },
+    opener,
+    findings: byBroker.findings.filter(({ brokerHolds }) => brokerHolds !== true),
+  };
+}
+
+function lowerFiles(
+  regions: Regions,
+  host: HostFeatures,
+  disk: DiskView,
+): { readonly lowering: Held; readonly findings: readonly Finding[] } {
+  const lowered = lower(regions);
+  const protection = protect(lowered.holes, lowered.grants, disk);
+  const landlock = landlockPaths(lowered.grants, disk, host.landlockAbi);
+  const { grants, holes } = lowered;
+  // Without Landlock that is what is missing, and said so.
+  const misfits = has(host, "landlock") ? landlock.findings : [];
+  return {
+    lowering: { grants, holes, protection, landlockPaths: landlock.paths, exceedsKernel: false },
+    findings: [...lowered.findings, ...protection.findings, ...misfits],
+  };
+}
+
+function landlockPlan(
+  { landlockPaths }: Held,
   network: NetworkGrants,
   means: Means,
   host: HostFeatures,
-  disk: DiskView,
-): { readonly plan: LandlockPlan; readonly findings: readonly Finding[] } {
+): LandlockPlan {
   const abi = host.landlockAbi;
-  const { paths, findings } = landlockPaths(grants, disk, abi);
   // In a network namespace of its own the box may use its loopback at any port.
   const net = means.net ? { handled: 0n, ports: [] } : landlockPorts(network, abi);
-  const plan = {
+  return {
     handledFs: handledFs(abi),
     handledNet: net.handled,
     scoped: scopes(abi),
-    paths,
+    paths: landlockPaths,
     ports: net.ports,
   };
-  return { plan, findings };
 }
 
 /** Nothing is confined; the filter only tells. */
 function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
-  const table = ruleTable([permitEverything()], disk);
+  const table = ruleTable([permitEverything()], disk, false);
   assert(table.rules.length === 1, "watching has the one rule that permits everything");
   const isHeard = has(host, "notify");
   const none = { user: false, mount: false, pid: false, net: false, ipc: false };

@@ -1,6 +1,6 @@
-// How each hole in a grant is held: by a mount over what exists, by the supervisor where nothing
-// exists yet. The kernel's means are coarse; where one denies more than the policy asks, the table
-// at protect() says so, and where it would deny less the policy is refused.
+// How each hole in a grant is held: by a mount over what exists, by the broker where nothing exists
+// yet. The kernel's means are coarse; where one denies more than the policy asks, the table at
+// protect() says so, and where it would deny less the broker has to judge every access.
 
 import type { AbsPath } from "../../base/paths.ts";
 import { contains } from "../../base/paths.ts";
@@ -16,7 +16,7 @@ import type { Shape } from "./shape.ts";
 export interface Protection {
   /** Mounts over what exists, outer paths first. */
   readonly steps: readonly MountStep[];
-  /** Places whose new names the supervisor has to make itself. */
+  /** Places whose new names the broker has to make itself. */
   readonly guarded: readonly Guard[];
   /**
    * Existing paths, each needing a mount; the same as `steps` for whoever has no mount namespace.
@@ -30,6 +30,8 @@ export interface Guard {
   readonly origin: Origin;
   /** Only changes are forbidden, as for protected names; reading is not restricted. */
   readonly isWriteOnly: boolean;
+  /** A broker that answers every open holds it as well as a mount. */
+  readonly brokerHolds: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Guard {
  *   program could run it by other means.
  * - Writing is left, and deleting exactly one name is forbidden: a mount of it over itself, which
  *   can be neither moved nor removed.
- * - Nothing is there: the supervisor makes every new name itself, and refuses to make this one.
+ * - Nothing is there: the broker makes every new name itself, and refuses to make this one.
  */
 export function protect(
   holes: readonly Hole[],
@@ -53,7 +55,7 @@ export function protect(
   const covered: Guard[] = [];
   const findings: Finding[] = [];
   for (const place of placesOf(holes)) {
-    const guard = guardOf(place);
+    const guard = guardOf(place, grants, disk);
     if (isNameable(place.path, grants)) guarded.push(guard);
     const means = meansFor(place, grants, disk);
     if (means === "nothing") continue;
@@ -107,7 +109,7 @@ function meansFor(
   const only = [...forbidden.keys()];
   const isOneName = !isDirectory || !place.tree.has("FileDelete");
   if (isOneName && only.every((action) => action === "FileDelete")) return "writable";
-  const left = isDirectory ? leftBelow(grants, place.path) : leftIn(grants, exact(place.path));
+  const left = leftAt(place, grants, disk);
   const mask = isDirectory ? "mask-directory" : "mask-file";
   if (!left.has("FileRead") && !left.has("FileWrite")) return mask;
   if (left.has("FileWrite")) return refusal(place, only, left);
@@ -141,7 +143,7 @@ const exactOnDirectory: ReadonlySet<PathAction> = new Set(["FileDelete", "DirLis
 
 /**
  * A name that is not there: it must not come to be, or its coming must not matter. Making files and
- * folders is the supervisor's work; what happens to a file once the box was allowed to make it is
+ * folders is the broker's work; what happens to a file once the box was allowed to make it is
  * nobody's.
  */
 function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding {
@@ -173,7 +175,7 @@ function isBelowMask(steps: readonly MountStep[], path: AbsPath): boolean {
   return steps.some((step) => step.kind === "mask-directory" && contains(step.path, path));
 }
 
-function guardOf(place: Place): Guard {
+function guardOf(place: Place, grants: readonly Region[], disk: DiskView): Guard {
   const all = [...place.tree, ...place.exact];
   const [first] = all;
   if (first === undefined) throw new Error("broken invariant: a place without a forbidden action");
@@ -181,7 +183,23 @@ function guardOf(place: Place): Guard {
     path: place.path,
     origin: first[1],
     isWriteOnly: all.every(([action]) => changes.has(action)),
+    brokerHolds: holdsByJudging(
+      all.map(([action]) => action),
+      leftAt(place, grants, disk),
+    ),
   };
+}
+
+/** A program is started by the kernel, so where it can be read only a mount keeps it from running. */
+function holdsByJudging(forbidden: readonly PathAction[], left: ReadonlySet<PathAction>): boolean {
+  return !forbidden.includes("ProcessSpawn") || !left.has("FileRead");
+}
+
+/** What is granted at a place, in it when it is a directory. */
+function leftAt({ path }: Place, grants: readonly Region[], disk: DiskView): Set<PathAction> {
+  return disk.look(path).kind === "directory"
+    ? leftBelow(grants, path)
+    : leftIn(grants, exact(path));
 }
 
 function refusal(
@@ -197,5 +215,6 @@ function refusal(
     origin,
     message: `${only.join(", ")} cannot be forbidden at "${place.path}" while ${[...left].join(", ")} stays granted there`,
     hint: `forbid ${also} there as well, or grant only the folders beside it`,
+    brokerHolds: holdsByJudging(only, left),
   };
 }

@@ -55,10 +55,25 @@ export function meaningOf(atom: PathAtom): AtomMeaning {
   const parts = simplifyParts(atom.parts);
   const [first, second, third] = parts;
   if (first === undefined || second === undefined) return shapeAt("exact", first ?? "");
-  if (second !== "" || third !== undefined) return { kind: "glob", parts };
-  if (first === "" || first === "/") return { kind: "shape", shape: everything };
-  if (first.endsWith("/")) return shapeAt("below", first.slice(0, -1));
+  if (second === "" && third === undefined) {
+    if (first === "" || first === "/") return { kind: "shape", shape: everything };
+    if (first.endsWith("/")) return shapeAt("below", first.slice(0, -1));
+  }
+  if (first !== "" && folderOf(parts) === undefined) return { kind: "nothing" };
   return { kind: "glob", parts };
+}
+
+/** The folder a pattern names before its first star; undefined when it names none. */
+export function folderOf(parts: readonly string[]): AbsPath | undefined {
+  const [first = ""] = parts;
+  const text = first.slice(0, first.lastIndexOf("/") + 1);
+  const folder = absPath(text);
+  return folder !== undefined && `${folder}/`.replace("//", "/") === text ? folder : undefined;
+}
+
+/** Every path a pattern that names `folder` can match. */
+export function inFolder(folder: AbsPath): Shape {
+  return folder === everything.path ? everything : { kind: "below", path: folder };
 }
 
 /** Paths are compared in their normal form; a pattern that is none matches nothing. */
