@@ -40,6 +40,10 @@ const changesNames = new Set(
    setxattr lsetxattr removexattr lremovexattr`.split(/\s+/),
 );
 
+const changesDescriptors = new Set(["fchmod", "fchown", "fsetxattr", "fremovexattr"]);
+/** Of a file: its flags, its project and flags, its verity. */
+const changingRequests = [0x40086602, 0x401c5820, 0x40806685];
+
 /** The SECCOMP_RET_* value the filter of `plan` has to give for `call`. */
 export function expectedAnswer(plan: FilterPlan, call: SeccompData): number {
   if (call.arch !== auditArch[plan.arch]) return answers.kill;
@@ -72,6 +76,7 @@ function isHeardOf(
   if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
   if (makesNames.has(name)) return notify.create;
   if (changesNames.has(name)) return notify.change;
+  if (changesDescriptors.has(name)) return notify.descriptor;
   if (name === "openat2") return notify.open !== "none";
   if (name !== "open" && name !== "openat") return false;
   const flags = low(name === "open" ? 1 : 2);
@@ -100,6 +105,7 @@ function confinedAnswer(
     case "personality":
       return low(0) === 0 || low(0) === 0xffffffff ? undefined : answers.eperm;
     case "ioctl":
+      if (plan.notify.descriptor && changingRequests.includes(low(1))) return answers.eperm;
       return low(1) === 0x5412 || low(1) === 0x541c ? answers.eperm : undefined;
     case "prctl":
       if (low(0) === 35 || low(0) === 0x59616d61) return answers.eperm;

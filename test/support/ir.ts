@@ -127,8 +127,14 @@ function look(
   }
   const kind = kinds.get(place) ?? "absent";
   const isAbsent = kind === "absent";
-  const missing = isAbsent ? place : undefined;
+  const missing = isAbsent ? firstMissing(place, kinds) : undefined;
   return { path, kind, realPath: isAbsent ? "" : place, place, links: followed, missing };
+}
+
+function firstMissing(path: AbsPath, kinds: ReadonlyMap<string, unknown>): AbsPath {
+  let missing = path;
+  while (!kinds.has(parentOf(missing))) missing = parentOf(missing);
+  return missing;
 }
 
 export function at(path: string): AbsPath {

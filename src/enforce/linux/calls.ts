@@ -42,6 +42,9 @@ export const pathCalls = {
   exec: ["execve", "execveat"],
 } as const;
 
+/** Calls that change through a descriptor what may be open for reading only. */
+export const descriptorCalls = ["fchmod", "fchown", "fremovexattr", "fsetxattr"] as const;
+
 export const socketCalls = ["bind", "connect", "listen"] as const;
 
 /**

@@ -106,15 +106,8 @@ function filesystem(needs: Needs, means: Means, host: HostFeatures): Grade {
 
 function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesFiles) return notAsked;
-  if (means.mounts && !needs.exceedsKernel) return enforced("read-only mounts");
-  if (means.broker) {
-    return grade(
-      "weaker",
-      means.mounts ? `${brokerName}, read-only mounts` : brokerName,
-      "modes, owners, times and attributes of a file that may be read can be changed through its " +
-        "descriptor where no read-only mount lies over it",
-    );
-  }
+  if (means.broker) return enforced(brokerName, means.mounts && "read-only mounts");
+  if (means.mounts) return enforced("read-only mounts");
   const what =
     "changing modes, owners, times and attributes outside the grants is stopped by read-only mounts";
   return without(

@@ -58,6 +58,8 @@ export function scopes(abi: number): bigint {
 export interface LandlockPaths {
   /** With a rule for each grant that fits none: only for a box whose broker judges every access. */
   readonly paths: LandlockPlan["paths"];
+  /** What those rules are about. */
+  readonly widened: readonly Region[];
   readonly findings: readonly Finding[];
 }
 
@@ -77,6 +79,7 @@ export function landlockPaths(
 ): LandlockPaths {
   const access = new Map<AbsPath, bigint>();
   const findings: Finding[] = [];
+  const widened: Region[] = [];
   for (const grant of grants) {
     const rights = rightsFor(grant, grants, disk);
     if (typeof rights === "bigint") {
@@ -84,9 +87,10 @@ export function landlockPaths(
       continue;
     }
     findings.push(rights.finding);
-    if (rights.around !== undefined) {
-      add(access, rights.around, directoryRights(grant.action, rights.around));
-    }
+    const { around } = rights;
+    if (around === undefined) continue;
+    add(access, around, directoryRights(grant.action, around));
+    widened.push({ ...grant, shape: { kind: "tree", path: around }, isWider: true });
   }
   for (const path of access.keys()) {
     const here: Shape = { kind: "below", path };
@@ -98,7 +102,7 @@ export function landlockPaths(
   const paths = [...access]
     .map(([path, rights]) => ({ path, access: rights & known, optional: true }))
     .filter((rule) => rule.access !== 0n);
-  return { paths: withoutCovered(paths), findings };
+  return { paths: withoutCovered(paths), widened, findings };
 }
 
 /**

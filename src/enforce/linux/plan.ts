@@ -170,7 +170,13 @@ function lowerFiles(
   // Without Landlock that is what is missing, and said so.
   const misfits = has(host, "landlock") ? landlock.findings : [];
   return {
-    lowering: { grants, holes, protection, landlockPaths: landlock.paths, exceedsKernel: false },
+    lowering: {
+      grants: [...grants, ...landlock.widened],
+      holes,
+      protection,
+      landlockPaths: landlock.paths,
+      exceedsKernel: false,
+    },
     findings: [...lowered.findings, ...protection.findings, ...misfits],
   };
 }
@@ -210,6 +216,7 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
         open: isHeard ? "all" : "none",
         create: isHeard,
         change: isHeard,
+        descriptor: false,
         exec: isHeard,
         socket: isHeard,
         send: isHeard,

@@ -2,7 +2,7 @@
 // Which calls belong to which group is in calls.ts, how the answer becomes a program in filter.ts,
 // what a policy asks for in plan.ts.
 
-import { hotCalls, pathCalls, refusedCalls, socketCalls } from "./calls.ts";
+import { descriptorCalls, hotCalls, pathCalls, refusedCalls, socketCalls } from "./calls.ts";
 import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
 import { type Arch, syscallTable } from "./syscall-table.ts";
 
@@ -26,6 +26,8 @@ export interface NotifiedCalls {
   readonly create: boolean;
   /** Calls that remove or change what a path names. */
   readonly change: boolean;
+  /** The same through a descriptor, which may be open for reading only. */
+  readonly descriptor: boolean;
   readonly exec: boolean;
   readonly socket: boolean;
   /** Datagrams sent to an address given with them. */
@@ -80,8 +82,8 @@ export function buildFilter(plan: FilterPlan): Uint8Array {
 
 /** True when the filter of `plan` hands any call to the supervisor. */
 export function notifiesAny(notified: NotifiedCalls): boolean {
-  const { open, create, change, exec, socket, send } = notified;
-  return open !== "none" || create || change || exec || socket || send;
+  const { open, create, change, descriptor, exec, socket, send } = notified;
+  return open !== "none" || create || change || descriptor || exec || socket || send;
 }
 
 function callRules(plan: FilterPlan): Map<string, CallRule> {
@@ -93,6 +95,7 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   const notified = (asked: boolean): Answer => (asked ? "notify" : "allow");
   set(pathCalls.create, notified(notify.create));
   set([...pathCalls.remove, ...pathCalls.change], notified(notify.change));
+  set(descriptorCalls, notified(notify.descriptor));
   set(pathCalls.exec, notified(notify.exec));
   set(socketCalls, notified(notify.socket));
   rules.set("open", openRule(notify.open, 1));
@@ -119,7 +122,8 @@ function confine(
   rules.set("clone", unless(0, cloneNamespaces, "allow"));
   rules.set("unshare", unless(0, unshareNamespaces, "allow"));
   rules.set("personality", only(0, [0, personalityQuery], "allow"));
-  rules.set("ioctl", except(1, [TIOCSTI, TIOCLINUX], "allow"));
+  const closed = plan.notify.descriptor ? fileIoctls : [];
+  rules.set("ioctl", except(1, [TIOCSTI, TIOCLINUX, ...closed], "allow"));
   rules.set("prctl", prctlRule(plan));
   for (const [name, argument] of [
     ["mknod", 1],
@@ -178,6 +182,11 @@ const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
+/**
+ * FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY: they change a file that is open for
+ * reading, and nobody can judge them.
+ */
+const fileIoctls = [0x40086602, 0x401c5820, 0x40806685];
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;

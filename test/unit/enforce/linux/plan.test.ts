@@ -40,8 +40,12 @@ function plan(
   return result.value;
 }
 
+function row(planned: LinuxPlan, protection: string) {
+  return planned.coverage.find((row) => row.protection === protection);
+}
+
 function level(planned: LinuxPlan, protection: string): string {
-  return planned.coverage.find((row) => row.protection === protection)?.level ?? "no such row";
+  return row(planned, protection)?.level ?? "no such row";
 }
 
 function answerTo(planned: LinuxPlan, name: string, ...args: readonly number[]): number {
@@ -81,24 +85,33 @@ test("root makes namespaces without a user namespace", () => {
   expect(plan(workspace, host({ isRoot: true })).plan.namespaces.user).toBe(false);
 });
 
-test("without namespaces a hole in a grant is refused by name, or judged when less was accepted", () => {
-  const planned = plan(workspace, host({ without: namespaces }));
-  expect(planned.plan.namespaces).toEqual({
-    user: false,
-    mount: false,
-    pid: false,
-    net: false,
-    ipc: false,
-  });
-  expect(planned.plan.mounts).toEqual([]);
-  expect(gapsOf(planned.coverage).map((row) => row.protection)).toEqual(["protected-names"]);
+test("without namespaces the broker holds a hole in a grant, whatever is recorded", () => {
+  for (const audit of ["full", "writes", "off"] as const) {
+    const planned = plan(workspace, host({ without: namespaces }), { audit });
+    expect(planned.plan.namespaces).toEqual({
+      user: false,
+      mount: false,
+      pid: false,
+      net: false,
+      ipc: false,
+    });
+    expect(planned.plan.mounts).toEqual([]);
+    expect(gapsOf(planned.coverage)).toEqual([]);
+    expect(row(planned, "protected-names")).toMatchObject({ level: "enforced", by: "broker" });
+    expect(planned.plan.notify).toMatchObject({ brokerCreate: true, brokerOpen: true });
+    for (const call of ["openat", "unlink", "mkdir", "chmod", "fchmod", "execve"]) {
+      expect([call, answerTo(planned, call, 0, 0, 0)]).toEqual([call, answers.notify]);
+    }
+  }
+});
+
+test("without namespaces and listener a hole is refused by name, or accepted as lost", () => {
+  const planned = plan(workspace, host({ without: [...namespaces, "notify"] }), { audit: "off" });
+  expect(gapsOf(planned.coverage).map(({ protection }) => protection)).toContain("protected-names");
   expect(() => refuseIfBelow(planned.coverage, false)).toThrow(
     /protected-names.*\/ws\/\.git\/hooks/,
   );
   expect(() => refuseIfBelow(planned.coverage, true)).not.toThrow();
-  const off = plan(workspace, host({ without: namespaces }), { audit: "off" });
-  expect(answerTo(off, "openat", 0, 0, 0)).toBe(answers.notify);
-  expect(answerTo(off, "unlink")).toBe(answers.notify);
 });
 
 test("without namespaces and without holes nothing is refused", () => {
@@ -130,7 +143,9 @@ test("without a listener nothing is recorded and no new name is guarded, and tha
 });
 
 test("old kernels: what is missing is said with the kernel that has it", () => {
-  const old = plan(workspace, host({ without: namespaces, landlockAbi: 2 }));
+  const old = plan(workspace.slice(0, 2), host({ without: namespaces, landlockAbi: 2 }), {
+    audit: "off",
+  });
   expect(old.coverage.find((row) => row.protection === "filesystem")).toMatchObject({
     level: "weaker",
     why: expect.stringContaining("Linux 6.2"),

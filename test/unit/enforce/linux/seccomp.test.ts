@@ -17,7 +17,15 @@ const auditArch = { x86_64: 0xc000003e, aarch64: 0xc00000b7 } as const;
 const closed: FilterPlan = {
   arch: "x86_64",
   confine: true,
-  notify: { open: "all", create: true, change: true, exec: true, socket: true, send: false },
+  notify: {
+    open: "all",
+    create: true,
+    change: true,
+    descriptor: false,
+    exec: true,
+    socket: true,
+    send: false,
+  },
   sockets: { inet: "none", netlinkRoute: false, unixDatagrams: false, fastOpen: false },
   sealMemfds: true,
 };
@@ -25,6 +33,7 @@ const silent = {
   open: "none",
   create: false,
   change: false,
+  descriptor: false,
   exec: false,
   socket: false,
   send: false,
@@ -141,6 +150,18 @@ test("prctl cannot blind the supervisor", () => {
   expect(answer(closed, "prctl", 0x59616d61)).toBe("eperm");
   expect(answer(closed, "prctl", 15)).toBe("allow");
   expect(answer({ ...closed, notify: silent }, "prctl", 4, 0)).toBe("allow");
+});
+
+test("what is changed through a descriptor is heard of where a broker changes files", () => {
+  const judged = { ...closed, notify: { ...closed.notify, descriptor: true } };
+  for (const name of ["fchmod", "fchown", "fsetxattr", "fremovexattr"]) {
+    expect([name, answer(judged, name), answer(closed, name)]).toEqual([name, "notify", "allow"]);
+  }
+  for (const request of [0x40086602, 0x401c5820, 0x40806685]) {
+    expect(answer(judged, "ioctl", 3, request)).toBe("eperm");
+    expect(answer(closed, "ioctl", 3, request)).toBe("allow");
+  }
+  expect(answer(judged, "ioctl", 1, 0x5401)).toBe("allow");
 });
 
 test("an anonymous file comes without the right to be executed where execution is by name", () => {
