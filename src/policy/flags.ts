@@ -60,7 +60,9 @@ export function flagsToCapabilities(
   const capabilities = [
     ...flags.read.flatMap((text) => pathRule("--read", text, readActions, context, problems)),
     ...flags.write.flatMap((text) => pathRule("--write", text, writeActions, context, problems)),
-    ...flags.deny.flatMap((text) => denyRules(text, context, problems)),
+    ...flags.deny.flatMap((text) =>
+      withoutFolders(text).flatMap((spelling) => denyRules(spelling, context, problems)),
+    ),
     ...flags.net.flatMap((text) => netRules(text, problems)),
     ...flags.listen.flatMap((text) => listenRules(text, problems)),
   ];
@@ -86,11 +88,28 @@ function pathRule(
   );
 }
 
+/**
+ * Two stars between slashes stand for any number of folders, as everywhere else, so for none as
+ * well. The bound only keeps the number of rules finite; nobody writes as many.
+ */
+function withoutFolders(text: string, depth = 0): string[] {
+  const found = /(?:^|\/)\*\*\//.exec(text);
+  if (found === null || depth === 6 || unreadable.test(text)) return [text];
+  const after = found.index + found[0].length;
+  const head = text.slice(0, after - 3);
+  return withoutFolders(text.slice(after), depth + 1).flatMap((rest) => [
+    `${head}*/${rest}`,
+    ...(head + rest === "" ? [] : [`${head}${rest}`]),
+  ]);
+}
+
+const unreadable = /[?[\]{}]/;
+
 /** A pattern also covers what lies below anything it matches, as a path does. */
 function denyRules(text: string, context: FlagContext, problems: Diagnostic[]): Capability[] {
   const [first = "", ...rest] = text.split("*");
   const path = pathOf(rest.length === 0 ? text : `${first}x`, context);
-  if (path === undefined || text === "" || /[?[\]{}]/.test(text)) {
+  if (path === undefined || text === "" || unreadable.test(text)) {
     const hint = 'use a path, or a pattern in which "*" stands for any text';
     problems.push(
       problem("--deny", `Cannot read "--deny ${text}": it is no path or pattern`, hint),

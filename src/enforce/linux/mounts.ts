@@ -2,7 +2,7 @@
 // and shared memory files, a /proc of its own, and covers over the holes. It holds what Landlock
 // does not govern: modes, owners, times, attributes.
 
-import { type AbsPath, contains, resolvePath } from "../../base/paths.ts";
+import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
@@ -101,14 +101,29 @@ function privatePlaces(
   });
 }
 
-/** Existing files and directories in which something may be changed; devices always can be. */
+/**
+ * Existing files and directories in which something may be changed; devices always can be. For
+ * what somebody named that is not there it is the folder it would be made in.
+ */
 function changedPlaces(grants: readonly Region[], disk: DiskView): readonly AbsPath[] {
   const places = new Set<AbsPath>();
-  for (const { action, shape } of grants) {
-    const { kind } = disk.look(shape.path);
-    if (changing.has(action) && (kind === "directory" || kind === "file")) places.add(shape.path);
+  for (const { action, shape, origin } of grants) {
+    if (!changing.has(action)) continue;
+    const { kind, missing } = disk.look(shape.path);
+    if (kind === "directory" || kind === "file") places.add(shape.path);
+    if (missing !== undefined && isMeant(origin) && isGranted(parentOf(missing), grants)) {
+      places.add(parentOf(missing));
+    }
   }
   return [...places].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** Something may be made in the folder: a file that is granted alone needs a broker for that. */
+function isGranted(folder: AbsPath, grants: readonly Region[]): boolean {
+  return grants.some(
+    ({ action, shape }) =>
+      action === "FileWrite" && shape.kind !== "exact" && contains(shape.path, folder),
+  );
 }
 
 function outermost(paths: readonly AbsPath[]): readonly AbsPath[] {
