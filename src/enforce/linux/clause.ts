@@ -120,7 +120,7 @@ function patternShape(
   };
 }
 
-/** The pattern with the folder it names where that leads; the same array when it leads nowhere else. */
+/** The pattern with the folder it names where that leads; the same array when that is itself. */
 export function realParts(parts: readonly string[], disk: DiskView): readonly string[] {
   const folder = folderOf(parts);
   if (folder === undefined || folder === everything.path) return parts;

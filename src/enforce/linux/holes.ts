@@ -1,6 +1,6 @@
 // What forbids leave of grants. A forbid around a grant ends it or cuts it down; a forbid inside a
-// grant is a hole, which Landlock cannot have: a mount must cover it, or a broker judge each access.
-// Grants that a broker has to judge stay as wide as they are.
+// grant is a hole, which Landlock cannot have: a mount must cover it, or a broker has to judge each
+// access. Grants that a broker has to judge stay as wide as they are.
 
 import type { Origin, PathAction } from "../../model/capability.ts";
 import { remaining } from "./clause.ts";

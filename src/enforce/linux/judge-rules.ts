@@ -92,7 +92,8 @@ function rulesFor(
 
 /**
  * A permit on what is not there holds where the broker opens, but for running, which is Landlock's
- * matter: it has nothing to attach the permit to, and the row must not say that it allowed anything.
+ * matter: it has nothing to attach the permit to, and the row must not say that it allowed
+ * anything.
  */
 function outlastsAbsence(action: Action, { origin }: Capability, grantsAbsent: boolean): boolean {
   if (!isPathAction(action)) return true;

@@ -1,5 +1,5 @@
-// Who opens files for the box: the kernel, by Landlock and mounts alone, or the broker, which judges
-// each access by the policy itself. This is the only place where that is decided.
+// Who opens files for the box: the kernel, by Landlock and mounts alone, or the broker, which
+// judges each access by the policy itself. This is the only place where that is decided.
 
 import type { AuditLevel } from "../backend.ts";
 import { type HostFeatures, has } from "./features.ts";

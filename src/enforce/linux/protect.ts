@@ -190,7 +190,7 @@ function guardOf(place: Place, grants: readonly Region[], disk: DiskView): Guard
   };
 }
 
-/** A program is started by the kernel, so where it can be read only a mount keeps it from running. */
+/** The kernel starts programs, so where one can be read only a mount keeps it from running. */
 function holdsByJudging(forbidden: readonly PathAction[], left: ReadonlySet<PathAction>): boolean {
   return !forbidden.includes("ProcessSpawn") || !left.has("FileRead");
 }
