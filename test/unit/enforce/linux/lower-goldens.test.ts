@@ -1,7 +1,7 @@
 // What each policy of conformance/lower becomes on Linux: beside its ir.json lies linux.json, for a
 // plain user of a kernel with Landlock ABI 7 and every namespace, on a disk where everything a rule
 // names is there: a folder where a rule speaks of what lies below, else a file. What has "absent"
-// in its name is not there. Cases named broker-* have a linux-bare.json as well, without namespaces.
+// in its name is not there. Cases named broker-* have a linux-bare.json as well: no namespaces.
 // UPDATE_GOLDEN=1 writes the files anew; read the difference before committing it.
 
 import { expect, test } from "bun:test";
