@@ -28,6 +28,7 @@
 #include "descendants.h"
 #include "frames.h"
 #include "landlock.h"
+#include "links.h"
 #include "mounts.h"
 #include "namespaces.h"
 #include "notify.h"
@@ -117,10 +118,26 @@ static void confine(struct box *box)
 		die("landlock", -box->command_ruleset, "Cannot make the command's signal scope");
 }
 
+/* Before the mounts, for it looks at what they will hide. */
+static void build_judge(struct box *box)
+{
+	int error = 0;
+
+	box->rules.judge = judge_build(box->plan->rules, box->plan->rule_count);
+	if (!box->rules.judge)
+		die("rules", ENOMEM, "Cannot build the rule table");
+	if (box->rules.broker_open)
+		error = links_start(box->plan, box->rules.judge);
+	if (error != 0)
+		die("rules", -error, "Cannot look for other names of forbidden files");
+}
+
 static void build(struct box *box)
 {
 	int error;
 
+	if (box->plan->has_notify)
+		build_judge(box);
 	build_namespaces(box);
 	if (box->plan->has_notify) {
 		error = resolve_init();
@@ -129,9 +146,6 @@ static void build(struct box *box)
 			    "Cannot audit the box: /proc does not show its pid namespace");
 		if (error != 0)
 			die("proc", -error, "Cannot audit the box without /proc");
-		box->rules.judge = judge_build(box->plan->rules, box->plan->rule_count);
-		if (!box->rules.judge)
-			die("rules", ENOMEM, "Cannot build the rule table");
 	}
 	error = box->links->keeps_privileges ? 0 : namespaces_drop_capabilities();
 	if (error != 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "links.h"
 #include "moves.h"
 #include "resolve_name.h"
 
@@ -175,6 +176,10 @@ static int answer_link(struct request *request)
 	if (answer != 0)
 		return answer;
 	answer = name_link(from->fd, to->target.fd, to->name);
+	if (answer == 0 && request->rules->broker_open)
+		links_note_link(from, judge_path(request->rules->judge, ACTION_FILE_WRITE,
+						 from->path, from->size)
+					      .allowed);
 	return answer < 0 ? -answer : ANSWER_DONE;
 }
 

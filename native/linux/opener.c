@@ -15,7 +15,7 @@
 #include "jobs.h"
 #include "resolve_name.h"
 
-enum { PTS_MAJOR = 136 };
+enum { MEMORY_MAJOR = 1, PTS_MAJOR = 136, PTS_MAJORS = 8 };
 
 /* The flags the broker opens with: a terminal must not become its own. */
 static int own_flags(uint64_t flags)
@@ -97,6 +97,26 @@ static int open_special(struct request *request, const struct opening *opening)
 	return error ? error : ANSWER_SENT;
 }
 
+/*
+ * Devices of memory, pseudo-terminals and their multiplexer open at once, and so does a pipe
+ * without a name; whoever does not want to wait says so. A new thread for each would cost more than
+ * all else.
+ */
+static bool may_wait(const struct target *target, uint64_t flags)
+{
+	unsigned int number = major(target->special);
+
+	if (S_ISREG(target->mode) || S_ISDIR(target->mode))
+		return false;
+	if (S_ISCHR(target->mode))
+		return number != MEMORY_MAJOR && target->special != makedev(5, 2) &&
+		       (number < PTS_MAJOR || number >= PTS_MAJOR + PTS_MAJORS);
+	if (S_ISFIFO(target->mode))
+		return target->state == TARGET_EXISTS && !(flags & O_NONBLOCK) &&
+		       (flags & O_ACCMODE) != O_RDWR;
+	return true;
+}
+
 int opener_open(struct request *request, const struct opening *opening)
 {
 	struct target *target = &request->first.at.target;
@@ -105,7 +125,7 @@ int opener_open(struct request *request, const struct opening *opening)
 
 	if (answer != 0)
 		return answer;
-	if (!S_ISREG(target->mode) && !S_ISDIR(target->mode))
+	if (may_wait(target, opening->flags))
 		return open_special(request, opening);
 	return give(request, name_reopen(target->fd, own_flags(opening->flags), opening->mode),
 		    opening->flags);

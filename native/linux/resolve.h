@@ -35,6 +35,7 @@ struct target {
 	ino_t inode;
 	nlink_t links;
 	dev_t special;
+	uid_t owner;
 	/* `path` ends in " (deleted)": this object has lost the name before that. */
 	bool is_deleted;
 	/* Memory that never had a name in any directory (memfd and the like). */

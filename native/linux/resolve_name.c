@@ -61,6 +61,7 @@ void name_describe(struct target *target, const struct stat *status)
 	target->inode = status->st_ino;
 	target->links = status->st_nlink;
 	target->special = status->st_rdev;
+	target->owner = status->st_uid;
 	target->is_deleted = false;
 	target->is_memory = false;
 }

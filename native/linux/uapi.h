@@ -91,6 +91,17 @@ struct ae_landlock_port {
 	uint64_t port;
 };
 
+/* The one field of statx that stat has not got; some C libraries have no statx. */
+#define AE_STATX_BTIME 0x800u
+struct ae_statx {
+	uint32_t mask;
+	uint8_t before[0x4c];
+	int64_t birth_seconds;
+	uint32_t birth_nanoseconds;
+	uint8_t after[0x100 - 0x5c];
+};
+_Static_assert(sizeof(struct ae_statx) == 0x100, "struct statx has 256 bytes");
+
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u /* 6.3 */
 #endif
