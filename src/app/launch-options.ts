@@ -20,6 +20,7 @@ export interface LaunchOptions {
   readonly write: readonly string[];
   readonly deny: readonly string[];
   readonly net: readonly string[];
+  readonly denyNet: readonly string[];
   readonly listen: readonly string[];
   readonly environment: readonly EnvironmentGrant[];
   readonly audit: AuditLevel;

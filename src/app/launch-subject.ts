@@ -3,6 +3,7 @@
 
 import { realpathSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
+import { formatEndpoint } from "../base/host.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 import {
   type Config,
@@ -99,8 +100,9 @@ function agentName(options: LaunchOptions): string {
   return toConfigName(command.slice(command.lastIndexOf("/") + 1));
 }
 
-function netWord(rule: { readonly host: string; readonly port: number | undefined }): string {
-  return rule.port === undefined ? rule.host : `${rule.host}:${rule.port}`;
+function netWord({ host, port, protocol }: Config["allowedNetwork"][number]): string {
+  const prefix = protocol === "Udp" ? "udp:" : "";
+  return `${prefix}${port === undefined ? host : formatEndpoint(host, port)}`;
 }
 
 /**

@@ -29,6 +29,7 @@ export type PolicyOptions = Pick<
   | "write"
   | "deny"
   | "net"
+  | "denyNet"
   | "listen"
 >;
 

@@ -91,9 +91,9 @@ export function runFolder({ environment }: Surroundings): AbsPath {
 export function collectSources(subject: PolicySubject): readonly PolicySource[] {
   const { options, places, around } = subject;
   const { texts, net } = subject.subject;
-  const { read, write, deny, listen } = options;
+  const { read, write, deny, denyNet, listen } = options;
   const flags = flagsToCapabilities(
-    { read, write, deny, net, listen },
+    { read, write, deny, net, denyNet, listen },
     { directory: around.directory, home: places.home, realPath: policyDisk.realPath },
   );
   if (!flags.ok) throw usageOf(flags.error);

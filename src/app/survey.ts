@@ -81,6 +81,7 @@ async function trialRequest(around: Surroundings, workspace: string): Promise<Bo
       write: [],
       deny: [],
       net: [],
+      denyNet: [],
       listen: [],
     },
     around,

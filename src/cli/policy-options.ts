@@ -6,6 +6,7 @@ import { runSpec } from "./command/run.ts";
 
 const { config, policy, manifest, profile, dir, name, read, write, deny, net, listen } =
   runSpec.flags;
+const denyNet = runSpec.flags["deny-net"];
 
 export const policyFlags = {
   config,
@@ -18,6 +19,7 @@ export const policyFlags = {
   write,
   deny,
   net,
+  "deny-net": denyNet,
   listen,
 } as const;
 
@@ -32,6 +34,7 @@ interface PolicyFlagValues {
   readonly write: readonly string[];
   readonly deny: readonly string[];
   readonly net: readonly string[];
+  readonly "deny-net": readonly string[];
   readonly listen: readonly string[];
 }
 
@@ -47,6 +50,7 @@ export function policyOptions(flags: PolicyFlagValues): PolicyOptions {
     write: flags.write,
     deny: flags.deny,
     net: flags.net,
+    denyNet: flags["deny-net"],
     listen: flags.listen,
   };
 }

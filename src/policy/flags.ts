@@ -1,7 +1,7 @@
-// `--read`, `--write`, `--deny`, `--net` and `--listen` as capabilities. What a flag says is added
-// to the policy; a `--deny` or `--net none` forbids, so nothing in the policy brings it back.
+// `--read`, `--write`, `--deny`, `--net`, `--deny-net` and `--listen` as capabilities. What a flag
+// says is added to the policy; a `--deny` or `--net none` forbids, so nothing in the policy brings
+// it back.
 
-import { parseEndpoint } from "../base/host.ts";
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import {
@@ -15,15 +15,18 @@ import {
 import { type Diagnostic, errorAt } from "./diagnostic.ts";
 import { simplifyParts } from "./like.ts";
 import { linkTargets, type RealPath, withLink } from "./links.ts";
+import { netForms, parseListenRule, parseNetRule } from "./net-rule.ts";
 
 export interface PolicyFlags {
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** Paths, or patterns with `*`, which stands for any text, slashes included. */
   readonly deny: readonly string[];
-  /** `none`, `all`, `:PORT`, `HOST` or `HOST:PORT`. */
+  /** `none`, `all`, `unix:PATH` or what `parseNetRule` reads. */
   readonly net: readonly string[];
-  /** `PORT` or `ADDRESS:PORT`. */
+  /** `all`, `unix:PATH` or what `parseNetRule` reads. */
+  readonly denyNet: readonly string[];
+  /** What `parseListenRule` reads. */
   readonly listen: readonly string[];
 }
 
@@ -63,7 +66,8 @@ export function flagsToCapabilities(
     ...flags.deny.flatMap((text) =>
       withoutFolders(text).flatMap((spelling) => denyRules(spelling, context, problems)),
     ),
-    ...flags.net.flatMap((text) => netRules(text, problems)),
+    ...flags.net.flatMap((text) => netRules("--net", text, context, problems)),
+    ...flags.denyNet.flatMap((text) => netRules("--deny-net", text, context, problems)),
     ...flags.listen.flatMap((text) => listenRules(text, problems)),
   ];
   if (flags.net.includes("none") && flags.net.length > 1)
@@ -128,41 +132,49 @@ function denyRules(text: string, context: FlagContext, problems: Diagnostic[]): 
   );
 }
 
-function netRules(text: string, problems: Diagnostic[]): Capability[] {
-  if (text === "none") return [rule("forbid", "--net", allNetActions, [])];
-  if (text === "all") return [rule("permit", "--net", allNetActions, [])];
-  const endpoint = endpointOf(text);
-  if (endpoint === undefined) {
-    const hint = "use none, all, :PORT, HOST or HOST:PORT";
-    problems.push(problem("--net", `Cannot read "--net ${text}": it is no host or port`, hint));
+function netRules(
+  flag: "--net" | "--deny-net",
+  text: string,
+  context: FlagContext,
+  problems: Diagnostic[],
+): Capability[] {
+  const effect = flag === "--net" ? "permit" : "forbid";
+  if (text === "none" && effect === "permit") return [rule("forbid", flag, allNetActions, [])];
+  if (text === "all") return [rule(effect, flag, allNetActions, [])];
+  if (text.startsWith("unix:")) return socketRules(flag, text, context, problems);
+  const parsed = parseNetRule(text, effect);
+  if (parsed.ok) return parsed.value.map((where) => rule(effect, flag, netActions, where));
+  const { message, hint } = parsed.error;
+  const words = effect === "permit" ? "none, all, unix:PATH" : "all, unix:PATH";
+  const forms = hint.replace(`use ${netForms}`, `use ${words}, ${netForms}`);
+  problems.push(problem(flag, `Cannot read "${flag} ${text}": it ${message}`, forms));
+  return [];
+}
+
+/** Connecting to a socket with a path, and making one, is writing to it. */
+function socketRules(
+  flag: "--net" | "--deny-net",
+  text: string,
+  context: FlagContext,
+  problems: Diagnostic[],
+): Capability[] {
+  const path = pathOf(text.slice("unix:".length), context);
+  if (path === undefined) {
+    problems.push(problem(flag, `Cannot read "${flag} ${text}": it is no path`));
     return [];
   }
-  return [rule("permit", "--net", netActions, endpoint)];
+  const effect = flag === "--net" ? "permit" : "forbid";
+  return withLink(path, linkTargets(context.realPath)).map((target) =>
+    rule(effect, flag, ["FileWrite"], [{ kind: "path-equals", path: target, negated: false }]),
+  );
 }
 
 function listenRules(text: string, problems: Diagnostic[]): Capability[] {
-  const endpoint = endpointOf(/^\d+$/.test(text) ? `:${text}` : text);
-  if (endpoint?.some(({ kind }) => kind === "port") !== true) {
-    const hint = "use PORT or ADDRESS:PORT";
-    problems.push(problem("--listen", `Cannot read "--listen ${text}": it is no port`, hint));
-    return [];
-  }
-  return [rule("permit", "--listen", ["NetBind"], endpoint)];
-}
-
-function endpointOf(text: string): readonly Atom[] | undefined {
-  // "8080" alone could be a host for a parser, and is a port for a person.
-  if (/^\d+$/.test(text)) return undefined;
-  const anyHost = /^:(\d{1,5})$/.exec(text)?.[1];
-  const endpoint =
-    anyHost === undefined ? parseEndpoint(text) : { host: undefined, port: Number(anyHost) };
-  if (endpoint === undefined) return undefined;
-  const { host, port } = endpoint;
-  if (port !== undefined && (port < 1 || port > 65535)) return undefined;
-  const atoms: Atom[] = [];
-  if (host !== undefined) atoms.push({ kind: "host-equals", host, negated: false });
-  if (port !== undefined) atoms.push({ kind: "port", op: "==", port, negated: false });
-  return atoms;
+  const parsed = parseListenRule(text);
+  if (parsed.ok) return parsed.value.map((where) => rule("permit", "--listen", ["NetBind"], where));
+  const { message, hint } = parsed.error;
+  problems.push(problem("--listen", `Cannot read "--listen ${text}": it ${message}`, hint));
+  return [];
 }
 
 function pathOf(text: string, { directory, home }: FlagContext): string | undefined {

@@ -6,7 +6,7 @@ import { contains } from "../../src/base/paths.ts";
 import type { Spelling } from "../../src/enforce/seatbelt/path-filter.ts";
 import { compileSeatbelt } from "../../src/enforce/seatbelt/plan.ts";
 import { renderProfile } from "../../src/enforce/seatbelt/sbpl.ts";
-import type { Action, Atom, Capability, PathAction } from "../../src/model/capability.ts";
+import type { Action, Atom, Capability, PathAction, Protocol } from "../../src/model/capability.ts";
 import { pathActions } from "../../src/model/capability.ts";
 import { prepareDecider } from "../../src/policy/decide.ts";
 import { isLike } from "../../src/policy/like.ts";
@@ -65,6 +65,7 @@ interface Tried {
   readonly path: string;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  readonly protocol?: Protocol;
 }
 
 interface Asked extends Tried {
@@ -88,18 +89,18 @@ function randomAsked(random: Random, capabilities: readonly Capability[]): Asked
   if (random(6) !== 0) {
     return askedOfPath(pick(random, pathActions), randomPathNear(random, capabilities));
   }
-  const { host, port } = randomEndpoint(random);
+  const { host, port, protocol } = randomEndpoint(random);
   if (random(2) === 0) {
-    const endpoint = { side: "remote", host, port } as const;
+    const endpoint = { side: "remote", host, port, protocol } as const;
     const accesses = [{ operation: "network-outbound", endpoint }];
-    return { action: "NetConnect", path: host, host, port, accesses };
+    return { action: "NetConnect", path: host, host, port, protocol, accesses };
   }
-  const endpoint = { side: "local", host, port } as const;
+  const endpoint = { side: "local", host, port, protocol } as const;
   const accesses = ["network-bind", "network-inbound"].map((operation) => ({
     operation,
     endpoint,
   }));
-  return { action: "NetBind", path: host, host, port, accesses };
+  return { action: "NetBind", path: host, host, port, protocol, accesses };
 }
 
 function profileOf(
@@ -112,8 +113,8 @@ function profileOf(
 
 function judgeOf(capabilities: readonly Capability[]): (asked: Tried) => boolean {
   const { decide } = prepareDecider({ version: 1, capabilities });
-  return ({ action, path, host, port }) =>
-    decide({ action, agent, resource: { path, host, port } }).outcome === "allow";
+  return ({ action, path, host, port, protocol }) =>
+    decide({ action, agent, resource: { path, host, port, protocol } }).outcome === "allow";
 }
 
 test("the profile says what decide() says, or denies where a move would lift a forbid", () => {

@@ -2,7 +2,13 @@
 // their rules turn. Seeded: the same sequence on every machine.
 
 import { formatIp, parseIp } from "../../src/base/ip.ts";
-import { type Atom, actions, type Capability, protocols } from "../../src/model/capability.ts";
+import {
+  type Atom,
+  actions,
+  type Capability,
+  type Protocol,
+  protocols,
+} from "../../src/model/capability.ts";
 
 /** A number from 0 to `below` - 1. */
 export type Random = (below: number) => number;
@@ -208,6 +214,11 @@ function normal(text: string): string {
   return `/${parts.join("/")}`;
 }
 
-export function randomEndpoint(random: Random): { readonly host: string; readonly port: number } {
-  return { host: pick(random, hosts.slice(0, 3)), port: pick(random, ports) };
+export function randomEndpoint(random: Random): {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+} {
+  const host = pick(random, hosts.slice(0, 3));
+  return { host, port: pick(random, ports), protocol: pick(random, protocols) };
 }

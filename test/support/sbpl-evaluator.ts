@@ -25,6 +25,8 @@ export interface SbplAccess {
   /** An IP endpoint: `host` is "localhost" for loopback, anything else for elsewhere. */
   readonly endpoint?: {
     readonly side: "remote" | "local";
+    /** `tcp` when absent. */
+    readonly protocol?: "tcp" | "udp" | "icmp";
     readonly host: string;
     readonly port: number;
   };
@@ -215,17 +217,20 @@ function readFilter(form: Sexp): Test {
   }
 }
 
+const loopbackHosts = ["localhost", "127.0.0.1", "::1"];
+
 function readSocket(side: "remote" | "local", rest: readonly Sexp[]): Test {
   const [kind, address] = rest;
   const word = kind === undefined ? "" : wordOf(kind);
   if (word === "unix-socket" && address === undefined) return ({ unix }) => unix === side;
-  if (word !== "ip") throw new Error(`unknown socket filter ${word}`);
+  if (!["ip", "tcp", "udp"].includes(word)) throw new Error(`unknown socket filter ${word}`);
   const match = /^(\*|localhost):(\*|[0-9]+)$/.exec(stringOf(address));
   if (match === null) throw new Error(`macOS refuses the address ${stringOf(address)}`);
   const [, host, port] = match;
   return ({ endpoint }) =>
     endpoint?.side === side &&
-    (host === "*" || endpoint.host === "localhost") &&
+    (word === "ip" || word === (endpoint.protocol ?? "tcp")) &&
+    (host === "*" || loopbackHosts.includes(endpoint.host)) &&
     (port === "*" || endpoint.port === Number(port));
 }
 

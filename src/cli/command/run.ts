@@ -59,10 +59,19 @@ export const runSpec = {
     deny: { kind: "list", value: "PATH|GLOB", summary: "Forbid a path whatever else is granted." },
     net: {
       kind: "list",
-      value: "none|all|:PORT",
-      summary: "Network: nothing, everything, or one TCP port.",
+      value: "none|all|[HOST][:PORT]",
+      summary: "Network: nothing, everything, or hosts and ports: see docs/policy.md.",
     },
-    listen: { kind: "list", value: "PORT", summary: "Allow a server on this TCP port." },
+    "deny-net": {
+      kind: "list",
+      value: "all|[HOST][:PORT]",
+      summary: "Forbid connections whatever else is granted.",
+    },
+    listen: {
+      kind: "list",
+      value: "[ADDRESS:]PORT",
+      summary: "Allow a server on this port.",
+    },
     env: envFlag,
     audit: {
       kind: "choice",
@@ -158,6 +167,7 @@ function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions
     write: flags.write,
     deny: flags.deny,
     net: flags.net,
+    denyNet: flags["deny-net"],
     listen: flags.listen,
     environment: flags.env.map(environmentGrant),
     audit: flags.audit ?? "full",
@@ -185,6 +195,7 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     write: [],
     deny: [],
     net: [],
+    denyNet: [],
     listen: [],
     environment: flags.env.map(environmentGrant),
     audit: "full",

@@ -4,10 +4,11 @@
 
 import { sbplPortsMax } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
-import type { Atom } from "../../model/capability.ts";
+import { type Atom, protocols } from "../../model/capability.ts";
 import { all, any, type Filter, never, not } from "./sbpl.ts";
 
 type Side = "remote" | "local";
+type Protocol = "ip" | "tcp" | "udp";
 type PortAtom = Extract<Atom, { kind: "port" }>;
 type HostAtom = Exclude<Atom, PortAtom | { kind: "protocol" }>;
 
@@ -21,11 +22,28 @@ const portCount = 65_536;
 export function endpointFilter(where: readonly Atom[], side: Side): Result<Filter, string> {
   const hosts = hostsOf(where);
   if (!hosts.ok) return hosts;
+  const spoken = protocolsOf(where);
+  if (!spoken.ok) return spoken;
   if (hosts.value === 0) return ok(never);
   const host = hosts.value === loopback ? "localhost" : "*";
-  const ports = portFilter(where, side, host);
-  if (!ports.ok || hosts.value !== elsewhere) return ports;
-  return ok(all(ports.value, not({ kind: "endpoint", side, host: "localhost", port: "*" })));
+  const filters: Filter[] = [];
+  for (const protocol of spoken.value) {
+    const ports = portFilter(where, { side, protocol, host });
+    if (!ports.ok) return ports;
+    const here: Filter = { kind: "endpoint", side, protocol, host: "localhost", port: "*" };
+    filters.push(hosts.value === elsewhere ? all(ports.value, not(here)) : ports.value);
+  }
+  return ok(any(...filters));
+}
+
+/** The words for the protocols a clause holds for. There is none for ICMP alone. */
+function protocolsOf(where: readonly Atom[]): Result<readonly Protocol[], string> {
+  const held = protocols.filter((name) =>
+    where.every((atom) => atom.kind !== "protocol" || (atom.protocol === name) !== atom.negated),
+  );
+  if (held.length === protocols.length) return ok(["ip"]);
+  const words = held.filter((name) => name !== "icmp");
+  return words.length === held.length ? ok(words) : err("macOS cannot tell ICMP from the rest");
 }
 
 /** True when the clause can hold for an endpoint that is not loopback. */
@@ -37,8 +55,7 @@ export function reachesBeyondLoopback(where: readonly Atom[]): boolean {
 function hostsOf(where: readonly Atom[]): Result<number, string> {
   let hosts = loopback | elsewhere;
   for (const atom of where) {
-    if (atom.kind === "port") continue;
-    if (atom.kind === "protocol") return err("macOS cannot tell the protocols apart");
+    if (atom.kind === "port" || atom.kind === "protocol") continue;
     const named = hostsNamed(atom);
     if (!named.ok) return named;
     hosts &= atom.negated ? ~named.value : named.value;
@@ -80,17 +97,16 @@ function patternHosts(parts: readonly string[]): Result<number, string> {
 /** Always tied to IP endpoints: a bare `not` would let unix sockets and other families through. */
 function portFilter(
   where: readonly Atom[],
-  side: Side,
-  host: "*" | "localhost",
+  at: { readonly side: Side; readonly protocol: Protocol; readonly host: "*" | "localhost" },
 ): Result<Filter, string> {
   const atoms = where.filter((atom) => atom.kind === "port");
   const matching: number[] = [];
   const others: number[] = [];
   // Nothing listens on port 0, so no connection goes there; a bind to it takes any free port.
-  for (let port = side === "remote" ? 1 : 0; port < portCount; port++) {
+  for (let port = at.side === "remote" ? 1 : 0; port < portCount; port++) {
     (atoms.every((atom) => portHolds(atom, port)) ? matching : others).push(port);
   }
-  const everyPort: Filter = { kind: "endpoint", side, host, port: "*" };
+  const everyPort: Filter = { kind: "endpoint", ...at, port: "*" };
   if (others.length === 0) return ok(everyPort);
   if (matching.length === 0) return ok(never);
   const isNegated = others.length < matching.length;
@@ -102,7 +118,7 @@ function portFilter(
     );
   }
   if (listed.includes(0)) return err("macOS cannot tell port 0 from others");
-  const endpoints = listed.map((port): Filter => ({ kind: "endpoint", side, host, port }));
+  const endpoints = listed.map((port): Filter => ({ kind: "endpoint", ...at, port }));
   return ok(isNegated ? all(everyPort, not(any(...endpoints))) : any(...endpoints));
 }
 

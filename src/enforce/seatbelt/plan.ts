@@ -7,6 +7,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import type { Capability, Origin } from "../../model/capability.ts";
 import { type Diagnostic, errorAt } from "../../policy/diagnostic.ts";
 import { baseRules, type NetworkNeed, typingDenial } from "./base.ts";
+import { mergeLoopback } from "./loopback.ts";
 import { type HeldStill, heldRoots, heldStill } from "./moves.ts";
 import { endpointFilter, reachesBeyondLoopback } from "./net-filter.ts";
 import { type OperationGroup, pathOperations } from "./operations.ts";
@@ -50,8 +51,8 @@ export interface DenialReason {
 }
 
 export function compileSeatbelt(input: SeatbeltInput): Result<SeatbeltPlan, readonly Diagnostic[]> {
-  const capabilities = input.capabilities.filter(
-    ({ agent }) => agent === undefined || agent === input.agent,
+  const capabilities = mergeLoopback(
+    input.capabilities.filter(({ agent }) => agent === undefined || agent === input.agent),
   );
   const permits = capabilities.filter(({ effect }) => effect === "permit");
   const forbids = capabilities.filter(({ effect }) => effect === "forbid");

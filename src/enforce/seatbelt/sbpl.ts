@@ -36,6 +36,8 @@ export type Filter =
   | {
       readonly kind: "endpoint";
       readonly side: "remote" | "local";
+      /** `ip` is every protocol. */
+      readonly protocol: "ip" | "tcp" | "udp";
       readonly host: "*" | "localhost";
       readonly port: number | "*";
     }
@@ -209,7 +211,7 @@ class RuleWriter {
       case "word":
         return `(${filter.name} ${this.#word(filter.value)})`;
       case "endpoint":
-        return `(${filter.side} ip "${filter.host}:${filter.port}")`;
+        return `(${filter.side} ${filter.protocol} "${filter.host}:${filter.port}")`;
       case "unix":
         return `(${filter.side} unix-socket)`;
       case "always":

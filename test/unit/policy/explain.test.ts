@@ -110,7 +110,15 @@ describe("the smallest grant allows what was denied", () => {
 function byFlag(flag: string, what: string): string {
   const [name = "", ...rest] = flag.split(" ");
   const words = Bun.spawnSync(["sh", "-c", `printf %s ${rest.join(" ")}`]).stdout.toString();
-  const flags = { read: [], write: [], deny: [], net: [], listen: [], [name.slice(2)]: [words] };
+  const flags = {
+    read: [],
+    write: [],
+    deny: [],
+    net: [],
+    denyNet: [],
+    listen: [],
+    [name.slice(2)]: [words],
+  };
   const context = { directory: "/", home: "/root", realPath: () => undefined };
   const capabilities = flagsToCapabilities(flags, context);
   if (!capabilities.ok) throw new Error(JSON.stringify(capabilities.error));

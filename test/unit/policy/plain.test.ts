@@ -23,7 +23,19 @@ function flagsText(): string {
     read: ["/data", odd],
     write: ["out"],
     deny: ["*.pem", "/x", `${odd}*`],
-    net: ["all", "example.com:443", ":80"],
+    net: [
+      "all",
+      "example.com:443",
+      ":80",
+      "*.example.com",
+      "10.0.0.0/8:22",
+      "2001:db8::/32",
+      "udp::53",
+      "icmp:example.com",
+      "localhost:5432",
+      "unix:/run/x",
+    ],
+    denyNet: ["192.0.2.0/24", "udp:a.example:1"],
     listen: ["8080"],
   };
   const capabilities = flagsToCapabilities(flags, context);

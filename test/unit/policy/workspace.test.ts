@@ -6,7 +6,7 @@ import { flagsToCapabilities, type PolicyFlags } from "../../../src/policy/flags
 import type { PolicyLayers } from "../../../src/policy/layers.ts";
 import { attemptOf, deciderOf, layersOf, testPlaces } from "../../support/policies.ts";
 
-const none: PolicyFlags = { read: [], write: [], deny: [], net: [], listen: [] };
+const none: PolicyFlags = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [] };
 
 function flagged(flags: Partial<PolicyFlags>): Partial<PolicyLayers> {
   const context = {
