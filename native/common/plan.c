@@ -31,6 +31,7 @@ static const struct {
 	[KIND_PROGRAM] = {1, 1},
 	[KIND_ARGUMENT] = {1, AE_ARGUMENTS_MAX},
 	[KIND_ENVIRONMENT] = {0, AE_ENVIRONMENT_MAX},
+	[KIND_GATEWAY] = {0, 1},
 };
 
 static int refuse(struct parser *parser, int error, const char *why)

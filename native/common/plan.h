@@ -33,6 +33,8 @@ enum plan_step {
 	STEP_TMPFS,
 	STEP_PROC,
 	STEP_SHOW,
+	/* A resolv.conf that names the box's own loopback, over a file. */
+	STEP_NAMES,
 };
 
 enum plan_notify {
@@ -41,7 +43,11 @@ enum plan_notify {
 	NOTIFY_BROKER_SOCKET = 4,
 	/* Needs NOTIFY_BROKER_CREATE: what a path means must not change but by the broker. */
 	NOTIFY_BROKER_OPEN = 8,
+	NOTIFY_BROKER_MESSAGES = 16,
 };
+
+/* Size of the secret that proves a connection to the gateway to be the box's. */
+enum { GATEWAY_TOKEN_SIZE = 32 };
 
 enum atom_kind {
 	ATOM_PATH_IN = 1,
@@ -75,6 +81,8 @@ struct plan_rule {
 	bool permit;
 	uint8_t atom_count;
 	const struct plan_atom *atoms;
+	/* Permits only what stays in the box's own network namespace. */
+	bool inside;
 };
 
 struct plan_rlimit {
@@ -100,6 +108,13 @@ struct plan_landlock_path {
 struct plan_landlock_port {
 	uint64_t access;
 	uint16_t port;
+};
+
+/* Where connections by name go: ports of the host's loopback. */
+struct plan_gateway {
+	uint16_t port;
+	uint16_t resolver_port;
+	unsigned char token[GATEWAY_TOKEN_SIZE];
 };
 
 struct plan {
@@ -130,6 +145,8 @@ struct plan {
 	size_t argument_count;
 	char **environment;
 	size_t environment_count;
+	bool has_gateway;
+	struct plan_gateway gateway;
 	/* One allocation that everything above lies in. */
 	void *memory;
 };

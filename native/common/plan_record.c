@@ -14,7 +14,11 @@ enum {
 	NAMESPACES_KNOWN = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000,
 	NAMESPACE_MOUNT = 0x00020000,
 	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET |
-		       NOTIFY_BROKER_OPEN,
+		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES,
+	/* CLONE_NEWNET */
+	NAMESPACE_NET = 0x40000000,
+	EFFECT_PERMIT = 1,
+	EFFECT_PERMIT_INSIDE = 2,
 };
 
 bool plan_take(struct cursor *cursor, void *value, size_t size)
@@ -71,7 +75,7 @@ static bool parse_mount(struct parser *parser, struct cursor *payload, uint16_t 
 		return false;
 	mount->path = take_str(parser, payload);
 	mount->optional = flags & FLAG_OPTIONAL;
-	if (step < STEP_READ_ONLY_ROOT || step > STEP_SHOW || !mount->path)
+	if (step < STEP_READ_ONLY_ROOT || step > STEP_NAMES || !mount->path)
 		return false;
 	mount->step = (enum plan_step)step;
 	if (step == STEP_READ_ONLY_ROOT || step == STEP_PROC)
@@ -190,9 +194,12 @@ static bool parse_rule(struct parser *parser, struct cursor *payload)
 	if (!plan_take(payload, &rule->actions, 2) || !plan_take(payload, &effect, 1) ||
 	    !plan_take(payload, &rule->atom_count, 1))
 		return false;
-	if (rule->actions == 0 || rule->actions >> ACTION_COUNT || effect > 1)
+	if (rule->actions == 0 || rule->actions >> ACTION_COUNT || effect > EFFECT_PERMIT_INSIDE)
 		return false;
-	rule->permit = effect == 1;
+	rule->permit = effect != 0;
+	rule->inside = effect == EFFECT_PERMIT_INSIDE;
+	if (rule->inside && !(parser->plan->namespaces & NAMESPACE_NET))
+		return false;
 	rule->atoms = atoms;
 	parser->atoms += rule->atom_count;
 	for (unsigned i = 0; i < rule->atom_count; i++) {
@@ -211,6 +218,19 @@ static bool parse_word(struct parser *parser, struct cursor *payload, char **lis
 	/* execve wants char *: the bytes lie in our own arena. */
 	list[(*count)++] = (char *)(uintptr_t)word;
 	return true;
+}
+
+/* A gateway without the broker would be a hole: connections would not go through it. */
+static bool parse_gateway(struct plan *plan, struct cursor *payload)
+{
+	struct plan_gateway *gateway = &plan->gateway;
+	uint32_t zero;
+
+	plan->has_gateway = true;
+	return plan->notify & NOTIFY_BROKER_SOCKET && plan_take(payload, &gateway->port, 2) &&
+	       plan_take(payload, &gateway->resolver_port, 2) && plan_take(payload, &zero, 4) &&
+	       zero == 0 && gateway->port != 0 && gateway->resolver_port != 0 &&
+	       plan_take(payload, gateway->token, sizeof(gateway->token));
 }
 
 bool plan_parse_record(struct parser *parser, struct record *record)
@@ -251,6 +271,8 @@ bool plan_parse_record(struct parser *parser, struct record *record)
 		return parse_word(parser, payload, plan->arguments, &plan->argument_count);
 	case KIND_ENVIRONMENT:
 		return parse_word(parser, payload, plan->environment, &plan->environment_count);
+	case KIND_GATEWAY:
+		return parse_gateway(plan, payload);
 	case KIND_COUNT:
 		break;
 	}
@@ -274,6 +296,7 @@ const char *plan_refusal(uint16_t kind)
 		[KIND_PROGRAM] = "the program record is not valid",
 		[KIND_ARGUMENT] = "an argument record is not valid",
 		[KIND_ENVIRONMENT] = "an environment record is not valid",
+		[KIND_GATEWAY] = "the gateway record is not valid, or sockets are not brokered",
 	};
 
 	return sentences[kind];

@@ -32,6 +32,7 @@
 #include "mounts.h"
 #include "namespaces.h"
 #include "notify.h"
+#include "outside.h"
 #include "uapi.h"
 
 struct box {
@@ -53,6 +54,34 @@ static bool has_pid_namespace(const struct box *box)
 	return box->plan->namespaces & CLONE_NEWPID;
 }
 
+/* Only now is the port below 1024 ours to take; the service outside does the talking. */
+static void serve_names(const struct box *box)
+{
+	int datagram;
+	int stream;
+	int error = namespaces_listen_for_names(&datagram, &stream);
+
+	if (error == 0)
+		error = outside_serve_names(box->links->outside, datagram, stream);
+	if (error != 0)
+		die("gateway", -error, "Cannot serve names in the box");
+	close(datagram);
+	close(stream);
+	namespaces_allow_ping();
+}
+
+/* A caller's descriptor may have any number, and is given that number here for a moment. */
+static void lift_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		/* ignored: sockets with larger numbers are refused then */
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static void build_namespaces(const struct box *box)
 {
 	const struct plan *plan = box->plan;
@@ -65,6 +94,8 @@ static void build_namespaces(const struct box *box)
 		error = namespaces_raise_loopback();
 		if (error != 0)
 			die("loopback", -error, "Cannot bring the box's loopback interface up");
+		if (box->links->outside >= 0)
+			serve_names(box);
 	}
 	if (plan->namespaces & CLONE_NEWNS) {
 		error = mounts_apply(plan, &culprit);
@@ -344,10 +375,17 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 	box.rules.broker_create = plan->notify & NOTIFY_BROKER_CREATE;
 	box.rules.broker_open = plan->notify & NOTIFY_BROKER_OPEN;
 	box.rules.broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
+	box.rules.broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
+	box.rules.outside = links->outside;
+	box.rules.gateway_port = plan->gateway.port;
+	box.rules.own_network = plan->namespaces & CLONE_NEWNET;
+	box.rules.rules = plan->rules;
 	box.rules.abstract_contained =
 		(plan->namespaces & CLONE_NEWNET) || (plan->scoped & AE_LANDLOCK_SCOPE_ABSTRACT);
 	build(&box);
 	fork_command(&box);
+	if (links->outside >= 0)
+		lift_descriptor_limit();
 	start_answering(&box);
 	run(&box, signals);
 	finish(&box);

@@ -52,6 +52,7 @@ static void finish(struct running *running)
 	pthread_mutex_unlock(&jobs.lock);
 	fd_close_at(&running->job.fd);
 	fd_close_at(&running->job.held);
+	free(running->job.context);
 	free(running);
 }
 
@@ -103,7 +104,9 @@ static void *work(void *argument)
 {
 	struct running *running = argument;
 
-	if (running->job.address_size == 0)
+	if (running->job.perform)
+		reply(running, running->job.perform(&running->job));
+	else if (running->job.address_size == 0)
 		perform_open(running);
 	else
 		perform_connect(running);
@@ -188,6 +191,7 @@ int jobs_start(const struct job *job)
 
 		fd_close_at(&fd);
 		fd_close_at(&held);
+		free(job->context);
 		free(running);
 	}
 	return error;

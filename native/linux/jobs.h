@@ -11,6 +11,10 @@
 
 struct job {
 	struct caller caller;
+	/* When set, it does the job and gives the result or a negative errno; the context is its
+	 * own, and freed afterwards. The rest is not looked at, but for `fd` and `held`. */
+	int (*perform)(struct job *job);
+	void *context;
 	/* Owned: the object to open, or the socket to connect. */
 	int fd;
 	/* Reopens `fd` with these flags, when there is no address. */
@@ -23,7 +27,8 @@ struct job {
 	struct sockaddr_storage address;
 };
 
-/* Takes over the job's descriptors and answers the caller some time. 0, or the errno to answer now.
+/* Takes over the job's descriptors and context and answers the caller some time. 0, or the errno to
+ * answer now.
  */
 int jobs_start(const struct job *job);
 

@@ -132,6 +132,39 @@ int landlock_build_scopes(uint64_t scoped)
 	return error ? error : fd_steal(&ruleset);
 }
 
+/* All the rights on files the kernel knows. */
+static uint64_t all_fs(int abi)
+{
+	uint64_t rights = AE_LANDLOCK_FS_REFER - 1;
+
+	if (abi >= 2)
+		rights |= AE_LANDLOCK_FS_REFER;
+	if (abi >= 3)
+		rights |= AE_LANDLOCK_FS_TRUNCATE;
+	if (abi >= 5)
+		rights |= AE_LANDLOCK_FS_IOCTL_DEV;
+	return rights;
+}
+
+int landlock_build_outside(uint16_t port)
+{
+	const struct plan_landlock_port gateway = {AE_LANDLOCK_NET_CONNECT_TCP, port};
+	int abi = landlock_abi();
+	struct ae_landlock_ruleset attributes = {
+		.handled_fs = all_fs(abi),
+		.handled_net =
+			abi >= 4 ? AE_LANDLOCK_NET_BIND_TCP | AE_LANDLOCK_NET_CONNECT_TCP : 0,
+		.scoped = abi >= 6 ? AE_LANDLOCK_SCOPE_ABSTRACT | AE_LANDLOCK_SCOPE_SIGNAL : 0,
+	};
+	ae_auto_fd int ruleset = create(&attributes);
+	int error;
+
+	if (ruleset < 0)
+		return ruleset;
+	error = abi >= 4 ? add_port(ruleset, &gateway) : 0;
+	return error ? error : fd_steal(&ruleset);
+}
+
 int landlock_restrict(int ruleset)
 {
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

@@ -19,6 +19,9 @@ struct landlock_extra {
 int landlock_build(const struct plan *plan, struct landlock_extra extra, const char **culprit);
 /* A ruleset that only scopes; -ENOSYS when the kernel knows no scopes. */
 int landlock_build_scopes(uint64_t scoped);
+/* No file, no TCP but connecting to `port`, no signals and abstract sockets, as far as the kernel
+ * can. */
+int landlock_build_outside(uint16_t port);
 /* Confines the calling thread for good. */
 int landlock_restrict(int ruleset);
 /* True when the plan itself lets the box read all of /proc. */

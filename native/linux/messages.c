@@ -97,6 +97,65 @@ static int read_control(const struct request *request, struct msghdr *header, ch
 	return 0;
 }
 
+int message_pack(struct request *request, const struct message *message, struct parcel *parcel)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	struct msghdr header = message->header;
+	int answer = read_control(request, &header, control);
+	ssize_t size;
+
+	if (answer != 0)
+		return answer;
+	if (header.msg_controllen > sizeof(parcel->control))
+		return ENOBUFS;
+	memcpy(parcel->control, control, header.msg_controllen);
+	parcel->control_size = header.msg_controllen;
+	parcel->flags = (int)request_argument(request, request->call->flags);
+	size = gather(request, &header, &parcel->data);
+	if (size < 0)
+		return (int)-size;
+	parcel->size = (size_t)size;
+	return 0;
+}
+
+int message_pack_sendto(struct request *request, struct parcel *parcel)
+{
+	size_t size = request->data->args[2];
+
+	if (size > BYTES_MAX)
+		return EMSGSIZE;
+	parcel->data = malloc(size + 1);
+	if (!parcel->data)
+		return ENOMEM;
+	parcel->size = size;
+	parcel->flags = (int)request->data->args[3];
+	if (size == 0)
+		return 0;
+	return caller_read(&request->caller, request->data->args[1], parcel->data, size) ? EFAULT
+											 : 0;
+}
+
+int message_dispatch(const struct caller *caller, int socket, const struct parcel *parcel,
+		     const struct peer *address)
+{
+	struct iovec piece = {parcel->data, parcel->size};
+	struct msghdr header = {
+		.msg_name = address ? (void *)(uintptr_t)&address->address : NULL,
+		.msg_namelen = address ? address->size : 0,
+		.msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = parcel->control_size ? (void *)(uintptr_t)parcel->control : NULL,
+		.msg_controllen = parcel->control_size,
+	};
+	ssize_t sent = sendmsg(socket, &header, parcel->flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent < 0)
+		return errno == EAGAIN ? -ENOBUFS : -errno;
+	if (parcel->report_at == 0)
+		return (int)sent;
+	return message_report(caller, parcel->report_at, (size_t)sent) ? 1 : -EFAULT;
+}
+
 ssize_t message_send(struct request *request, const struct message *message, int *answer)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
@@ -126,12 +185,12 @@ ssize_t message_send(struct request *request, const struct message *message, int
 	return sent;
 }
 
-bool message_report(const struct request *request, uint64_t at, size_t sent)
+bool message_report(const struct caller *caller, uint64_t at, size_t sent)
 {
 	unsigned int length = (unsigned int)sent;
 	struct iovec local = {&length, sizeof(length)};
 	struct iovec remote = {(void *)(uintptr_t)(at + offsetof(struct mmsghdr, msg_len)),
 			       sizeof(length)};
 
-	return process_vm_writev(request->caller.tid, &local, 1, &remote, 1, 0) == sizeof(length);
+	return process_vm_writev(caller->tid, &local, 1, &remote, 1, 0) == sizeof(length);
 }

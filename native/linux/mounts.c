@@ -4,9 +4,9 @@
  * read-only and attached again when their step comes, so the plan's order is the order in which
  * mounts cover each other.
  *
- * Masks come from one tiny tmpfs that holds a directory and a file of mode 000. It is attached over
- * a directory that has no mask below it, only while masks are cloned from it (cloning from a
- * detached mount needs Linux 6.15); nothing else runs in this namespace yet.
+ * Masks come from one tiny tmpfs that holds a directory and a file of mode 000, and a resolv.conf.
+ * It is attached over a directory that has no mask below it, only while masks are cloned from it
+ * (cloning from a detached mount needs Linux 6.15); nothing else runs in this namespace yet.
  */
 #include "mounts.h"
 
@@ -118,6 +118,17 @@ static const char *find_stand(const struct plan *plan)
 	return NULL;
 }
 
+/* What programs of the box read to learn whom to ask for names: us, inside. */
+static int write_names(int tree)
+{
+	static const char text[] = "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n";
+	ae_auto_fd int fd = openat(tree, "names", O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+
+	if (fd < 0 || fchmod(fd, 0444) < 0)
+		return -errno;
+	return fd_write_all(fd, text, sizeof(text) - 1);
+}
+
 static int open_masks(struct mounts *mounts)
 {
 	ae_auto_fd int tree = -1;
@@ -130,6 +141,9 @@ static int open_masks(struct mounts *mounts)
 		return tree;
 	if (mkdirat(tree, "directory", 0) < 0 || mknodat(tree, "file", S_IFREG, 0) < 0)
 		return -errno;
+	error = write_names(tree);
+	if (error != 0)
+		return error;
 	mounts->stand = find_stand(mounts->plan);
 	if (!mounts->stand)
 		return -EBUSY;
@@ -249,7 +263,8 @@ static int apply_step(struct mounts *mounts, size_t index)
 	int error = 0;
 
 	/* Other steps must not copy the mask tmpfs or lie below it. */
-	if (mount->step != STEP_MASK_DIRECTORY && mount->step != STEP_MASK_FILE)
+	if (mount->step != STEP_MASK_DIRECTORY && mount->step != STEP_MASK_FILE &&
+	    mount->step != STEP_NAMES)
 		error = close_masks(mounts);
 	if (error != 0)
 		return error;
@@ -269,6 +284,8 @@ static int apply_step(struct mounts *mounts, size_t index)
 		return mount_tmpfs(mount);
 	case STEP_PROC:
 		return mount_proc();
+	case STEP_NAMES:
+		return mask(mounts, "names", mount->path);
 	case STEP_SHOW:
 		return mounts->clones[index] < 0 ? 0 : show(mounts->clones[index], mount->path);
 	}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,40 @@ int namespaces_raise_loopback(void)
 	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		return -errno;
 	return 0;
+}
+
+static int bind_names(int type)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(53),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	ae_auto_fd int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	if (type == SOCK_STREAM && listen(fd, 16) < 0)
+		return -errno;
+	return fd_steal(&fd);
+}
+
+int namespaces_listen_for_names(int *datagram, int *stream)
+{
+	*datagram = bind_names(SOCK_DGRAM);
+	*stream = *datagram < 0 ? -1 : bind_names(SOCK_STREAM);
+	if (*datagram < 0)
+		return *datagram;
+	return *stream < 0 ? *stream : 0;
+}
+
+void namespaces_allow_ping(void)
+{
+	char range[32];
+
+	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
+	/* ignored: see the header */
+	(void)fd_write_file("/proc/sys/net/ipv4/ping_group_range", range);
 }
 
 bool namespaces_may_administer(void)

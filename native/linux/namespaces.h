@@ -15,6 +15,10 @@ int namespaces_enter_outer(uint32_t flags);
 int namespaces_enter_inner(uint32_t flags);
 /* Brings `lo` of a new network namespace up. */
 int namespaces_raise_loopback(void);
+/* Sockets of a new network namespace on which its programs ask for names. */
+int namespaces_listen_for_names(int *datagram, int *stream);
+/* Lets the box's own group ping; where that cannot be had, the box cannot ping. */
+void namespaces_allow_ping(void);
 /* True when the process may administer the system, which is what a filter without no_new_privs
  * takes. */
 bool namespaces_may_administer(void);

@@ -24,6 +24,17 @@ struct box_rules {
 	/* Every open and every change of what exists is performed here as well. */
 	bool broker_open;
 	bool broker_socket;
+	/* Every message is sent by the broker, whatever it is sent on. */
+	bool broker_messages;
+	/* Connections go by name: through the outside service at the end of this link; -1: they do
+	 * not. */
+	int outside;
+	/* Of the gateway, where callers that use it as a proxy connect to. */
+	uint16_t gateway_port;
+	/* The box has a network namespace of its own. */
+	bool own_network;
+	/* Of the plan. */
+	const struct plan_rule *rules;
 	/* Abstract sockets cannot leave the box: Landlock scope or a network namespace of its own.
 	 */
 	bool abstract_contained;

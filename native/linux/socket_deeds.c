@@ -107,12 +107,18 @@ static bool may_wait(int socket)
 
 int socket_connect(struct request *request, const struct peer *peer)
 {
-	struct job job = {.caller = request->caller, .fd = -1, .held = -1};
 	int answer;
 	ae_auto_fd int socket = socket_take(request, &answer);
 
-	if (answer != 0)
-		return answer;
+	return answer ? answer : socket_connect_on(request, peer, fd_steal(&socket));
+}
+
+int socket_connect_on(struct request *request, const struct peer *peer, int taken)
+{
+	struct job job = {.caller = request->caller, .fd = -1, .held = -1};
+	ae_auto_fd int socket = taken;
+	int answer;
+
 	job.address_size = peer_address(request, peer, &job.address);
 	if (!may_wait(socket)) {
 		const struct sockaddr *address = (const struct sockaddr *)&job.address;

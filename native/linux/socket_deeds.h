@@ -34,6 +34,8 @@ socklen_t peer_address(const struct request *request, const struct peer *peer,
 /* The caller's socket, and proof that it is the caller's; *answer is what to say when not 0. */
 int socket_take(const struct request *request, int *answer);
 int socket_connect(struct request *request, const struct peer *peer);
+/* The same on a socket that was looked at already, which it takes over. */
+int socket_connect_on(struct request *request, const struct peer *peer, int socket);
 int socket_bind(struct request *request, const struct peer *peer);
 int socket_listen(struct request *request);
 int socket_send(struct request *request, const struct peer *peer);

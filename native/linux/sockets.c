@@ -12,6 +12,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,8 @@
 #include "../common/fd.h"
 #include "broker.h"
 #include "messages.h"
+#include "post.h"
+#include "routes.h"
 
 enum { MESSAGES_MAX = 1024 };
 
@@ -170,6 +173,8 @@ static int answer_listen(struct request *request)
 		return ANSWER_NONE;
 	if (socket < 0)
 		return socket == -EBADF ? EBADF : EACCES;
+	if (!routes_may_listen(request, socket))
+		return EACCES;
 	if (takes_port(socket, &peer))
 		answer = judge_peer(request, ACTION_NET_BIND, &peer);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
@@ -177,11 +182,31 @@ static int answer_listen(struct request *request)
 	return socket_listen(request);
 }
 
+static int answer_route(struct request *request, const struct peer *peer)
+{
+	struct parcel parcel = {.data = NULL};
+	int answer;
+
+	if (request->call->kind == CALL_CONNECT)
+		return routes_connect(request, peer);
+	if (request->call->kind == CALL_BIND) {
+		answer = judge_peer(request, ACTION_NET_BIND, peer);
+		return answer ? answer : routes_bind(request, peer);
+	}
+	answer = message_pack_sendto(request, &parcel);
+	if (answer == 0)
+		return routes_send(request, peer, &parcel);
+	free(parcel.data);
+	return answer;
+}
+
 static int answer_address(struct request *request, enum action action, uint64_t at, uint64_t size)
 {
 	struct peer peer;
 	int answer = peer_read(request, at, size, &peer);
 
+	if (answer == 0 && routes_take(request, &peer))
+		return answer_route(request, &peer);
 	if (answer == 0)
 		answer = judge_peer(request, action, &peer);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
@@ -193,22 +218,36 @@ static int answer_address(struct request *request, enum action action, uint64_t 
 	return request->call->kind == CALL_SENDTO ? socket_send(request, &peer) : answer;
 }
 
-/* Judges the address in a message. ANSWER_CONTINUE when it may go, or has none. */
-static int judge_message(struct request *request, uint64_t at, struct message *message)
+/* A message to an internet address where connections go by name. */
+static int route_message(struct request *request, const struct message *message, uint64_t report_at)
 {
-	int answer = message_read(request, at, message);
+	struct parcel parcel = {.report_at = report_at};
+	int answer = message_pack(request, message, &parcel);
 
-	if (answer != 0 || message->peer.size == 0)
-		return answer;
-	return judge_peer(request, ACTION_NET_CONNECT, &message->peer);
+	if (answer == 0)
+		return routes_send(request, &message->peer, &parcel);
+	free(parcel.data);
+	return answer;
+}
+
+static bool is_routed(const struct request *request, const struct message *message)
+{
+	return message->peer.size != 0 && routes_take(request, &message->peer);
 }
 
 static int answer_message(struct request *request, uint64_t at)
 {
 	struct message message;
-	int answer = judge_message(request, at, &message);
+	int answer = message_read(request, at, &message);
 	ssize_t sent;
 
+	if (answer == 0 && is_routed(request, &message))
+		return route_message(request, &message, 0);
+	if (answer == 0 && message.peer.size != 0)
+		answer = judge_peer(request, ACTION_NET_CONNECT, &message.peer);
+
+	if (answer == ANSWER_CONTINUE && request->rules->broker_messages)
+		return post_message(request, &message, 0);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket ||
 	    !message_is_performed(request))
 		return answer;
@@ -236,11 +275,21 @@ static int answer_messages(struct request *request)
 		/* One row stands for all: they could be a thousand. */
 		request->frame_count = 0;
 		target_close(&request->first.at.target);
-		answer = judge_message(request, at, &message);
+		answer = message_read(request, at, &message);
+		/* The caller is told that one message went, and comes back with the next. */
+		if (answer == 0 && is_routed(request, &message)) {
+			if (done == 0)
+				return route_message(request, &message, at);
+			break;
+		}
+		if (answer == 0 && message.peer.size != 0)
+			answer = judge_peer(request, ACTION_NET_CONNECT, &message.peer);
+		if (answer == ANSWER_CONTINUE && request->rules->broker_messages)
+			return post_message(request, &message, at);
 		if (answer == ANSWER_CONTINUE && performs)
 			sent = message_send(request, &message, &answer);
 		if (sent >= 0 && performs && answer == 0 &&
-		    !message_report(request, at, (size_t)sent))
+		    !message_report(&request->caller, at, (size_t)sent))
 			answer = EFAULT;
 		done += answer == ANSWER_CONTINUE;
 	}

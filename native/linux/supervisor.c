@@ -27,6 +27,7 @@
 #include "descendants.h"
 #include "landlock.h"
 #include "namespaces.h"
+#include "outside.h"
 #include "uapi.h"
 
 struct supervisor {
@@ -133,6 +134,10 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	/* The kernel then tells us the command's pid as it is known out here. */
 	if (setsockopt(start[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		die("supervisor", errno, "Cannot make the links of the box");
+	/* Before the namespaces: it stays in the host's. */
+	error = outside_start(plan, &links.outside);
+	if (error != 0)
+		die("gateway", -error, "Cannot start the service that connects the box");
 	error = namespaces_enter_outer(plan->namespaces);
 	if (error != 0)
 		die("namespaces", -error, "Cannot create the box's user or pid namespace");
@@ -151,6 +156,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	}
 	close(control[1]);
 	close(start[1]);
+	fd_close_at(&links.outside);
 	supervisor->control = control[0];
 	supervisor->start = start[0];
 }

@@ -32,6 +32,8 @@ struct box_links {
 	int control;
 	/* The command's own link to the supervisor: it says when it is ready and is told to go. */
 	int start;
+	/* To the outside service; -1 when connections do not go by name. */
+	int outside;
 	/*
 	 * The box only watches, and keeps the powers of who started it: taking them would be
 	 * confining. Not even no_new_privs is set then.

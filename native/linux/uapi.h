@@ -54,6 +54,13 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64) /* 6.6 */
 #endif
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* 5.14 */
+#endif
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72 /* 5.14 */
+#endif
+
 /* Landlock is spelt out here because its header is missing from older toolchains. */
 #define AE_LANDLOCK_CREATE_VERSION 1u
 #define AE_LANDLOCK_CREATE_ERRATA 2u /* 6.15 and stable kernels */
@@ -64,9 +71,11 @@
 #define AE_LANDLOCK_FS_WRITE_FILE (1ull << 1)
 #define AE_LANDLOCK_FS_READ_FILE (1ull << 2)
 #define AE_LANDLOCK_FS_READ_DIR (1ull << 3)
-#define AE_LANDLOCK_FS_REFER (1ull << 13)      /* ABI 2, 5.19 */
-#define AE_LANDLOCK_FS_TRUNCATE (1ull << 14)   /* ABI 3, 6.2 */
-#define AE_LANDLOCK_FS_IOCTL_DEV (1ull << 15)  /* ABI 5, 6.10 */
+#define AE_LANDLOCK_FS_REFER (1ull << 13)     /* ABI 2, 5.19 */
+#define AE_LANDLOCK_FS_TRUNCATE (1ull << 14)  /* ABI 3, 6.2 */
+#define AE_LANDLOCK_FS_IOCTL_DEV (1ull << 15) /* ABI 5, 6.10 */
+#define AE_LANDLOCK_NET_BIND_TCP (1ull << 0)  /* ABI 4, 6.7 */
+#define AE_LANDLOCK_NET_CONNECT_TCP (1ull << 1)
 #define AE_LANDLOCK_SCOPE_ABSTRACT (1ull << 0) /* ABI 6, 6.12 */
 #define AE_LANDLOCK_SCOPE_SIGNAL (1ull << 1)   /* ABI 6, 6.12 */
 

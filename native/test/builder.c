@@ -94,3 +94,44 @@ void build_command(struct builder *builder)
 	build_text(builder, 13, "");
 	build_text(builder, 14, "PATH=/bin");
 }
+
+void build_filter(struct builder *builder, size_t instructions)
+{
+	build_record(builder, 8, 0);
+	for (size_t i = 0; i < instructions; i++)
+		build_u64(builder, 0x7fff000000000006);
+	build_record_end(builder);
+}
+
+void build_notify(struct builder *builder, uint32_t bits)
+{
+	build_record(builder, 9, 0);
+	build_u32(builder, bits);
+	build_record_end(builder);
+}
+
+void build_rule(struct builder *builder, uint16_t actions, uint8_t effect, uint8_t atoms)
+{
+	build_record(builder, 10, 0);
+	build_u16(builder, actions);
+	build_u8(builder, effect);
+	build_u8(builder, atoms);
+}
+
+void build_atom(struct builder *builder, uint8_t kind, const char *bytes, size_t size)
+{
+	build_u8(builder, kind);
+	build_u8(builder, 0);
+	build_u16(builder, (uint16_t)size);
+	build_bytes(builder, bytes, size);
+}
+
+void build_gateway(struct builder *builder, uint16_t port, uint32_t reserved)
+{
+	build_record(builder, 15, 0);
+	build_u16(builder, port);
+	build_u16(builder, 5353);
+	build_u32(builder, reserved);
+	build_bytes(builder, "a token of thirty-two bytes, yes", 32);
+	build_record_end(builder);
+}

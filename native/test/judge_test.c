@@ -102,7 +102,8 @@ static void test_rows(void)
 
 static void test_root(void)
 {
-	const struct plan_rule rule = {READ, true, 1, &atoms[0]};
+	const struct plan_rule rule = {
+		.actions = READ, .permit = true, .atom_count = 1, .atoms = &atoms[0]};
 	struct judge *judge = judge_build(&rule, 1);
 
 	check(decide(judge, ACTION_FILE_READ, "/", -1).allowed, "the root is in the root");

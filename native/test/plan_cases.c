@@ -32,41 +32,34 @@ static void landlock_records(struct builder *builder)
 	build_record_end(builder);
 }
 
-static void filter_record(struct builder *builder, size_t instructions)
-{
-	build_record(builder, 8, 0);
-	for (size_t i = 0; i < instructions; i++)
-		build_u64(builder, 0x7fff000000000006);
-	build_record_end(builder);
-}
-
-static void notify_record(struct builder *builder, uint32_t bits)
-{
-	build_record(builder, 9, 0);
-	build_u32(builder, bits);
-	build_record_end(builder);
-}
-
-static void rule_start(struct builder *builder, uint16_t actions, uint8_t effect, uint8_t atoms)
-{
-	build_record(builder, 10, 0);
-	build_u16(builder, actions);
-	build_u8(builder, effect);
-	build_u8(builder, atoms);
-}
-
-static void atom(struct builder *builder, uint8_t kind, const char *bytes, size_t size)
-{
-	build_u8(builder, kind);
-	build_u8(builder, 0);
-	build_u16(builder, (uint16_t)size);
-	build_bytes(builder, bytes, size);
-}
-
 static void make_least(struct builder *builder)
 {
 	build_namespaces(builder, 0);
 	build_command(builder);
+}
+
+static void make_gateway(struct builder *builder, uint32_t notify, uint16_t port, uint32_t reserved)
+{
+	build_namespaces(builder, 0);
+	build_filter(builder, 1);
+	build_notify(builder, notify);
+	build_command(builder);
+	build_gateway(builder, port, reserved);
+}
+
+static void make_gateway_unbrokered(struct builder *builder)
+{
+	make_gateway(builder, 1, 80, 0);
+}
+
+static void make_gateway_without_port(struct builder *builder)
+{
+	make_gateway(builder, 4, 0, 0);
+}
+
+static void make_gateway_with_flags(struct builder *builder)
+{
+	make_gateway(builder, 4, 80, 1);
 }
 
 static void make_full(struct builder *builder)
@@ -86,17 +79,20 @@ static void make_full(struct builder *builder)
 	mount_record(builder, 6, "/dev/shm", 0);
 	mount_record(builder, 7, "", 0);
 	landlock_records(builder);
-	filter_record(builder, 2);
-	notify_record(builder, 15);
-	rule_start(builder, 0x3f, 1, 2);
-	atom(builder, 1, "/usr", 4);
-	atom(builder, 3, "/usr/\0.so", 9);
+	build_filter(builder, 2);
+	build_notify(builder, 31);
+	build_rule(builder, 0x3f, 1, 2);
+	build_atom(builder, 1, "/usr", 4);
+	build_atom(builder, 3, "/usr/\0.so", 9);
 	build_record_end(builder);
-	rule_start(builder, 0x40, 0, 2);
-	atom(builder, 4, "localhost", 9);
-	atom(builder, 6, "\x01\x00\xbb\x01", 4);
+	build_rule(builder, 0x40, 0, 2);
+	build_atom(builder, 4, "localhost", 9);
+	build_atom(builder, 6, "\x01\x00\xbb\x01", 4);
+	build_record_end(builder);
+	build_rule(builder, 0xc0, 2, 0);
 	build_record_end(builder);
 	build_command(builder);
+	build_gateway(builder, 40000, 0);
 }
 
 static void make_unknown_namespace(struct builder *builder)
@@ -119,14 +115,14 @@ static void make_two_namespaces(struct builder *builder)
 static void make_unknown_kind(struct builder *builder)
 {
 	make_least(builder);
-	build_record(builder, 15, 0);
+	build_record(builder, 99, 0);
 	build_record_end(builder);
 }
 
 static void make_unordered(struct builder *builder)
 {
 	make_least(builder);
-	notify_record(builder, 1);
+	build_notify(builder, 1);
 }
 
 static void make_unknown_flag(struct builder *builder)
@@ -204,37 +200,37 @@ static void make_half_instruction(struct builder *builder)
 static void make_long_filter(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	filter_record(builder, 4097);
+	build_filter(builder, 4097);
 	build_command(builder);
 }
 
 static void make_notify_alone(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	notify_record(builder, 1);
+	build_notify(builder, 1);
 	build_command(builder);
 }
 
 static void make_open_alone(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	filter_record(builder, 1);
-	notify_record(builder, 8);
+	build_filter(builder, 1);
+	build_notify(builder, 8);
 	build_command(builder);
 }
 
 static void make_unknown_notify(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	filter_record(builder, 1);
-	notify_record(builder, 16);
+	build_filter(builder, 1);
+	build_notify(builder, 32);
 	build_command(builder);
 }
 
 static void make_no_action(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 0, 1, 0);
+	build_rule(builder, 0, 1, 0);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -242,7 +238,7 @@ static void make_no_action(struct builder *builder)
 static void make_unknown_action(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 0x100, 1, 0);
+	build_rule(builder, 0x100, 1, 0);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -250,7 +246,15 @@ static void make_unknown_action(struct builder *builder)
 static void make_unknown_effect(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 1, 2, 0);
+	build_rule(builder, 1, 3, 0);
+	build_record_end(builder);
+	build_command(builder);
+}
+
+static void make_inside_nothing(struct builder *builder)
+{
+	build_namespaces(builder, 0);
+	build_rule(builder, 0x40, 2, 0);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -258,7 +262,7 @@ static void make_unknown_effect(struct builder *builder)
 static void make_missing_atom(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 1, 1, 1);
+	build_rule(builder, 1, 1, 1);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -266,8 +270,8 @@ static void make_missing_atom(struct builder *builder)
 static void make_extra_atom(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 1, 1, 0);
-	atom(builder, 1, "/usr", 4);
+	build_rule(builder, 1, 1, 0);
+	build_atom(builder, 1, "/usr", 4);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -275,8 +279,8 @@ static void make_extra_atom(struct builder *builder)
 static void make_one_atom(struct builder *builder, uint8_t kind, const char *bytes, size_t size)
 {
 	build_namespaces(builder, 0);
-	rule_start(builder, 1, 1, 1);
-	atom(builder, kind, bytes, size);
+	build_rule(builder, 1, 1, 1);
+	build_atom(builder, kind, bytes, size);
 	build_record_end(builder);
 	build_command(builder);
 }
@@ -363,6 +367,10 @@ const struct plan_case plan_cases[] = {
 	{"a rule without actions", make_no_action, -EINVAL},
 	{"a rule on an unknown action", make_unknown_action, -EINVAL},
 	{"an unknown effect", make_unknown_effect, -EINVAL},
+	{"a permit inside without a network of the box's own", make_inside_nothing, -EINVAL},
+	{"a gateway without brokered sockets", make_gateway_unbrokered, -EINVAL},
+	{"a gateway on no port", make_gateway_without_port, -EINVAL},
+	{"a gateway with a flag", make_gateway_with_flags, -EINVAL},
 	{"fewer atoms than said", make_missing_atom, -EINVAL},
 	{"more atoms than said", make_extra_atom, -EINVAL},
 	{"an unknown atom", make_unknown_atom, -EINVAL},

@@ -55,11 +55,15 @@ static void test_content(void)
 	check(plan.has_landlock && plan.landlock_path_count == 1 && plan.landlock_port_count == 1,
 	      "landlock");
 	check(plan.landlock_ports[0].port == 443, "port");
-	check(plan.filter_size == 2 && plan.notify == 15, "filter and notify");
-	check(plan.rule_count == 2 && plan.rules[0].permit && !plan.rules[1].permit, "rules");
+	check(plan.filter_size == 2 && plan.notify == 31, "filter and notify");
+	check(plan.rule_count == 3 && plan.rules[0].permit && !plan.rules[1].permit, "rules");
 	check(plan.rules[0].atoms[1].size == 9, "like");
 	check(plan.rules[1].atoms[1].port == 443 && plan.rules[1].atoms[1].port_op == PORT_LT,
 	      "port");
+	check(plan.rules[2].permit && plan.rules[2].inside && !plan.rules[0].inside, "inside");
+	check(plan.has_gateway && plan.gateway.port == 40000 && plan.gateway.resolver_port == 5353,
+	      "gateway");
+	check(!memcmp(plan.gateway.token, "a token of thirty-two bytes, yes", 32), "token");
 	check(!strcmp(plan.program, "/bin/true") && !strcmp(plan.directory, "/tmp"), "command");
 	check(plan.argument_count == 2 && !plan.arguments[2] && !strcmp(plan.arguments[1], ""),
 	      "arguments");

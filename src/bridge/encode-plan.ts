@@ -6,12 +6,22 @@ import { parseIp } from "../base/ip.ts";
 import { bpfInstructionsMax } from "../base/limits.ts";
 import { assert } from "../base/result.ts";
 import type { Action, Atom, Protocol } from "../model/capability.ts";
-import type { JudgeRule, LandlockPlan, MountStep, NativePlan, NotifyPlan } from "./plan.ts";
+import type {
+  GatewayPlan,
+  JudgeRule,
+  LandlockPlan,
+  MountStep,
+  NativePlan,
+  NotifyPlan,
+} from "./plan.ts";
 import { countRecords, headerSize, PlanWriter, recordsOf, tooLarge } from "./plan-writer.ts";
 
 /** The part of a plan that does not depend on the command, and the part that does. */
 export type BoxPlan = Omit<NativePlan, keyof CommandPlan>;
-export type CommandPlan = Pick<NativePlan, "directory" | "program" | "argv" | "environment">;
+export type CommandPlan = Pick<
+  NativePlan,
+  "directory" | "program" | "argv" | "environment" | "gateway"
+>;
 
 /** @throws {AegisError} `enforce/helper` when the plan is beyond a bound */
 export function encodePlan(plan: NativePlan): Uint8Array {
@@ -54,6 +64,8 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   writer.texts(kinds.argument, bounded("arguments", command.argv, 4096), () => "An argument");
   const variables = bounded("environment variables", command.environment, 4096);
   writer.texts(kinds.environment, variables, nameOfVariable);
+  const { gateway } = command;
+  if (gateway !== undefined) writer.record(kinds.gateway, () => writeGateway(writer, gateway));
   return writer.finish(countRecords(box));
 }
 
@@ -114,6 +126,7 @@ const kinds = {
   program: 12,
   argument: 13,
   environment: 14,
+  gateway: 15,
 } as const;
 
 const mountSteps = {
@@ -125,6 +138,7 @@ const mountSteps = {
   tmpfs: 6,
   proc: 7,
   show: 8,
+  names: 9,
 } as const;
 
 /** Bit i stands for the i-th of these. */
@@ -153,6 +167,8 @@ const atomKinds = {
 /** Those of IP. */
 const protocolNumbers: Readonly<Record<Protocol, number>> = { icmp: 1, tcp: 6, udp: 17 };
 
+const ruleEffects = { forbid: 0, permit: 1, "permit-inside": 2 } as const;
+
 const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
 
 /** CLONE_NEWNS */
@@ -170,9 +186,13 @@ function namespaceFlags({ namespaces }: BoxPlan): number {
 }
 
 function notifyBits(notify: NotifyPlan): number {
-  const { recordAllowed, brokerCreate, brokerSocket, brokerOpen } = notify;
+  const { recordAllowed, brokerCreate, brokerSocket, brokerOpen, brokerMessages } = notify;
   return (
-    (recordAllowed ? 1 : 0) | (brokerCreate ? 2 : 0) | (brokerSocket ? 4 : 0) | (brokerOpen ? 8 : 0)
+    (recordAllowed ? 1 : 0) |
+    (brokerCreate ? 2 : 0) |
+    (brokerSocket ? 4 : 0) |
+    (brokerOpen ? 8 : 0) |
+    (brokerMessages ? 16 : 0)
   );
 }
 
@@ -191,6 +211,16 @@ function writeMount(writer: PlanWriter, step: MountStep): void {
     isOptional ? optionalFlag : 0,
   );
 }
+
+function writeGateway(writer: PlanWriter, { port, resolverPort, token }: GatewayPlan): void {
+  assert(token.length === gatewayTokenBytes, `a token has ${gatewayTokenBytes} bytes`);
+  writer.u16(port);
+  writer.u16(resolverPort);
+  writer.u32(0);
+  writer.bytes(token);
+}
+
+const gatewayTokenBytes = 32;
 
 function writeLandlock(writer: PlanWriter, landlock: LandlockPlan): void {
   writer.record(kinds.landlock, () => {
@@ -235,7 +265,7 @@ function writeRule(writer: PlanWriter, rule: JudgeRule): void {
   const atoms = bounded("conditions in one rule", rule.where, 255);
   writer.record(kinds.rule, () => {
     writer.u16(bits);
-    writer.u8(rule.effect === "permit" ? 1 : 0);
+    writer.u8(ruleEffects[rule.effect]);
     writer.u8(atoms.length);
     for (const atom of atoms) writeAtom(writer, atom);
   });

@@ -42,6 +42,8 @@ export interface NativePlan {
   readonly argv: readonly string[];
   /** The whole environment of the box, `NAME=value`. */
   readonly environment: readonly string[];
+  /** Absent: connections are made as the rules say, by address. Needs `brokerSocket`. */
+  readonly gateway?: GatewayPlan;
 }
 
 /**
@@ -52,12 +54,13 @@ export interface NativePlan {
  * - `tmpfs`: a fresh one at `path`; `proc`: a fresh /proc of the box's pid namespace.
  * - `show`: `path` as the host has it, cloned before `read-only-root`, attached again read-only,
  *   also where a fresh tmpfs covers it.
+ * - `names`: over `path`, a resolv.conf that leads to the box's own loopback.
  * A missing path is fatal unless `optional`.
  */
 export type MountStep =
   | { readonly kind: "read-only-root" }
   | {
-      readonly kind: "writable" | "read-only" | "mask-directory" | "mask-file" | "show";
+      readonly kind: "writable" | "read-only" | "mask-directory" | "mask-file" | "show" | "names";
       readonly path: string;
       readonly optional: boolean;
     }
@@ -107,13 +110,28 @@ export interface NotifyPlan {
    * Needs `brokerCreate`.
    */
   readonly brokerOpen: boolean;
+  /**
+   * Every message is sent by the helper, whatever it is sent on: what lies in the caller's memory
+   * cannot become another address.
+   */
+  readonly brokerMessages: boolean;
+}
+
+/** Where connections by name go; made anew for each launch. */
+export interface GatewayPlan {
+  /** Of the host's loopback. */
+  readonly port: number;
+  readonly resolverPort: number;
+  /** What the helper proves itself by, 32 bytes. */
+  readonly token: Uint8Array;
 }
 
 /**
  * One capability in the form the helper judges: a conjunction of atoms over path, host and port.
  */
 export interface JudgeRule {
-  readonly effect: "permit" | "forbid";
+  /** `permit-inside` permits only what stays in the box's own network namespace. */
+  readonly effect: "permit" | "permit-inside" | "forbid";
   readonly actions: readonly (PathAction | "NetConnect" | "NetBind")[];
   readonly where: readonly Atom[];
 }

@@ -127,6 +127,7 @@ export function audited(
       brokerCreate: broker,
       brokerSocket: broker,
       brokerOpen: open,
+      brokerMessages: false,
     },
     rules,
   };

@@ -115,6 +115,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     brokerCreate: brokerOpen || needs.protection.guarded.length > 0,
     brokerSocket: judgesSockets(needs),
     brokerOpen,
+    brokerMessages: false,
   };
 }
 
@@ -225,7 +226,13 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
       sealMemfds: false,
     }),
     notify: isHeard
-      ? { recordAllowed: true, brokerCreate: false, brokerSocket: false, brokerOpen: false }
+      ? {
+          recordAllowed: true,
+          brokerCreate: false,
+          brokerSocket: false,
+          brokerOpen: false,
+          brokerMessages: false,
+        }
       : undefined,
     rules: table.rules,
     rlimits: [],

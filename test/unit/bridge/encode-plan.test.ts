@@ -40,7 +40,13 @@ const full: NativePlan = {
     ports: [{ port: 443, access: 2n }],
   },
   seccomp: Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]),
-  notify: { recordAllowed: true, brokerCreate: false, brokerSocket: true, brokerOpen: false },
+  notify: {
+    recordAllowed: true,
+    brokerCreate: false,
+    brokerSocket: true,
+    brokerOpen: false,
+    brokerMessages: false,
+  },
   rules: [
     {
       effect: "permit",
@@ -100,6 +106,18 @@ test("every part of a plan has its record, in order", () => {
     "9 0: 05000000",
     "10 0: 81000103" + "010103002fc3a9" + "030005002f61000062" + "06000400040000" + "04",
   ]);
+});
+
+test("a gateway comes behind the command", () => {
+  const gateway = { port: 40000, resolverPort: 5353, token: new Uint8Array(32).fill(7) };
+  expect(records(encodePlan({ ...least, gateway })).slice(4)).toEqual([
+    `15 0: 409ce91400000000${"07".repeat(32)}`,
+  ]);
+});
+
+test("a permit inside has its own effect", () => {
+  const rules = [{ effect: "permit-inside", actions: ["NetBind"], where: [] }] as const;
+  expect(records(encodeBox({ ...least, rules })).slice(1)).toEqual(["10 0: 80000200"]);
 });
 
 test("a box and a command put together are the whole plan", () => {
@@ -167,13 +185,26 @@ test("each notify bit has its number", () => {
     brokerCreate: false,
     brokerSocket: false,
     brokerOpen: false,
+    brokerMessages: false,
   };
-  const names = ["recordAllowed", "brokerCreate", "brokerSocket", "brokerOpen"] as const;
+  const names = [
+    "recordAllowed",
+    "brokerCreate",
+    "brokerSocket",
+    "brokerOpen",
+    "brokerMessages",
+  ] as const;
   const bits = names.map((name) => {
     const notify = { ...none, [name]: true };
     return records(encodePlan({ ...least, notify })).find((record) => record.startsWith("9 "));
   });
-  expect(bits).toEqual(["9 0: 01000000", "9 0: 02000000", "9 0: 04000000", "9 0: 08000000"]);
+  expect(bits).toEqual([
+    "9 0: 01000000",
+    "9 0: 02000000",
+    "9 0: 04000000",
+    "9 0: 08000000",
+    "9 0: 10000000",
+  ]);
 });
 
 describe("a file shown to one launch", () => {

@@ -180,6 +180,7 @@ test("the audit level decides what the supervisor hears of", () => {
       brokerCreate: true,
       brokerSocket: true,
       brokerOpen: false,
+      brokerMessages: false,
     });
   }
   const creates = 0o101;

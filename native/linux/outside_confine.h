@@ -1,0 +1,10 @@
+/* Takes everything from the outside service that it does not need. */
+#ifndef AE_OUTSIDE_CONFINE_H
+#define AE_OUTSIDE_CONFINE_H
+
+#include <stdint.h>
+
+/* TCP leads only to `port` from then on, where the kernel can hold that. 0 or -errno. */
+int outside_confine(uint16_t port);
+
+#endif

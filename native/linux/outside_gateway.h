@@ -1,0 +1,18 @@
+/* The outside service's conversation with the gateway. Functions return a size, 0 or -errno. */
+#ifndef AE_OUTSIDE_GATEWAY_H
+#define AE_OUTSIDE_GATEWAY_H
+
+#include "outside.h"
+
+/* Once, before any thread; `gateway` is copied. */
+void gateway_init(const struct plan_gateway *gateway);
+/* A connection to the gateway that has said what is wanted. */
+int gateway_open(const struct outside_request *request);
+/* Waits for its verdict: 0, or the errno it gave. -EINTR when `asker` has hung up. */
+int gateway_await(int connection, int asker);
+/* What follows the verdict on a datagram: where the socket may be connected to. */
+int gateway_read_address(int connection, int asker, struct outside_address *address);
+/* A datagram socket connected to the gateway's resolver, which will answer it. */
+int gateway_open_resolver(const struct outside_request *request, int asker);
+
+#endif
