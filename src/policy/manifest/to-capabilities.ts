@@ -2,10 +2,13 @@
 // Secrets, budgets and approvals are no accesses and stay with whoever launches the agent.
 
 import { absPath } from "../../base/paths.ts";
+import { err } from "../../base/result.ts";
 import type { Action, Atom, Capability, Origin } from "../../model/capability.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
+import { splitProtocol } from "../attempt.ts";
 import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
 import { type RealPath, withLink } from "../links.ts";
+import { netForms, parseNetRule } from "../net-rule.ts";
 import { type Places, strayingLink } from "../places.ts";
 import type { Manifest } from "./parse.ts";
 
@@ -70,25 +73,24 @@ function lowerRoots(
   }
 }
 
-/** `*.example.com` stands for every name below example.com, not for itself. */
+/** As `--net` reads them, but for `all`: a publisher says which hosts. An empty list is none. */
 function lowerDomains(lowering: Lowering): void {
   const field = "permissions.net.domains";
   for (const [index, domain] of lowering.manifest.domains.entries()) {
     const origin = originOf(lowering, field, index);
-    const host = domain.toLowerCase();
-    const isBelow = host.startsWith("*.");
-    if (host === "" || /[*\s/]/.test(isBelow ? host.slice(2) : host)) {
-      const hint = 'write "name.example" or "*.name.example"';
-      const message = `manifest: ${field}: "${domain}" matches no host`;
-      lowering.diagnostics.push(warningAt(origin, message, hint));
-      continue;
+    const parsed = splitProtocol(domain).rest === "all" ? notAll : parseNetRule(domain, "permit");
+    if (parsed.ok)
+      for (const where of parsed.value)
+        permit(lowering, origin, ["NetConnect", "NetRequest"], where);
+    else {
+      const { message, hint } = parsed.error;
+      const text = `manifest: ${field}: ${JSON.stringify(domain)} ${message}`;
+      lowering.diagnostics.push(errorAt(origin, text, hint));
     }
-    const atom: Atom = isBelow
-      ? { kind: "host-like", parts: ["", host.slice(1)], negated: false }
-      : { kind: "host-equals", host, negated: false };
-    permit(lowering, origin, ["NetConnect", "NetRequest"], [atom]);
   }
 }
+
+const notAll = err({ message: "names no host", hint: `use ${netForms}` });
 
 /** A name without a slash is looked for as a shell would; the kernel is told of the files found. */
 function lowerPrograms(lowering: Lowering): void {

@@ -93,7 +93,15 @@ describe("a manifest permits what it declares", () => {
     permissions: {
       tools: ["read_file", "exec"],
       fs: { read_roots: ["data", "/usr/share"], write_roots: ["./out/"] },
-      net: { domains: ["API.example.com", "*.example.org", "*", "*bad"] },
+      net: {
+        domains: [
+          "API.example.com",
+          "*.example.org",
+          "198.51.100.0/24:22",
+          "udp:ns.example.net:53",
+          "localhost:5432",
+        ],
+      },
       exec: { allowed_bins: ["git", "./bin/tool", "nowhere"] },
     },
     sandbox: { required: true },
@@ -117,7 +125,13 @@ describe("a manifest permits what it declares", () => {
     ["NetConnect example.org:80", "deny"],
     ["NetRequest https://a.example.org/x", "allow"],
     ["NetBind 127.0.0.1:80", "deny"],
-    ["NetConnect verybad:80", "deny"],
+    ["NetConnect udp:api.example.com:443", "deny"],
+    ["NetConnect 198.51.100.7:22", "allow"],
+    ["NetConnect 198.51.100.7:23", "deny"],
+    ["NetConnect udp:ns.example.net:53", "allow"],
+    ["NetConnect ns.example.net:53", "deny"],
+    ["NetConnect 127.0.0.1:5432", "allow"],
+    ["NetConnect 127.0.0.1:5433", "deny"],
     ["ProcessSpawn /usr/bin/git", "allow"],
     ["ProcessSpawn /opt/git/bin/git", "allow"],
     ["ProcessSpawn /home/ada/project/bin/tool", "allow"],
@@ -141,9 +155,35 @@ describe("a manifest permits what it declares", () => {
     });
     const warnings = compiled.ok ? compiled.value.warnings : [];
     expect(warnings.map(({ line, message }) => [line, message])).toEqual([
-      [24, 'manifest: permissions.net.domains: "*" matches no host'],
-      [25, 'manifest: permissions.net.domains: "*bad" matches no host'],
-      [32, 'manifest: permissions.exec.allowed_bins: there is no program "nowhere" here'],
+      [33, 'manifest: permissions.exec.allowed_bins: there is no program "nowhere" here'],
+    ]);
+  });
+  test("and an empty list of hosts is none", async () => {
+    const permissions = { net: { domains: [] } };
+    const decider = await deciderOf([sourceOf({ ...good, permissions })], options);
+    expect(decider.decide(attemptOf("NetConnect api.example.com:443")).outcome).toBe("deny");
+  });
+  test("and is refused where it names what is no host, at its place", async () => {
+    const domains = ["api.example.com", "*", "*bad", "https://a.example/", "all", "10.0.0.1/8"];
+    const permissions = { net: { domains: [...domains, "a b", "", "a:0", "icmp:a:1"] } };
+    const sources = [sourceOf({ ...good, permissions, sandbox: { required: true } })];
+    const compiled = await compilePolicy({
+      cedar: async () => testCedar(),
+      sources,
+      places: testPlaces,
+    });
+    const problems = compiled.ok ? [] : compiled.error;
+    const field = "manifest: permissions.net.domains:";
+    expect(problems.map(({ line, message, hint }) => [line, message, hint.slice(0, 30)])).toEqual([
+      [10, `${field} "*" is no pattern of names`, 'write "*.name.example" for all'],
+      [11, `${field} "*bad" is no pattern of names`, 'write "*.name.example" for all'],
+      [12, `${field} "https://a.example/" is no host or port`, "use HOST, HOST:PORT, *.HOST, A"],
+      [13, `${field} "all" names no host`, "use HOST, HOST:PORT, *.HOST, A"],
+      [14, `${field} "10.0.0.1/8" has bits beyond its range`, 'write "10.0.0.0/8"'],
+      [15, `${field} "a b" is no host or port`, "use HOST, HOST:PORT, *.HOST, A"],
+      [16, `${field} "" is no host or port`, "use HOST, HOST:PORT, *.HOST, A"],
+      [17, `${field} "a:0" names the port 0`, "ports are 1 to 65535"],
+      [18, `${field} "icmp:a:1" names a port, which ICMP has not`, "leave the port out"],
     ]);
   });
 });
