@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,6 +58,7 @@ struct counted {
 };
 
 static struct {
+	pthread_mutex_t lock;
 	const struct plan *plan;
 	const struct judge *judge;
 	/* Whether every path may be written that no forbid rule names. */
@@ -66,7 +68,7 @@ static struct {
 	struct counted *counts;
 	size_t count;
 	uint64_t counted_ms;
-} links = {.finished = -1};
+} links = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = -1};
 
 static uint64_t now_ms(void)
 {
@@ -283,19 +285,21 @@ struct verdict links_judge(const struct target *target, enum action action)
 
 	if (!S_ISREG(target->mode) || target->links < 2 || target->is_memory)
 		return verdict;
+	pthread_mutex_lock(&links.lock);
 	verdict = judge_forbidden(target, action);
 	if (verdict.allowed && action == ACTION_FILE_WRITE && !may_write(target))
 		verdict.allowed = false;
+	pthread_mutex_unlock(&links.lock);
 	return verdict;
 }
 
-void links_note_link(const struct target *target, bool writable)
+static void note_link(const struct target *target)
 {
 	struct counted *counted = find_count(target->device, target->inode);
 	bool is_known = target->links == 1 || is_accounted(target);
 	uint64_t birth = birth_of(target);
 
-	if (!writable || !is_known || !birth || !S_ISREG(target->mode))
+	if (!is_known || !birth || !S_ISREG(target->mode))
 		return;
 	if (!counted && links.count == COUNTED_MAX)
 		return;
@@ -308,4 +312,12 @@ void links_note_link(const struct target *target, bool writable)
 		.is_own = true,
 		.birth = birth,
 	};
+}
+
+void links_note_link(const struct target *target, bool writable)
+{
+	pthread_mutex_lock(&links.lock);
+	if (writable)
+		note_link(target);
+	pthread_mutex_unlock(&links.lock);
 }

@@ -3,6 +3,12 @@
  * the answers. Answering also proves what was read: the kernel refuses the answer when the caller
  * stopped waiting in between, and then nothing is recorded, because its call will be notified again
  * or never happened.
+ *
+ * That thread must not stand still for one caller. What is known to wait has a job of its own
+ * (jobs.c); but looking a path up may wait as well, on a file system whose server does not answer.
+ * So a watcher looks now and then whether the thread is still at the same call, and then puts
+ * another one in its place; the first answers that one call and ends. Names are made, moved and
+ * removed under a lock, so with several threads each of those is still judged and done as one.
  */
 #include "notify.h"
 
@@ -27,19 +33,48 @@
 /* Interrupts a blocked receive on kernels before 6.6, which do not notice that the box is empty. */
 enum { WAKE_SIGNAL = SIGURG };
 
+/* A call that takes this long is stuck; so many threads may be, and then everybody waits. */
+enum { STUCK_MS = 100, STUCK_MAX = 64, IDLE_LOOKS = 20 };
+
 static struct {
 	int listener;
 	const struct box_rules *rules;
 	struct seccomp_notif_sizes sizes;
 	pthread_t thread;
 	bool is_running;
+	/*
+	 * Odd while a call is judged. Whoever moves an odd number on decides whose turn is next:
+	 * the thread itself when it is through, or another one that takes its place.
+	 */
+	atomic_ulong progress;
+	atomic_int stuck;
+	pthread_mutex_t names;
+	pthread_mutex_t sleep;
+	pthread_cond_t woken;
+	atomic_bool is_watcher_asleep;
 	atomic_bool is_stopping;
 	atomic_bool is_done;
-} notify = {.listener = -1};
+} notify = {
+	.listener = -1,
+	.names = PTHREAD_MUTEX_INITIALIZER,
+	.sleep = PTHREAD_MUTEX_INITIALIZER,
+	.woken = PTHREAD_COND_INITIALIZER,
+};
 
 static void ignore_signal(int number)
 {
 	(void)number;
+}
+
+/* One after the other: see above. */
+static int answer_name(struct request *request, int (*answer)(struct request *))
+{
+	int result;
+
+	pthread_mutex_lock(&notify.names);
+	result = answer(request);
+	pthread_mutex_unlock(&notify.names);
+	return result;
 }
 
 static int judge(struct request *request)
@@ -48,9 +83,11 @@ static int judge(struct request *request)
 		return ENOSYS;
 	switch ((enum call_kind)request->call->kind) {
 	case CALL_OPEN:
+		return opens_makes(request) ? answer_name(request, opens_answer)
+					    : opens_answer(request);
 	case CALL_OPENAT2:
 	case CALL_CREAT:
-		return opens_answer(request);
+		return answer_name(request, opens_answer);
 	case CALL_EXEC:
 	case CALL_CHANGE:
 		return changes_answer(request);
@@ -60,9 +97,10 @@ static int judge(struct request *request)
 	case CALL_SYMLINK:
 	case CALL_MKDIR:
 	case CALL_MKNOD:
-		return names_answer(request);
-	case CALL_CONNECT:
+		return answer_name(request, names_answer);
 	case CALL_BIND:
+		return answer_name(request, sockets_answer);
+	case CALL_CONNECT:
 	case CALL_LISTEN:
 	case CALL_SENDTO:
 	case CALL_SENDMSG:
@@ -92,13 +130,17 @@ static bool send(const struct request *request, int answer)
 	       answer == ANSWER_DONE;
 }
 
-static void serve_one(struct request *request, const struct seccomp_notif *notif)
+/* False when another thread has taken this one's place meanwhile. */
+static bool serve_one(struct request *request, const struct seccomp_notif *notif)
 {
+	unsigned long turn = atomic_fetch_add(&notify.progress, 1) + 1;
+	bool is_current;
 	const struct caller caller = {(pid_t)notif->pid, notify.listener, notif->id};
 	int answer;
 
 	request_begin(request, &notif->data, &caller);
 	answer = judge(request);
+	is_current = atomic_compare_exchange_strong(&notify.progress, &turn, turn + 1);
 	/*
 	 * A box that is only watched may change its root and mounts, and hide from being looked
 	 * into: what we would answer by need not be true there.
@@ -115,6 +157,7 @@ static void serve_one(struct request *request, const struct seccomp_notif *notif
 	if (send(request, answer))
 		request_record(request);
 	request_end(request);
+	return is_current;
 }
 
 /* True when no process under the filter is left. */
@@ -125,54 +168,166 @@ static bool is_deserted(void)
 	return poll(&wait, 1, 0) > 0 && (wait.revents & POLLHUP);
 }
 
-static void *serve(void *buffers)
+struct server {
+	struct request request;
+	/* The number it takes the place of a stuck thread at; 0 for the first. */
+	unsigned long instead_of;
+	struct seccomp_notif *notif;
+	size_t room;
+};
+
+static struct server *new_server(unsigned long instead_of)
 {
-	struct request *request = buffers;
-	size_t room = notify.sizes.seccomp_notif > sizeof(struct seccomp_notif)
-			      ? notify.sizes.seccomp_notif
-			      : sizeof(struct seccomp_notif);
-	struct seccomp_notif *notif = malloc(room);
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (!server)
+		return NULL;
+	server->instead_of = instead_of;
+	server->request.rules = notify.rules;
+	server->room = notify.sizes.seccomp_notif > sizeof(struct seccomp_notif)
+			       ? notify.sizes.seccomp_notif
+			       : sizeof(struct seccomp_notif);
+	server->notif = malloc(server->room);
+	if (!server->notif) {
+		free(server);
+		return NULL;
+	}
+	return server;
+}
+
+static void free_server(struct server *server)
+{
+	free(server->notif);
+	free(server);
+}
+
+static void wake_watcher(void)
+{
+	pthread_mutex_lock(&notify.sleep);
+	notify.is_watcher_asleep = false;
+	pthread_cond_signal(&notify.woken);
+	pthread_mutex_unlock(&notify.sleep);
+}
+
+/* Until the box is over, or another thread has taken over: false. */
+static bool serve_calls(struct server *server)
+{
+	while (!notify.is_stopping) {
+		memset(server->notif, 0, server->room);
+		if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_RECV, server->notif) == 0) {
+			if (notify.is_watcher_asleep)
+				wake_watcher();
+			if (!serve_one(&server->request, server->notif))
+				return false;
+		} else if (errno == ENOENT && is_deserted()) {
+			break;
+		} else if (errno != ENOENT && errno != EINTR) {
+			die("notify", errno, "Cannot receive the box's calls");
+		}
+	}
+	return true;
+}
+
+static void *serve(void *argument)
+{
+	struct server *server = argument;
+	unsigned long turn = server->instead_of;
+	bool is_last;
 	sigset_t wake;
 
-	if (!notif || broker_init_thread() != 0)
+	if (broker_init_thread() != 0)
 		die("notify", ENOMEM, "Cannot answer the box's calls");
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
-	request->rules = notify.rules;
-	while (!notify.is_stopping) {
-		memset(notif, 0, room);
-		if (ioctl(notify.listener, SECCOMP_IOCTL_NOTIF_RECV, notif) == 0)
-			serve_one(request, notif);
-		else if (errno == ENOENT && is_deserted())
-			break;
-		else if (errno != ENOENT && errno != EINTR)
-			die("notify", errno, "Cannot receive the box's calls");
+	if (turn && !atomic_compare_exchange_strong(&notify.progress, &turn, turn + 1)) {
+		/* It was not stuck after all. */
+		notify.stuck--;
+		is_last = false;
+	} else {
+		notify.thread = pthread_self();
+		is_last = serve_calls(server);
+		if (!is_last)
+			notify.stuck--;
 	}
-	notify.is_done = true;
-	free(notif);
-	free(request);
+	free_server(server);
+	if (is_last)
+		notify.is_done = true;
+	else
+		pthread_detach(pthread_self());
 	return NULL;
+}
+
+static void replace(unsigned long turn)
+{
+	struct server *server = new_server(turn);
+	pthread_t thread;
+
+	if (!server)
+		return;
+	notify.stuck++;
+	if (pthread_create(&thread, NULL, serve, server) != 0) {
+		notify.stuck--;
+		free_server(server);
+	}
+}
+
+static void *watch(void *unused)
+{
+	const struct timespec pause = {.tv_nsec = STUCK_MS * 1000000L};
+	unsigned long before = 0;
+	int quiet = 0;
+
+	(void)unused;
+	while (!notify.is_stopping) {
+		unsigned long now = notify.progress;
+
+		quiet = now == before ? quiet + 1 : 0;
+		if (now % 2 && now == before && notify.stuck < STUCK_MAX)
+			replace(now);
+		if (now % 2 == 0 && quiet > IDLE_LOOKS) {
+			pthread_mutex_lock(&notify.sleep);
+			notify.is_watcher_asleep = true;
+			while (notify.is_watcher_asleep)
+				pthread_cond_wait(&notify.woken, &notify.sleep);
+			pthread_mutex_unlock(&notify.sleep);
+			quiet = 0;
+		}
+		before = now;
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int start_watcher(void)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, watch, NULL);
+
+	if (error == 0)
+		pthread_detach(thread);
+	return error;
 }
 
 int notify_start(int listener, const struct box_rules *rules)
 {
 	struct sigaction wake = {.sa_handler = ignore_signal};
-	struct request *request = calloc(1, sizeof(*request));
+	struct server *server;
 	int error;
 
-	if (!request)
-		return -ENOMEM;
 	if (uapi_seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &notify.sizes) < 0)
 		return -errno;
 	notify.listener = listener;
 	notify.rules = rules;
+	server = new_server(0);
+	if (!server)
+		return -ENOMEM;
 	/* ignored: kernels before 6.6 wake the caller the slower way */
 	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	sigaction(WAKE_SIGNAL, &wake, NULL);
-	error = pthread_create(&notify.thread, NULL, serve, request);
+	error = pthread_create(&notify.thread, NULL, serve, server);
 	notify.is_running = error == 0;
-	return -error;
+	return -(error ? error : start_watcher());
 }
 
 void notify_stop(void)

@@ -211,3 +211,8 @@ int opens_answer(struct request *request)
 	}
 	return answer;
 }
+
+bool opens_makes(const struct request *request)
+{
+	return is_creating(request_argument(request, request->call->flags));
+}

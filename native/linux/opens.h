@@ -6,5 +6,7 @@
 
 /* The answer, with the rows noted in the request. */
 int opens_answer(struct request *request);
+/* True when an open or openat may make a name. */
+bool opens_makes(const struct request *request);
 
 #endif

@@ -67,7 +67,7 @@ static void *open_at_once(void *path)
 static int act_threads(char **arguments)
 {
 	int count = number(arguments[0]);
-	pthread_t threads[1000];
+	static pthread_t threads[10000];
 	pthread_attr_t attributes;
 	int failed = 0;
 

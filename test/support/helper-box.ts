@@ -201,17 +201,18 @@ export function told(rows: readonly AccessFrame[]): string[] {
     .map((row) => `${row.allowed ? "+" : "-"} ${row.action} ${row.path}`);
 }
 
+const programs = ["act", "attack", "change", "stuck"] as const;
 const compiled: { folder?: string } = {};
 
-/** `act`, `attack` or `change` of native/test, compiled once for each test process. */
-export function testProgram(name: "act" | "attack" | "change"): string {
+/** One of the programs of native/test, compiled once for each test process. */
+export function testProgram(name: (typeof programs)[number]): string {
   compiled.folder ??= compile();
   return join(compiled.folder, name);
 }
 
 function compile(): string {
   const folder = tempDir("programs");
-  for (const name of ["act", "attack", "change"]) {
+  for (const name of programs) {
     const source = join(repoRoot, "native/test", `${name}.c`);
     const flags = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-pthread", "-static"];
     const argv = ["cc", ...flags, "-o", join(folder, name), source];
