@@ -35,6 +35,7 @@ export const groups: readonly Group[] = [
   { name: "contract", timeoutMs: 2 * minutes, tests: "test/contract" },
   { name: "property", timeoutMs: 6 * minutes, tests: "test/property" },
   { name: "kernel", timeoutMs: 5 * minutes, tests: "test/kernel", twice: true },
+  { name: "escape", timeoutMs: 4 * minutes, tests: "test/escape", twice: true },
   { name: "matrix", timeoutMs: 8 * minutes, tests: "test/matrix" },
   { name: "integration", timeoutMs: 8 * minutes, tests: "test/integration" },
 ];

@@ -1,0 +1,108 @@
+// The catalogue of escapes against the built binary, in every setting this account can set up. Each
+// technique must fail, its twin on granted ground must work, and the ledger must tell of both. What
+// is tried is in table/, how in native/attack.
+
+import { describe, expect, test } from "bun:test";
+import { has } from "../support/probes.ts";
+import { knownOpen } from "./known-open.ts";
+import type { Row } from "./row.ts";
+import { type RowResult, runRows, type System, type SystemRun } from "./run.ts";
+import { type Setting, settingsHere } from "./setting.ts";
+import { aegis, globAegis, strictAegis, withWeaker } from "./systems.ts";
+import { catalogue } from "./table/all.ts";
+import { globs } from "./table/files.ts";
+import { strictExecution } from "./table/programs.ts";
+
+const batches: readonly { readonly system: System; readonly rows: readonly Row[] }[] = [
+  { system: aegis, rows: catalogue },
+  { system: strictAegis, rows: strictExecution },
+  { system: globAegis, rows: globs },
+];
+const missing = (["linux", "landlock", "seccomp"] as const).filter((need) => !has(need));
+
+if (missing.length > 0) {
+  test.skip(`escapes (skipped, needs: ${missing.join(", ")})`, () => {});
+} else {
+  for (const setting of settingsHere()) {
+    for (const { system, rows } of batches) {
+      const run = await runBoxed(system, setting, rows);
+      describe(`${setting.name}, ${system.name}`, () => checkRun(setting, run));
+    }
+  }
+}
+
+/** What this kernel holds less well is accepted and said; what it cannot hold at all is not. */
+async function runBoxed(
+  system: System,
+  setting: Setting,
+  rows: readonly Row[],
+): Promise<SystemRun> {
+  const run = await runRows(system, setting, rows);
+  const isOnlyWeaker = run.exitCode === 125 && !/would be absent|Cannot compile/.test(run.stderr);
+  if (!isOnlyWeaker) return run;
+  console.log(`${setting.name}, ${system.name}: with --allow-weaker: ${firstLine(run.stderr)}`);
+  return runRows(withWeaker(system), setting, rows);
+}
+
+/** No box at all is a refusal that holds against everything, and it must be told apart from one. */
+function checkRun(setting: Setting, run: SystemRun): void {
+  if (run.exitCode === 125) {
+    test("aegis refuses to start and says why", () => {
+      expect(run.stderr).toMatch(/^error: Cannot (enforce|compile) the policy/);
+      expect(run.results.filter(({ attack }) => attack.answer !== "no answer")).toEqual([]);
+      expect(run.results.flatMap(({ harm }) => harm)).toEqual([]);
+    });
+    console.log(`${setting.name}: no box, so nothing could be tried: ${firstLine(run.stderr)}`);
+    return;
+  }
+  test("the command ran to its end, and nothing outside was reached", () => {
+    expect(run.exitCode).toBe(0);
+    expect(run.reached).toEqual([]);
+  });
+  for (const result of run.results) checkRow(setting, run, result);
+}
+
+function checkRow(setting: Setting, run: SystemRun, result: RowResult): void {
+  const { row, attack, twin, harm } = result;
+  const known = knownOpen(row, setting);
+  const isWanted = wantedIn(row, setting);
+  const said = isWanted ? "is meant to work" : known === undefined ? "fails" : "is known to work";
+  test(`${row.group} ${row.name}: ${row.technique}: ${said}`, () => {
+    expect(attack.answer).not.toBe("no answer");
+    if (known === undefined) expect(harm).toEqual([]);
+    if (known === undefined && !isWanted)
+      expect({ ...attack, isOpen: result.isOpen }).toMatchObject({ isOpen: false });
+    expect({ twin: twin.answer, number: twin.number }).toEqual({ twin: "worked", number: 0 });
+    if (row.ledger !== undefined && known === undefined) expectLedger(run, row, result);
+  });
+  if (known !== undefined && !result.isOpen)
+    console.log(`${setting.name}: ${row.name} holds; it can leave known-open.ts`);
+}
+
+function wantedIn(row: Row, setting: Setting): boolean {
+  if (row.wanted === undefined) return false;
+  return (
+    row.wantedOnly === undefined || (row.wantedOnly === "namespaces") === setting.hasNamespaces
+  );
+}
+
+/**
+ * The attack's own path has denials and nothing else, of whatever the attempt asked for first; the
+ * twin's has the access.
+ */
+function expectLedger(run: SystemRun, row: Row, { ledgerPaths }: RowResult): void {
+  const [action = ""] = row.ledger ?? [];
+  const entriesAt = (path: string | undefined) => run.ledger.filter((entry) => entry.path === path);
+  const decisions = new Set(entriesAt(ledgerPaths?.attack).map(({ decision }) => decision));
+  expect({ path: ledgerPaths?.attack, decisions: [...decisions] }).toEqual({
+    path: ledgerPaths?.attack,
+    decisions: ["deny"],
+  });
+  if (row.twin !== undefined) return;
+  const path = ledgerPaths?.twin ?? "";
+  expect(entriesAt(path)).toContainEqual({ action, path, decision: "allow" });
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").slice(0, 200);
+}

@@ -1,0 +1,156 @@
+// Runs rows of the catalogue in one system, the way somebody starts a command in it, and says what
+// came of each: inside, by what the technique itself saw, and outside, by what changed.
+
+import { join } from "node:path";
+import type { Row } from "./row.ts";
+import { makeScene, type Scene } from "./scene.ts";
+import type { Setting } from "./setting.ts";
+
+export type Answer = "worked" | "blocked" | "absent" | "killed" | "timeout" | "no answer";
+
+export interface Verdict {
+  readonly answer: Answer;
+  /** The errno or signal. */
+  readonly number: number;
+  readonly note: string;
+}
+
+export interface RowResult {
+  readonly row: Row;
+  readonly attack: Verdict;
+  readonly twin: Verdict;
+  /** What changed outside although it must not; empty when nothing did. */
+  readonly harm: readonly string[];
+  /** Where the ledger must tell of it. */
+  readonly ledgerPaths: { readonly attack: string; readonly twin: string } | undefined;
+  /** The attack got what it wanted. */
+  readonly isOpen: boolean;
+}
+
+export interface SystemRun {
+  readonly results: readonly RowResult[];
+  readonly reached: readonly string[];
+  readonly stderr: string;
+  readonly exitCode: number;
+  /** What the ledger has of the run; only with aegis. */
+  readonly ledger: readonly LedgerRow[];
+}
+
+export interface LedgerRow {
+  readonly action: string;
+  readonly path: string;
+  readonly decision: string;
+}
+
+export interface System {
+  readonly name: string;
+  /** The command line that starts `argv` in the scene. */
+  readonly start: (scene: Scene, argv: readonly string[]) => readonly string[];
+  readonly env?: (scene: Scene) => Readonly<Record<string, string>>;
+  readonly ledger?: (scene: Scene, setting: Setting) => readonly LedgerRow[];
+}
+
+const noAnswer: Verdict = { answer: "no answer", number: 0, note: "" };
+
+export async function runRows(
+  system: System,
+  setting: Setting,
+  rows: readonly Row[],
+): Promise<SystemRun> {
+  await using scene = await makeScene(setting, rows);
+  const argv = system.start(scene, [scene.attack, "batch"]);
+  const child = Bun.spawn(setting.through(argv), {
+    cwd: scene.workspace,
+    env: system.env?.(scene) ?? { ...scene.env },
+    stdio: ["pipe", "pipe", "pipe", ...scene.inherited],
+    timeout: 150_000,
+    killSignal: "SIGKILL",
+  });
+  const reader = child.stdout.getReader();
+  const stderr = child.stderr.text();
+  let output = await readFirstLine(reader);
+  for (const name of ["key.pem", "key2.pem"]) scene.make(join(scene.workspace, "in/glob", name));
+  const before = new Map(rows.map((row) => [row.name, scene.traces(row)]));
+  await feed(child.stdin, rows.map((row) => lines(scene, row)).join(""));
+  output += await readRest(reader);
+  const exitCode = await child.exited;
+  const verdicts = parse(output);
+  const results = rows.map((row) => {
+    const attack = verdicts.get(row.name) ?? noAnswer;
+    const earlier = before.get(row.name) ?? [];
+    const harm = scene.traces(row).filter((trace, index) => trace !== earlier[index]);
+    const isOpen = harm.length > 0 || (attack.answer === "worked" && !isHarmOnly(row));
+    const twin = verdicts.get(`${row.name}~`) ?? noAnswer;
+    return { row, attack, twin, harm, ledgerPaths: ledgerPaths(scene, row), isOpen };
+  });
+  return {
+    results,
+    reached: scene.reached(),
+    stderr: await stderr,
+    exitCode,
+    ledger: system.ledger?.(scene, setting) ?? [],
+  };
+}
+
+function ledgerPaths(scene: Scene, row: Row): RowResult["ledgerPaths"] {
+  if (row.ledger === undefined) return undefined;
+  const [, path] = row.ledger;
+  const [attack = ""] = scene.words(row, [path], "attack");
+  const [twin = ""] = scene.words(row, [path], "twin");
+  return { attack, twin };
+}
+
+/** Meant to work inside; what counts is that nothing is seen of it outside. */
+function isHarmOnly(row: Row): boolean {
+  return row.wanted !== undefined && row.untouched !== undefined;
+}
+
+/** A command that could not be started reads nothing: its exit status and errors tell. */
+async function feed(stdin: Bun.FileSink, text: string): Promise<void> {
+  try {
+    await stdin.write(text);
+    await stdin.end();
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "EPIPE") throw error;
+  }
+}
+
+function lines(scene: Scene, row: Row): string {
+  const seconds = String(row.seconds ?? 5);
+  const line = (id: string, words: readonly string[]) => `${[id, seconds, ...words].join("\t")}\n`;
+  const attack = line(row.name, scene.words(row, row.words, "attack"));
+  const twin = line(`${row.name}~`, scene.words(row, row.twin ?? row.words, "twin"));
+  return attack + twin;
+}
+
+function parse(output: string): Map<string, Verdict> {
+  const verdicts = new Map<string, Verdict>();
+  for (const text of output.split("\n")) {
+    const found = /^(\S+) (worked|blocked|absent|killed|timeout) (\d+) ?(.*)$/.exec(text);
+    if (found === null) continue;
+    const [, id = "", answer = "", number = "0", note = ""] = found;
+    verdicts.set(id, { answer: answer as Answer, number: Number(number), note });
+  }
+  return verdicts;
+}
+
+type Reader = { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> };
+
+async function readFirstLine(reader: Reader): Promise<string> {
+  let text = "";
+  while (!text.includes("\n")) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += new TextDecoder().decode(value);
+  }
+  return text;
+}
+
+async function readRest(reader: Reader): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks).toString();
+    if (value !== undefined) chunks.push(value);
+  }
+}

@@ -1,0 +1,79 @@
+// The catalogue under aegis: with the default policy, with one that lets few programs run, and with
+// a pattern.
+
+import type { LedgerRow, System } from "./run.ts";
+import type { Scene } from "./scene.ts";
+
+export const bare: System = { name: "bare", start: (_, argv) => argv };
+
+const strictPolicy = `
+@id("strict:read") permit(principal, action in [Aegis::Action::"FileRead", Aegis::Action::"DirList"], resource);
+@id("strict:write") permit(principal, action in [Aegis::Action::"FileWrite", Aegis::Action::"FileDelete", Aegis::Action::"DirCreate"], resource) when { resource in context.workspace };
+@id("strict:programs") permit(principal, action == Aegis::Action::"ProcessSpawn", resource) when { resource in [Aegis::Resource::"/usr", Aegis::Resource::"/bin", Aegis::Resource::"/lib64", Aegis::Resource::"BIN"] };
+`;
+
+export const aegis: System = {
+  name: "aegis",
+  start: (scene, argv) => [...aegisRun(scene), ...denials(scene), "--", ...argv],
+  ledger: readLedger,
+};
+
+/** The same with what this machine cannot hold as well as others. */
+export function withWeaker(system: System): System {
+  const start: System["start"] = (scene, argv) => {
+    const words = [...system.start(scene, argv)];
+    return [...words.slice(0, 2), "--allow-weaker", ...words.slice(2)];
+  };
+  return { ...system, start };
+}
+
+/** A pattern forbids files that do not exist yet. */
+export const globAegis: System = {
+  name: "aegis, pattern",
+  start: (scene, argv) => [
+    ...[...aegisRun(scene), ...denials(scene), "--deny", `${scene.workspace}/in/glob/*.pem`],
+    ...["--", ...argv],
+  ],
+  ledger: readLedger,
+};
+
+/** Only programs of the system and of one folder may run. */
+export const strictAegis: System = {
+  name: "aegis, strict",
+  start: (scene, argv) => {
+    scene.write("strict.cedar", strictPolicy.replace("BIN", `${scene.workspace}/bin`));
+    return [...aegisRun(scene), "--policy", `${scene.root}/strict.cedar`, "--", ...argv];
+  },
+  ledger: readLedger,
+};
+
+function aegisRun(scene: Scene): string[] {
+  return [scene.aegis, "run", "--quiet"];
+}
+
+function denials({ workspace, readable }: Scene): string[] {
+  return [
+    ...["--deny", `${workspace}/denied`],
+    ...["--deny", `${workspace}/parent/kept`],
+    ...["--read", readable],
+  ];
+}
+
+interface LoggedEvent {
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+function readLedger(
+  scene: Scene,
+  setting: { through(argv: readonly string[]): string[] },
+): LedgerRow[] {
+  const argv = setting.through([scene.aegis, "log", "--last", "100000", "--json"]);
+  const { stdout, exitCode, stderr } = Bun.spawnSync(argv, { env: { ...scene.env }, cwd: "/" });
+  if (exitCode !== 0) throw new Error(`Cannot read the ledger: ${stderr}`);
+  const { entries } = JSON.parse(stdout.toString()) as { entries: readonly LoggedEvent[] };
+  return entries.flatMap(({ payload }) => {
+    const { action, path, decision } = payload;
+    if (typeof action !== "string" || typeof path !== "string") return [];
+    return [{ action, path, decision: String(decision) }];
+  });
+}
