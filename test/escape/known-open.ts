@@ -9,19 +9,23 @@ export interface KnownOpen {
   /** Default: everywhere. */
   readonly only?: "namespaces" | "no namespaces" | "root";
   readonly why: string;
+  /** What is granted fails too. */
+  readonly breaksTwin?: boolean;
 }
 
 const list: readonly KnownOpen[] = [
   {
     rows: /^hard-link-before/,
-    why: "files are judged by the name they are opened by, not by all their names",
+    only: "namespaces",
+    why: "with mounts, files are judged by the name they are opened by, not by all their names",
   },
   {
-    rows: /^read-only-(chmod|chown|utime|xattr|remove-xattr|flags)$/,
+    rows: /^link-(read|write|opath)-(outside|denied)$/,
     only: "no namespaces",
-    why: "changes through a descriptor reach no supervisor",
+    why: "a hard link the box makes itself cannot be read while the search for names is not whole",
+    breaksTwin: true,
   },
-  { rows: /^glob/, why: "a pattern inside a grant is refused at the start" },
+  { rows: /^glob-link$/, why: "as link-read", breaksTwin: true },
   { rows: /^forks$/, why: "processes have no bound" },
   {
     rows: /^kernel-read-(kpagemap|slabinfo)$/,
@@ -30,12 +34,12 @@ const list: readonly KnownOpen[] = [
   },
 ];
 
-/** Why a row is allowed to be open; undefined when it is not. */
-export function knownOpen(row: Row, setting: Setting): string | undefined {
+/** Why a row may fail its test; undefined when it may not. */
+export function knownOpen(row: Row, setting: Setting): KnownOpen | undefined {
   const applies = ({ only }: KnownOpen) =>
     only === undefined ||
     (only === "root" && !setting.isPlain) ||
     (only === "namespaces" && setting.hasNamespaces) ||
     (only === "no namespaces" && !setting.hasNamespaces);
-  return list.find((known) => known.rows.test(row.name) && applies(known))?.why;
+  return list.find((known) => known.rows.test(row.name) && applies(known));
 }

@@ -44,8 +44,10 @@ export interface Row {
   readonly ledger?: readonly [action: string, path: string];
   /** Meant to work, and why. */
   readonly wanted?: string;
-  /** `wanted` holds only where the box has namespaces of its own, or only where it has none. */
-  readonly wantedOnly?: "namespaces" | "no namespaces";
+  /** `wanted` holds only where the box has namespaces of its own. */
+  readonly wantedOnly?: "namespaces";
+  /** Works where the box has no namespaces of its own, which its coverage says. */
+  readonly weaker?: string;
   /** Paths that must be afterwards as they were before, also when they were not there. */
   readonly untouched?: readonly string[];
   /** A bound on its time; default 5. */

@@ -51,6 +51,8 @@ function randomPlan(random: Random): FilterPlan {
       fastOpen: yes(),
     },
     sealMemfds: yes(),
+    sharesProcesses: yes(),
+    sharesIpc: yes(),
   };
 }
 

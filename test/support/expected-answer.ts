@@ -52,7 +52,7 @@ export function expectedAnswer(plan: FilterPlan, call: SeccompData): number {
   const low = (index: number) => Number(BigInt.asUintN(32, call.args[index] ?? 0n));
   if (name.startsWith("io_uring")) return answers.eperm;
   if (plan.confine) {
-    const confined = confinedAnswer(plan, name, low);
+    const confined = confinedAnswer(plan, call, { name, low });
     if (confined !== undefined) return confined;
   }
   return isHeardOf(plan, name, low, call.args[4] ?? 0n) ? answers.notify : answers.allow;
@@ -90,8 +90,8 @@ function isHeardOf(
 /** Undefined: whether the call is allowed or notified is not a matter of confinement. */
 function confinedAnswer(
   plan: FilterPlan,
-  name: string,
-  low: (index: number) => number,
+  call: SeccompData,
+  { name, low }: { name: string; low: (index: number) => number },
 ): number | undefined {
   const hears = Object.values(plan.notify).some((value) => value !== false && value !== "none");
   if (neverCalled.has(name)) return answers.eperm;
@@ -120,8 +120,26 @@ function confinedAnswer(
     case "memfd_create":
       return plan.sealMemfds && (low(1) & 8) === 0 ? answers.enosys : undefined;
     default:
-      return socketAnswer(plan, name, low);
+      return sharedAnswer(plan, name, call) ?? socketAnswer(plan, name, low);
   }
+}
+
+/** What concerns processes and objects of others, where the box sees them. */
+function sharedAnswer(plan: FilterPlan, name: string, call: SeccompData): number | undefined {
+  const low = (index: number) => BigInt.asUintN(32, call.args[index] ?? 0n);
+  if (
+    plan.sharesIpc &&
+    /^(shm(at|ctl|get)|sem(ctl|get|op|timedop)|msg(ctl|get|rcv|snd))$/.test(name)
+  )
+    return answers.enosys;
+  if (!plan.sharesProcesses) return undefined;
+  if (name === "prlimit64") {
+    const sets = BigInt.asUintN(64, call.args[2] ?? 0n) !== 0n;
+    return low(0) !== 0n && sets ? answers.eperm : undefined;
+  }
+  if (name === "setpriority" || name === "ioprio_set")
+    return low(1) === 0n ? undefined : answers.eperm;
+  return name.startsWith("sched_set") && low(0) !== 0n ? answers.eperm : undefined;
 }
 
 function socketAnswer(

@@ -132,6 +132,21 @@ export const refusedCalls = [
   "vhangup",
 ] as const;
 
+/** Memory, queues and semaphores that are named by numbers of the whole machine. */
+export const systemVCalls = [
+  "msgctl",
+  "msgget",
+  "msgrcv",
+  "msgsnd",
+  "semctl",
+  "semget",
+  "semop",
+  "semtimedop",
+  "shmat",
+  "shmctl",
+  "shmget",
+] as const;
+
 /** What programs call all the time; the filter reaches these first. */
 export const hotCalls = [
   "brk",

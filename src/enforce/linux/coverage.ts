@@ -242,9 +242,9 @@ function ipc(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (isFree(needs)) return notAsked;
   if (means.ipc) return enforced("ipc namespace");
   return grade(
-    "absent",
-    "",
-    `System V and POSIX message queues, semaphores and memory are shared: ${host.lacks["ipc namespace"]}`,
+    "weaker",
+    "seccomp",
+    `System V memory, queues and semaphores are refused, and /dev/shm is the host's: ${host.lacks["ipc namespace"]}`,
   );
 }
 

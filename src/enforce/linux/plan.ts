@@ -79,6 +79,8 @@ export function planLinux(
       notify: notified,
       sockets: socketPolicy(needs, means),
       sealMemfds: needs.confinesExec && !needs.executesWritten,
+      sharesProcesses: !means.pid,
+      sharesIpc: !means.ipc,
     }),
     notify: notifiesAny(notified) ? notifyPlan(needs, means, request) : undefined,
     rules: table.rules,
@@ -224,6 +226,8 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
       },
       sockets: { inet: "unrestricted", netlinkRoute: true, unixDatagrams: true, fastOpen: true },
       sealMemfds: false,
+      sharesProcesses: true,
+      sharesIpc: true,
     }),
     notify: isHeard
       ? {

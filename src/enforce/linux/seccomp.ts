@@ -2,7 +2,14 @@
 // Which calls belong to which group is in calls.ts, how the answer becomes a program in filter.ts,
 // what a policy asks for in plan.ts.
 
-import { descriptorCalls, hotCalls, pathCalls, refusedCalls, socketCalls } from "./calls.ts";
+import {
+  descriptorCalls,
+  hotCalls,
+  pathCalls,
+  refusedCalls,
+  socketCalls,
+  systemVCalls,
+} from "./calls.ts";
 import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
 import { type Arch, syscallTable } from "./syscall-table.ts";
 
@@ -17,6 +24,10 @@ export interface FilterPlan {
    * executed.
    */
   readonly sealMemfds: boolean;
+  /** Without a pid namespace: calls that name a process may only mean the caller. */
+  readonly sharesProcesses: boolean;
+  /** Without an ipc namespace: System V objects have no paths that could be judged. */
+  readonly sharesIpc: boolean;
 }
 
 /** What the supervisor hears of. */
@@ -135,6 +146,8 @@ function confine(
   }
   // A whiteout is a device node by another name.
   rules.set("renameat2", unless(4, RENAME_WHITEOUT, rules.get("renameat2") ?? "allow"));
+  if (plan.sharesProcesses) keepToSelf(rules);
+  if (plan.sharesIpc) set(systemVCalls, unknown);
   if (plan.sealMemfds) {
     const sealed = [{ values: [MFD_NOEXEC_SEAL], rule: "allow" as const }];
     // "No such call" and not "refused": callers then take a temporary file, which the file rules
@@ -157,6 +170,27 @@ function confine(
   ] as const) {
     rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", noFastOpen));
   }
+}
+
+/**
+ * Limits, priorities and CPUs of any process of the same user can be set, and a limit can kill. A
+ * thread that names itself by its number is refused too, as nobody here can tell it from others.
+ */
+function keepToSelf(rules: Map<string, CallRule>): void {
+  const toSelf = (argument: ArgumentIndex) => only(argument, [0], "allow");
+  for (const name of ["sched_setaffinity", "sched_setscheduler", "sched_setparam"])
+    rules.set(name, toSelf(0));
+  rules.set("sched_setattr", toSelf(0));
+  rules.set("setpriority", toSelf(1));
+  rules.set("ioprio_set", toSelf(1));
+  // Without new limits it only reads.
+  const reading = whenPointer(2, refused);
+  rules.set("prlimit64", {
+    argument: 0,
+    mask: anyBit,
+    cases: [{ values: [0], rule: "allow" }],
+    otherwise: reading,
+  });
 }
 
 const accessMode = 0o3;

@@ -105,7 +105,8 @@ export const plainFiles = rows("A", [
     name: `read-only-${name}`,
     technique: `change the ${what} of a file that may only be read, through its descriptor`,
     words: [technique, "{r}"],
-    twin: [technique, "{ws}/in/read-only/f"],
+    // Flags of an inode have no path a supervisor could judge by: nobody may change them.
+    twin: [technique === "fd-flags" ? "fd-chmod" : technique, "{ws}/in/read-only/f"],
     untouched: ["{r}"],
   })),
   {

@@ -138,8 +138,7 @@ export const network = rows("H", [
     technique: "list the host's network interfaces",
     words: ["interfaces"],
     twin: ["proc-read", "self", "net/dev"],
-    wanted: "without a network namespace the names of interfaces can be seen",
-    wantedOnly: "no namespaces",
+    weaker: "without a network namespace the names of interfaces can be seen",
   },
   {
     name: "dev-tcp",
@@ -277,6 +276,7 @@ export const localSockets = rows("I", [
     name: "posix-memory",
     technique: "shared memory of the host (POSIX)",
     words: ["posix-memory", "/{abstract}"],
+    weaker: "without a mount namespace /dev/shm is the host's",
     twin: ["call", "{sys:getpid}"],
   },
 ]);

@@ -317,7 +317,6 @@ export const processes = rows("F", [
     technique: "see a process outside",
     words: ["stat", "/proc/{pid}/stat"],
     twin: ["stat", "/proc/self/stat"],
-    wanted: seesOnly,
-    wantedOnly: "no namespaces",
+    weaker: seesOnly,
   },
 ]);

@@ -28,6 +28,8 @@ const closed: FilterPlan = {
   },
   sockets: { inet: "none", netlinkRoute: false, unixDatagrams: false, fastOpen: false },
   sealMemfds: true,
+  sharesProcesses: false,
+  sharesIpc: false,
 };
 const silent = {
   open: "none",
@@ -313,5 +315,34 @@ test("a newer table asks for a look at its new calls", () => {
   for (const arch of archs) {
     const newest = Math.max(...syscallTable(arch).numbers.values());
     expect([arch, newest]).toEqual([arch, 462]);
+  }
+});
+
+test("without a pid namespace limits, priorities and CPUs can be set for the caller alone", () => {
+  const shared = { ...closed, sharesProcesses: true };
+  const named: readonly (readonly [call: string, argument: number])[] = [
+    ["sched_setaffinity", 0],
+    ["sched_setscheduler", 0],
+    ["sched_setparam", 0],
+    ["sched_setattr", 0],
+    ["setpriority", 1],
+    ["ioprio_set", 1],
+  ];
+  for (const [call, argument] of named) {
+    const words = (pid: number) => (argument === 0 ? [pid, 1] : [0, pid]);
+    expect([call, answer(shared, call, ...words(0))]).toEqual([call, "allow"]);
+    expect([call, answer(shared, call, ...words(1234))]).toEqual([call, "eperm"]);
+    expect([call, answer(closed, call, ...words(1234))]).toEqual([call, "allow"]);
+  }
+  expect(answer(shared, "prlimit64", 0, 0, 0x1000)).toBe("allow");
+  expect(answer(shared, "prlimit64", 1234, 0, 0, 0x1000)).toBe("allow");
+  expect(answer(shared, "prlimit64", 1234, 0, 0x1000)).toBe("eperm");
+  expect(answer(shared, "prlimit64", 1234, 0, 0x100000000n)).toBe("eperm");
+});
+
+test("without an ipc namespace System V objects do not exist", () => {
+  for (const call of ["shmget", "shmat", "shmctl", "semget", "semop", "msgget", "msgsnd"]) {
+    expect([call, answer({ ...closed, sharesIpc: true }, call, 1)]).toEqual([call, "enosys"]);
+    expect([call, answer(closed, call, 1)]).toEqual([call, "allow"]);
   }
 });
