@@ -1,11 +1,13 @@
 // decide() against the kernel: random policies over a small tree, every kind of access on every
-// path of it, in real boxes with the supervisor's ears closed, so that Landlock and the mounts
-// decide. The kernel must never allow what decide() denies; what it denies beyond decide() must lie
-// under a cover the plan says it has. AEGIS_KERNEL_CASES raises the number of accesses.
+// path of it, in real boxes. Where Landlock and mounts hold a policy the broker's ears are mostly
+// closed, so that they decide; where they do not, the broker does. The box must never allow what
+// decide() denies; what it denies beyond decide() must be one of the cases named here.
+// AEGIS_KERNEL_CASES raises the number of accesses in each setting.
 
 import { expect } from "bun:test";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { contains, resolvePath } from "../../src/base/paths.ts";
+import { contains } from "../../src/base/paths.ts";
+import type { BoxPlan } from "../../src/bridge/encode-plan.ts";
+import { gapsOf } from "../../src/enforce/coverage.ts";
 import { realDisk } from "../../src/enforce/linux/disk.ts";
 import { planLinux } from "../../src/enforce/linux/plan.ts";
 import type { Capability, PathAction } from "../../src/model/capability.ts";
@@ -13,84 +15,32 @@ import { prepareDecider } from "../../src/policy/decide.ts";
 import { fixtureRules, probe, runBox, type Setting, settings, testFolder } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { giveToPlainUser } from "../support/harness.ts";
-import { at, exactly, forbid, like, not, permit, request, under } from "../support/ir.ts";
-import { pick, type Random, randomFrom } from "../support/random-capabilities.ts";
+import { request } from "../support/ir.ts";
+import { type Access, accessesOn, makeTree, randomPolicy } from "../support/kernel-cases.ts";
+import { randomFrom } from "../support/random-capabilities.ts";
 import { removeTree } from "../support/temp.ts";
 
-const accessesWanted = Number(process.env.AEGIS_KERNEL_CASES ?? 2_000);
-const seed = 0xb0c5;
+const accessesWanted = Number(process.env.AEGIS_KERNEL_CASES ?? 20_000);
+const seed = Number(process.env.AEGIS_KERNEL_SEED ?? 0xb0c5);
 
-const folders = ["a", "a/b", "a/b/c", "a/d", "e", "e/f", "g"];
-const files = ["a/1", "a/b/2", "a/b/c/3", "a/d/4", "e/5", "e/f/6", "g/7", "8"];
-const absent = ["a/none", "e/none/deep"];
+/** What was asked of the boxes, and how often they were stricter than decide(). */
+class Tally {
+  policies = 0;
+  brokered = 0;
+  refused = 0;
+  accesses = 0;
+  allowed = 0;
+  covered = 0;
+  unreadable = 0;
 
-function makeTree(setting: Setting): string {
-  const base = `${testFolder(setting)}/tree`;
-  for (const folder of folders) mkdirSync(`${base}/${folder}`, { recursive: true });
-  for (const file of files) {
-    writeFileSync(`${base}/${file}`, "content");
-    chmodSync(`${base}/${file}`, 0o755);
+  toString(): string {
+    return (
+      `${this.accesses} accesses, ${this.allowed} allowed, 0 disagreements; denied beyond the policy: ` +
+      `${this.covered} under a mount, ${this.unreadable} programs that may not be read; ` +
+      `${this.policies} policies, ${this.brokered} by the broker, ${this.refused} refused; ` +
+      `seed ${seed}`
+    );
   }
-  if (setting.isPlain) giveToPlainUser(base);
-  return base;
-}
-
-const actionSets = [
-  "read",
-  "change",
-  "all",
-  "FileRead",
-  "FileRead FileWrite",
-  "FileWrite",
-  "FileWrite FileDelete DirCreate",
-  "FileDelete",
-  "DirList",
-  "ProcessSpawn",
-  "FileRead ProcessSpawn",
-];
-
-function randomRule(random: Random, base: string, effect: typeof permit): Capability {
-  const path = () => {
-    const place = pick(random, [...folders, ...folders, ...files, ...absent, ""]);
-    return resolvePath(at(base), place);
-  };
-  const shape = pick(random, [under, under, under, exactly, (name: string) => like(`${name}/*`)]);
-  const where = [shape(path())];
-  if (random(6) === 0) where.push(not(under(path())));
-  return effect(pick(random, actionSets), ...where);
-}
-
-interface Access {
-  readonly attempt: string;
-  readonly action: PathAction;
-  readonly path: string;
-}
-
-/** Each name made is used once, so that no access depends on another but the removal of its own. */
-function accessesOn(base: string): Access[] {
-  const inFolder = ["", ...folders].flatMap((folder): Access[] => {
-    const path = resolvePath(at(base), folder);
-    const made = `${path}/made-file`;
-    return [
-      { attempt: `list ${path}`, action: "DirList", path },
-      { attempt: `create ${made}`, action: "FileWrite", path: made },
-      { attempt: `unlink ${made}`, action: "FileDelete", path: made },
-      { attempt: `mkdir ${path}/made-folder`, action: "DirCreate", path: `${path}/made-folder` },
-    ];
-  });
-  const onFile = files.flatMap((file): Access[] => {
-    const path = `${base}/${file}`;
-    return [
-      { attempt: `read ${path}`, action: "FileRead", path },
-      { attempt: `append ${path}`, action: "FileWrite", path },
-      { attempt: `exec ${path}`, action: "ProcessSpawn", path },
-    ];
-  });
-  const onAbsent = absent.map((name): Access => {
-    const path = `${base}/${name}`;
-    return { attempt: `create ${path}`, action: "FileWrite", path };
-  });
-  return [...inFolder, ...onFile, ...onAbsent];
 }
 
 /** What the kernel said: allowed, refused, or nothing, because an earlier step was refused. */
@@ -105,76 +55,106 @@ for (const setting of settings()) {
     `${setting.name}: the kernel agrees with decide() on ${accessesWanted} random accesses`,
     async () => {
       const random = randomFrom(seed + settings().findIndex(({ name }) => name === setting.name));
-      const host = probe(setting);
-      const count = { policies: 0, refused: 0, accesses: 0, stricter: 0 };
-      while (count.accesses < accessesWanted) {
-        const base = makeTree(setting);
+      const tally = new Tally();
+      while (tally.accesses < accessesWanted) {
+        const base = `${testFolder(setting)}/tree`;
         using _ = { [Symbol.dispose]: () => removeTree(base) };
-        const rules = [
-          ...Array.from({ length: 1 + random(4) }, () => randomRule(random, base, permit)),
-          ...Array.from({ length: random(3) }, () => randomRule(random, base, forbid)),
-        ];
-        const asked = { workspace: base, audit: "off" } as const;
-        const planned = planLinux(request([...fixtureRules(), ...rules], asked), host, realDisk());
-        const isWhole =
-          planned.ok &&
-          planned.value.coverage.every(({ level }, index) => index > 3 || level !== "weaker");
-        count.policies += 1;
-        if (!isWhole) {
-          count.refused += 1;
-          continue;
-        }
-        const accesses = accessesOn(base);
-        const result = await runBox(
-          setting,
-          rules,
-          accesses.map(({ attempt }) => attempt),
-          asked,
-        );
-        const wrong = compare(rules, accesses, result.answers, planned.value.plan.mounts, count);
-        expect({ rules: rules.map(({ origin }) => origin.rule), wrong }).toEqual({
-          rules: rules.map(({ origin }) => origin.rule),
-          wrong: [],
-        });
+        makeTree(base);
+        if (setting.isPlain) giveToPlainUser(base);
+        const audit = random(4) === 0 ? "full" : "off";
+        await compare(setting, base, randomPolicy(random, base), audit, tally);
       }
-      console.log(
-        `${setting.name}: ${count.accesses} accesses, 0 disagreements, ${count.stricter} denied by a cover or for want of a path; ` +
-          `${count.policies} policies, ${count.refused} refused; seed ${seed}`,
-      );
+      expect(tally.brokered).toBeGreaterThan(tally.policies / 4);
+      expect(tally.policies - tally.brokered - tally.refused).toBeGreaterThan(0);
+      console.log(`${setting.name}: ${tally}`);
     },
-    600_000,
+    3_600_000,
   );
 }
 
-function compare(
+async function compare(
+  setting: Setting,
+  base: string,
   rules: readonly Capability[],
-  accesses: readonly Access[],
-  answers: readonly string[],
-  mounts: readonly { readonly kind: string }[],
-  count: { accesses: number; stricter: number },
-): unknown[] {
-  const decider = prepareDecider({ version: 1, capabilities: rules });
-  return accesses.flatMap(({ attempt, action, path }, index) => {
+  audit: "full" | "off",
+  tally: Tally,
+): Promise<void> {
+  const asked = { workspace: base, audit };
+  const all = [...fixtureRules(), ...rules];
+  const planned = planLinux(request(all, asked), probeOf(setting), realDisk());
+  tally.policies += 1;
+  if (!planned.ok) {
+    // Only running is left to the kernel alone.
+    expect(planned.error.filter(({ message }) => !message.includes("ProcessSpawn"))).toEqual([]);
+    tally.refused += 1;
+    return;
+  }
+  const { plan, coverage } = planned.value;
+  expect(gapsOf(coverage)).toEqual([]);
+  const isBrokered = plan.notify?.brokerOpen === true;
+  if (isBrokered) tally.brokered += 1;
+  const accesses = accessesOn(base).filter(({ takesBroker }) => isBrokered || takesBroker !== true);
+  const attempts = accesses.map(({ attempt }) => attempt);
+  const { answers, failed } = await runBox(setting, rules, attempts, asked);
+  expect(failed).toBeUndefined();
+  expect(answers).toHaveLength(attempts.length);
+  const decide = deciderOf(rules);
+  const wrong = accesses.flatMap((access, index) => {
     const kernel = outcomeOf(answers[index] ?? "");
     if (kernel === undefined) return [];
-    count.accesses += 1;
-    const resource = { path, host: undefined, port: undefined };
-    const decide = (asked: PathAction) =>
-      decider.decide({ action: asked, agent: "agent", resource }).outcome;
-    // The kernel opens a program for reading before it executes it.
-    const outcome =
-      action === "ProcessSpawn" && decide("FileRead") === "deny" ? "deny" : decide(action);
-    if (outcome === kernel) return [];
+    tally.accesses += 1;
+    if (kernel === "allow") tally.allowed += 1;
+    const wanted = isAllowed(access, decide) ? "allow" : "deny";
+    if (wanted === kernel) return [];
+    if (kernel === "deny" && isStricter(access, decide, plan.mounts, tally)) return [];
+    return [{ attempt: access.attempt, kernel, wanted, answer: answers[index], isBrokered }];
+  });
+  const told = rules.map(({ origin }) => origin.rule);
+  expect({ told, wrong }).toEqual({ told, wrong: [] });
+}
+
+type Decide = (action: PathAction, path: string) => boolean;
+
+function deciderOf(capabilities: readonly Capability[]): Decide {
+  const decider = prepareDecider({ version: 1, capabilities });
+  return (action, path) => {
+    const resource = { path, host: undefined, port: undefined, protocol: undefined };
+    return decider.decide({ action, agent: "agent", resource }).outcome === "allow";
+  };
+}
+
+function isAllowed({ needs, moves }: Access, decide: Decide): boolean {
+  const gains =
+    moves !== undefined &&
+    (["FileRead", "FileWrite"] as const).some(
+      (action) => !decide(action, moves.from) && decide(action, moves.to),
+    );
+  return !gains && needs.every(({ action, path }) => decide(action, path));
+}
+
+function isStricter(
+  { needs }: Access,
+  decide: Decide,
+  mounts: BoxPlan["mounts"],
+  tally: Tally,
+): boolean {
+  return needs.some(({ action, path }) => {
     const isCovered = mounts.some(
       (step) =>
         "path" in step && /mask|read-only/.test(step.kind) && contains(String(step.path), path),
     );
-    // A permit on what does not exist grants nothing: there is nothing to tie it to.
-    const wasAbsent = absent.some((name) => path.endsWith(`/tree/${name}`));
-    if (kernel === "deny" && (isCovered || wasAbsent)) {
-      count.stricter += 1;
-      return [];
-    }
-    return [{ attempt, kernel, decide: outcome, answer: answers[index] }];
+    // The kernel opens a program for reading before it executes it.
+    const isUnreadable = action === "ProcessSpawn" && !decide("FileRead", path);
+    if (isCovered) tally.covered += 1;
+    else if (isUnreadable) tally.unreadable += 1;
+    return isCovered || isUnreadable;
   });
+}
+
+const probed = new Map<string, ReturnType<typeof probe>>();
+
+function probeOf(setting: Setting): ReturnType<typeof probe> {
+  const host = probed.get(setting.name) ?? probe(setting);
+  probed.set(setting.name, host);
+  return host;
 }
