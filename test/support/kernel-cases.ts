@@ -127,7 +127,7 @@ export interface Access {
   readonly attempt: string;
   /** Each has to be allowed. */
   readonly needs: readonly { readonly action: PathAction; readonly path: string }[];
-  /** What was at `from` is at `to` then: it must not be read or written there who could not here. */
+  /** Who may not read or write at `from` must not be able to at `to`. */
   readonly moves?: { readonly from: string; readonly to: string };
   /** Held exactly only where the broker answers. */
   readonly takesBroker?: boolean;
