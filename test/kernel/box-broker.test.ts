@@ -1,6 +1,6 @@
-// Policies that neither Landlock nor a mount can say, on the real kernel: the broker holds them, for
-// what is there and for what comes to be, with namespaces and without. Every denial has a twin that
-// goes through.
+// Policies that neither Landlock nor a mount can say, on the real kernel: the broker holds them,
+// for what is there and for what comes to be, with namespaces and without. Every denial has a twin
+// that goes through.
 
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
