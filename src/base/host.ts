@@ -15,7 +15,8 @@ export function canonicalHost(text: string): string | undefined {
     const ip = address.includes(":") ? parseIp(address) : undefined;
     return ip && formatIp(ip);
   }
-  return isAscii(text) ? canonicalName(text) : canonicalForeignName(text);
+  const isPlain = isAscii(text) && !/(?:^|\.)xn--/i.test(text);
+  return isPlain ? canonicalName(text) : canonicalForeignName(text);
 }
 
 /** True when the canonical host is an address. */
@@ -57,7 +58,7 @@ function canonicalName(text: string): string | undefined {
   }
   if (name.length > nameMaxLength) return undefined;
   const isName = labels.every((label) => {
-    return label.length <= labelMaxLength && /^[a-z0-9_-]+$/.test(label);
+    return label.length <= labelMaxLength && /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/.test(label);
   });
   return isName ? name : undefined;
 }

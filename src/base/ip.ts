@@ -85,10 +85,9 @@ export function parseOldIpv4(text: string): Ip | undefined {
 }
 
 function oldNumber(text: string): number | undefined {
-  if (/^0x[0-9a-f]*$/i.test(text))
-    return text.length > 10 ? undefined : Number(`0x0${text.slice(2)}`);
-  if (/^0[0-7]*$/.test(text)) return text.length > 13 ? undefined : Number.parseInt(text, 8);
-  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined;
+  if (/^0x[0-9a-f]*$/i.test(text)) return Number(`0x0${text.slice(2)}`);
+  if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8);
+  return /^[1-9]\d*$/.test(text) ? Number(text) : undefined;
 }
 
 function parseIpv4(text: string): Ip | undefined {
@@ -118,7 +117,9 @@ function parseIpv6(text: string): Ip | undefined {
 function groupsFrom(text: string, isLast: boolean): number[] | undefined {
   if (text === "") return [];
   const words = text.split(":");
-  const inside = isLast && text.includes(".") ? parseIpv4(words.pop() ?? "") : undefined;
+  const hasInside = isLast && text.includes(".");
+  const inside = hasInside ? parseIpv4(words.pop() ?? "") : undefined;
+  if (hasInside && inside === undefined) return undefined;
   if (!words.every((word) => /^[0-9a-f]{1,4}$/i.test(word))) return undefined;
   const groups = words.map((word) => Number.parseInt(word, 16));
   return inside === undefined ? groups : [...groups, ...groupsOf(inside.bytes)];
