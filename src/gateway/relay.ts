@@ -14,7 +14,7 @@ import type { Judge, Target } from "./judge.ts";
 import type { Caller, Details, Judgement, Recorder } from "./record.ts";
 import { refusalAnswer, tlsAlert } from "./refusal.ts";
 import { ResponseWatch } from "./response-watch.ts";
-import { flawOfHost, takesForeign } from "./same-host.ts";
+import { flawOfHost, isLocal, takesForeign } from "./same-host.ts";
 
 export interface RelayOptions {
   readonly client: Endpoint;
@@ -210,7 +210,7 @@ class Relay {
       (isProxied && this.#inspector.requestCount > 1 ? "a second request" : undefined);
     if (flaw !== undefined)
       return this.#refuse("NetRequest", "http", { status: 403, reason: flaw }, details);
-    const judgement = judge.request({ ...target, host });
+    const judgement = judge.request(isLocal(host, target) ? target : { ...target, host });
     if (!judgement.isAllowed)
       return this.#refuse("NetRequest", "http", { status: 403, ...judgement }, details);
     const upgrade = upgradeOf(head);

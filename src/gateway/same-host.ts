@@ -25,6 +25,7 @@ export function takesForeign({ host }: Target): boolean {
 
 const localTexts = ["localhost", "127.0.0.1", "::1"];
 
-function isLocal(host: Host, target: Target): boolean {
+/** Both are this machine, by one of its three spellings. */
+export function isLocal(host: Host, target: Target): boolean {
   return localTexts.includes(host.text) && localTexts.includes(target.host.text);
 }

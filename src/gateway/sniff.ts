@@ -22,9 +22,10 @@ export function sniff(bytes: Buffer, isComplete = false): Speech | undefined {
   if (wordEnd < 0) return word.length === wordMax || isComplete ? "other" : undefined;
   if (wordEnd === 0 || !isBlank(word[wordEnd] ?? 0)) return "other";
   const head = bytes.subarray(0, sniffMaxBytes);
-  const lineEnd = head.indexOf(0x0a, start);
+  const lineEnd = head.findIndex((byte, at) => at > start && endsLine(byte, word, wordEnd));
   if (lineEnd < 0 && !isComplete) return head.length < sniffMaxBytes ? undefined : "http";
   const line = head.toString("latin1", start, lineEnd < 0 ? head.length : lineEnd);
+  if (lineEnd >= 0 && head[lineEnd] !== lineFeed) return "other";
   return /http\//i.test(line) || shortRequest.test(line) ? "http" : "other";
 }
 
@@ -37,6 +38,19 @@ const spacesMax = 256;
 /** HTTP/0.9, which some servers still answer. */
 const shortRequest =
   /^(get|head|post|put|delete|options|patch|connect|trace|pri)[ \t]+(\/|\*|\w+:)/i;
+
+const lineFeed = 0x0a;
+const methodLike = /^[A-Za-z-]+$/;
+
+/**
+ * Behind a word that may be a method only a line feed ends the line. Other protocols say their
+ * first words in bytes no text has, and may send no line at all.
+ */
+function endsLine(byte: number, word: Buffer, wordEnd: number): boolean {
+  if (byte === lineFeed) return true;
+  if (byte >= 0x20 || byte === 0x09 || byte === 0x0d) return false;
+  return !methodLike.test(word.toString("latin1", 0, wordEnd));
+}
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
