@@ -1,8 +1,9 @@
 // A connection that was just accepted: who is it, and what does it want. Until the preamble is
 // there and its token is right, it is a stranger, and there is room for few of them.
 
-import type { Address } from "../base/address.ts";
+import type { Ip } from "../base/ip.ts";
 import { gatewayConnectionsMax, gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
+import { checkDatagram } from "./datagram.ts";
 import { type Endpoint, silent } from "./endpoint.ts";
 import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
@@ -16,8 +17,8 @@ export interface ClientContext extends StreamContext {
   readonly token: Uint8Array;
   /** Of the proxy: `user:password`. */
   readonly login: string;
-  /** What an address stands for; undefined for one that stands for nothing. */
-  readonly hostOf: (address: Address) => Host | undefined;
+  /** The name an address stands for, or the address. */
+  readonly hostOf: (ip: Ip) => Host;
   readonly resolver: Resolver;
   /** The local UDP port may ask the resolver from now on. */
   readonly announce: (port: number, caller: Caller) => void;
@@ -32,7 +33,6 @@ export interface Clients {
   readonly work: Set<Promise<void>>;
 }
 
-const errno = { unsupported: 95, unreachable: 113 } as const;
 /** Who logs in with the password of the proxy is in the box, and nothing more is known. */
 const anybody: Caller = { pid: 0, exe: "" };
 
@@ -89,32 +89,40 @@ function serve(
   preamble: Preamble,
   arrival: Arrival,
 ): void {
-  const { pid, exe, address, port, isNonBlocking } = preamble;
+  const { pid, exe, ip, port, isNonBlocking } = preamble;
   const caller = { pid, exe };
-  const { kind } = preamble;
-  if (kind === preambleKind.proxy) {
-    client.write(Uint8Array.of(0));
-    speakAsProxy(context, client, arrival, caller);
-  } else if (kind === preambleKind.resolverClient) {
-    context.announce(port, caller);
-    finish(client, 0);
-  } else if (kind === preambleKind.resolverStream) {
-    client.write(Uint8Array.of(0));
-    serveResolver(context, client, caller, arrival);
-  } else if (kind === preambleKind.stream) {
-    const host = context.hostOf(address);
-    const answer = (code: number): void => {
-      if (code === 0) client.write(Uint8Array.of(0));
-      else finish(client, code);
-    };
-    if (host === undefined) {
-      finish(client, errno.unreachable);
-      return;
+  const { stream, datagram, icmp, proxy, resolverClient, resolverStream } = preambleKind;
+  const host = context.hostOf(ip);
+  switch (preamble.kind) {
+    case proxy:
+      client.write(Uint8Array.of(0));
+      speakAsProxy(context, client, arrival, caller);
+      break;
+    case resolverClient:
+      context.announce(port, caller);
+      finish(client, Uint8Array.of(0));
+      break;
+    case resolverStream:
+      client.write(Uint8Array.of(0));
+      serveResolver(context, client, caller, arrival);
+      break;
+    case datagram:
+    case icmp: {
+      const protocol = preamble.kind === icmp ? "icmp" : "udp";
+      const target = { host, port: protocol === "icmp" ? 0 : port, protocol } as const;
+      answerLater(context, client, checkDatagram(context, target, caller));
+      break;
     }
-    const target = { host, port, protocol: "tcp" } as const;
-    const asked = { client, target, caller, flags: "connect", isProxied: false, isNonBlocking };
-    start(context, { ...asked, answer }, arrival);
-  } else finish(client, errno.unsupported);
+    case stream: {
+      const answer = (code: number): void => {
+        if (code === 0) client.write(Uint8Array.of(0));
+        else finish(client, Uint8Array.of(code));
+      };
+      const target = { host, port, protocol: "tcp" } as const;
+      const asked = { client, target, caller, flags: "connect", isProxied: false, isNonBlocking };
+      start(context, { ...asked, answer }, arrival);
+    }
+  }
 }
 
 function speakAsProxy(
@@ -198,8 +206,19 @@ function serveResolver(
   read(early);
 }
 
-function finish(client: Endpoint, code: number): void {
-  client.write(Uint8Array.of(code));
+/** What cannot be judged or recorded is cut off. */
+function answerLater({ clients }: ClientContext, client: Endpoint, answer: Promise<Uint8Array>) {
+  const work = answer
+    .then(
+      (bytes) => finish(client, bytes),
+      () => client.reset(),
+    )
+    .finally(() => clients.work.delete(work));
+  clients.work.add(work);
+}
+
+function finish(client: Endpoint, answer: Uint8Array): void {
+  client.write(answer);
   client.end();
   client.resume();
 }

@@ -1,13 +1,13 @@
 // Connects to the first of several checked addresses that answers. Only addresses come in here: a
 // name would be resolved a second time, to something nobody has checked.
 
-import { type Address, formatAddress } from "../base/address.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
 import { dialStaggerMs, dialTimeoutMs } from "../base/limits.ts";
 import { codeOf, Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 
 export interface Dialled {
   readonly endpoint: Endpoint;
-  readonly address: Address;
+  readonly ip: Ip;
 }
 
 export interface DialFailure {
@@ -17,7 +17,7 @@ export interface DialFailure {
 }
 
 export interface DialOptions {
-  readonly addresses: readonly Address[];
+  readonly ips: readonly Ip[];
   readonly port: number;
   /** Speak TLS and check that the certificate is for this name. */
   readonly tlsName?: string;
@@ -41,7 +41,7 @@ const timedOut: DialFailure = { errno: 110, error: "ETIMEDOUT" };
  * Tries the addresses in order, the next one when the one before failed or is slow. The endpoint
  * that is given back is paused; the others are closed.
  */
-export function dial({ addresses, port, tlsName }: DialOptions): Promise<DialResult> {
+export function dial({ ips, port, tlsName }: DialOptions): Promise<DialResult> {
   return new Promise((settle) => {
     let next = 0;
     let pending = 0;
@@ -59,39 +59,35 @@ export function dial({ addresses, port, tlsName }: DialOptions): Promise<DialRes
 
     function tryNext(): void {
       clearTimeout(stagger);
-      const address = addresses[next];
-      if (isSettled || address === undefined) return;
+      const ip = ips[next];
+      if (isSettled || ip === undefined) return;
       next += 1;
       pending += 1;
-      if (next < addresses.length) stagger = setTimeout(tryNext, dialStaggerMs);
-      connect(address, port, tlsName).then(
+      if (next < ips.length) stagger = setTimeout(tryNext, dialStaggerMs);
+      connect(ip, port, tlsName).then(
         (endpoint) => {
           if (isSettled) endpoint.reset();
-          else finish({ ok: true, endpoint, address });
+          else finish({ ok: true, endpoint, ip });
         },
         (error: unknown) => {
           pending -= 1;
           const code = codeOf(error);
           failure = { errno: errnoOf.get(code) ?? unreachable.errno, error: code };
           if (isSettled) return;
-          if (next < addresses.length) tryNext();
+          if (next < ips.length) tryNext();
           else if (pending === 0) finish({ ok: false, ...failure });
         },
       );
     }
 
-    if (addresses.length === 0) finish({ ok: false, ...unreachable });
+    if (ips.length === 0) finish({ ok: false, ...unreachable });
     else tryNext();
   });
 }
 
-async function connect(
-  address: Address,
-  port: number,
-  tlsName: string | undefined,
-): Promise<Endpoint> {
+async function connect(ip: Ip, port: number, tlsName: string | undefined): Promise<Endpoint> {
   const socket = await Bun.connect<Endpoint | undefined>({
-    hostname: formatAddress(address),
+    hostname: formatIp(ip),
     port,
     allowHalfOpen: true,
     data: undefined,

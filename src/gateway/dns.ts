@@ -66,7 +66,7 @@ export function parseQuestion(message: Uint8Array): DnsParse {
 export function encodeReply(
   question: DnsQuestion,
   code: number,
-  address: Uint8Array | undefined,
+  address: readonly number[] | undefined,
 ): Uint8Array {
   const answer =
     address === undefined

@@ -8,13 +8,13 @@ import { randomSecret } from "../base/ids.ts";
 import type { Capabilities } from "../model/capability.ts";
 import { acceptClient, type ClientContext, type Clients } from "./client.ts";
 import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
-import { type Host, hostOfAddress } from "./host.ts";
+import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
-import { createNames, isSynthetic } from "./names.ts";
+import { createNames } from "./names.ts";
+import type { ResolveName } from "./permit.ts";
 import { tokenSize } from "./preamble.ts";
 import { type Caller, createRecorder, type RecordEvents } from "./record.ts";
 import { createResolver } from "./resolver.ts";
-import type { ResolveName } from "./stream.ts";
 
 export interface GatewayOptions {
   readonly capabilities: Capabilities;
@@ -63,10 +63,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       connections += 1;
       return connections;
     },
-    hostOf: (address): Host | undefined => {
-      if (!isSynthetic(address)) return hostOfAddress(address);
-      const name = names.nameOf(address);
-      return name === undefined ? undefined : { text: name, address: undefined };
+    hostOf: (ip) => {
+      const name = names.nameOf(ip);
+      return name === undefined ? hostOfIp(ip) : { text: name, ip: undefined };
     },
     resolver,
     announce: (port, caller) => askers.set(port, caller),

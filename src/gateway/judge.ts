@@ -2,24 +2,25 @@
 // turned out to have. A name that is allowed does not make the addresses behind it allowed: whoever
 // owns the name chooses them.
 
-import {
-  type Address,
-  type AddressClass,
-  classOfAddress,
-  embeddedAddress,
-  formatAddress,
-} from "../base/address.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
 import type { Attempt } from "../model/attempt.ts";
-import type { Atom, Capabilities, Capability } from "../model/capability.ts";
-import type { NetProtocol } from "../model/event.ts";
-import { prepareDecider } from "../policy/decide.ts";
-import type { Host } from "./host.ts";
+import {
+  type Atom,
+  type Capabilities,
+  type Capability,
+  type Protocol,
+  protocols,
+} from "../model/capability.ts";
+import { type Decider, prepareDecider } from "../policy/decide.ts";
+import { type AddressClass, classOfIp, embeddedIp } from "./address.ts";
+import { type Host, hostOfIp } from "./host.ts";
 import type { Judgement } from "./record.ts";
 
 export interface Target {
   readonly host: Host;
+  /** 0 for what knows no ports. */
   readonly port: number;
-  readonly protocol: Exclude<NetProtocol, "dns">;
+  readonly protocol: Protocol;
 }
 
 export interface Judge {
@@ -28,117 +29,141 @@ export interface Judge {
   /** May the request be made; the connection was judged before. */
   request(target: Target): Judgement;
   /** Why this address of an allowed name must not be connected to; undefined when it may. */
-  flawOfAddress(address: Address, target: Target): Judgement | undefined;
-  /** Could any port of this name be connected to. */
+  flawOfIp(ip: Ip, target: Target): Judgement | undefined;
+  /** Could anything of this name be connected to. */
   couldReach(name: string): Judgement;
+}
+
+export function createJudge(capabilities: Capabilities, agent: string): Judge {
+  const policy: Policy = { decider: prepareDecider(capabilities), agent };
+  const ports = portsWorthAsking(capabilities);
+  const flawOfIp = (ip: Ip, target: Target) => flawOf(policy, ip, target);
+  return {
+    connect(target) {
+      const judgement = decide(policy, "NetConnect", target);
+      const { ip } = target.host;
+      if (ip === undefined || isForbidden(judgement)) return judgement;
+      const local = byLocalhost(policy, "NetConnect", target);
+      if (local !== undefined) return local;
+      return judgement.isAllowed ? (flawOfIp(ip, target) ?? judgement) : judgement;
+    },
+    request(target) {
+      const judgement = decide(policy, "NetRequest", target);
+      if (judgement.isAllowed || isForbidden(judgement)) return judgement;
+      return byLocalhost(policy, "NetRequest", target) ?? judgement;
+    },
+    flawOfIp,
+    couldReach(name) {
+      const host: Host = { text: name, ip: undefined };
+      let denial: Judgement = { isAllowed: false, rule: "", reason: "no permit matched" };
+      for (const protocol of protocols)
+        for (const port of ports) {
+          const judgement = decide(policy, "NetConnect", { host, port, protocol });
+          if (judgement.isAllowed) return judgement;
+          if (isForbidden(judgement)) denial = judgement;
+        }
+      return denial;
+    },
+  };
+}
+
+type NetAction = "NetConnect" | "NetRequest";
+
+interface Policy {
+  readonly decider: Decider;
+  readonly agent: string;
+}
+
+function decide({ decider, agent }: Policy, action: NetAction, target: Target): Judgement {
+  const { outcome, rule, reason } = decider.decide(attemptOf(agent, action, target));
+  return { isAllowed: outcome === "allow", rule: rule?.rule ?? "", reason };
+}
+
+function matching(
+  { decider, agent }: Policy,
+  action: NetAction,
+  target: Target,
+): readonly Capability[] {
+  return decider.matching(attemptOf(agent, action, target));
+}
+
+function attemptOf(agent: string, action: NetAction, { host, port, protocol }: Target): Attempt {
+  return { action, agent, resource: { path: host.text, host: host.text, port, protocol } };
+}
+
+/** Denied by a rule, not for the want of one. */
+function isForbidden({ isAllowed, rule }: Judgement): boolean {
+  return !isAllowed && rule !== "";
+}
+
+const localTexts = ["localhost", "127.0.0.1", "::1"];
+
+/**
+ * `localhost` in a rule is 127.0.0.1 and ::1, which nobody but this machine answers for. What that
+ * rule says; undefined when there is none that permits.
+ */
+function byLocalhost(policy: Policy, action: NetAction, target: Target): Judgement | undefined {
+  if (!localTexts.includes(target.host.text)) return undefined;
+  const local = { ...target, host: { text: "localhost", ip: undefined } };
+  if (!matching(policy, action, local).some(isAboutHost)) return undefined;
+  const judgement = decide(policy, action, local);
+  return judgement.isAllowed ? judgement : undefined;
+}
+
+function flawOf(policy: Policy, ip: Ip, target: Target): Judgement | undefined {
+  const rulesFor = (address: Ip): readonly Capability[] =>
+    matching(policy, "NetConnect", { ...target, host: hostOfIp(address) });
+  const rules = rulesFor(ip);
+  const inner = embeddedIp(ip);
+  const innerRules = inner === undefined ? [] : rulesFor(inner);
+  const forbid = [...rules, ...innerRules].find(({ effect }) => effect === "forbid");
+  const shown = formatIp(ip);
+  const isLiteral = target.host.ip !== undefined;
+  const where = isLiteral ? shown : `${shown}, the address of ${target.host.text},`;
+  if (forbid !== undefined)
+    return { isAllowed: false, rule: forbid.origin.rule, reason: `${where} is forbidden` };
+  const kind = classOfIp(ip);
+  if (kind === "public" || rules.some(isAboutHost)) return undefined;
+  const isLocal = target.host.text === "localhost" && kind === "loopback";
+  if (isLocal && byLocalhost(policy, "NetConnect", target) !== undefined) return undefined;
+  const reason = `${where} is ${classWords[kind]}, and no permit names it`;
+  return { isAllowed: false, rule: "", reason };
 }
 
 const classWords: Readonly<Record<AddressClass, string>> = {
   public: "a public address",
   unspecified: "this machine",
   loopback: "this machine",
-  private: "a private network",
-  "link-local": "the local link",
+  private: "in a private network",
+  "link-local": "on the local link",
   metadata: "a cloud's metadata service",
-  shared: "a provider's network",
+  shared: "in a provider's network",
   multicast: "many machines",
   documentation: "an address for documentation",
   transition: "an address that carries another",
   reserved: "a reserved address",
 };
 
-export function createJudge(capabilities: Capabilities, agent: string): Judge {
-  const decider = prepareDecider(capabilities);
-  const ports = portsWorthAsking(capabilities);
-  const decide = (action: NetAction, target: Target): Judgement => {
-    const { outcome, rule, reason } = decider.decide(attemptOf(agent, action, target));
-    return { isAllowed: outcome === "allow", rule: rule?.rule ?? "", reason };
-  };
-  const matching = (address: Address, target: Target): readonly Capability[] =>
-    decider.matching(attemptOf(agent, "NetConnect", { ...target, host: literal(address) }));
+/** The widest blocks of special addresses: 224.0.0.0/4, fc00::/7. What is wider means everything. */
+const namingBitsMin = { 4: 4, 6: 7 } as const;
 
-  function flawOfAddress(address: Address, target: Target): Judgement | undefined {
-    const rules = matching(address, target);
-    const inner = embeddedAddress(address);
-    const innerRules = inner === undefined ? [] : matching(inner, target);
-    const forbid = [...rules, ...innerRules].find(({ effect }) => effect === "forbid");
-    const where = describe(target.host, address);
-    if (forbid !== undefined)
-      return { isAllowed: false, rule: forbid.origin.rule, reason: `${where} is forbidden` };
-    const kind = classOfAddress(address);
-    if (kind === "public" || rules.some(namesAddress)) return undefined;
-    if (target.host.text === "localhost" && kind === "loopback" && localhost(target) !== undefined)
-      return undefined;
-    const reason = `${where} is ${classWords[kind]}, and no permit names it`;
-    return { isAllowed: false, rule: "", reason };
+/** Whether a permit means this host, and not everything or everything but something. */
+function isAboutHost({ effect, where }: Capability): boolean {
+  return effect === "permit" && where.some((atom) => !atom.negated && isNaming(atom));
+}
+
+function isNaming(atom: Atom): boolean {
+  switch (atom.kind) {
+    case "host-equals":
+      return true;
+    case "host-cidr":
+      return atom.bits >= namingBitsMin[atom.address.includes(":") ? 6 : 4];
+    // What begins with a star is about the end of names, and names are not what is asked here.
+    case "host-like":
+      return atom.parts[0] !== "";
+    default:
+      return false;
   }
-
-  /**
-   * `localhost` in a rule is 127.0.0.1 and ::1, which nobody but this machine answers for. What
-   * that rule says; undefined when there is none that permits.
-   */
-  function localhost(target: Target, action: NetAction = "NetConnect"): Judgement | undefined {
-    if (!localTexts.includes(target.host.text)) return undefined;
-    const local = { ...target, host: { text: "localhost", address: undefined } };
-    if (!decider.matching(attemptOf(agent, action, local)).some(namesAddress)) return undefined;
-    const judgement = decide(action, local);
-    return judgement.isAllowed ? judgement : undefined;
-  }
-
-  return {
-    connect(target) {
-      const judgement = decide("NetConnect", target);
-      const { address } = target.host;
-      if (address === undefined) return judgement;
-      const local = judgement.isAllowed || judgement.rule === "" ? localhost(target) : undefined;
-      if (local !== undefined) return local;
-      return judgement.isAllowed ? (flawOfAddress(address, target) ?? judgement) : judgement;
-    },
-    request: (target) => {
-      const judgement = decide("NetRequest", target);
-      if (judgement.isAllowed || judgement.rule !== "") return judgement;
-      return localhost(target, "NetRequest") ?? judgement;
-    },
-    flawOfAddress,
-    couldReach: (name) => {
-      const target = { host: { text: name, address: undefined }, protocol: "tcp" } as const;
-      return firstAllowed(ports.map((port) => () => decide("NetConnect", { ...target, port })));
-    },
-  };
-}
-
-/** The first judgement that allows, else the one that says most about why not. */
-function firstAllowed(judgements: readonly (() => Judgement)[]): Judgement {
-  let denial: Judgement = { isAllowed: false, rule: "", reason: "no permit matched" };
-  for (const judge of judgements) {
-    const judgement = judge();
-    if (judgement.isAllowed) return judgement;
-    if (judgement.rule !== "") denial = judgement;
-  }
-  return denial;
-}
-
-type NetAction = "NetConnect" | "NetRequest";
-
-const localTexts = ["localhost", "127.0.0.1", "::1"];
-
-function attemptOf(agent: string, action: NetAction, { host, port }: Target): Attempt {
-  return { action, agent, resource: { path: host.text, host: host.text, port } };
-}
-
-function literal(address: Address): Host {
-  return { text: formatAddress(address), address };
-}
-
-/** Whether a permit means this address, and not everything or everything but something. */
-function namesAddress({ effect, where }: Capability): boolean {
-  return effect === "permit" && where.some(isAboutHost);
-}
-
-function isAboutHost(atom: Atom): boolean {
-  if (atom.negated) return false;
-  if (atom.kind === "host-equals") return true;
-  return atom.kind === "host-like" && atom.parts.some((part) => part !== "");
 }
 
 /**
@@ -146,7 +171,7 @@ function isAboutHost(atom: Atom): boolean {
  * stretch between two of them stands for all.
  */
 function portsWorthAsking({ capabilities }: Capabilities): readonly number[] {
-  const ports = new Set([1, 80, 443, 65_535]);
+  const ports = new Set([0, 1, 80, 443, 65_535]);
   for (const { where } of capabilities)
     for (const atom of where) {
       if (atom.kind !== "port") continue;
@@ -154,9 +179,4 @@ function portsWorthAsking({ capabilities }: Capabilities): readonly number[] {
         if (port >= 0 && port <= 65_535) ports.add(port);
     }
   return [...ports];
-}
-
-function describe({ text, address: literalAddress }: Host, address: Address): string {
-  const shown = formatAddress(address);
-  return literalAddress === undefined ? `${shown}, the address of ${text},` : shown;
 }

@@ -2,37 +2,31 @@
 // is a connection to its name. They mean something to this gateway only, and a name keeps its
 // address for as long as the gateway runs.
 
-import { type Address, formatAddress, isInside } from "../base/address.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
 import { syntheticNamesMax } from "../base/limits.ts";
 
 export interface Names {
   /** The address of a name, the same one every time; undefined when there are none left. */
-  addressFor(name: string): Address | undefined;
+  addressFor(name: string): Ip | undefined;
   /** The name an address was given to. */
-  nameOf(address: Address): string | undefined;
-}
-
-/** 198.18.0.0/15: set aside for benchmarks, so no network routes it. */
-const block: Address = Uint8Array.of(198, 18, 0, 0);
-const blockBits = 15;
-
-export function isSynthetic(address: Address): boolean {
-  return isInside(address, block, blockBits);
+  nameOf(ip: Ip): string | undefined;
 }
 
 export function createNames(): Names {
-  const byName = new Map<string, Address>();
+  const byName = new Map<string, Ip>();
   const byAddress = new Map<string, string>();
   return {
     addressFor(name) {
       const known = byName.get(name);
       if (known !== undefined || byName.size >= syntheticNamesMax) return known;
+      // 198.18.0.0/15 is set aside for benchmarks, so no network routes it.
       const number = byName.size + 1;
-      const fresh = Uint8Array.of(198, 18 + (number >> 16), (number >> 8) & 0xff, number & 0xff);
+      const bytes = [198, 18 + (number >> 16), (number >> 8) & 0xff, number & 0xff];
+      const fresh: Ip = { family: 4, bytes };
       byName.set(name, fresh);
-      byAddress.set(formatAddress(fresh), name);
+      byAddress.set(formatIp(fresh), name);
       return fresh;
     },
-    nameOf: (address) => byAddress.get(formatAddress(address)),
+    nameOf: (ip) => byAddress.get(formatIp(ip)),
   };
 }

@@ -2,8 +2,9 @@
 // wanted, and who it is. Layout in docs/network.md. Anybody on the machine can reach the port, so
 // nothing in it counts before the token is right.
 
-import { type Address, addressOf } from "../base/address.ts";
+import type { Ip } from "../base/ip.ts";
 import { pathMaxBytes } from "../base/limits.ts";
+import { ipOfBytes } from "./address.ts";
 
 export const preambleKind = {
   stream: 1,
@@ -21,7 +22,7 @@ export interface Preamble {
   readonly isNonBlocking: boolean;
   readonly pid: number;
   readonly exe: string;
-  readonly address: Address;
+  readonly ip: Ip;
   readonly port: number;
 }
 
@@ -62,7 +63,7 @@ export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleSte
     isNonBlocking: (flags & nonBlocking) !== 0,
     pid: view.getUint32(40, true),
     port: view.getUint16(44, true),
-    address: addressOf(bytes.subarray(48, family === 4 ? 52 : 64)),
+    ip: ipOfBytes(bytes.subarray(48, family === 4 ? 52 : 64)),
     exe: new TextDecoder().decode(bytes.subarray(preambleFixedSize, length)),
   };
   return { kind: "done", preamble, length };

@@ -174,7 +174,7 @@ class Relay {
     const { serverName, hasEncryptedHello } = hello;
     this.#serverName = serverName;
     const host = serverName === undefined ? undefined : parseHost(serverName);
-    const isMissing = serverName === undefined && target.host.address !== undefined;
+    const isMissing = serverName === undefined && target.host.ip !== undefined;
     const reason =
       isMissing || (host !== undefined && flawOfHost(host, target, judge) === undefined)
         ? undefined

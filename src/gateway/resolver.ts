@@ -53,7 +53,7 @@ export function createResolver(judge: Judge, names: Names, recorder: Recorder): 
       const { question } = parsed;
       if (!question.isInternet) return encodeReply(question, dnsCode.unsupported, undefined);
       const host = question.name === undefined ? undefined : parseHost(question.name);
-      if (host === undefined || host.address !== undefined) {
+      if (host === undefined || host.ip !== undefined) {
         const reason = "this is not a host name";
         await deny(question, caller, question.name ?? "?", { isAllowed: false, rule: "", reason });
         return encodeReply(question, dnsCode.unknown, undefined);
@@ -66,7 +66,7 @@ export function createResolver(judge: Judge, names: Names, recorder: Recorder): 
       }
       if (question.type !== dnsType.a) return encodeReply(question, dnsCode.ok, undefined);
       const address = names.addressFor(host.text);
-      if (address !== undefined) return encodeReply(question, dnsCode.ok, address);
+      if (address !== undefined) return encodeReply(question, dnsCode.ok, address.bytes);
       const reason = "all addresses that stand for names are taken";
       await deny(question, caller, host.text, { isAllowed: false, rule: "", reason });
       return encodeReply(question, dnsCode.failure, undefined);
@@ -75,8 +75,8 @@ export function createResolver(judge: Judge, names: Names, recorder: Recorder): 
 }
 
 /** RFC 6761: nobody else is asked about it. */
-function local(type: number): Uint8Array | undefined {
-  if (type === dnsType.a) return Uint8Array.of(127, 0, 0, 1);
+function local(type: number): readonly number[] | undefined {
+  if (type === dnsType.a) return [127, 0, 0, 1];
   if (type !== dnsType.aaaa) return undefined;
-  return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+  return [...new Array<number>(15).fill(0), 1];
 }

@@ -9,8 +9,8 @@ import type { Judge, Target } from "./judge.ts";
  */
 export function flawOfHost(host: Host, target: Target, judge: Judge): string | undefined {
   if (host.text === target.host.text || isLocal(host, target)) return undefined;
-  const isName = host.address === undefined;
-  if (target.host.address !== undefined && isName && judge.connect({ ...target, host }).isAllowed)
+  const isName = host.ip === undefined;
+  if (target.host.ip !== undefined && isName && judge.connect({ ...target, host }).isAllowed)
     return undefined;
   return `the request is for ${host.text}, the connection for ${target.host.text}`;
 }
@@ -20,7 +20,7 @@ export function flawOfHost(host: Host, target: Target, judge: Judge): string | u
  * pass.
  */
 export function takesForeign({ host }: Target): boolean {
-  return host.address !== undefined || host.text === "localhost";
+  return host.ip !== undefined || host.text === "localhost";
 }
 
 const localTexts = ["localhost", "127.0.0.1", "::1"];

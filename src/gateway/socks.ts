@@ -1,8 +1,8 @@
 // SOCKS5 (RFC 1928, RFC 1929): the three messages of a client, strictly, and the answers to them.
 // The bytes come from the watched program, or from anybody else on the machine.
 
-import { addressOf } from "../base/address.ts";
-import { type Host, hostOfAddress, parseHost } from "./host.ts";
+import { ipOfBytes } from "./address.ts";
+import { type Host, hostOfIp, parseHost } from "./host.ts";
 
 export type SocksStep<T> =
   | { readonly kind: "more" }
@@ -75,7 +75,7 @@ export function parseRequest(bytes: Uint8Array): SocksStep<SocksRequest> {
   const length = 4 + addressSize + 2;
   if (bytes.length < 5 || bytes.length < length) return { kind: "more" };
   const raw = bytes.subarray(4, 4 + addressSize);
-  const host = type === 3 ? nameOf(raw.subarray(1)) : hostOfAddress(addressOf(raw));
+  const host = type === 3 ? nameOf(raw.subarray(1)) : hostOfIp(ipOfBytes(raw));
   if (host === undefined) return refused("a name that is no host name", socksReply.forbidden);
   const port = ((bytes[length - 2] ?? 0) << 8) | (bytes[length - 1] ?? 0);
   if (port === 0) return refused("port 0");

@@ -1,7 +1,7 @@
 // Everything that is recorded: one envelope for tool calls, kernel accesses and sessions.
 
 import type { SessionId } from "../base/ids.ts";
-import type { Action } from "./capability.ts";
+import type { Action, Protocol } from "./capability.ts";
 import type { Coverage } from "./coverage.ts";
 
 export type JsonValue =
@@ -113,7 +113,7 @@ export interface AccessPayload {
 }
 
 /** `dns`: a question to the gateway's resolver. */
-export type NetProtocol = "tcp" | "udp" | "icmp" | "dns";
+export type NetProtocol = Protocol | "dns";
 
 /**
  * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without

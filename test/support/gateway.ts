@@ -1,8 +1,8 @@
 // A gateway with a policy and names of its own, servers on loopback, and clients that speak to it
 // the way the helper does.
 
-import { formatAddress, parseAddress } from "../../src/base/address.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { formatIp, parseIp } from "../../src/base/ip.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
 import type { GatewayEvent } from "../../src/gateway/record.ts";
 import type { Atom, Capability } from "../../src/model/capability.ts";
@@ -83,7 +83,7 @@ export interface PreambleFields {
 /** The bytes the helper sends, by the layout in docs/network.md. */
 export function preamble(gateway: Pick<Gateway, "token">, fields: PreambleFields): Buffer {
   const { kind = 1, flags = 0, pid = 7, exe = "/usr/bin/x", port: to = 0 } = fields;
-  const address = parseAddress(fields.address ?? "127.0.0.1");
+  const address = parseIp(fields.address ?? "127.0.0.1");
   if (address === undefined) throw new Error(`no address: ${fields.address}`);
   const path = Buffer.from(exe);
   const bytes = Buffer.alloc(66 + path.length);
@@ -94,8 +94,8 @@ export function preamble(gateway: Pick<Gateway, "token">, fields: PreambleFields
   bytes.set(fields.token ?? gateway.token, 8);
   bytes.writeUInt32LE(pid, 40);
   bytes.writeUInt16LE(to, 44);
-  bytes[46] = address.length === 4 ? 4 : 6;
-  bytes.set(address, 48);
+  bytes[46] = address.family;
+  bytes.set(address.bytes, 48);
   bytes.writeUInt16LE(path.length, 64);
   bytes.set(path, 66);
   return bytes;
@@ -255,7 +255,9 @@ export async function resolved(
   name: string,
 ): Promise<string | undefined> {
   const reply = await ask(gateway, question(name));
-  return reply.readUInt16BE(6) === 0 ? undefined : formatAddress(reply.subarray(-4));
+  return reply.readUInt16BE(6) === 0
+    ? undefined
+    : formatIp({ family: 4, bytes: [...reply.subarray(-4)] });
 }
 
 /** Asks the resolver over UDP, announced like the helper does. */

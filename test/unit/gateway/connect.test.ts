@@ -2,6 +2,7 @@
 // address, and what is recorded.
 
 import { expect, test } from "bun:test";
+import type { Atom, Protocol } from "../../../src/model/capability.ts";
 import {
   connectTo,
   host,
@@ -224,6 +225,51 @@ test("without the right token nobody is served", async () => {
   expect(box.events).toEqual([]);
   expect(echo.received).toEqual([]);
 });
+
+test("an address that stands for no name is refused, whatever is granted", async () => {
+  await using box = await testGateway([net()]);
+  const { status } = await through(box, { address: "198.18.7.7", port: 443 });
+  expect(status).toBe(denied);
+  expect(box.rows()).toMatchObject([{ decision: "deny", host: "198.18.7.7" }]);
+});
+
+const range = (text: string): Atom => {
+  const [address = "", bits] = text.split("/");
+  return { kind: "host-cidr", address, bits: Number(bits), negated: false };
+};
+
+test("a range names its addresses, also those of this machine", async () => {
+  using echo = server();
+  await using box = await testGateway([net(range("127.0.0.0/8"))]);
+  expect((await through(box, { port: echo.port })).status).toBe(0);
+});
+
+test("the range of all addresses names none of them", async () => {
+  using echo = server();
+  await using box = await testGateway([net(range("0.0.0.0/0"))]);
+  expect((await through(box, { port: echo.port })).status).toBe(denied);
+});
+
+const speaks = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
+const datagrams: readonly [string, number, Protocol, number][] = [
+  ["UDP that is granted", 3, "udp", 0],
+  ["UDP where TCP is granted", 3, "tcp", denied],
+  ["ICMP that is granted", 4, "icmp", 0],
+  ["ICMP where UDP is granted", 4, "udp", denied],
+];
+for (const [what, kind, protocol, expected] of datagrams)
+  test(`${what}: the answer is ${expected === 0 ? "the checked address" : "EACCES"}`, async () => {
+    const rules = [net(host("good.example"), speaks(protocol)), net(host("10.0.0.7"))];
+    await using box = await testGateway(rules, { names: { "good.example": ["10.0.0.7"] } });
+    const address = (await resolved(box, "good.example")) ?? "";
+    const { client, status } = await through(box, { kind, address, port: 5353 });
+    expect(status).toBe(expected);
+    const place = `\x04\x0a\0\0\x07${"\0".repeat(12)}${kind === 4 ? "\0\0" : "\xe9\x14"}`;
+    expect(await client.rest()).toBe(expected === 0 ? place : "");
+    expect(box.rows()).toMatchObject([
+      { decision: expected === 0 ? "allow" : "deny", protocol: kind === 4 ? "icmp" : "udp" },
+    ]);
+  });
 
 test("closing the gateway cuts its connections and records their end", async () => {
   using echo = server();

@@ -1,0 +1,39 @@
+// UDP and ICMP: the box gets a socket of the machine's own that can send to one checked address, so
+// its packets do not pass the gateway and are neither counted nor read.
+
+import type { Ip } from "../base/ip.ts";
+import type { Target } from "./judge.ts";
+import { type PermitContext, permit, shownIp } from "./permit.ts";
+import type { Caller, Recorder } from "./record.ts";
+
+export interface DatagramContext extends PermitContext {
+  readonly recorder: Recorder;
+}
+
+const denied = 13;
+
+/** Where the caller's socket may send to: bytes of the answer to the helper. */
+export async function checkDatagram(
+  context: DatagramContext,
+  target: Target,
+  caller: Caller,
+): Promise<Uint8Array> {
+  const { judgement, ips, failure } = await permit(context, target);
+  const { host, port, protocol } = target;
+  const subject = { action: "NetConnect", host: host.text, port, protocol, caller } as const;
+  const details = { ...shownIp(target, ips), ...(failure && { error: failure.error }) };
+  await context.recorder.record({ ...subject, flags: "connect" }, judgement, details);
+  const [ip] = ips;
+  if (!judgement.isAllowed || ip === undefined) return Uint8Array.of(failure?.errno ?? denied);
+  return granted(ip, port);
+}
+
+/** 0, family, 16 bytes of address, port in little endian. */
+function granted({ family, bytes }: Ip, port: number): Uint8Array {
+  const answer = new Uint8Array(20);
+  answer[1] = family;
+  answer.set(bytes, 2);
+  answer[18] = port & 0xff;
+  answer[19] = port >> 8;
+  return answer;
+}

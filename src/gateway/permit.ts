@@ -1,0 +1,66 @@
+// From what was asked for to the addresses that may be used for it: the name is judged, resolved
+// once, and every address it has is judged. Nothing is resolved again after that.
+
+import { formatIp, type Ip, parseIp } from "../base/ip.ts";
+import { dialAddressesMax, resolveTimeoutMs } from "../base/limits.ts";
+import type { DialFailure } from "./dial.ts";
+import type { Judge, Target } from "./judge.ts";
+import type { Details, Judgement } from "./record.ts";
+
+/** Addresses of a name as text, the preferred one first. @throws when there are none */
+export type ResolveName = (name: string) => Promise<readonly string[]>;
+
+export interface PermitContext {
+  readonly judge: Judge;
+  readonly resolve: ResolveName;
+}
+
+export interface Permission {
+  readonly judgement: Judgement;
+  /** What may be dialled. */
+  readonly ips: readonly Ip[];
+  /** Allowed, but there is nothing to dial. */
+  readonly failure: DialFailure | undefined;
+}
+
+export async function permit(context: PermitContext, target: Target): Promise<Permission> {
+  const judgement = context.judge.connect(target);
+  const { ip } = target.host;
+  if (!judgement.isAllowed) return { judgement, ips: [], failure: undefined };
+  if (ip !== undefined) return { judgement, ips: [ip], failure: undefined };
+  const found = await lookup(context.resolve, target.host.text);
+  if (found.length === 0) {
+    const failure = { errno: 113, error: `${target.host.text} does not resolve` };
+    return { judgement, ips: [], failure };
+  }
+  const flaws = found.map((candidate) => context.judge.flawOfIp(candidate, target));
+  const ips = found.filter((_, at) => flaws[at] === undefined);
+  const flaw = flaws.find((one) => one !== undefined);
+  if (ips.length === 0 && flaw !== undefined) return { judgement: flaw, ips, failure: undefined };
+  return { judgement, ips: ips.slice(0, dialAddressesMax), failure: undefined };
+}
+
+/** The address for the record, unless the target is that address. */
+export function shownIp({ host }: Target, [ip]: readonly Ip[]): Pick<Details, "address"> {
+  return ip === undefined || host.ip !== undefined ? {} : { address: formatIp(ip) };
+}
+
+/** The addresses of a name, none when it has none or nobody knows in time. */
+async function lookup(resolve: ResolveName, name: string): Promise<readonly Ip[]> {
+  if (name === "localhost") return localIps;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<readonly string[]>((settle) => {
+    timer = setTimeout(() => settle([]), resolveTimeoutMs);
+  });
+  try {
+    const texts = await Promise.race([resolve(name), late]);
+    return texts.map(parseIp).filter((ip) => ip !== undefined);
+  } catch {
+    // ignored: a name that cannot be resolved has no address, which the caller is told
+    return [];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const localIps = [parseIp("127.0.0.1"), parseIp("::1")].filter((ip) => ip !== undefined);
