@@ -94,6 +94,11 @@ export const httpFieldsMax = 200;
 export const tlsHelloMaxBytes = 64 * 1024;
 /** First bytes of a stream looked at to tell what it speaks. */
 export const sniffMaxBytes = 8192;
+/**
+ * What one direction copies before the kernel is asked to move the rest, bytes: beyond it the
+ * preparation, some 100 µs, is lost in the transfer.
+ */
+export const bulkAfterBytes = 2 << 20;
 /** DNS message over UDP, bytes, and over TCP. */
 export const dnsMessageMaxBytes = 4096;
 /** How long a client that was refused may take to read why, milliseconds. */

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
 import type { Capabilities } from "../model/capability.ts";
+import { openKernel } from "./bulk.ts";
 import { acceptClient, type ClientContext, type Clients } from "./client.ts";
 import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 import { hostOfIp } from "./host.ts";
@@ -58,6 +59,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     judge,
     recorder,
     clock: options.clock,
+    kernel: once(openKernel),
     resolve: options.resolve ?? resolveByMachine,
     nextConnection: () => {
       connections += 1;
@@ -114,6 +116,14 @@ function proxyVariables(port: number, password: string): readonly string[] {
     `${name}=${value}`,
     `${name.toLowerCase()}=${value}`,
   ]);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 type Listener = Bun.TCPSocketListener<Endpoint | undefined>;

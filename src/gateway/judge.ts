@@ -144,7 +144,7 @@ const classWords: Readonly<Record<AddressClass, string>> = {
   reserved: "a reserved address",
 };
 
-/** The widest blocks of special addresses: 224.0.0.0/4, fc00::/7. What is wider means everything. */
+/** Bits of the widest special blocks, 224.0.0.0/4 and fc00::/7: what is wider means everything. */
 const namingBitsMin = { 4: 4, 6: 7 } as const;
 
 /** Whether a permit means this host, and not everything or everything but something. */

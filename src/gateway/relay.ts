@@ -4,7 +4,9 @@
 // closed.
 
 import { relayLingerMs } from "../base/limits.ts";
+import type { Kernel } from "./bulk.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { Flow } from "./flow.ts";
 import { parseHost } from "./host.ts";
 import type { RequestHead } from "./http-head.ts";
 import { encodeHead } from "./http-head.ts";
@@ -26,6 +28,8 @@ export interface RelayOptions {
   readonly recorder: Recorder;
   /** The client speaks to a proxy: one request with a whole URL. */
   readonly isProxied: boolean;
+  /** What moves many bytes; undefined where there is nothing. */
+  readonly kernel: () => Kernel | undefined;
   /** Both ends are closed. */
   readonly onOver: (outcome: RelayOutcome) => void;
 }
@@ -43,6 +47,8 @@ export function startRelay(options: RelayOptions, early: Uint8Array): void {
 class Relay {
   readonly #options: RelayOptions;
   readonly #inspector: Inspector;
+  readonly #up: Flow;
+  readonly #down: Flow;
   #watch: ResponseWatch | undefined;
   /** A verdict is being recorded. */
   #isBusy = false;
@@ -53,6 +59,9 @@ class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    const { client, upstream, kernel } = options;
+    this.#up = new Flow(client, upstream, kernel);
+    this.#down = new Flow(upstream, client, kernel);
     this.#inspector = new Inspector(takesForeign(options.target));
   }
 
@@ -61,13 +70,16 @@ class Relay {
     client.hand({
       data: (chunk) => this.#fromClient(chunk),
       end: () => this.#endOfClient(),
-      drained: () => upstream.resume(),
+      drained: () => this.#down.drained(),
       closed: (error) => this.#closed(upstream, error),
     });
     upstream.hand({
       data: (chunk) => this.#fromServer(chunk),
       end: () => client.end(),
-      drained: () => this.#resumeClient(),
+      drained: () => {
+        if (this.#inspector.isOpen) this.#up.drained();
+        else this.#resumeClient();
+      },
       closed: (error) => this.#closed(client, error),
     });
     this.#inspector.push(early);
@@ -81,8 +93,7 @@ class Relay {
   #fromClient(chunk: Uint8Array): void {
     if (this.#isRefused) return;
     if (this.#inspector.isOpen) {
-      const { client, upstream } = this.#options;
-      if (!upstream.write(chunk)) client.pause();
+      this.#up.pass(chunk);
       return;
     }
     this.#inspector.push(chunk);
@@ -90,9 +101,8 @@ class Relay {
   }
 
   #fromServer(chunk: Uint8Array): void {
-    const { client, upstream } = this.#options;
     if (this.#isRefused) return;
-    if (!client.write(chunk)) upstream.pause();
+    this.#down.pass(chunk);
     const outcome = this.#watch?.read(chunk);
     if (outcome === undefined) return;
     this.#watch = undefined;
@@ -285,6 +295,8 @@ class Relay {
 
   #closed(other: Endpoint, error: string | undefined): void {
     this.#error ??= error;
+    this.#up.close();
+    this.#down.close();
     if (other.isClosed) {
       this.#options.onOver({ error: this.#error, serverName: this.#serverName });
       return;

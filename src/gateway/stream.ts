@@ -4,6 +4,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { formatIp } from "../base/ip.ts";
+import type { Kernel } from "./bulk.ts";
 import { type DialResult, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Gather } from "./gather.ts";
@@ -15,6 +16,8 @@ import { type RelayOutcome, startRelay } from "./relay.ts";
 export interface StreamContext extends PermitContext {
   readonly recorder: Recorder;
   readonly clock: Clock;
+  /** What moves many bytes; undefined where there is nothing. */
+  readonly kernel: () => Kernel | undefined;
   /** A number no connection before had. */
   readonly nextConnection: () => number;
 }
@@ -80,8 +83,9 @@ export async function openStream(context: StreamContext, request: StreamRequest)
     const onOver = (outcome: RelayOutcome): void => {
       recordClose(context, opened, dialled, outcome).then(settle, fail);
     };
-    const { judge, recorder } = context;
-    const parts = { client, upstream, target, caller, connection, judge, recorder, isProxied };
+    const { judge, recorder, kernel } = context;
+    const ends = { client, upstream, target, caller, connection };
+    const parts = { ...ends, judge, recorder, kernel, isProxied };
     startRelay({ ...parts, onOver }, early.take(early.length));
   });
 }

@@ -1,7 +1,7 @@
 // TLS through the gateway, without being opened: the name the client asks for must be the host of
 // its connection. Real handshakes, with a certificate made for the test.
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseClientHello } from "../../../src/gateway/tls-hello.ts";
@@ -11,26 +11,25 @@ import { clientHello } from "../../support/tls.ts";
 
 const names = { "good.example": ["127.0.0.1"], "other.example": ["127.0.0.1"] };
 const grants = [net(host("good.example")), net(host("127.0.0.1"))];
-let web: ReturnType<typeof Bun.serve>;
-
-beforeAll(() => {
+/** A server for good.example alone, whose certificate is made here. */
+function webOverTls() {
   const folder = tempDir("tls");
   const key = join(folder, "key");
   const cert = join(folder, "cert");
   const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
   const what = ["-nodes", "-days", "2", "-subj", "/CN=good.example", "-keyout", key, "-out", cert];
   expect(Bun.spawnSync(["openssl", ...how, ...what]).exitCode).toBe(0);
-  web = Bun.serve({
+  return Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     tls: { key: readFileSync(key), cert: readFileSync(cert) },
     fetch: () => new Response("secret of good.example"),
   });
-});
-afterAll(() => web.stop(true));
+}
 
 /** A real handshake through a tunnel to good.example. */
 async function handshake(serverName: string): Promise<string> {
+  await using web = webOverTls();
   await using box = await testGateway(grants, { names });
   const proxy = box.gateway.environment[0]?.replace("HTTP_PROXY=", "") ?? "";
   const options = { proxy, tls: { serverName, rejectUnauthorized: false } };
