@@ -8,8 +8,8 @@ import type { Endpoint } from "./endpoint.ts";
 /** One direction of a connection. */
 export interface Bulk {
   /**
-   * Moves what there is. `dry`: wait for the source. `blocked`: wait for the sink, whose endpoint says
-   * when. `more`: there is more, but others want their turn.
+   * Moves what there is. `dry`: wait for the source. `blocked`: wait for the sink, whose endpoint
+   * says when. `more`: there is more, but others want their turn.
    */
   move(): "dry" | "blocked" | "more";
   close(): void;
