@@ -75,7 +75,7 @@ testWith(
 
 testWith(needs, "what the kernel cannot hold is refused with rule, line and clause", async () => {
   const { ws, helper } = scene();
-  const rules = [permit("all", under(ws)), forbid("FileRead", like("*.pem"))];
+  const rules = [permit("all", under(ws)), forbid("ProcessSpawn", like("*.pem"))];
   const preparing = createLinuxBackend(helper).prepare(request(rules, { workspace: ws }));
   await expect(preparing).rejects.toMatchObject({
     code: "policy/inexpressible",
@@ -83,3 +83,35 @@ testWith(needs, "what the kernel cannot hold is refused with rule, line and clau
     hint: expect.stringContaining("by name"),
   });
 });
+
+testWith(
+  needs,
+  "where only changes are recorded, what the broker opens for reading is no row",
+  async () => {
+    const { ws, helper } = scene();
+    writeFileSync(`${ws}/key.pem`, "content");
+    const rules = [...fixtureRules(), permit("all", under(ws)), forbid("FileRead", like("*.pem"))];
+    const attempt = programs().attempt;
+    const argv = [attempt, `read ${ws}/file`, `append ${ws}/file`, `read ${ws}/key.pem`];
+    const told = async (audit: "full" | "writes") => {
+      const backend = createLinuxBackend(helper);
+      const box = await backend.prepare(request(rules, { workspace: ws, audit }));
+      const rows: BoxAccess[] = [];
+      const launch = {
+        program: attempt,
+        argv,
+        environment: [],
+        directory: ws,
+        stdoutToStderr: true,
+      };
+      const running = await backend.launch(box, launch, (batch) => void rows.push(...batch));
+      await running.exited;
+      return rows
+        .map(({ payload }) => `${payload.action} ${payload.path} ${payload.decision}`)
+        .filter((row) => row.includes(ws));
+    };
+    const recorded = [`FileWrite ${ws}/file allow`, `FileRead ${ws}/key.pem deny`];
+    expect(await told("full")).toEqual([`FileRead ${ws}/file allow`, ...recorded]);
+    expect(await told("writes")).toEqual(recorded);
+  },
+);

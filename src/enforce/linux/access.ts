@@ -9,6 +9,11 @@ import { describeCall } from "./describe-call.ts";
 import type { KeptBox } from "./prepared.ts";
 import { type SyscallTable, syscallTable } from "./syscall-table.ts";
 
+/** What a broker hears of although only changes are recorded. */
+export function isAllowedRead({ allowed, action }: AccessFrame): boolean {
+  return allowed && (action === "FileRead" || action === "DirList");
+}
+
 export type RowMaker = (frame: AccessFrame) => BoxAccess;
 
 export function rowMaker(box: KeptBox): RowMaker {

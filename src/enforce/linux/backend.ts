@@ -8,7 +8,7 @@ import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bri
 import { probeHelper } from "../../bridge/probe-helper.ts";
 import type { Backend, BoxExit, BoxFailure, BoxLaunch } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
-import { rowMaker } from "./access.ts";
+import { isAllowedRead, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
 import { realDisk } from "./disk.ts";
 import { RecordingView } from "./disk-view.ts";
@@ -35,7 +35,13 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       if (!planned.ok) throw inexpressible(planned.error);
       const { plan, coverage, sources, mayShow } = planned.value;
       refuseIfBelow(coverage, request.allowWeaker);
-      const bytes = packBox({ arch: host.arch, sources, plan: encodeBox(plan), mayShow });
+      const bytes = packBox({
+        arch: host.arch,
+        sources,
+        plan: encodeBox(plan),
+        mayShow,
+        recordsReads: request.audit !== "writes" || request.observeOnly,
+      });
       return { coverage, bytes, facts: view.facts() };
     },
     async launch(box, command, record, start) {
@@ -46,7 +52,11 @@ export function createLinuxBackend(helperDirectory: string): Backend {
         ...(start === undefined ? {} : { start }),
         plan: appendCommand(kept.plan, { ...command, environment }),
         onFrames: (frames) => {
-          const rows = frames.flatMap((frame) => (frame.kind === "access" ? [toRow(frame)] : []));
+          const rows = frames.flatMap((frame) =>
+            frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame))
+              ? [toRow(frame)]
+              : [],
+          );
           return rows.length === 0 ? undefined : record(rows);
         },
       });

@@ -12,22 +12,25 @@ export interface KeptBox {
   readonly plan: Uint8Array;
   /** No rule is against showing a file to a launch. */
   readonly mayShow: boolean;
+  /** False: what a broker lets be opened for reading is no row. */
+  readonly recordsReads: boolean;
   sources(): readonly RuleSource[];
 }
 
-const magic = 0x324b4541;
+const magic = 0x334b4541;
 const headerSize = 16;
+const flag = { mayShow: 1, recordsReads: 2 } as const;
 const archs: readonly Arch[] = ["x86_64", "aarch64"];
 
 /**
- * u32 magic, u32 architecture, u32 size of the rule table, u32 1 when files may be shown, the table
- * as JSON, the plan.
+ * u32 magic, u32 architecture, u32 size of the rule table, u32 flags, the table as JSON, the plan.
  */
 export function packBox(box: {
   readonly arch: Arch;
   readonly sources: readonly RuleSource[];
   readonly plan: Uint8Array;
   readonly mayShow: boolean;
+  readonly recordsReads: boolean;
 }): Uint8Array {
   const { arch, plan } = box;
   const table = new TextEncoder().encode(JSON.stringify(box.sources));
@@ -36,7 +39,8 @@ export function packBox(box: {
   view.setUint32(0, magic, true);
   view.setUint32(4, archs.indexOf(arch), true);
   view.setUint32(8, table.length, true);
-  view.setUint32(12, box.mayShow ? 1 : 0, true);
+  const flags = (box.mayShow ? flag.mayShow : 0) | (box.recordsReads ? flag.recordsReads : 0);
+  view.setUint32(12, flags, true);
   bytes.set(table, headerSize);
   bytes.set(plan, headerSize + table.length);
   return bytes;
@@ -51,12 +55,14 @@ export function unpackBox(bytes: Uint8Array): KeptBox {
   if (view.getUint32(0, true) !== magic || arch === undefined || planAt > bytes.length) {
     throw unusable();
   }
+  const flags = view.getUint32(12, true);
   const table = bytes.subarray(headerSize, planAt);
   let parsed: readonly RuleSource[] | undefined;
   return {
     arch,
     plan: bytes.subarray(planAt),
-    mayShow: view.getUint32(12, true) === 1,
+    mayShow: (flags & flag.mayShow) !== 0,
+    recordsReads: (flags & flag.recordsReads) !== 0,
     sources: () => {
       parsed ??= JSON.parse(new TextDecoder().decode(table)) as RuleSource[];
       return parsed;

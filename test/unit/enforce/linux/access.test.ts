@@ -27,21 +27,28 @@ const frame: AccessFrame = {
 };
 
 test("a kept box comes back as it was packed, and nothing else is taken for one", () => {
-  const kept = unpackBox(packBox({ arch: "aarch64", sources, plan, mayShow: false }));
+  const kept = unpackBox(
+    packBox({ arch: "aarch64", sources, plan, mayShow: false, recordsReads: true }),
+  );
   expect(kept.arch).toBe("aarch64");
   expect([...kept.plan]).toEqual([1, 2, 3, 4]);
   expect(kept.sources()).toEqual(sources);
   for (const bytes of [
     [],
     [1, 2, 3],
-    [...packBox({ arch: "x86_64", sources, plan, mayShow: true })].slice(0, 20),
+    [...packBox({ arch: "x86_64", sources, plan, mayShow: true, recordsReads: false })].slice(
+      0,
+      20,
+    ),
   ]) {
     expect(() => unpackBox(new Uint8Array(bytes))).toThrow("not made by this backend");
   }
 });
 
 test("a denied access names its rule, the call and what was asked for", () => {
-  const rows = rowMaker(unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true })));
+  const rows = rowMaker(
+    unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true, recordsReads: false })),
+  );
   expect(rows(frame)).toEqual({
     tsUnixMs: 17,
     payload: {
@@ -60,7 +67,9 @@ test("a denied access names its rule, the call and what was asked for", () => {
 });
 
 test("an access no rule speaks of, and one to an address", () => {
-  const rows = rowMaker(unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true })));
+  const rows = rowMaker(
+    unpackBox(packBox({ arch: "x86_64", sources, plan, mayShow: true, recordsReads: false })),
+  );
   const unmatched = rows({ ...frame, rule: undefined, requested: undefined }).payload;
   expect(unmatched).toMatchObject({ rule: "", reason: "no permit matched" });
   expect("requested" in unmatched).toBe(false);
