@@ -164,6 +164,7 @@ function withoutCovered(clause: Clause<BoundLeaf>): Clause<BoundLeaf> {
  * and a range that is left out takes every range within it along.
  */
 function shortenRanges(clause: Clause<BoundLeaf>): Clause<BoundLeaf> | undefined {
+  if (!clause.some(({ leaf }) => leaf.kind === "host-cidr")) return clause;
   let inner: Cidr | undefined;
   for (const range of positive(clause, "host-cidr").map(cidrOf)) {
     if (inner === undefined || cidrCovers(inner, range)) inner = range;
