@@ -1,5 +1,6 @@
 // What a person is told about denials: the telling ones first, each with what would allow it.
 
+import { formatEndpoint } from "../base/host.ts";
 import { smallestGrant } from "../policy/grant.ts";
 import type { Denial } from "../supervise/recorder.ts";
 import type { DenialAdvice } from "./launch-result.ts";
@@ -33,7 +34,7 @@ function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
 
 function advice(denial: Denial, agent: string): DenialAdvice {
   const { action, path, host, port, count, rule, reason } = denial;
-  const resource = port === undefined ? path : `${host ?? path}:${port}`;
+  const resource = port === undefined ? path : formatEndpoint(host ?? path, port);
   return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
 }
 

@@ -4,6 +4,7 @@ import type { Attempt } from "../model/attempt.ts";
 import type { Action, Atom } from "../model/capability.ts";
 import { printCapability } from "./cedar/print.ts";
 import { classOf } from "./leaf.ts";
+import { netWord } from "./net-rule.ts";
 
 export interface Grant {
   /** As typed in a shell; undefined when no flag grants this. */
@@ -24,13 +25,17 @@ export function smallestGrant({ action, resource }: Attempt): Grant {
   return { flag: flagFor(action, resource), cedar };
 }
 
-function atomsFor(action: Action, { path, host, port }: Attempt["resource"]): readonly Atom[] {
+function atomsFor(action: Action, resource: Attempt["resource"]): readonly Atom[] {
+  const { path, host, port, protocol = "tcp" } = resource;
   if (classOf(action) !== "endpoint") return [{ kind: "path-equals", path, negated: false }];
-  const onHost: Atom = { kind: "host-equals", host: host ?? path, negated: false };
-  return port === undefined ? [onHost] : [onHost, { kind: "port", op: "==", port, negated: false }];
+  const atoms: Atom[] = [{ kind: "host-equals", host: host ?? path, negated: false }];
+  if (port !== undefined && protocol !== "icmp")
+    atoms.push({ kind: "port", op: "==", port, negated: false });
+  return [...atoms, { kind: "protocol", protocol, negated: false }];
 }
 
-function flagFor(action: Action, { path, port }: Attempt["resource"]): string | undefined {
+function flagFor(action: Action, resource: Attempt["resource"]): string | undefined {
+  const { path, port, protocol = "tcp" } = resource;
   switch (action) {
     case "FileRead":
     case "DirList":
@@ -41,16 +46,22 @@ function flagFor(action: Action, { path, port }: Attempt["resource"]): string | 
       return `--write ${shellWord(path)}`;
     case "NetConnect":
     case "NetRequest":
-      // The kernel can hold a port to any host, not one host: there is no smaller flag.
-      return port === undefined ? "--net all" : `--net :${port}`;
+      return netFlag(resource);
     case "NetBind":
-      return port === undefined ? undefined : `--listen ${port}`;
+      if (port === undefined || protocol === "icmp") return undefined;
+      return `--listen ${protocol === "tcp" ? "" : `${protocol}:`}${port}`;
     case "ProcessSpawn":
     case "ProcessExit":
     case "ToolCall":
     case "ApiUsage":
       return undefined;
   }
+}
+
+/** What has no address, such as an abstract socket, is granted with everything or not at all. */
+function netFlag(resource: Attempt["resource"]): string {
+  const word = netWord(resource);
+  return `--net ${word === undefined ? "all" : shellWord(word)}`;
 }
 
 /** The text as one word of a POSIX shell. */

@@ -31,7 +31,7 @@ const rows: readonly (readonly [string, JsonObject, object | undefined])[] = [
   [
     "a connection",
     { action: "NetConnect", path: "10.0.0.1", host: "10.0.0.1", port: 443, rule: "", reason: "" },
-    { operation: "NetConnect", host: "10.0.0.1", port: 443, grant: "--net :443" },
+    { operation: "NetConnect", host: "10.0.0.1", port: 443, grant: "--net 10.0.0.1:443" },
   ],
   ["an allowed access", { action: "FileRead", path: "/a", decision: "allow" }, undefined],
   ["what is no access", { action: "SessionOpened" }, undefined],
