@@ -96,7 +96,14 @@ bool leg_is_inside(const struct request *request, int socket_fd)
 	return network != 0 && network == network_of(socket_fd);
 }
 
-enum route leg_judge(struct request *request, const struct leg *leg)
+bool leg_is_loopback(const struct outside_address *address)
+{
+	static const unsigned char one[16] = {[15] = 1};
+
+	return address->family == 4 ? address->bytes[0] == 127 : !memcmp(address->bytes, one, 16);
+}
+
+bool leg_stays(struct request *request, const struct leg *leg)
 {
 	const struct box_rules *rules = request->rules;
 	struct named *named = &request->first;
@@ -108,18 +115,22 @@ enum route leg_judge(struct request *request, const struct leg *leg)
 	};
 	struct verdict verdict;
 
+	if (!rules->own_network || !leg_is_loopback(&leg->to))
+		return false;
+	/* Where callers that use a proxy find it. */
+	if (leg->type == SOCK_STREAM && leg->to.port == rules->gateway_port)
+		return false;
 	inet_ntop(leg->to.family == 4 ? AF_INET : AF_INET6, leg->to.bytes, named->text,
 		  sizeof(named->text));
 	subject.path = subject.host = named->text;
 	subject.path_size = subject.host_size = named->text_size = strlen(named->text);
 	verdict = judge_decide(rules->judge, &subject);
-	if (verdict.rule == JUDGE_NO_RULE ||
-	    (verdict.allowed && !rules->rules[verdict.rule].inside))
-		return ROUTE_OUTSIDE;
+	if (!verdict.allowed || !rules->rules[verdict.rule].inside)
+		return false;
 	memcpy(named->at.target.path, named->text, named->text_size);
 	named->at.target.size = named->text_size;
 	request_note_socket(request, &subject, verdict);
-	return verdict.allowed ? ROUTE_INSIDE : ROUTE_DENIED;
+	return true;
 }
 
 bool leg_is_connected(const struct leg *leg)

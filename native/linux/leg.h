@@ -9,8 +9,6 @@
 #include "outside.h"
 #include "socket_deeds.h"
 
-enum route { ROUTE_DENIED, ROUTE_INSIDE, ROUTE_OUTSIDE };
-
 /* The caller's socket and where it wants to go. */
 struct leg {
 	/* Owned by who made the leg. */
@@ -26,9 +24,13 @@ struct leg {
  * undo a connection) `to` stays empty, and any kind of socket is taken.
  */
 int leg_begin(const struct request *request, const struct peer *peer, struct leg *leg);
-/* By the rules: whether it stays in the box, may not be made at all, or leaves. Notes the row
- * unless it leaves. */
-enum route leg_judge(struct request *request, const struct leg *leg);
+/*
+ * True when the connection is one of the box with itself, by a rule that permits it inside; notes
+ * the row. Everything else is for the gateway to judge and record: names mean nothing here, and a
+ * forbid that spares one would hit the address that stands for it.
+ */
+bool leg_stays(struct request *request, const struct leg *leg);
+bool leg_is_loopback(const struct outside_address *address);
 /* True when the socket lies in the box's own network namespace. */
 bool leg_is_inside(const struct request *request, int socket);
 bool leg_is_connected(const struct leg *leg);

@@ -42,13 +42,6 @@ bool routes_take(const struct request *request, const struct peer *peer)
 	       (family == AF_INET || family == AF_INET6 || family == AF_UNSPEC);
 }
 
-static bool is_loopback(const struct outside_address *address)
-{
-	static const unsigned char one[16] = {[15] = 1};
-
-	return address->family == 4 ? address->bytes[0] == 127 : !memcmp(address->bytes, one, 16);
-}
-
 static enum outside_kind kind_of(const struct request *request, const struct leg *leg)
 {
 	bool is_stream = leg->type == SOCK_STREAM;
@@ -59,7 +52,7 @@ static enum outside_kind kind_of(const struct request *request, const struct leg
 		return is_stream ? OUTSIDE_RESOLVER_STREAM : OUTSIDE_RESOLVER;
 	if (!is_stream)
 		return OUTSIDE_DATAGRAM;
-	if (leg->to.port == request->rules->gateway_port && is_loopback(&leg->to))
+	if (leg->to.port == request->rules->gateway_port && leg_is_loopback(&leg->to))
 		return OUTSIDE_PROXY;
 	return OUTSIDE_STREAM;
 }
@@ -175,14 +168,8 @@ static int connect_leg(struct request *request, const struct peer *peer, struct 
 {
 	if (peer->address.any.sa_family == AF_UNSPEC)
 		return disconnect(request, leg);
-	switch (leg_judge(request, leg)) {
-	case ROUTE_DENIED:
-		return EACCES;
-	case ROUTE_INSIDE:
+	if (leg_stays(request, leg))
 		return connect_inside(request, peer, leg);
-	case ROUTE_OUTSIDE:
-		break;
-	}
 	return connect_outside(request, leg);
 }
 
@@ -230,14 +217,8 @@ static int send_leg(struct request *request, const struct peer *peer, struct leg
 		return leg_is_connected(leg) ? send_now(request, leg, parcel, NULL) : ENOTCONN;
 	if (peers_has(leg->socket, &leg->to))
 		return send_now(request, leg, parcel, NULL);
-	switch (leg_judge(request, leg)) {
-	case ROUTE_DENIED:
-		return EACCES;
-	case ROUTE_INSIDE:
+	if (leg_stays(request, leg))
 		return send_inside(request, peer, leg, parcel);
-	case ROUTE_OUTSIDE:
-		break;
-	}
 	return start_passage(request, leg, parcel);
 }
 

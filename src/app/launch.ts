@@ -4,7 +4,7 @@
 import { AegisError } from "../base/errors.ts";
 import { resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
-import type { BoxLaunch, ShownFile } from "../enforce/backend.ts";
+import type { BoxLaunch, PreparedBox, ShownFile } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
@@ -16,7 +16,7 @@ import {
   observedEnvironment,
 } from "../supervise/environment.ts";
 import { findProgram } from "../supervise/find-program.ts";
-import { superviseRun } from "../supervise/supervisor.ts";
+import { type OpenGateway, type RecordAccesses, superviseRun } from "../supervise/supervisor.ts";
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
@@ -67,6 +67,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     backend,
     box,
     launch: denied === undefined ? command : { ...command, shown: denied.shown },
+    openGateway: gatewayFor(boxSubject, box),
     openSession: () => openSession(boxSubject, snapshot, coverage),
     clock: around.clock,
     signals: processSignals,
@@ -111,6 +112,19 @@ async function openSession(
 async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
   const { observedJudge } = await import("./observed-judge.ts");
   return observedJudge(subject, snapshot);
+}
+
+/** Not loaded where the policy needs none. */
+function gatewayFor(
+  { subject, around }: BoxSubject,
+  { network }: PreparedBox,
+): ((record: RecordAccesses) => Promise<OpenGateway>) | undefined {
+  if (network === undefined) return undefined;
+  return async (record) => {
+    const { openGateway } = await import("../gateway/gateway.ts");
+    const { agent } = subject;
+    return openGateway({ capabilities: network, agent, clock: around.clock, record });
+  };
 }
 
 function deniedLogFor({ around, subject }: BoxSubject): { log: DeniedLog; shown: ShownFile } {

@@ -39,6 +39,18 @@ export interface BoxLaunch {
   readonly stdoutToStderr: boolean;
   /** Absent: nothing is shown. */
   readonly shown?: ShownFile;
+  /** Absent where the box needs none. */
+  readonly gateway?: BoxGateway;
+}
+
+/** Where the connections of a box go that are judged by name. */
+export interface BoxGateway {
+  /** TCP port of this machine's loopback. */
+  readonly port: number;
+  /** UDP port of this machine's loopback, for names. */
+  readonly resolverPort: number;
+  /** What the box's own part proves itself by; 32 bytes. */
+  readonly token: Uint8Array;
 }
 
 /**
@@ -78,6 +90,11 @@ export interface PreparedBox {
    */
   readonly bytes: Uint8Array;
   readonly facts: readonly PathFact[];
+  /**
+   * What a gateway judges this box's connections by; a launch then has to name one. Undefined: the
+   * box needs none.
+   */
+  readonly network: Capabilities | undefined;
 }
 
 export interface BoxExit {

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { cachedPlansMax } from "../base/limits.ts";
 import type { PreparedBox } from "../enforce/backend.ts";
+import type { Capabilities } from "../model/capability.ts";
 import type { Coverage } from "../model/coverage.ts";
 
 /**
@@ -24,6 +25,7 @@ import type { Coverage } from "../model/coverage.ts";
 interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
+  readonly network?: Capabilities;
   readonly folders: readonly Folder[];
 }
 
@@ -45,7 +47,7 @@ interface Folder {
  */
 type Look = string;
 
-const magic = "AEGC3\n";
+const magic = "AEGC4\n";
 /**
  * A folder that changed so shortly before it was stamped may change again without its times telling
  * them apart; the coarsest file system counts in steps of two seconds.
@@ -69,9 +71,9 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { folders, coverage } = parsed.header;
+  const { folders, coverage, network } = parsed.header;
   if (!folders.every(isUnchanged)) return undefined;
-  return { coverage, facts: [], bytes: parsed.plan };
+  return { coverage, facts: [], bytes: parsed.plan, network };
 }
 
 /**
@@ -90,7 +92,13 @@ export function writeCachedPlan(
   const folders = foldersOf(looks, nowUnixMs - settledAfterMs);
   // Stamps come first: what changes from here on shows in them.
   if (!folders.every(({ looks: names }) => names.every(isAsSeen))) return;
-  const header: CachedHeader = { key, coverage: box.coverage, folders };
+  const { coverage, network } = box;
+  const header: CachedHeader = {
+    key,
+    coverage,
+    ...(network === undefined ? {} : { network }),
+    folders,
+  };
   const text = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(4);
   size.writeUInt32LE(text.length);

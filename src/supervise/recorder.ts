@@ -145,7 +145,8 @@ function addTo(window: Window, { tsUnixMs, payload }: BoxAccess): void {
 }
 
 function windowKey(payload: AccessPayload): string {
-  return `${payload.action}\0${payload.path}\0${payload.decision}\0${payload.exe}\0${payload.port ?? ""}`;
+  const { action, path, decision, exe, port, protocol, connection, phase, url } = payload;
+  return [action, path, decision, exe, port, protocol, connection, phase, url].join("\0");
 }
 
 function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {

@@ -9,6 +9,7 @@ import type {
   Backend,
   BoxAccess,
   BoxExit,
+  BoxGateway,
   BoxLaunch,
   PreparedBox,
   RunningBox,
@@ -30,6 +31,8 @@ export interface SupervisedRun {
   readonly backend: Backend;
   readonly box: PreparedBox;
   readonly launch: BoxLaunch;
+  /** Makes the gateway the box needs; undefined: it needs none. */
+  readonly openGateway: ((record: RecordAccesses) => Promise<OpenGateway>) | undefined;
   /** Runs while the box is built; the command waits for it. */
   readonly openSession: () => Promise<SessionWriter>;
   readonly clock: Clock;
@@ -38,6 +41,16 @@ export interface SupervisedRun {
   readonly judge: ((payload: AccessPayload) => AccessPayload) | undefined;
   /** Told of events once they are durable, while the box runs; must not throw. */
   readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
+}
+
+export type RecordAccesses = (accesses: readonly BoxAccess[]) => void | Promise<void>;
+
+/** A gateway that lives as long as the box. */
+export interface OpenGateway extends BoxGateway {
+  /** `NAME=value`, how programs of the box find it. */
+  readonly environment: readonly string[];
+  /** Done when the last rows are recorded. */
+  close(): Promise<void>;
 }
 
 export interface RunOutcome {
@@ -55,16 +68,19 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const opened = Promise.withResolvers<Recorder>();
   // Whoever awaits it is told; here it is only kept from counting as nobody's.
   opened.promise.catch(() => undefined);
-  const starting = await startBox(run, opened.promise);
+  const { starting, gateway } = await startBox(run, opened.promise);
   let writer: SessionWriter;
   try {
     writer = await run.openSession();
   } catch (error) {
     opened.reject(error);
+    await gateway?.close();
     throw error;
   }
   if ("failure" in starting) {
     const recorder = createRecorder(writer, () => undefined);
+    opened.resolve(recorder);
+    await gateway?.close();
     return closeSession({ run, writer, recorder, exit: starting });
   }
   const recorder = createRecorder(writer, () => starting.kill("SIGKILL"), run.onStored);
@@ -72,6 +88,8 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   opened.resolve(recorder);
   prepareWhileItRuns(writer);
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
+  // Its last rows come when its connections end, which they do now.
+  await gateway?.close();
   return closeSession({ run, writer, recorder, exit });
 }
 
@@ -84,18 +102,35 @@ function prepareWhileItRuns(writer: SessionWriter): void {
   });
 }
 
+interface Start {
+  readonly starting: RunningBox | BoxExit;
+  /** To be closed whatever became of the box. */
+  readonly gateway: OpenGateway | undefined;
+}
+
 /** The box is being built; its command waits for the recorder. */
-async function startBox(
-  run: SupervisedRun,
-  opened: Promise<Recorder>,
-): Promise<RunningBox | BoxExit> {
+async function startBox(run: SupervisedRun, opened: Promise<Recorder>): Promise<Start> {
   const record = async (accesses: readonly BoxAccess[]) =>
     (await opened).record(judged(accesses, run.judge));
+  let gateway: OpenGateway | undefined;
   try {
-    return await run.backend.launch(run.box, run.launch, record, opened);
+    gateway = await run.openGateway?.(record);
+    const launch = gateway === undefined ? run.launch : throughGateway(run.launch, gateway);
+    return { starting: await run.backend.launch(run.box, launch, record, opened), gateway };
   } catch (error) {
-    return failedLaunch(error);
+    return { starting: failedLaunch(error), gateway };
   }
+}
+
+/** A proxy that aegis itself was told to use is no way out of the box, so ours takes its place. */
+function throughGateway(launch: BoxLaunch, gateway: OpenGateway): BoxLaunch {
+  const named = new Set(gateway.environment.map(nameOfVariable));
+  const others = launch.environment.filter((entry) => !named.has(nameOfVariable(entry)));
+  return { ...launch, environment: [...others, ...gateway.environment], gateway };
+}
+
+function nameOfVariable(entry: string): string {
+  return entry.slice(0, entry.indexOf("="));
 }
 
 function failedLaunch(error: unknown): BoxExit {

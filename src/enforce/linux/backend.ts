@@ -33,7 +33,7 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       const view = new RecordingView(realDisk());
       const planned = planLinux(request, host, view);
       if (!planned.ok) throw inexpressible(planned.error);
-      const { plan, coverage, sources, mayShow } = planned.value;
+      const { plan, coverage, sources, mayShow, network } = planned.value;
       refuseIfBelow(coverage, request.allowWeaker);
       const bytes = packBox({
         arch: host.arch,
@@ -42,9 +42,10 @@ export function createLinuxBackend(helperDirectory: string): Backend {
         mayShow,
         recordsReads: request.audit !== "writes" || request.observeOnly,
       });
-      return { coverage, bytes, facts: view.facts() };
+      return { coverage, bytes, facts: view.facts(), network };
     },
     async launch(box, command, record, start) {
+      if (box.network !== undefined && command.gateway === undefined) throw withoutGateway();
       const { kept, environment } = withShown(unpackBox(box.bytes), command);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
@@ -95,6 +96,10 @@ function withShown(
     kept: { ...kept, plan: box, sources: () => kept.sources().toSpliced(rule, 0, shownSource) },
     environment: isNamed ? environment : [...environment, `${shown.variable}=${shown.path}`],
   };
+}
+
+function withoutGateway(): AegisError {
+  return new AegisError("enforce/helper", "Cannot launch: the box's connections need a gateway");
 }
 
 function ownArch(): Arch {

@@ -1,8 +1,9 @@
 // Rules that stand in no policy: what protects aegis itself, and what follows from the way a box is
 // made.
 
-import type { Capability, Origin } from "../../model/capability.ts";
+import type { Atom, Capability, Origin } from "../../model/capability.ts";
 import type { RuleSource } from "./judge-rules.ts";
+import { allPorts, isAllPorts, type PortRange, type PortSet, subtractPorts } from "./ports.ts";
 
 function builtIn(rule: string): Origin {
   return { rule, source: "built-in", line: 0, column: 0 };
@@ -40,6 +41,28 @@ export function ownLoopbackRules(): Capability[] {
     where: [atom],
     origin,
   }));
+}
+
+/**
+ * The same where connections go by name: ports granted on this machine lead to this machine, not
+ * back into the box.
+ */
+export function insideRules(localPorts: PortSet): Capability[] {
+  const free = subtractPorts(allPorts, localPorts);
+  return ownLoopbackRules().flatMap((rule) => [
+    { ...rule, actions: ["NetBind"] as const },
+    ...free.map((range) => ({
+      ...rule,
+      actions: ["NetConnect"] as const,
+      where: [...rule.where, ...rangeAtoms(range)],
+    })),
+  ]);
+}
+
+function rangeAtoms([low, high]: PortRange): Atom[] {
+  const least: Atom = { kind: "port", op: ">=", port: low, negated: false };
+  const most: Atom = { kind: "port", op: "<=", port: high, negated: false };
+  return isAllPorts([[low, high]]) ? [] : [least, most];
 }
 
 /** Of the rule that lets a launch read the one file it is shown. */

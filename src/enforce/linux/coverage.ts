@@ -177,6 +177,7 @@ function network(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesNetwork) return notAsked;
   if (needs.deniesNetwork)
     return enforced(means.net ? "network namespace" : "seccomp refuses internet sockets");
+  if (needs.byName !== undefined) return networkByName(means, host);
   const hasPorts = means.landlock && host.landlockAbi >= 4;
   if (means.notify)
     return enforced(hasPorts && landlockName(host), "seccomp", "supervisor connects and binds");
@@ -191,6 +192,19 @@ function network(needs: Needs, means: Means, host: HostFeatures): Grade {
     "weaker",
     `${landlockName(host)}, seccomp`,
     `listening without a port is judged by the supervisor only: ${host.lacks.notify}`,
+  );
+}
+
+function networkByName(means: Means, host: HostFeatures): Grade {
+  if (!means.notify) {
+    const why = `connections by name are made by the supervisor: ${host.lacks.notify}`;
+    return grade("absent", "", why);
+  }
+  return enforced(
+    "gateway",
+    means.net ? "network namespace" : "supervisor connects",
+    !means.net && means.landlock && host.landlockAbi >= 4 && landlockName(host),
+    "seccomp",
   );
 }
 

@@ -29,11 +29,15 @@ export interface RuleTable {
   readonly sources: readonly RuleSource[];
 }
 
-/** @param grantsAbsent the broker can hold a permit on a path that is not there */
+/**
+ * @param grantsAbsent the broker can hold a permit on a path that is not there
+ * @param inside permits for what stays in the box's own network
+ */
 export function ruleTable(
   capabilities: readonly Capability[],
   disk: DiskView,
   grantsAbsent: boolean,
+  inside: readonly Capability[] = [],
 ): RuleTable {
   const rules: JudgeRule[] = [];
   const sources: RuleSource[] = [];
@@ -42,6 +46,11 @@ export function ruleTable(
       rules.push(rule);
       sources.push(sourceOf(capability));
     }
+  }
+  for (const capability of inside) {
+    const actions = capability.actions.filter(isJudged);
+    rules.push({ effect: "permit-inside", actions, where: capability.where });
+    sources.push(sourceOf(capability));
   }
   return { rules, sources };
 }

@@ -6,7 +6,7 @@ import type { AuditLevel } from "../backend.ts";
 import { type HostFeatures, has } from "./features.ts";
 import type { Region } from "./grants.ts";
 import type { Hole } from "./holes.ts";
-import { grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
+import { type ByName, grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
 import type { Opener } from "./opener.ts";
 import { isAllPorts } from "./ports.ts";
 import type { Protection } from "./protect.ts";
@@ -20,6 +20,8 @@ export interface Needs {
   readonly confinesNetwork: boolean;
   readonly deniesNetwork: boolean;
   readonly connectsAnywhere: boolean;
+  /** Connections go through the gateway, which judges them by name. */
+  readonly byName: ByName | undefined;
   /**
    * Something written could be executed, so that sealing anonymous memory would take nothing away.
    */
@@ -63,6 +65,7 @@ export function needsOf(lowering: Lowering, network: NetworkGrants, audit: Audit
     confinesNetwork: !grantsEverything(network),
     deniesNetwork: grantsNothing(network),
     connectsAnywhere: isAllPorts(network.connect) && network.datagrams,
+    byName: network.byName,
     executesWritten: grants.some(
       (write) =>
         write.action === "FileWrite" &&
@@ -93,7 +96,8 @@ export function meansFor(needs: Needs, host: HostFeatures, opener: Opener): Mean
     mounts,
     // Without a mount namespace /proc would go on showing the processes outside.
     pid: confines && mounts && has(host, "pid namespace"),
-    net: needs.deniesNetwork && has(host, "net namespace"),
+    net:
+      (needs.deniesNetwork || (needs.byName !== undefined && notify)) && has(host, "net namespace"),
     ipc: confines && has(host, "ipc namespace"),
     notify,
     broker,
@@ -123,7 +127,7 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     descriptor: judges,
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
-    send: isAudited && needs.connectsAnywhere,
+    send: (isAudited && needs.connectsAnywhere) || needs.byName !== undefined,
   };
 }
 
@@ -150,7 +154,17 @@ export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
   };
 }
 
+/**
+ * A message may name a peer, and memory can change after it was judged. That matters where some
+ * socket of the box leads out and takes the name: every socket without a network namespace, with
+ * one only those for datagrams.
+ */
+export function sendsMessages({ byName }: Needs, means: Means): boolean {
+  return byName !== undefined && means.notify && (!means.net || byName.datagrams);
+}
+
 function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
+  if (needs.byName !== undefined) return means.notify ? "by-name" : "none";
   // In a network namespace of its own a box reaches itself and nothing else.
   if (needs.deniesNetwork) return means.net ? "any" : "none";
   return needs.connectsAnywhere ? "any" : "tcp";

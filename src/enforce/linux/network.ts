@@ -1,10 +1,9 @@
-// What capabilities say about internet sockets: which ports may be connected to and served. Rules
-// by host need a proxy and are refused. Sockets with a path are files and follow the file rules;
-// abstract ones stay in the box.
+// What capabilities say about internet sockets: which ports may be connected to and served, or that
+// connections go by name, which the gateway judges and not the kernel. Sockets with a path are
+// files and follow the file rules; abstract ones stay in the box.
 
 import type { Atom, Capability, Protocol } from "../../model/capability.ts";
 import { simplifyParts } from "../../policy/like.ts";
-import type { Finding } from "./finding.ts";
 import {
   allPorts,
   intersectPorts,
@@ -16,56 +15,92 @@ import {
 } from "./ports.ts";
 
 export interface NetworkGrants {
-  /** TCP. */
+  /** TCP by address; nothing when connections go by name. */
   readonly connect: PortSet;
+  /** Never narrower than the rules. */
   readonly bind: PortSet;
   /** Connections of every other protocol to every address are granted; else they are refused. */
   readonly datagrams: boolean;
-  readonly findings: readonly Finding[];
+  /** Undefined: no rule depends on more than the port. */
+  readonly byName: ByName | undefined;
+}
+
+export interface ByName {
+  /** Some rule grants connections by UDP or ICMP. */
+  readonly datagrams: boolean;
+  /** TCP ports of the host's own loopback that some rule grants by its name or address. */
+  readonly localPorts: PortSet;
 }
 
 export function networkGrants(capabilities: readonly Capability[]): NetworkGrants {
-  const findings: Finding[] = [];
-  const connect = portsFor(capabilities, "NetConnect", "tcp", findings);
-  const bind = portsFor(capabilities, "NetBind", "tcp", findings);
-  const datagrams = (["udp", "icmp"] as const).every((protocol) =>
-    isAllPorts(portsFor(capabilities, "NetConnect", protocol, [])),
-  );
-  if (!datagrams) findings.push(...capabilities.flatMap(datagramFindings));
-  return { connect, bind, datagrams, findings };
+  const connect = portsFor(capabilities, "NetConnect", "tcp");
+  const bind = portsFor(capabilities, "NetBind", "tcp");
+  const others = otherProtocols.map((protocol) => portsFor(capabilities, "NetConnect", protocol));
+  const datagrams = others.every(({ ports }) => isAllPorts(ports));
+  const isByName =
+    connect.isByHost || bind.isByHost || (!datagrams && capabilities.some(grantsOnlyDatagrams));
+  if (!isByName) return { connect: connect.ports, bind: bind.ports, datagrams, byName: undefined };
+  const byName = {
+    datagrams: others.some(({ ports }) => ports.length > 0),
+    localPorts: localPorts(capabilities),
+  };
+  return { connect: [], bind: bind.ports, datagrams: false, byName };
 }
 
-export function grantsNothing({ connect, bind, datagrams }: NetworkGrants): boolean {
-  return connect.length === 0 && bind.length === 0 && !datagrams;
+const otherProtocols = ["udp", "icmp"] as const;
+
+export function grantsNothing({ connect, bind, datagrams, byName }: NetworkGrants): boolean {
+  return connect.length === 0 && bind.length === 0 && !datagrams && byName === undefined;
 }
 
 export function grantsEverything({ connect, bind, datagrams }: NetworkGrants): boolean {
   return isAllPorts(connect) && isAllPorts(bind) && datagrams;
 }
 
+interface Granted {
+  /** Wider than the rules where one depends on the host. */
+  readonly ports: PortSet;
+  readonly isByHost: boolean;
+}
+
 function portsFor(
   capabilities: readonly Capability[],
   action: "NetConnect" | "NetBind",
   protocol: Protocol,
-  findings: Finding[],
-): PortSet {
+): Granted {
   const concerned = capabilities.filter(({ actions }) => actions.includes(action));
-  let granted: PortSet = [];
+  let ports: PortSet = [];
+  let isByHost = false;
   for (const capability of concerned) {
     if (capability.effect !== "permit") continue;
     const clause = clauseOf(capability.where, protocol);
-    if (clause.host !== undefined) findings.push(hostFinding(capability, action, clause.host));
-    else granted = unitePorts(granted, clause.ports);
+    ports = unitePorts(ports, clause.ports);
+    isByHost ||= clause.host !== undefined;
   }
   for (const capability of concerned) {
     if (capability.effect !== "forbid") continue;
     const clause = clauseOf(capability.where, protocol);
-    const hit = intersectPorts(granted, clause.ports).length > 0;
-    if (hit && clause.host !== undefined)
-      findings.push(hostFinding(capability, action, clause.host));
-    granted = subtractPorts(granted, clause.ports);
+    if (clause.host === undefined) ports = subtractPorts(ports, clause.ports);
+    else isByHost ||= intersectPorts(ports, clause.ports).length > 0;
   }
-  return granted;
+  return { ports, isByHost };
+}
+
+/** What permits that name this machine grant on it; the box's own loopback gives way to them. */
+function localPorts(capabilities: readonly Capability[]): PortSet {
+  let ports: PortSet = [];
+  for (const { effect, actions, where } of capabilities) {
+    if (effect !== "permit" || !actions.includes("NetConnect")) continue;
+    if (where.some(isThisMachine)) ports = unitePorts(ports, clauseOf(where, "tcp").ports);
+  }
+  return ports;
+}
+
+function isThisMachine(atom: Atom): boolean {
+  if (atom.kind === "host-equals")
+    return !atom.negated && (/^(localhost|::1)$/.test(atom.host) || atom.host.startsWith("127."));
+  if (atom.kind !== "host-cidr" || atom.negated) return false;
+  return atom.address === "::1" || (atom.address.startsWith("127.") && atom.bits >= 8);
 }
 
 interface NetClause {
@@ -123,21 +158,9 @@ function textOf(atom: HostAtom): string {
   }
 }
 
-/** A grant of datagrams alone, which must not be taken for less than it says. */
-function datagramFindings(capability: Capability): Finding[] {
-  const { effect, actions, where, origin } = capability;
-  if (effect !== "permit" || !where.some(({ kind }) => kind === "protocol")) return [];
+/** A grant of datagrams alone, which the kernel cannot tell from one of all to all. */
+function grantsOnlyDatagrams({ effect, actions, where }: Capability): boolean {
+  if (effect !== "permit" || !where.some(({ kind }) => kind === "protocol")) return false;
   const isHeld = (protocol: Protocol): boolean => clauseOf(where, protocol).ports.length > 0;
-  if (!actions.includes("NetConnect") || isHeld("tcp")) return [];
-  if (!isHeld("udp") && !isHeld("icmp")) return [];
-  const message = "NetConnect cannot be granted for UDP or ICMP alone";
-  return [{ origin, message, hint: "grant every protocol to all hosts, or none" }];
-}
-
-function hostFinding({ origin }: Capability, action: string, host: string): Finding {
-  return {
-    origin,
-    message: `${action} cannot depend on the host (${host}): the kernel sees addresses, not names`,
-    hint: "rules by host are not available yet; grant all hosts, by port if possible, or none",
-  };
+  return actions.includes("NetConnect") && !isHeld("tcp") && otherProtocols.some(isHeld);
 }

@@ -4,10 +4,11 @@
 import { assert, err, ok, type Result } from "../../base/result.ts";
 import type { BoxPlan } from "../../bridge/encode-plan.ts";
 import type { LandlockPlan, NativePlan, NotifyPlan } from "../../bridge/plan.ts";
-import type { Capability } from "../../model/capability.ts";
+import type { Capabilities, Capability } from "../../model/capability.ts";
 import type { Coverage } from "../../model/coverage.ts";
 import type { BoxRequest } from "../backend.ts";
-import { ownLoopbackRules, ownPathRules, permitEverything } from "./built-in.ts";
+import { ownPathRules, permitEverything } from "./built-in.ts";
+import { judgedRules, namesFile, networkRules } from "./by-name.ts";
 import { coverageOf, observedCoverage } from "./coverage.ts";
 import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
@@ -24,6 +25,7 @@ import {
   type Needs,
   needsOf,
   notifiedCalls,
+  sendsMessages,
   socketPolicy,
 } from "./means.ts";
 import { planMounts } from "./mounts.ts";
@@ -40,6 +42,8 @@ export interface LinuxPlan {
   readonly sources: readonly RuleSource[];
   /** No rule is against showing a file of `request.shownFolder` to a launch. */
   readonly mayShow: boolean;
+  /** What the gateway judges connections by; undefined: there is no gateway. */
+  readonly network: Capabilities | undefined;
 }
 
 export function planLinux(
@@ -52,22 +56,23 @@ export function planLinux(
   const regions = regionsOf(capabilities, disk);
   const { lowering, opener, findings } = hold(regions, request, host, disk);
   const network = networkGrants(capabilities);
-  const refusals = [...findings, ...network.findings];
-  if (refusals.length > 0) return err(refusals);
+  if (findings.length > 0) return err(findings);
   const needs = needsOf(lowering, network, request.audit);
   const means = meansFor(needs, host, opener);
-  const judged = means.net ? [...capabilities, ...ownLoopbackRules()] : capabilities;
-  const table = ruleTable(judged, disk, means.broker);
+  const table = judgedRules(capabilities, needs, means, disk);
   const notified = notifiedCalls(needs, means);
   const mounts = means.mounts
-    ? planMounts(
-        {
-          grants: lowering.grants,
-          covers: lowering.protection.steps,
-          hasPidNamespace: means.pid,
-        },
-        disk,
-      ).steps
+    ? [
+        ...planMounts(
+          {
+            grants: lowering.grants,
+            covers: lowering.protection.steps,
+            hasPidNamespace: means.pid,
+          },
+          disk,
+        ).steps,
+        ...(needs.byName !== undefined && means.net ? namesFile(disk) : []),
+      ]
     : [];
   const plan: BoxPlan = {
     namespaces: namespacesFor(means, host),
@@ -92,6 +97,7 @@ export function planLinux(
     coverage: coverageOf(needs, means, host),
     sources: table.sources,
     mayShow: mayShow(request, regions),
+    network: needs.byName !== undefined && means.notify ? networkRules(capabilities) : undefined,
   });
 }
 
@@ -117,7 +123,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     brokerCreate: brokerOpen || needs.protection.guarded.length > 0,
     brokerSocket: judgesSockets(needs),
     brokerOpen,
-    brokerMessages: false,
+    brokerMessages: sendsMessages(needs, means),
   };
 }
 
@@ -242,5 +248,11 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
     rlimits: [],
     umask: undefined,
   };
-  return { plan, coverage: observedCoverage(host), sources: table.sources, mayShow: false };
+  return {
+    plan,
+    coverage: observedCoverage(host),
+    sources: table.sources,
+    mayShow: false,
+    network: undefined,
+  };
 }

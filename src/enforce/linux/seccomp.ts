@@ -48,9 +48,10 @@ export interface NotifiedCalls {
 export interface SocketPolicy {
   /**
    * `tcp`: plain TCP and nothing that could pass for it; `any`: whatever protocol IP carries, but
-   * no raw access; `unrestricted`: the families are not looked at.
+   * no raw access; `by-name`: what the gateway carries, TCP, UDP and pings; `unrestricted`: the
+   * families are not looked at.
    */
-  readonly inet: "none" | "tcp" | "any" | "unrestricted";
+  readonly inet: "none" | "tcp" | "by-name" | "any" | "unrestricted";
   /** Routing netlink: lists addresses and routes. */
   readonly netlinkRoute: boolean;
   /**
@@ -285,14 +286,14 @@ function unixRule(policy: SocketPolicy): CallRule {
 
 function inetRule(inet: SocketPolicy["inet"]): CallRule {
   if (inet === "none") return denied;
-  const stream = inet === "tcp" ? [protocol.any, protocol.tcp] : [0, protocol.tcp, protocol.mptcp];
+  const { any, tcp, mptcp, udp, udplite, icmp, icmp6 } = protocol;
+  const stream = inet === "any" ? [any, tcp, mptcp] : [any, tcp];
   const cases: { values: number[]; rule: CallRule }[] = [
     { values: [socketType.stream], rule: only(2, stream, "allow", denied) },
   ];
-  if (inet === "any") {
-    const { any, udp, udplite, icmp, icmp6 } = protocol;
-    const datagram = only(2, [any, udp, udplite, icmp, icmp6], "allow", denied);
-    cases.push({ values: [socketType.datagram], rule: datagram });
+  if (inet !== "tcp") {
+    const values = inet === "any" ? [any, udp, udplite, icmp, icmp6] : [any, udp, icmp, icmp6];
+    cases.push({ values: [socketType.datagram], rule: only(2, values, "allow", denied) });
   }
   return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
 }

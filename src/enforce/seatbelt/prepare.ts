@@ -48,6 +48,7 @@ export async function prepareSeatbelt(
     coverage,
     bytes: encodePrepared({ profile, denials, roots, audit }),
     facts: disk.facts(),
+    network: undefined,
   };
 }
 

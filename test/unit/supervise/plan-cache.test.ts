@@ -12,7 +12,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { PathFact, PreparedBox } from "../../../src/enforce/backend.ts";
+import type { Capabilities } from "../../../src/model/capability.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../../src/supervise/plan-cache.ts";
+import { permit, port } from "../../support/ir.ts";
 import { tempDir } from "../../support/temp.ts";
 
 const coverage = [{ protection: "network", level: "enforced", by: "netns", why: "" }] as const;
@@ -34,6 +36,8 @@ const moments = [
   ["right after the last change", 0],
 ] as const;
 
+const network: Capabilities = { version: 1, capabilities: [permit("NetConnect", port(80))] };
+
 /** The folders' own times are old, so that every change shows in them. */
 function keep(made: PreparedBox, nowUnixMs = 0): void {
   for (const folder of [`${root}/real`, root]) utimesSync(folder, 1000, 1000);
@@ -41,7 +45,7 @@ function keep(made: PreparedBox, nowUnixMs = 0): void {
 }
 
 function box(facts: readonly PathFact[]): PreparedBox {
-  return { coverage, facts, bytes: new Uint8Array([1, 2, 3, 255]) };
+  return { coverage, facts, bytes: new Uint8Array([1, 2, 3, 255]), network };
 }
 
 function facts(): PathFact[] {

@@ -63,25 +63,43 @@ test("ports add up over permits and come off by forbids", () => {
   ];
   for (const [name, capabilities, connect] of rows) {
     const granted = networkGrants(capabilities);
-    expect([name, granted.connect, granted.findings]).toEqual([name, connect, []]);
+    expect([name, granted.connect, granted.byName]).toEqual([name, connect, undefined]);
   }
 });
 
-test("rules by host are refused and say so", () => {
-  const rows: [string, Capability[]][] = [
-    ["a permitted host", [permit("NetConnect", toHost("example.com"))]],
-    ["a host as a path", [permit("NetConnect", exactly("example.com"))]],
-    ["a pattern", [permit("NetConnect", hostLike("", ".example.com"))]],
-    ["all but a host", [permit("NetConnect", not(toHost("example.com")))]],
-    ["a forbidden host", [permit("NetConnect"), forbid("NetConnect", toHost("example.com"))]],
-    ["serving on one address", [permit("NetBind", toHost("127.0.0.1"), port(80))]],
+test("rules that depend on more than the port make connections go by name", () => {
+  const udp: Atom = { kind: "protocol", protocol: "udp", negated: false };
+  const range: Atom = { kind: "host-cidr", address: "10.0.0.0", bits: 8, negated: false };
+  const rows: [string, Capability[], boolean][] = [
+    ["a permitted host", [permit("NetConnect", toHost("example.com"))], true],
+    ["a host as a path", [permit("NetConnect", exactly("example.com"))], true],
+    ["a pattern", [permit("NetConnect", hostLike("", ".example.com"))], true],
+    ["all but a host", [permit("NetConnect", not(toHost("example.com")))], true],
+    ["a range of addresses", [permit("NetConnect", range)], true],
+    ["a forbidden host", [permit("NetConnect"), forbid("NetConnect", toHost("x"))], true],
+    ["serving on one address", [permit("NetBind", toHost("127.0.0.1"), port(80))], true],
+    ["datagrams alone", [permit("NetConnect", udp)], true],
+    ["a forbidden host that nobody may reach", [forbid("NetConnect", toHost("x"))], false],
+    ["ports", [permit("NetConnect", port(80)), forbid("NetConnect", port(25))], false],
   ];
-  for (const [name, capabilities] of rows) {
-    const { findings } = networkGrants(capabilities);
-    expect([name, findings.length]).toEqual([name, 1]);
-    expect(findings[0]?.hint).toContain("by host are not available yet");
-    expect(findings[0]?.origin?.source).toBe("test.cedar");
+  for (const [name, capabilities, isByName] of rows) {
+    const { byName, connect } = networkGrants(capabilities);
+    expect([name, byName !== undefined]).toEqual([name, isByName]);
+    if (isByName) expect([name, connect]).toEqual([name, []]);
   }
+});
+
+test("what is granted on this machine is told by its ports", () => {
+  const local = (...where: Atom[]) => networkGrants([permit("NetConnect", ...where)]).byName;
+  const udp: Atom = { kind: "protocol", protocol: "udp", negated: false };
+  expect(local(toHost("localhost"), port(80))).toEqual({
+    datagrams: true,
+    localPorts: [[80, 80]],
+  });
+  expect(local(toHost("127.0.0.1"), from(1024), not(udp))?.localPorts).toEqual([[1024, 65535]]);
+  expect(local(toHost("::1"), udp)?.localPorts).toEqual([]);
+  expect(local(toHost("example.com"))?.localPorts).toEqual([]);
+  expect(local(toHost("example.com"), not(udp))?.datagrams).toBe(true);
 });
 
 test("everything and nothing are what they say", () => {
