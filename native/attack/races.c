@@ -114,10 +114,13 @@ static void ask_below_name(void)
 	snprintf(name, sizeof(name), "%s/%s", race.a[3], race.a[2]);
 	race_count_fd(open(name, O_RDONLY));
 }
-/* SECONDS X X NAME FOLDER LINK: a folder and a link to the forbidden one change places */
+/* SECONDS FOLDER FORBIDDEN-FOLDER NAME FOLDER LINK: a folder and a link to the other change places
+ */
 static int race_exchange(char **a)
 {
 	race_begin(a);
+	if (symlink(race.second, race.a[4]) < 0)
+		return errno;
 	return race_hammer(swap_exchange, ask_below_name);
 }
 static void ask_create_link(void)

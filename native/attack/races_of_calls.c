@@ -187,7 +187,7 @@ static int race_pid(char **a)
 			_exit(0);
 		}
 		/* From "before it asked" to "after it was answered". */
-		for (volatile unsigned i = 0; i < (race.tries % 64) * 400; i++)
+		for (volatile unsigned i = 0; i < (race.tries % 64) * 8000; i++)
 			;
 		kill(child, SIGKILL);
 		attack_wait(child);

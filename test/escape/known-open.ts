@@ -20,7 +20,7 @@ const list: readonly KnownOpen[] = [
     why: "with mounts, files are judged by the name they are opened by, not by all their names",
   },
   {
-    rows: /^link-(read|write|opath)-(outside|denied)$/,
+    rows: /^(link-(read|write|opath)-(outside|denied)|race-link)$/,
     only: "no namespaces",
     why: "a hard link the box makes itself cannot be read while the search for names is not whole",
     breaksTwin: true,

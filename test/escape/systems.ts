@@ -18,15 +18,6 @@ export const aegis: System = {
   ledger: readLedger,
 };
 
-/** The same with what this machine cannot hold as well as others. */
-export function withWeaker(system: System): System {
-  const start: System["start"] = (scene, argv) => {
-    const words = [...system.start(scene, argv)];
-    return [...words.slice(0, 2), "--allow-weaker", ...words.slice(2)];
-  };
-  return { ...system, start };
-}
-
 /** A pattern forbids files that do not exist yet. */
 export const globAegis: System = {
   name: "aegis, pattern",
