@@ -1,10 +1,10 @@
 // What a path is and holds, in one line: two equal ones mean that nobody changed it.
 
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
 
 export function fingerprint(path: string): string {
-  const status = lstatSync(path, { throwIfNoEntry: false });
+  const status = statusOf(path);
   if (status === undefined) return "absent";
   const { mode, uid, gid, nlink, ctimeMs } = status;
   // The time of the last change tells of attributes and times too.
@@ -14,4 +14,13 @@ export function fingerprint(path: string): string {
   if (!status.isDirectory()) return head;
   const names = readdirSync(path).sort();
   return `${head}{${names.map((name) => `${name} ${fingerprint(join(path, name))}`).join(", ")}}`;
+}
+
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    // ignored: it is not there, or a file is where a folder above it should be
+    return undefined;
+  }
 }

@@ -62,7 +62,7 @@ const secretFiles =
   );
 
 function layHome(home: string): void {
-  for (const path of secretFiles) put(join(home, path), "SECRET of the home\n");
+  for (const path of secretFiles) put(join(home, path), "# SECRET of the home\n");
 }
 
 function layWorkspace(workspace: string, outside: string): void {

@@ -1,4 +1,4 @@
-// Races against the built binary, each for a second in every setting; `bun test/escape/races.ts` has
+// Races against the built binary, each for a second in every setting; scripts/escape-races.ts has
 // the long ones.
 
 import { describe, expect, test } from "bun:test";

@@ -73,7 +73,12 @@ export async function runRows(
   let output = await readFirstLine(reader);
   for (const name of ["key.pem", "key2.pem"]) scene.make(join(scene.workspace, "in/glob", name));
   const before = new Map(rows.map((row) => [row.name, scene.traces(row)]));
-  await feed(child.stdin, rows.map((row) => lines(scene, row)).join(""));
+  await feed(
+    child.stdin,
+    inOrder(rows)
+      .map((row) => lines(scene, row))
+      .join(""),
+  );
   output += await readRest(reader);
   const exitCode = await child.exited;
   const verdicts = parse(output);
@@ -141,6 +146,12 @@ async function feed(stdin: Bun.FileSink, text: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "EPIPE") throw error;
   }
+}
+
+/** Where it works, moving the workspace takes the ground from under everything after it. */
+function inOrder(rows: readonly Row[]): Row[] {
+  const isLast = (row: Row) => row.words.includes("{ws}-away");
+  return [...rows.filter((row) => !isLast(row)), ...rows.filter(isLast)];
 }
 
 function lines(scene: Scene, row: Row): string {

@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
 import { aegisBinary, giveToPlainUser, isRoot } from "../support/harness.ts";
 import { standAround } from "./around.ts";
@@ -40,7 +40,7 @@ export interface Scene extends AsyncDisposable {
   traces(row: Row): readonly string[];
   /** Sockets, ports and the like outside that were reached since the start. */
   reached(): readonly string[];
-  /** A file of the scene itself that only its maker may change. */
+  /** A file of the scene itself; only its maker may change it, unless it is in the home. */
   write(name: string, text: string): void;
   /** A file made by somebody outside while a box runs. */
   make(path: string): void;
@@ -105,7 +105,11 @@ export async function makeScene(setting: Setting, rows: readonly Row[]): Promise
     words: (row, words, as) => words.map((word) => expand(row, word, as)),
     traces: (row) => tracesOf(row, (word) => expand(row, word, "attack")),
     reached: around.reached,
-    write: (name, text) => writeFileSync(join(root, name), text, { mode: 0o644 }),
+    write: (name, text) => {
+      mkdirSync(dirname(join(root, name)), { recursive: true });
+      writeFileSync(join(root, name), text, { mode: 0o644 });
+      if (isOwned && name.startsWith("home/")) giveToPlainUser(dirname(join(root, name)));
+    },
     make: (path) => {
       put(path, "SECRET made later");
       if (isOwned) giveToPlainUser(path);

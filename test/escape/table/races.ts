@@ -6,10 +6,15 @@ import { type Row, rows } from "../row.ts";
 import type { RowResult } from "../run.ts";
 import type { Setting } from "../setting.ts";
 
-/** Each for `seconds`; the last three need a policy of their own or a socket. */
+type Line = Omit<Row, "group">;
+
+/** Each for `seconds`. */
 export function races(seconds: number): Row[] {
-  const time = String(seconds);
-  const line = (name: string, technique: string, words: (inside: string) => string[]) => ({
+  return rows("B", [...objectRaces(seconds), ...callRaces(seconds)]);
+}
+
+function raceLine(seconds: number) {
+  return (name: string, technique: string, words: (inside: string) => string[]): Line => ({
     name: `race-${name}`,
     technique,
     words: words(`{ws}/in/race-${name}`),
@@ -17,15 +22,13 @@ export function races(seconds: number): Row[] {
     on: "denied" as const,
     seconds: seconds + 10,
   });
-  const change = (operation: string, inside: string, target: string, source: string[] = []) =>
-    line(`change-${operation}`, `${operation}: the path swapped while it is judged`, () => [
-      "race-change",
-      time,
-      inside,
-      target,
-      ...[operation, ...source],
-    ]);
-  return rows("B", [
+}
+
+/** About which object a name or a descriptor leads to. */
+function objectRaces(seconds: number): Line[] {
+  const time = String(seconds);
+  const line = raceLine(seconds);
+  return [
     line("open", "open: the path swapped while it is judged", (inside) => [
       "race-open",
       ...[time, `${inside}/f`, "{t}/f"],
@@ -54,6 +57,22 @@ export function races(seconds: number): Row[] {
       "race-rename-over",
       ...[time, `${inside}/new`, "{t}/new", "{s}/link"],
     ]),
+  ];
+}
+
+/** About what a call that links, connects, dies or changes was asked for. */
+function callRaces(seconds: number): Line[] {
+  const time = String(seconds);
+  const line = raceLine(seconds);
+  const change = (operation: string, inside: string, target: string, source: string[] = []) =>
+    line(`change-${operation}`, `${operation}: the path swapped while it is judged`, () => [
+      "race-change",
+      time,
+      inside,
+      target,
+      ...[operation, ...source],
+    ]);
+  return [
     line("link", "link: which file gets a second name", (inside) => [
       "race-link",
       ...[time, `${inside}/f`, "{t}/f", "{s}/name"],
@@ -81,7 +100,7 @@ export function races(seconds: number): Row[] {
       ]),
       untouched: ["{ws}/.mcp.json"],
     },
-  ]);
+  ];
 }
 
 /** Under a policy that lets few programs run. */
@@ -98,8 +117,8 @@ export function execRaces(seconds: number): Row[] {
 }
 
 /**
- * Not won, and a race at all: something was let through and something refused. Where mounts hide the
- * forbidden object there is none for some races, as it cannot even be named.
+ * Not won, and a race at all: something was let through and something refused. Where mounts hide
+ * the forbidden object there is none for some races, as it cannot even be named.
  */
 export function isRaceHeld(
   setting: Setting,

@@ -1,15 +1,15 @@
-// The races for as long as they are worth: `bun test/escape/races.ts [--seconds 20] [--setting NAME]
-// [--out FILE]`. Ends with status 1 when any was won, or was no race because nothing was let through
-// or nothing refused.
+// The races for as long as they are worth: `bun scripts/escape-races.ts [--seconds 20]
+// [--setting NAME] [--out FILE]`. Ends with status 1 when any was won, or was no race because
+// nothing was let through or nothing refused.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { isRoot } from "../support/harness.ts";
-import { removeTempDirs } from "../support/temp.ts";
-import { type RowResult, runBoxed } from "./run.ts";
-import { type Setting, settingsOf } from "./setting.ts";
-import { aegis, strictAegis } from "./systems.ts";
-import { execRaces, isRaceHeld, races } from "./table/races.ts";
+import { type RowResult, runBoxed } from "../test/escape/run.ts";
+import { type Setting, settingsOf } from "../test/escape/setting.ts";
+import { aegis, strictAegis } from "../test/escape/systems.ts";
+import { execRaces, isRaceHeld, races } from "../test/escape/table/races.ts";
+import { isRoot } from "../test/support/harness.ts";
+import { removeTempDirs } from "../test/support/temp.ts";
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,7 @@ const seconds = Number(values.seconds);
 const all = [...(isRoot() ? settingsOf("root") : []), ...settingsOf("plain user")];
 const chosen = all.filter(({ name }) => values.setting === undefined || name === values.setting);
 const lines: string[] = [];
-let lost = 0;
+const tally = { lost: 0 };
 for (const setting of chosen) {
   const run = await runBoxed(aegis, setting, races(seconds));
   const strict = await runBoxed(strictAegis, setting, execRaces(seconds));
@@ -31,11 +31,11 @@ for (const setting of chosen) {
 }
 if (values.out !== undefined) writeFileSync(values.out, `${lines.join("\n")}\n`);
 removeTempDirs();
-process.exitCode = lost === 0 ? 0 : 1;
+process.exitCode = tally.lost === 0 ? 0 : 1;
 
 function tell(setting: Setting, { row, attack, harm }: RowResult): void {
   const isHeld = isRaceHeld(setting, { row, attack, harm });
-  if (!isHeld) lost += 1;
+  if (!isHeld) tally.lost += 1;
   say(
     `${isHeld ? "held" : "LOST"}  ${setting.name}  ${row.name}  ${attack.answer}  ${attack.note}`,
   );

@@ -1,0 +1,108 @@
+// What others offer, each set up by its own documents to give what aegis gives without being asked:
+// the workspace writable; the forbidden folder, the folder outside and the home's secrets closed; no
+// network. Programs from npm are those of bench/peers.ts.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { peersDirectory } from "../../bench/peers.ts";
+import type { System } from "./run.ts";
+import type { Scene } from "./scene.ts";
+import { tools } from "./setting.ts";
+
+const modules = join(peersDirectory(), "node_modules");
+const codexBinary = join(
+  modules,
+  "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+);
+const srtBinary = join(modules, ".bin/srt");
+
+/** Without those that are not here. */
+export function peers(): readonly System[] {
+  return [
+    landlock,
+    ...(existsSync("/usr/bin/bwrap") ? [bwrap] : []),
+    ...(existsSync("/usr/bin/firejail") ? [firejail] : []),
+    ...(existsSync(codexBinary) ? [codex] : []),
+    ...(existsSync(srtBinary) ? [srt] : []),
+  ];
+}
+
+const landlock: System = {
+  name: "Landlock",
+  start: ({ workspace, readable }, argv) => [
+    tools().landlockOnly,
+    ...["/usr", "/bin", "/lib", "/lib64", "/etc", "/proc", "/sys", readable].flatMap((path) => [
+      "ro",
+      path,
+    ]),
+    ...["/dev", "/tmp", workspace].flatMap((path) => ["rw", path]),
+    ...["--", ...argv],
+  ],
+};
+
+const bwrap: System = {
+  name: "bwrap",
+  start: ({ home, workspace, outside, sockets }, argv) => [
+    ...["/usr/bin/bwrap", "--unshare-all", "--die-with-parent", "--new-session"],
+    ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"],
+    ...["--tmpfs", home, "--tmpfs", outside, "--tmpfs", sockets, "--bind", workspace, workspace],
+    ...["--tmpfs", join(workspace, "denied"), "--tmpfs", join(workspace, "parent/kept")],
+    ...["--ro-bind", join(workspace, ".git"), join(workspace, ".git")],
+    ...["--", ...argv],
+  ],
+};
+
+const firejail: System = {
+  name: "firejail",
+  start: ({ workspace, outside, sockets, readable }, argv) => [
+    ...[
+      "/usr/bin/firejail",
+      "--quiet",
+      "--noprofile",
+      "--include=/etc/firejail/disable-common.inc",
+    ],
+    ...["--net=none", "--private-tmp", "--private-dev", "--caps.drop=all", "--seccomp"],
+    ...["--nonewprivs", "--noroot", "--nogroups", "--ipc-namespace", "--deterministic-exit-code"],
+    ...[outside, sockets, join(workspace, "denied"), join(workspace, "parent/kept")].map(
+      (path) => `--blacklist=${path}`,
+    ),
+    ...[`--read-only=${readable}`, `--read-only=${join(workspace, ".git")}`],
+    ...["--", ...argv],
+  ],
+};
+
+function closed({ home, workspace, outside, sockets }: Scene): string[] {
+  const ofHome = [".ssh", ".aws", ".azure", ".config", ".kube", ".gnupg", ".netrc", ".npmrc"];
+  const more = [".pypirc", ".docker", ".git-credentials", ".cargo", ".pgpass", ".my.cnf", ".local"];
+  const last = [".password-store", ".mozilla", ".bash_history", ".zsh_history", ".vault-token"];
+  return [
+    ...[outside, sockets, join(workspace, "denied"), join(workspace, "parent/kept")],
+    ...[...ofHome, ...more, ...last, ".terraform.d", ".bitcoin"].map((name) => join(home, name)),
+  ];
+}
+
+const codex: System = {
+  name: "codex",
+  start: (scene, argv) => {
+    const rules = [
+      '":root" = "read"',
+      `${JSON.stringify(scene.workspace)} = "write"`,
+      ...closed(scene).map((path) => `${JSON.stringify(path)} = "none"`),
+    ];
+    const profile = ['default_permissions = "escape"', "[permissions.escape.filesystem]", ...rules];
+    scene.write("home/.codex/config.toml", `${profile.join("\n")}\n`);
+    return [codexBinary, "sandbox", "--", ...argv];
+  },
+};
+
+const srt: System = {
+  name: "srt",
+  start: (scene, argv) => {
+    const settings = {
+      network: { allowedDomains: [], deniedDomains: [] },
+      filesystem: { denyRead: closed(scene), allowWrite: [scene.workspace], denyWrite: [] },
+    };
+    scene.write("srt.json", JSON.stringify(settings));
+    return [srtBinary, "--settings", join(scene.root, "srt.json"), ...argv];
+  },
+};
