@@ -1,5 +1,5 @@
 // What others offer, each set up by its own documents to give what aegis gives without being asked:
-// the workspace writable; the forbidden folder, the folder outside and the home's secrets closed; no
+// the workspace writable; the forbidden folder, the one outside and the secrets closed; no
 // network. Programs from npm are those of bench/peers.ts.
 
 import { existsSync } from "node:fs";
