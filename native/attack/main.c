@@ -2,8 +2,8 @@
  * aegis-attack: tries, from inside a box, what a box should stop, and says what came of each.
  *
  *   aegis-attack NAME ARGUMENT...    one technique
- *   aegis-attack batch               many: a line of standard input is an id, seconds, a name and
- *                                    arguments, separated by tabs
+ *   aegis-attack batch [FROM [TO]]   many: a line of standard input, or of the file FROM, is an id,
+ *                                    seconds, a name and arguments, separated by tabs
  *
  * Prints for each "ID worked|blocked|absent|killed|timeout NUMBER NOTE", and for a batch "ready"
  * before. Every technique is bounded in time and memory, acts on nothing but what its arguments
@@ -183,10 +183,12 @@ static int try(const char *id, int seconds, char **words, int count)
 	return 0;
 }
 
-static int batch(void)
+static int batch(const char *from, const char *to)
 {
 	static char line[LINE_SIZE];
 
+	if ((from && !freopen(from, "re", stdin)) || (to && !freopen(to, "we", stdout)))
+		return 2;
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
@@ -217,6 +219,6 @@ int main(int count, char **arguments)
 	if (report == MAP_FAILED)
 		return 1;
 	if (count > 1 && !strcmp(arguments[1], "batch"))
-		return batch();
+		return batch(count > 2 ? arguments[2] : NULL, count > 3 ? arguments[3] : NULL);
 	return try(count > 1 ? arguments[1] : "", SECONDS, arguments + 1, count - 1);
 }

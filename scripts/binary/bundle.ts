@@ -45,7 +45,10 @@ export function bundle(request: BundleRequest): void {
 
 function buildHelper(target: Target): void {
   if (target.helperMachine === undefined) return;
-  runProgram(["make", "-C", "native", "-s", `../build/aegis-helper-${target.helperMachine}`]);
+  const programs = ["helper", "attack"].map(
+    (name) => `../build/aegis-${name}-${target.helperMachine}`,
+  );
+  runProgram(["make", "-C", "native", "-s", ...programs]);
 }
 
 function compile({ target, entry }: BundleRequest, draft: string): void {

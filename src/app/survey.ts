@@ -42,7 +42,7 @@ export async function survey(around: Surroundings): Promise<Survey> {
   const backend = await selectBackend(helperDirectory, () => accessSources(around.clock));
   const workspace = mkdtempSync(`${tmpdir()}/aegis-setup-`);
   try {
-    const request = await trialRequest(around, workspace);
+    const request = await defaultRequest(around, workspace);
     const box = await backend.prepare(request);
     const trial = await tryBox(backend, box, request, around);
     const ready = trial.passed && gapsOf(box.coverage).length === 0;
@@ -65,10 +65,8 @@ async function linuxFeatures(helperDirectory: string): Promise<Feature[]> {
   });
 }
 
-/**
- * The default policy on a folder that holds one file; weaker is accepted, so that it can be told.
- */
-async function trialRequest(around: Surroundings, workspace: string): Promise<BoxRequest> {
+/** The default policy on a folder; weaker is accepted, so that it can be told. */
+export async function defaultRequest(around: Surroundings, workspace: string): Promise<BoxRequest> {
   const { request } = await policyInForce(
     {
       config: undefined,

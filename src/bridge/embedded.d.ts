@@ -1,5 +1,5 @@
-// The helper as `make -C native` leaves it; the bundler turns the import into the path of an
-// embedded file.
+// The helper and the attacker as `make -C native` leaves them; the bundler turns each import into
+// the path of an embedded file.
 
 declare module "*/aegis-helper-x86_64" {
   const path: string;
@@ -7,6 +7,16 @@ declare module "*/aegis-helper-x86_64" {
 }
 
 declare module "*/aegis-helper-aarch64" {
+  const path: string;
+  export = path;
+}
+
+declare module "*/aegis-attack-x86_64" {
+  const path: string;
+  export = path;
+}
+
+declare module "*/aegis-attack-aarch64" {
   const path: string;
   export = path;
 }

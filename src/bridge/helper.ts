@@ -88,6 +88,23 @@ async function embeddedHelper(): Promise<Uint8Array> {
   return bytes;
 }
 
+/**
+ * The program of `aegis setup --attack`, which tries what a box should stop; its source is in
+ * native/attack.
+ * @throws {AegisError} `enforce/unsupported` where there is none
+ */
+export async function attackProgram(): Promise<Uint8Array> {
+  const file =
+    process.platform !== "linux"
+      ? undefined
+      : process.arch === "x64"
+        ? await import("../../build/aegis-attack-x86_64", { with: { type: "file" } })
+        : await import("../../build/aegis-attack-aarch64", { with: { type: "file" } });
+  if (file === undefined)
+    throw new AegisError("enforce/unsupported", "Cannot attack a box: the program is for Linux");
+  return Bun.file(file.default).bytes();
+}
+
 /** @throws {AegisError} `enforce/helper` when the kernel refuses to start it */
 export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper {
   const plan = createMemfd(helper.libc, launch.plan);

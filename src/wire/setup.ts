@@ -19,5 +19,15 @@ export const setupReport = z.strictObject({
   trial: z.strictObject({ passed: z.boolean(), message: z.string() }),
   /** `aegis run` with the default policy works here without --allow-weaker. */
   ready: z.boolean(),
+  /** Only with --attack: what was tried against a box, and whether it held. */
+  attacks: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        what: z.string(),
+        outcome: z.enum(["held", "open", "unproven"]),
+      }),
+    )
+    .optional(),
 });
 export type SetupReport = z.infer<typeof setupReport>;

@@ -8,6 +8,7 @@ import * as configWire from "../../src/wire/config.ts";
 import * as entryWire from "../../src/wire/entry.ts";
 import * as reportWire from "../../src/wire/report.ts";
 import { setupReport } from "../../src/wire/setup.ts";
+import { testWith } from "../support/features.ts";
 import { type Outcome, spawnAegis } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -39,9 +40,19 @@ describe("setup", () => {
     expect(report.coverage.map(({ protection }) => protection)).toContain("filesystem");
     expect(report.features.every(({ usable, note }) => usable || note !== "")).toBe(true);
   });
-  test("leaves nothing behind but the folder for state", async () => {
+  testWith(["landlock", "seccomp", "userns"], "an attack on a box opens nothing", async () => {
+    const { stdout, exitCode } = await aegis("setup", "--attack", "--json");
+    const { attacks = [] } = setupReport.parse(JSON.parse(stdout));
+    expect(attacks.filter(({ outcome }) => outcome === "open")).toEqual([]);
+    expect(attacks.filter(({ outcome }) => outcome === "held").length).toBeGreaterThan(30);
+    expect(exitCode).toBe(0);
+  });
+  test.each([
+    ["setup", [] as string[]],
+    ["an attack", ["--attack"]],
+  ])("%s leaves nothing behind but the folder for state", async (_, flags) => {
     const other = tempDir("home");
-    await spawnAegis(["setup"], { env: { HOME: other, TMPDIR: other } });
+    await spawnAegis(["setup", ...flags], { env: { HOME: other, TMPDIR: other } });
     expect(readdirSync(other)).toEqual([".aegis"]);
     const keys = join(other, ".aegis/keys");
     expect(existsSync(keys) ? readdirSync(keys) : []).toEqual([]);

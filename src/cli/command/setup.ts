@@ -4,6 +4,7 @@ import { type Survey, survey } from "../../app/survey.ts";
 import type { CoverageRow } from "../../model/coverage.ts";
 import type { SetupReport } from "../../wire/setup.ts";
 import { defineCommand } from "../command.ts";
+import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
 import { jsonFlag } from "../flags.ts";
 import { writeOut } from "../output.ts";
@@ -22,19 +23,50 @@ export const command = defineCommand(
   {
     name: "setup",
     summary: "Try what this machine can enforce, and show it.",
-    flags: { json: jsonFlag },
+    flags: {
+      attack: {
+        kind: "switch",
+        summary: "Also attack a box, harmlessly, and show what held",
+      },
+      json: jsonFlag,
+    },
     operands: {},
     launches: false,
-    examples: ["aegis setup"],
-    notes: ["Exit status 1 when `aegis run` would need --allow-weaker with the default policy."],
+    examples: ["aegis setup", "aegis setup --attack"],
+    notes: [
+      "Exit status 1 when `aegis run` would need --allow-weaker with the default policy, or an",
+      "attack worked. An attack is unproven when it does not work without a box either.",
+    ],
   },
   async ({ flags }, context) => {
     const found = await survey(context);
-    if (flags.json) writeOut(jsonText(setupReport(found)));
-    else writeOut(renderSurvey(found, tableWidth(context.environment)));
-    return found.ready ? exitStatus.ok : exitStatus.failed;
+    const attacks = flags.attack ? await attackBox(context) : undefined;
+    const width = tableWidth(context.environment);
+    if (flags.json) writeOut(jsonText({ ...setupReport(found), ...(attacks && { attacks }) }));
+    else {
+      writeOut(renderSurvey(found, width));
+      if (attacks !== undefined) writeOut(renderAttacks(attacks, width));
+    }
+    const isOpen = attacks?.some(({ outcome }) => outcome === "open") === true;
+    return found.ready && !isOpen ? exitStatus.ok : exitStatus.failed;
   },
 );
+
+async function attackBox(context: CliContext): Promise<NonNullable<SetupReport["attacks"]>> {
+  const { attack } = await import("../../app/attack.ts");
+  return (await attack(context)).map((result) => ({ ...result }));
+}
+
+function renderAttacks(
+  attacks: NonNullable<SetupReport["attacks"]>,
+  width: number | undefined,
+): string {
+  const columns = [{ title: "ATTACK" }, { title: "OUTCOME" }, { title: "WHAT", shrinkTo: 30 }];
+  const lines = attacks.map(({ name, what, outcome }) => [name, outcome, what]);
+  const count = (wanted: string) => attacks.filter(({ outcome }) => outcome === wanted).length;
+  const total = `${count("held")} held, ${count("open")} open, ${count("unproven")} unproven`;
+  return `\n${renderTable(columns, lines, width)}\nAttacks: ${total}.\n`;
+}
 
 function renderSurvey(found: Survey, width: number | undefined): string {
   const facts = renderFacts([
