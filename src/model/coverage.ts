@@ -7,6 +7,7 @@ export const protections = [
   "deny-inside-allow",
   "protected-names",
   "exec",
+  "exec-inside-allow",
   "network",
   "unix-sockets",
   "processes",

@@ -54,9 +54,13 @@ export const runSpec = {
     write: {
       kind: "list",
       value: "PATH",
-      summary: "Also allow reading and changing a file or folder.",
+      summary: "Also allow reading and changing a file or folder, there or not.",
     },
-    deny: { kind: "list", value: "PATH|GLOB", summary: "Forbid a path whatever else is granted." },
+    deny: {
+      kind: "list",
+      value: "PATH|GLOB",
+      summary: "Forbid a path whatever else is granted, also when it is made later.",
+    },
     net: {
       kind: "list",
       value: "none|all|[HOST][:PORT]",

@@ -16,6 +16,7 @@ export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Cove
     "deny-inside-allow": denyInsideAllow(needs, means, host),
     "protected-names": protectedNames(needs, means, host),
     exec: exec(needs, means, host),
+    "exec-inside-allow": execInsideAllow(needs, means, host),
     network: network(needs, means, host),
     "unix-sockets": unixSockets(needs, means, host),
     processes: processes(needs, means, host),
@@ -41,6 +42,7 @@ export function observedCoverage(host: HostFeatures): Coverage {
     "deny-inside-allow": notAsked,
     "protected-names": notAsked,
     exec: notAsked,
+    "exec-inside-allow": notAsked,
     network: notAsked,
     "unix-sockets": notAsked,
     processes: notAsked,
@@ -171,6 +173,27 @@ function exec(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesExec) return notAsked;
   if (!means.landlock) return without("landlock", means, host, "programs are confined by Landlock");
   return enforced(landlockName(host), !needs.executesWritten && "sealed memfds");
+}
+
+/**
+ * Programs are started by the kernel, after the broker has judged the name: what keeps a file from
+ * running for certain is a mount over it.
+ */
+function execInsideAllow(needs: Needs, means: Means, host: HostFeatures): Grade {
+  const covered = needs.protection.covered.filter(({ forbidsRunning }) => forbidsRunning);
+  if (covered.length === 0 && !needs.exceedsExec) {
+    return grade("not-asked", "", "no program is forbidden inside a folder of programs");
+  }
+  if (!needs.exceedsExec && means.mounts) return enforced("mounts");
+  if (!means.broker) {
+    return without("mount namespace", means, host, "a program is kept from running by a mount");
+  }
+  return grade(
+    "weaker",
+    `${brokerName}, ${landlockName(host)}`,
+    "a file that may be neither read nor run is judged when it is started, and then started by the " +
+      "kernel: a second thread can put it in another's place. It stays closed for reading",
+  );
 }
 
 function network(needs: Needs, means: Means, host: HostFeatures): Grade {

@@ -11,6 +11,8 @@ export interface Finding {
   readonly hint: string;
   /** The kernel alone cannot hold it, but a broker that answers every open can; absent: neither. */
   readonly brokerHolds?: boolean;
+  /** It is about running, which the broker judges but the kernel does; absent: it is not. */
+  readonly isRunning?: boolean;
 }
 
 /** One error for all findings, in the order of the policy. */

@@ -168,6 +168,7 @@ function globFinding(ban: Ban, grant: Region): Finding {
     message: `${ban.action} cannot be forbidden by the pattern ${text.join(" and ")} inside "${grant.shape.path}", granted by "${grant.origin.rule}"`,
     hint: "forbid the files or folders by name",
     brokerHolds: holdsByJudging(ban),
+    isRunning: ban.action === "ProcessSpawn",
   };
 }
 
@@ -177,5 +178,6 @@ function reopenFinding(ban: Ban, out: Shape): Finding {
     message: `${ban.action} cannot be forbidden in "${ban.shape.path}" but not in "${out.path}" below it`,
     hint: "forbid the other folders by name instead",
     brokerHolds: holdsByJudging(ban),
+    isRunning: ban.action === "ProcessSpawn",
   };
 }

@@ -29,6 +29,8 @@ export interface Needs {
   readonly protection: Protection;
   /** Something of the policy is held by the broker alone, whatever namespaces there are. */
   readonly exceedsKernel: boolean;
+  /** Running is forbidden where only the broker could say so. */
+  readonly exceedsExec: boolean;
   readonly audit: AuditLevel;
 }
 
@@ -52,10 +54,11 @@ export interface Lowering {
   readonly holes: readonly Hole[];
   readonly protection: Protection;
   readonly exceedsKernel: boolean;
+  readonly exceedsExec: boolean;
 }
 
 export function needsOf(lowering: Lowering, network: NetworkGrants, audit: AuditLevel): Needs {
-  const { grants, holes, protection, exceedsKernel } = lowering;
+  const { grants, holes, protection, exceedsKernel, exceedsExec } = lowering;
   const isEverywhere = (action: Region["action"]) =>
     grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
     !holes.some((hole) => hole.action === action);
@@ -77,6 +80,7 @@ export function needsOf(lowering: Lowering, network: NetworkGrants, audit: Audit
     ),
     protection,
     exceedsKernel,
+    exceedsExec,
     audit,
   };
 }

@@ -156,11 +156,12 @@ function hold(
   if (opener === "kernel") return { lowering, opener, findings };
   const widened = { ...regions, grants: [...regions.grants, ...regions.absent] };
   const byBroker = grantsAbsent ? lowerFiles(widened, host, disk) : byKernel;
+  const held = byBroker.findings.filter(({ brokerHolds }) => brokerHolds === true);
   return {
     lowering: {
       ...byBroker.lowering,
-      exceedsKernel:
-        grantsAbsent || byBroker.findings.some(({ brokerHolds }) => brokerHolds === true),
+      exceedsKernel: grantsAbsent || held.length > 0,
+      exceedsExec: held.some(({ isRunning }) => isRunning === true),
     },
     opener,
     findings: byBroker.findings.filter(({ brokerHolds }) => brokerHolds !== true),
@@ -185,6 +186,7 @@ function lowerFiles(
       protection,
       landlockPaths: landlock.paths,
       exceedsKernel: false,
+      exceedsExec: false,
     },
     findings: [...lowered.findings, ...protection.findings, ...misfits],
   };

@@ -32,6 +32,7 @@ export interface Guard {
   readonly isWriteOnly: boolean;
   /** A broker that answers every open holds it as well as a mount. */
   readonly brokerHolds: boolean;
+  readonly forbidsRunning: boolean;
 }
 
 /**
@@ -183,6 +184,7 @@ function guardOf(place: Place, grants: readonly Region[], disk: DiskView): Guard
     path: place.path,
     origin: first[1],
     isWriteOnly: all.every(([action]) => changes.has(action)),
+    forbidsRunning: all.some(([action]) => action === "ProcessSpawn"),
     brokerHolds: holdsByJudging(
       all.map(([action]) => action),
       leftAt(place, grants, disk),
@@ -216,5 +218,6 @@ function refusal(
     message: `${only.join(", ")} cannot be forbidden at "${place.path}" while ${[...left].join(", ")} stays granted there`,
     hint: `forbid ${also} there as well, or grant only the folders beside it`,
     brokerHolds: holdsByJudging(only, left),
+    isRunning: only.includes("ProcessSpawn"),
   };
 }

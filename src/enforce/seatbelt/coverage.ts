@@ -33,6 +33,7 @@ function confinementRows(input: CoverageInput): CoverageRow[] {
     asked("deny-inside-allow", hasForbid),
     asked("protected-names", hasForbid),
     asked("exec", !grants("ProcessSpawn")),
+    asked("exec-inside-allow", hasForbid),
     asked("network", !grants("NetConnect")),
     asked("unix-sockets", !grants("FileWrite")),
     weaker("processes", "a process that detaches outlives the command, still confined"),

@@ -77,6 +77,12 @@ test("with namespaces everything a workspace policy asks for is enforced", () =>
       by: "",
       why: "no forbid lies inside a grant",
     },
+    {
+      protection: "exec-inside-allow",
+      level: "not-asked",
+      by: "",
+      why: "no program is forbidden inside a folder of programs",
+    },
   ]);
   expect(() => refuseIfBelow(planned.coverage, false)).not.toThrow();
 });
@@ -256,6 +262,7 @@ test("everything granted is not confined, but aegis' own files are", () => {
     "deny-inside-allow",
     "protected-names",
     "exec",
+    "exec-inside-allow",
     "network",
     "unix-sockets",
     "processes",
