@@ -36,7 +36,7 @@ export interface ProxyRequest {
 }
 
 export interface ProxyOptions {
-  readonly client: Endpoint;
+  readonly client: Pick<Endpoint, "write" | "end" | "pause">;
   /** Undefined: whoever this is must log in first. */
   readonly caller: Caller | undefined;
   /** As it travels: `user:password`. */

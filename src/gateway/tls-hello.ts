@@ -17,6 +17,8 @@ export type HelloStep =
 
 const recordHandshake = 22;
 const recordMaxBytes = 1 << 14;
+/** Clients that cut their hello on purpose make two or three. */
+const recordsMax = 64;
 const clientHello = 1;
 const extensionName = 0;
 const extensionEncryptedHello = 0xfe0d;
@@ -30,6 +32,7 @@ export function parseClientHello(bytes: Uint8Array): HelloStep {
     const [type, major, , high = 0, low = 0] = bytes.subarray(at, at + 5);
     if (type !== undefined && type !== recordHandshake) return refused("no handshake comes first");
     if (major !== undefined && major !== 3) return refused("another protocol than TLS");
+    if (parts.length >= recordsMax) return refused("a hello in too many records");
     if (at + 5 > bytes.length) return { kind: "more" };
     const size = (high << 8) | low;
     if (size === 0 || size > recordMaxBytes) return refused("a record of a size TLS does not have");

@@ -145,8 +145,11 @@ function addTo(window: Window, { tsUnixMs, payload }: BoxAccess): void {
 }
 
 function windowKey(payload: AccessPayload): string {
-  const { action, path, decision, exe, port, protocol, connection, phase, url } = payload;
-  return [action, path, decision, exe, port, protocol, connection, phase, url].join("\0");
+  const { action, path, decision, exe, port, protocol, connection, phase } = payload;
+  const { address, method, url } = payload;
+  // What the gateway knows of a connection or a request belongs to that one alone.
+  const parts = [action, path, decision, exe, port, protocol, connection, phase];
+  return [...parts, address, method, url].join("\0");
 }
 
 function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {

@@ -1,7 +1,8 @@
 // One recorded event as a table row, as a line of a running log, and what it says in words.
 
-import type { SealedEvent } from "../../model/event.ts";
+import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import { commandText } from "./command-text.ts";
+import { sizeText } from "./size.ts";
 import type { Column } from "./table.ts";
 import { escapeControls } from "./text.ts";
 import { fullTime } from "./time.ts";
@@ -58,12 +59,26 @@ export function actionText(event: SealedEvent): string {
   const { payload } = event;
   const action = text(payload.action);
   if (action === "") return `${event.event_type} ${detailOf(event)}`.trimEnd();
+  if (payload.phase === "closed") return closedText(payload);
+  const request = text(payload.method);
+  if (request !== "") return `${action} ${request} ${text(payload.url)}${timesOf(payload)}`;
   const host = text(payload.host) || text(payload.path);
   const port = typeof payload.port === "number" ? `:${payload.port}` : "";
   const target = port === "" ? text(payload.path) : `${host}${port}`;
-  const times =
-    typeof payload.count === "number" && payload.count > 1 ? ` (${payload.count} times)` : "";
-  return `${action}${target === "" ? "" : ` ${target}`}${times}`;
+  return `${action}${target === "" ? "" : ` ${target}`}${timesOf(payload)}`;
+}
+
+/** `NetConnect example.com:443 closed, 1.2 KB sent, 40.0 KB received` */
+function closedText(payload: JsonObject): string {
+  const { bytes_sent: sent, bytes_received: received, error } = payload;
+  const shown = (bytes: unknown): string => sizeText(typeof bytes === "number" ? bytes : 0);
+  const place = `${text(payload.host)}:${payload.port}`;
+  const end = text(error) === "" ? "closed" : `ended (${text(error)})`;
+  return `${text(payload.action)} ${place} ${end}, ${shown(sent)} sent, ${shown(received)} received`;
+}
+
+function timesOf({ count }: JsonObject): string {
+  return typeof count === "number" && count > 1 ? ` (${count} times)` : "";
 }
 
 /** What an event that is no access says in a few words. */

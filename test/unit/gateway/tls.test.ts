@@ -109,6 +109,7 @@ const broken: readonly [string, Uint8Array][] = [
   ["an extension that is cut off", clientHello({ raw: [0, 0, 0, 99] })],
   ["an empty record", Buffer.from([22, 3, 1, 0, 0])],
   ["a record that is too long", Buffer.from([22, 3, 1, 0x40, 1])],
+  ["a hello in too many records", clientHello({ serverName: "a.b", recordSize: 1 })],
   ["another message", Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0])],
   ["a message behind the hello", Buffer.concat([clientHello({ serverName: "a.b", tail: [1] })])],
   ["a hello that is too long", Buffer.from([22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff])],

@@ -50,6 +50,20 @@ async function rows(ledger: Awaited<ReturnType<typeof openLedger>>["ledger"]) {
 }
 
 describe("createRecorder()", () => {
+  test("keeps the end of every connection, and counts none of them twice", async () => {
+    const { ledger, writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    const end = (connection: number, sent: number): BoxAccess => {
+      const { tsUnixMs, payload } = access("a.example");
+      const ended = { phase: "closed", count: 0, connection, bytes_sent: sent } as const;
+      return { tsUnixMs, payload: { ...payload, protocol: "tcp", ...ended } };
+    };
+    await recorder.record([access("a.example"), end(1, 10), end(2, 20)]);
+    const totals = await finish(recorder, writer);
+    expect((await rows(ledger)).map(([, , count]) => count)).toEqual([1, 0, 0]);
+    expect(totals.allowed).toBe(1);
+  });
+
   test("merges equal accesses of one window and keeps different ones apart", async () => {
     const { ledger, writer } = await openLedger();
     const recorder = createRecorder(writer, () => {});

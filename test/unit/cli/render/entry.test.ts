@@ -65,6 +65,23 @@ describe("entries", () => {
     },
     { type: "SESSION_CLOSED", payload: { exit_status: 3 }, text: "SESSION_CLOSED exit 3" },
     { type: "SESSION_OPENED", payload: { command: ["a", "b c"] }, text: "SESSION_OPENED a 'b c'" },
+    {
+      type: "NET_REQUEST",
+      payload: { action: "NetRequest", method: "GET", url: "http://a.example/x", port: 80 },
+      text: "NetRequest GET http://a.example/x",
+    },
+    {
+      type: "NET_CONNECT",
+      payload: {
+        action: "NetConnect",
+        host: "a.example",
+        port: 443,
+        phase: "closed",
+        bytes_sent: 5,
+        bytes_received: 2048,
+      },
+      text: "NetConnect a.example:443 closed, 5 B sent, 2.0 KB received",
+    },
     { type: "COVERAGE", payload: {}, text: "COVERAGE" },
     {
       type: "FILE_WRITE",
