@@ -103,3 +103,7 @@ export const bulkAfterBytes = 2 << 20;
 export const dnsMessageMaxBytes = 4096;
 /** How long a client that was refused may take to read why, milliseconds. */
 export const relayLingerMs = 5000;
+/** Longest secret put into requests, bytes: it has to fit into one header field. */
+export const secretMaxBytes = 8192;
+/** How long a program may take to print a secret, milliseconds: it may ask its user. */
+export const secretCommandMs = 60_000;

@@ -21,6 +21,8 @@ export interface DialOptions {
   readonly port: number;
   /** Speak TLS and check that the certificate is for this name. */
   readonly tlsName?: string;
+  /** Certificates of authorities (PEM) that are trusted instead of the usual ones. */
+  readonly authorities?: readonly string[];
 }
 
 export type DialResult = ({ readonly ok: true } & Dialled) | ({ readonly ok: false } & DialFailure);
@@ -41,8 +43,9 @@ const timedOut: DialFailure = { errno: 110, error: "ETIMEDOUT" };
  * Tries the addresses in order, the next one when the one before failed or is slow. The endpoint
  * that is given back is paused; the others are closed.
  */
-export function dial({ ips, port, tlsName }: DialOptions): Promise<DialResult> {
+export function dial({ ips, port, tlsName, authorities = [] }: DialOptions): Promise<DialResult> {
   return new Promise((settle) => {
+    const tls = tlsName === undefined ? undefined : tlsOptions(tlsName, authorities);
     let next = 0;
     let pending = 0;
     let isSettled = false;
@@ -64,7 +67,7 @@ export function dial({ ips, port, tlsName }: DialOptions): Promise<DialResult> {
       next += 1;
       pending += 1;
       if (next < ips.length) stagger = setTimeout(tryNext, dialStaggerMs);
-      connect(ip, port, tlsName).then(
+      connect(ip, port, tls).then(
         (endpoint) => {
           if (isSettled) endpoint.reset();
           else finish({ ok: true, endpoint, ip });
@@ -85,22 +88,45 @@ export function dial({ ips, port, tlsName }: DialOptions): Promise<DialResult> {
   });
 }
 
-async function connect(ip: Ip, port: number, tlsName: string | undefined): Promise<Endpoint> {
-  const socket = await Bun.connect<Endpoint | undefined>({
-    hostname: formatIp(ip),
-    port,
-    allowHalfOpen: true,
-    data: undefined,
-    ...(tlsName === undefined ? {} : { tls: { serverName: tlsName, rejectUnauthorized: true } }),
-    socket: {
-      ...endpointHandlers,
-      open: (opened) => {
-        opened.setNoDelay(true);
-        new Endpoint(opened, silent).pause();
+/** The endpoint is paused. With TLS it is there once the certificate was found right. */
+function connect(ip: Ip, port: number, tls: Bun.TLSOptions | undefined): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    const ready = (socket: Bun.Socket<Endpoint | undefined>): void => {
+      const endpoint = new Endpoint(socket, silent, tls === undefined);
+      endpoint.pause();
+      resolve(endpoint);
+    };
+    const connecting = Bun.connect<Endpoint | undefined>({
+      hostname: formatIp(ip),
+      port,
+      allowHalfOpen: true,
+      data: undefined,
+      ...(tls === undefined ? {} : { tls }),
+      socket: {
+        ...endpointHandlers,
+        open: (socket) => {
+          socket.setNoDelay(true);
+          if (tls === undefined) ready(socket);
+        },
+        handshake: (socket, isTrusted, error) => {
+          if (isTrusted && error === null) {
+            ready(socket);
+            return;
+          }
+          socket.terminate();
+          reject(error ?? new Error("the certificate is not trusted"));
+        },
+        close: (socket, error) => {
+          endpointHandlers.close(socket, error);
+          reject(error ?? new Error("ECONNRESET"));
+        },
       },
-    },
+    });
+    connecting.catch(reject);
   });
-  if (socket.data === undefined) throw new Error("broken invariant: connected without being open");
-  if (socket.data.isClosed) throw new Error("ECONNRESET");
-  return socket.data;
+}
+
+function tlsOptions(serverName: string, authorities: readonly string[]): Bun.TLSOptions {
+  const ca = authorities.length === 0 ? {} : { ca: [...authorities] };
+  return { serverName, rejectUnauthorized: true, ...ca };
 }

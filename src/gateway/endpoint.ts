@@ -20,13 +20,16 @@ export class Endpoint {
   isClosed = false;
   hasPeerEnded = false;
   readonly #socket: GatewaySocket;
+  readonly #isPlain: boolean;
   #events: EndpointEvents;
   #waiting: Uint8Array[] = [];
   #isEnding = false;
   #isPaused = false;
 
-  constructor(socket: GatewaySocket, events: EndpointEvents) {
+  /** @param isPlain what is written is what travels: there is no TLS of ours in between */
+  constructor(socket: GatewaySocket, events: EndpointEvents, isPlain = true) {
     this.#socket = socket;
+    this.#isPlain = isPlain;
     this.#events = events;
     socket.data = this;
   }
@@ -81,7 +84,9 @@ export class Endpoint {
     return this.#socket.remotePort;
   }
 
+  /** For the kernel to read and write what travels; -1 when that must not be done. */
   get fd(): number {
+    if (!this.#isPlain) return -1;
     return "fd" in this.#socket && typeof this.#socket.fd === "number" ? this.#socket.fd : -1;
   }
 

@@ -8,6 +8,7 @@ import { randomSecret } from "../base/ids.ts";
 import type { Capabilities } from "../model/capability.ts";
 import { openKernel } from "./bulk.ts";
 import { acceptClient, type ClientContext, type Clients } from "./client.ts";
+import type { Credential } from "./credential.ts";
 import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
@@ -24,6 +25,10 @@ export interface GatewayOptions {
   readonly record: RecordEvents;
   /** Default: the machine's own resolver. */
   readonly resolve?: ResolveName;
+  /** Default: none. */
+  readonly credentials?: readonly Credential[];
+  /** Certificates of authorities (PEM) trusted instead of the usual ones, for credentials. */
+  readonly authorities?: readonly string[];
 }
 
 export interface Gateway {
@@ -59,6 +64,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     judge,
     recorder,
     clock: options.clock,
+    credentials: options.credentials ?? [],
+    authorities: options.authorities ?? [],
     kernel: once(openKernel),
     resolve: options.resolve ?? resolveByMachine,
     nextConnection: () => {
@@ -90,7 +97,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     resolverPort: udp.port,
     token,
-    environment: proxyVariables(port, password),
+    environment: [...proxyVariables(port, password), ...context.credentials.map(variableOf)],
     close: async () => {
       for (const listener of listeners) listener.stop(true);
       udp.close();
@@ -116,6 +123,10 @@ function proxyVariables(port: number, password: string): readonly string[] {
     `${name}=${value}`,
     `${name.toLowerCase()}=${value}`,
   ]);
+}
+
+function variableOf({ name, placeholder }: Credential): string {
+  return `${name}=${placeholder}`;
 }
 
 function once<T>(make: () => T): () => T {

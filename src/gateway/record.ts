@@ -51,6 +51,7 @@ export type Details = Partial<
     | "method"
     | "url"
     | "credentials"
+    | "strayed_credentials"
   >
 >;
 

@@ -7,27 +7,27 @@ import { relayLingerMs } from "../base/limits.ts";
 import type { Kernel } from "./bulk.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Flow } from "./flow.ts";
-import { parseHost } from "./host.ts";
-import type { RequestHead } from "./http-head.ts";
-import { encodeHead } from "./http-head.ts";
-import { asOriginRequest, destinationOf, upgradeOf, withoutFields } from "./http-rules.ts";
 import { Inspector, type Step } from "./inspect.ts";
-import type { Judge, Target } from "./judge.ts";
+import {
+  judgeForeign,
+  judgeHello,
+  judgeRequest,
+  type MessageVerdict,
+  type RefusedMessage,
+  type Setting,
+} from "./message.ts";
 import type { Caller, Details, Judgement, Recorder } from "./record.ts";
 import { refusalAnswer, tlsAlert } from "./refusal.ts";
 import { ResponseWatch } from "./response-watch.ts";
-import { flawOfHost, isLocal, takesForeign } from "./same-host.ts";
+import { takesForeign } from "./same-host.ts";
+import type { Speech } from "./sniff.ts";
 
-export interface RelayOptions {
+export interface RelayOptions extends Setting {
   readonly client: Endpoint;
   readonly upstream: Endpoint;
-  readonly target: Target;
   readonly caller: Caller;
   readonly connection: number;
-  readonly judge: Judge;
   readonly recorder: Recorder;
-  /** The client speaks to a proxy: one request with a whole URL. */
-  readonly isProxied: boolean;
   /** What moves many bytes; undefined where there is nothing. */
   readonly kernel: () => Kernel | undefined;
   /** Both ends are closed. */
@@ -162,15 +162,16 @@ class Relay {
         this.#forward(step.bytes);
         return undefined;
       case "hello":
-        return this.#judgeHello(step);
-      case "request":
-        return this.#judgeRequest(step.head, step.bytes);
-      case "foreign":
-        return this.#judgeForeign(step.bytes);
-      case "refused": {
-        const subject = step.speech === "http" ? "NetRequest" : "NetConnect";
-        return this.#refuse(subject, step.speech, { status: step.status, reason: step.reason });
+        this.#serverName = step.hello.serverName;
+        return this.#enforce("tls", judgeHello(this.#options, step));
+      case "request": {
+        const isFirst = this.#inspector.requestCount === 1;
+        return this.#enforce("http", judgeRequest(this.#options, step, isFirst));
       }
+      case "foreign":
+        return this.#enforce("other", judgeForeign(this.#options, step.bytes));
+      case "refused":
+        return this.#enforce(step.speech, { ...step, rule: "", details: {} });
     }
   }
 
@@ -179,88 +180,30 @@ class Relay {
     if (!upstream.write(bytes)) client.pause();
   }
 
-  #judgeHello({ hello, bytes }: Extract<Step, { kind: "hello" }>): Promise<void> | undefined {
-    const { target, judge } = this.#options;
-    const { serverName, hasEncryptedHello } = hello;
-    this.#serverName = serverName;
-    const host = serverName === undefined ? undefined : parseHost(serverName);
-    const isMissing = serverName === undefined && target.host.ip !== undefined;
-    const reason =
-      isMissing || (host !== undefined && flawOfHost(host, target, judge) === undefined)
-        ? undefined
-        : `the TLS client asks for ${serverName === undefined ? "no server" : `"${serverName}"`}`;
-    if (reason === undefined) {
+  /** Records the verdict where it has a row of its own, then does what it says. */
+  #enforce(speech: Speech, verdict: MessageVerdict): Promise<void> | undefined {
+    if (verdict.kind === "refused") return this.#refuse(speech, verdict);
+    const { bytes, request } = verdict;
+    if (request === undefined) {
       this.#forward(bytes);
       return undefined;
-    }
-    const more = hasEncryptedHello ? ", with another name encrypted" : "";
-    return this.#refuse("NetConnect", "tls", { status: 403, reason: `${reason}${more}` });
-  }
-
-  #judgeForeign(bytes: Uint8Array): Promise<void> | undefined {
-    const { target } = this.#options;
-    const isShell = Buffer.from(bytes.subarray(0, 4)).toString("latin1") === "SSH-";
-    if (isShell || takesForeign(target) || !webPorts.has(target.port)) {
-      this.#forward(bytes);
-      return undefined;
-    }
-    const reason = `port ${target.port} takes TLS, HTTP/1.x and SSH only`;
-    return this.#refuse("NetConnect", "other", { status: 403, reason });
-  }
-
-  #judgeRequest(head: RequestHead, bytes: Uint8Array): Promise<void> | undefined {
-    const { target, judge, isProxied, recorder } = this.#options;
-    const destination = destinationOf(head);
-    if ("reason" in destination) return this.#refuse("NetRequest", "http", destination);
-    const { host, port, path } = destination;
-    const details = { method: head.method, url: urlOf(host.text, port ?? target.port, path) };
-    const flaw =
-      flawOfHost(host, target, judge) ??
-      flawOfPort(port, target.port) ??
-      (isProxied && this.#inspector.requestCount > 1 ? "a second request" : undefined);
-    if (flaw !== undefined)
-      return this.#refuse("NetRequest", "http", { status: 403, reason: flaw }, details);
-    const judgement = judge.request(isLocal(host, target) ? target : { ...target, host });
-    if (!judgement.isAllowed)
-      return this.#refuse("NetRequest", "http", { status: 403, ...judgement }, details);
-    const upgrade = upgradeOf(head);
-    const isSocket = upgrade.length === 1 && upgrade[0] === "websocket";
-    if (isSocket && this.#inspector.requestCount > 1) {
-      const reason = "an upgrade that is not the first request";
-      return this.#refuse("NetRequest", "http", { status: 400, reason }, details);
     }
     const release = (): void => {
-      this.#forward(this.#toSend(head, bytes, isSocket));
-      if (!isSocket || isProxied) return;
+      this.#forward(bytes);
+      if (!request.isUpgrade) return;
       this.#inspector.hold();
       this.#watch = new ResponseWatch();
     };
-    const subject = this.#subject("NetRequest", host.text, "http");
-    const recorded = recorder.record(subject, judgement, this.#details(details));
-    if (recorded === undefined) {
-      release();
-      return undefined;
-    }
-    return recorded.then(release);
-  }
-
-  #toSend(head: RequestHead, bytes: Uint8Array, isSocket: boolean): Uint8Array {
-    if (this.#options.isProxied) return asOriginRequest(head);
-    if (isSocket || !head.fields.some(({ name }) => unjudged.test(name))) return bytes;
-    return encodeHead(head, head.target, withoutFields(head.fields, unjudged));
+    return this.#record("NetRequest", "http", request.judgement, request.details, release);
   }
 
   /** Tells the client why, if it can still hear it, and ends both sides. */
   #refuse(
-    action: "NetConnect" | "NetRequest",
-    speech: "tls" | "http" | "other",
-    { status, reason, rule = "" }: { status: number; reason: string; rule?: string },
-    details: Details = {},
+    speech: Speech,
+    { status, reason, rule, details }: RefusedMessage,
   ): Promise<void> | undefined {
-    const { client, upstream, recorder, target } = this.#options;
+    const { client, upstream } = this.#options;
     this.#isRefused = true;
-    const judgement: Judgement = { isAllowed: false, rule, reason };
-    const subject = this.#subject(action, target.host.text, speech === "other" ? "tcp" : speech);
     const finish = (): void => {
       this.#error = reason;
       const canAnswer = upstream.bytesReceived === 0;
@@ -271,26 +214,31 @@ class Relay {
       client.resume();
       setTimeout(() => client.reset(), relayLingerMs).unref();
     };
-    const recorded = recorder.record(subject, judgement, this.#details(details));
-    if (recorded === undefined) {
-      finish();
-      return undefined;
-    }
-    return recorded.then(finish);
+    const action = speech === "http" ? "NetRequest" : "NetConnect";
+    const judgement: Judgement = { isAllowed: false, rule, reason };
+    return this.#record(action, speech === "other" ? "tcp" : speech, judgement, details, finish);
   }
 
-  #subject(action: "NetConnect" | "NetRequest", host: string, flags: string) {
-    const { target, caller } = this.#options;
-    return { action, host, port: target.port, protocol: target.protocol, caller, flags };
-  }
-
-  #details(details: Details): Details {
+  /** Does `then` once the row is recorded; at once when that needs no waiting. */
+  #record(
+    action: "NetConnect" | "NetRequest",
+    flags: string,
+    judgement: Judgement,
+    details: Details,
+    then: () => void,
+  ): Promise<void> | undefined {
+    const { target, caller, recorder, connection } = this.#options;
+    const { host, port, protocol } = target;
     const name = this.#serverName;
-    return {
+    const subject = { action, host: host.text, port, protocol, caller, flags };
+    const recorded = recorder.record(subject, judgement, {
       ...details,
-      connection: this.#options.connection,
+      connection,
       ...(name === undefined ? {} : { server_name: name }),
-    };
+    });
+    if (recorded !== undefined) return recorded.then(then);
+    then();
+    return undefined;
   }
 
   #closed(other: Endpoint, error: string | undefined): void {
@@ -305,20 +253,4 @@ class Relay {
     if (error === undefined) other.end();
     else other.reset();
   }
-}
-
-/** Ports where only what can be judged is spoken, and SSH, which asks for no host. */
-const webPorts: ReadonlySet<number> = new Set([80, 443, 8080, 8443]);
-/** Upgrades to what cannot be judged are not offered to the server. */
-const unjudged = /^(upgrade|http2-settings|proxy-authorization|proxy-connection)$/i;
-
-function flawOfPort(port: number | undefined, wanted: number): string | undefined {
-  if (port === undefined || port === wanted) return undefined;
-  return `the request is for port ${port}, the connection for ${wanted}`;
-}
-
-function urlOf(host: string, port: number, path: string): string {
-  const shown = host.includes(":") ? `[${host}]` : host;
-  const place = port === 80 ? shown : `${shown}:${port}`;
-  return `http://${place}${path === "*" ? "/" : path}`;
 }

@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { formatIp } from "../base/ip.ts";
 import type { Kernel } from "./bulk.ts";
+import { type Credential, wrappedPlace } from "./credential.ts";
 import { type DialResult, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Gather } from "./gather.ts";
@@ -16,6 +17,9 @@ import { type RelayOutcome, startRelay } from "./relay.ts";
 export interface StreamContext extends PermitContext {
   readonly recorder: Recorder;
   readonly clock: Clock;
+  readonly credentials: readonly Credential[];
+  /** Certificates of authorities (PEM) trusted instead of the usual ones. */
+  readonly authorities: readonly string[];
   /** What moves many bytes; undefined where there is nothing. */
   readonly kernel: () => Kernel | undefined;
   /** A number no connection before had. */
@@ -46,8 +50,12 @@ const denied = 13;
  * @throws when a row cannot be recorded: the client must be cut off
  */
 export async function openStream(context: StreamContext, request: StreamRequest): Promise<void> {
-  const { client, target, caller, flags, answer } = request;
+  const { client, caller, answer } = request;
+  const place = wrappedPlace(context.credentials, request.target.host.text, request.target.port);
+  const isWrapped = place !== undefined;
+  const target = isWrapped ? { ...request.target, port: place.port } : request.target;
   const { host, port, protocol } = target;
+  const flags = isWrapped ? `${request.flags}, with TLS by the gateway` : request.flags;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller, flags } as const;
   const permission = await permit(context, target);
   const { judgement, ips, failure } = permission;
@@ -64,7 +72,8 @@ export async function openStream(context: StreamContext, request: StreamRequest)
   if (request.isNonBlocking) answer(0);
   const startMs = context.clock.monotonicMs();
   const opened = { subject, judgement, connection, startMs };
-  const dialled = await dial({ ips, port });
+  const { authorities } = context;
+  const dialled = await dial({ ips, port, authorities, ...(isWrapped && { tlsName: host.text }) });
   if (!dialled.ok) {
     await recordClose(context, opened, undefined, { error: dialled.error });
     if (request.isNonBlocking) client.reset();
@@ -83,9 +92,9 @@ export async function openStream(context: StreamContext, request: StreamRequest)
     const onOver = (outcome: RelayOutcome): void => {
       recordClose(context, opened, dialled, outcome).then(settle, fail);
     };
-    const { judge, recorder, kernel } = context;
-    const ends = { client, upstream, target, caller, connection };
-    const parts = { ...ends, judge, recorder, kernel, isProxied };
+    const { judge, recorder, kernel, credentials } = context;
+    const setting = { target, judge, isProxied, isWrapped, credentials };
+    const parts = { ...setting, client, upstream, caller, connection, recorder, kernel };
     startRelay({ ...parts, onOver }, early.take(early.length));
   });
 }

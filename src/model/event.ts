@@ -110,6 +110,8 @@ export interface AccessPayload {
   readonly url?: string;
   /** Names of the credentials put into the request. */
   readonly credentials?: readonly string[];
+  /** Names of those whose placeholder was in a request to a host they are not for. */
+  readonly strayed_credentials?: readonly string[];
 }
 
 /** `dns`: a question to the gateway's resolver. */

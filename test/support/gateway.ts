@@ -3,6 +3,7 @@
 
 import { systemClock } from "../../src/base/clock.ts";
 import { formatIp, parseIp } from "../../src/base/ip.ts";
+import type { Credential } from "../../src/gateway/credential.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
 import type { GatewayEvent } from "../../src/gateway/record.ts";
 import type { Atom, Capability } from "../../src/model/capability.ts";
@@ -37,16 +38,19 @@ export interface TestGatewayOptions {
   readonly names?: Readonly<Record<string, readonly string[]>>;
   /** Instead of them. */
   readonly resolve?: (name: string) => Promise<readonly string[]>;
+  readonly credentials?: readonly Credential[];
+  readonly authorities?: readonly string[];
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;
 }
 
 export async function testGateway(
   capabilities: readonly Capability[],
-  { names = {}, record, resolve }: TestGatewayOptions = {},
+  { names = {}, record, resolve, ...rest }: TestGatewayOptions = {},
 ): Promise<TestGateway> {
   const events: GatewayEvent[] = [];
   const gateway = await openGateway({
+    ...rest,
     capabilities: { version: 1, capabilities },
     agent: "agent",
     clock: systemClock,

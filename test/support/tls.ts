@@ -1,4 +1,9 @@
-// TLS ClientHello messages made by hand, so that they can be wrong.
+// TLS ClientHello messages made by hand, so that they can be wrong, and certificates for servers
+// that are asked by real clients.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { tempDir } from "./temp.ts";
 
 export interface HelloFields {
   readonly serverName?: string | undefined;
@@ -44,4 +49,17 @@ function vector(lengthSize: number, body: readonly number[]): readonly number[] 
     return (body.length >> (8 * (lengthSize - 1 - at))) & 0xff;
   });
   return [...length, ...body];
+}
+
+/** A key and a certificate for one name that vouches for itself. */
+export function certificate(name: string): { readonly key: string; readonly cert: string } {
+  const folder = tempDir("tls");
+  const key = join(folder, "key");
+  const cert = join(folder, "cert");
+  const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+  const what = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
+  const files = ["-nodes", "-days", "2", "-keyout", key, "-out", cert];
+  const made = Bun.spawnSync(["openssl", ...how, ...what, ...files]);
+  if (made.exitCode !== 0) throw new Error(`openssl: ${made.stderr.toString()}`);
+  return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
 }
