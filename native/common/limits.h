@@ -23,6 +23,8 @@
 #define AE_ARGUMENTS_MAX 4096u
 #define AE_ENVIRONMENT_MAX 4096u
 
+/* Largest value of a limit, whatever its unit: sums of two stay far from wrapping. */
+#define AE_LIMIT_MAX (1ull << 60)
 /* Bytes of frames gathered before they are written in one call. */
 #define AE_FRAMES_FLUSH 32768u
 /* Oldest a gathered frame gets, milliseconds. */

@@ -32,6 +32,7 @@ static const struct {
 	[KIND_ARGUMENT] = {1, AE_ARGUMENTS_MAX},
 	[KIND_ENVIRONMENT] = {0, AE_ENVIRONMENT_MAX},
 	[KIND_GATEWAY] = {0, 1},
+	[KIND_LIMIT] = {0, LIMIT_COUNT},
 };
 
 static int refuse(struct parser *parser, int error, const char *why)
@@ -77,7 +78,7 @@ static int survey(struct parser *parser, struct cursor cursor, uint32_t records)
 
 		if (!take_record(&cursor, &record))
 			return refuse(parser, -EINVAL, "a record is cut short or badly padded");
-		if (record.kind == 0 || record.kind >= KIND_COUNT)
+		if (record.kind == 0 || record.kind >= KIND_COUNT || !times[record.kind].most)
 			return refuse(parser, -EINVAL, "a record is of an unknown kind");
 		if (record.kind < last)
 			return refuse(parser, -EINVAL, "a record is out of order");

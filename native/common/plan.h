@@ -91,6 +91,31 @@ struct plan_rlimit {
 	uint64_t hard;
 };
 
+/* Numbers of the limits, in the plan and in frames. */
+enum plan_limit_kind {
+	LIMIT_MEMORY = 1, /* bytes */
+	LIMIT_PROCESSES,  /* threads are counted */
+	LIMIT_CPU,	  /* ms of all processes together */
+	LIMIT_TIME,	  /* ms */
+	LIMIT_FILES,	  /* open in one process */
+	LIMIT_FILE_SIZE,  /* bytes of one file */
+	LIMIT_OUTPUT,	  /* bytes on standard output and error together */
+	LIMIT_COUNT,
+};
+
+/* Who holds a limit. */
+enum plan_limit_means {
+	BY_RLIMIT = 1,
+	BY_SUPERVISOR = 2,
+	BY_CGROUP = 4,
+};
+
+/* `means` is 0 where there is no such limit. */
+struct plan_limit {
+	uint64_t value;
+	uint16_t means;
+};
+
 struct plan_mount {
 	enum plan_step step;
 	uint16_t mode;
@@ -147,6 +172,9 @@ struct plan {
 	size_t environment_count;
 	bool has_gateway;
 	struct plan_gateway gateway;
+	struct plan_limit limits[LIMIT_COUNT];
+	/* Directory of the cgroup the command is born in; NULL for none. */
+	const char *cgroup;
 	/* One allocation that everything above lies in. */
 	void *memory;
 };

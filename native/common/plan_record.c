@@ -233,6 +233,36 @@ static bool parse_gateway(struct plan *plan, struct cursor *payload)
 	       plan_take(payload, gateway->token, sizeof(gateway->token));
 }
 
+/* Number 0 names the cgroup, the others are limits. */
+static bool parse_limit(struct parser *parser, struct cursor *payload)
+{
+	struct plan *plan = parser->plan;
+	uint16_t number;
+	uint16_t means;
+	uint32_t zero;
+	uint64_t value;
+	const char *path;
+
+	if (!plan_take(payload, &number, 2) || !plan_take(payload, &means, 2) ||
+	    !plan_take(payload, &zero, 4) || zero != 0 || !plan_take(payload, &value, 8))
+		return false;
+	path = take_str(parser, payload);
+	if (!path || number >= LIMIT_COUNT)
+		return false;
+	if (number == 0) {
+		if (plan->cgroup || means || value || !is_path(path))
+			return false;
+		plan->cgroup = path;
+		return true;
+	}
+	if (path[0] || plan->limits[number].means || means == 0 || value == 0 ||
+	    value > AE_LIMIT_MAX || means & ~(BY_RLIMIT | BY_SUPERVISOR | BY_CGROUP) ||
+	    (means & BY_CGROUP && !plan->cgroup))
+		return false;
+	plan->limits[number] = (struct plan_limit){value, means};
+	return true;
+}
+
 bool plan_parse_record(struct parser *parser, struct record *record)
 {
 	struct plan *plan = parser->plan;
@@ -273,6 +303,8 @@ bool plan_parse_record(struct parser *parser, struct record *record)
 		return parse_word(parser, payload, plan->environment, &plan->environment_count);
 	case KIND_GATEWAY:
 		return parse_gateway(plan, payload);
+	case KIND_LIMIT:
+		return parse_limit(parser, payload);
 	case KIND_COUNT:
 		break;
 	}
@@ -297,6 +329,7 @@ const char *plan_refusal(uint16_t kind)
 		[KIND_ARGUMENT] = "an argument record is not valid",
 		[KIND_ENVIRONMENT] = "an environment record is not valid",
 		[KIND_GATEWAY] = "the gateway record is not valid, or sockets are not brokered",
+		[KIND_LIMIT] = "a limit record is not valid, or is there twice",
 	};
 
 	return sentences[kind];

@@ -17,6 +17,7 @@ enum wire_kind {
 	WIRE_ACCESS = 3,
 	WIRE_EXITED = 4,
 	WIRE_FAILED = 5,
+	WIRE_LIMIT = 16,
 };
 
 static inline size_t wire_u8(unsigned char *frame, size_t at, uint8_t value)

@@ -28,6 +28,7 @@
 #include "descendants.h"
 #include "frames.h"
 #include "landlock.h"
+#include "limits.h"
 #include "links.h"
 #include "mounts.h"
 #include "namespaces.h"
@@ -195,7 +196,7 @@ static void fork_command(struct box *box)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		die("command", errno, "Cannot make the command's link");
-	box->command = fork();
+	box->command = limits_fork();
 	if (box->command < 0)
 		die("command", errno, "Cannot fork the command");
 	if (box->command == 0) {
@@ -280,7 +281,7 @@ static void end_box(const struct box *box)
 }
 
 /* False when the supervisor is gone. */
-static bool obey(const struct box *box)
+static bool obey(struct box *box)
 {
 	struct control message;
 	ssize_t got = read(box->links->control, &message, sizeof(message));
@@ -289,8 +290,14 @@ static bool obey(const struct box *box)
 		return errno == EINTR || errno == EAGAIN;
 	if (got == 0)
 		return false;
-	if (got == sizeof(message) && message.kind == CONTROL_SIGNAL && !box->has_ended)
+	if (got != sizeof(message) || box->has_ended)
+		return true;
+	if (message.kind == CONTROL_SIGNAL) {
 		kill(box->command, message.value);
+	} else if (message.kind == CONTROL_END) {
+		box->has_ended = true;
+		box->wait_status = SIGKILL;
+	}
 	return true;
 }
 
@@ -342,6 +349,7 @@ static _Noreturn void finish(struct box *box)
 
 	end_box(box);
 	notify_stop();
+	limits_judge_end(box->plan, status);
 	frames_flush();
 	if (box->exec_error) {
 		die_report("exec", box->exec_error, "Cannot execute \"%s\": %s", box->plan->program,

@@ -17,6 +17,7 @@
 #include "../common/exit.h"
 #include "../common/fd.h"
 #include "landlock.h"
+#include "limits.h"
 #include "seccomp.h"
 
 static void set_limits(const struct plan *plan)
@@ -29,6 +30,7 @@ static void set_limits(const struct plan *plan)
 		if (setrlimit((int)wanted->resource, &limit) < 0)
 			die("rlimit", errno, "Cannot set resource limit %u", wanted->resource);
 	}
+	limits_apply(plan);
 	if (plan->has_umask)
 		umask((mode_t)plan->umask);
 }

@@ -26,6 +26,7 @@
 #include "box.h"
 #include "descendants.h"
 #include "landlock.h"
+#include "limits.h"
 #include "namespaces.h"
 #include "outside.h"
 #include "uapi.h"
@@ -43,6 +44,8 @@ struct supervisor {
 	int gate;
 	/* The terminal has sent a stop signal to the whole group. */
 	bool group_was_told;
+	/* The broker was told to end the box. */
+	bool has_ended_box;
 };
 
 static const int watched[] = {
@@ -131,6 +134,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	watch_signals(supervisor, &links.mask);
 	make_pair(SOCK_SEQPACKET, control);
 	make_pair(SOCK_STREAM, start);
+	limits_open(plan);
 	/* The kernel then tells us the command's pid as it is known out here. */
 	if (setsockopt(start[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		die("supervisor", errno, "Cannot make the links of the box");
@@ -152,8 +156,10 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 		close(start[0]);
 		close(supervisor->signals);
 		fd_close_at(&supervisor->gate);
+		limits_enter_box();
 		box_run(plan, &links);
 	}
+	limits_watch(supervisor->box);
 	close(control[1]);
 	close(start[1]);
 	fd_close_at(&links.outside);
@@ -228,6 +234,7 @@ static void start_command(struct supervisor *supervisor)
 	if (!supervisor->command || supervisor->gate >= 0 || supervisor->start < 0)
 		return;
 	report_started(supervisor->command);
+	limits_start();
 	/* ignored: when the command is gone the broker reports it */
 	(void)fd_write_all(supervisor->start, "", 1);
 	fd_close_at(&supervisor->start);
@@ -238,6 +245,7 @@ static _Noreturn void finish(int status)
 {
 	/* Without a pid namespace a broker that gave up leaves its processes to us. */
 	descendants_end();
+	limits_finish();
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));
 	die("broker", 0, "The broker was killed by signal %d", WTERMSIG(status));
@@ -317,6 +325,22 @@ static void follow_command(struct supervisor *supervisor)
 	supervisor->group_was_told = false;
 }
 
+/* The broker ends the box, because it has still to tell what happened in it. */
+static void keep_limits(struct supervisor *supervisor)
+{
+	struct control message = {CONTROL_END, 0};
+
+	if (!limits_check())
+		return;
+	if (!supervisor->has_ended_box) {
+		supervisor->has_ended_box = true;
+		/* ignored: a broker that is gone is reaped next */
+		(void)fd_write_all(supervisor->control, &message, sizeof(message));
+	} else if (limits_out_of_patience()) {
+		kill(supervisor->box, SIGKILL);
+	}
+}
+
 static _Noreturn void supervise(struct supervisor *supervisor)
 {
 	struct pollfd waits[] = {
@@ -324,12 +348,16 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 		{.fd = supervisor->control, .events = POLLIN},
 		{.fd = supervisor->start, .events = POLLIN},
 		{.fd = supervisor->gate, .events = POLLIN},
+		{.fd = limits_fd(), .events = POLLIN},
 	};
 
 	for (;;) {
-		if (poll(waits, 4, -1) < 0 && errno != EINTR)
+		if (poll(waits, 5, limits_wait()) < 0 && errno != EINTR)
 			die("supervisor", errno, "Cannot wait for the box");
 		take_signals(supervisor);
+		keep_limits(supervisor);
+		if (supervisor->has_ended_box)
+			waits[4].fd = -1;
 		if (waits[1].revents & POLLIN)
 			follow_command(supervisor);
 		/* The broker's end closes when it dies; its status comes with SIGCHLD. */

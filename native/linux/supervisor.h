@@ -19,6 +19,7 @@ enum control_kind {
 	CONTROL_SIGNAL = 1, /* supervisor: send signal `value` to the command */
 	CONTROL_STOPPED,    /* broker: the command was stopped by signal `value` */
 	CONTROL_CONTINUED,  /* broker: the command runs again */
+	CONTROL_END,	    /* supervisor: end the box, it has come to a limit */
 };
 
 struct control {

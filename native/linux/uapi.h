@@ -40,6 +40,22 @@
 #define SYS_removexattrat 466 /* 6.13 */
 #endif
 
+/* clone3 as of 5.7, which brought the cgroup. */
+#define AE_CLONE_INTO_CGROUP 0x200000000ULL
+struct uapi_clone_args {
+	uint64_t flags;
+	uint64_t pidfd;
+	uint64_t child_tid;
+	uint64_t parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack;
+	uint64_t stack_size;
+	uint64_t tls;
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
+};
+
 /* seccomp: the 5.13 headers know notifications but not these. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */

@@ -119,6 +119,19 @@ static void make_unknown_kind(struct builder *builder)
 	build_record_end(builder);
 }
 
+static void make_limit_twice(struct builder *builder)
+{
+	static const uint32_t memory_by_supervisor = 1 | 2 << 16;
+
+	make_least(builder);
+	for (int i = 0; i < 2; i++) {
+		build_record(builder, 16, 0);
+		build_u32(builder, memory_by_supervisor);
+		build_bytes(builder, "\0\0\0\0\5\0\0\0\0\0\0\0\0", 14);
+		build_record_end(builder);
+	}
+}
+
 static void make_unordered(struct builder *builder)
 {
 	make_least(builder);
@@ -350,6 +363,7 @@ const struct plan_case plan_cases[] = {
 	{"no namespaces record", make_no_namespaces, -EINVAL},
 	{"two namespaces records", make_two_namespaces, -E2BIG},
 	{"an unknown kind", make_unknown_kind, -EINVAL},
+	{"a limit twice", make_limit_twice, -EINVAL},
 	{"records out of order", make_unordered, -EINVAL},
 	{"an unknown flag", make_unknown_flag, -EINVAL},
 	{"an optional flag where none belongs", make_optional_umask, -EINVAL},

@@ -1,6 +1,7 @@
 // What `run` and `wrap` were asked to do, as the command line said it; launch.ts gives it meaning.
 
 import type { AuditLevel } from "../enforce/backend.ts";
+import type { LimitWish } from "../model/limits.ts";
 import type { EnvironmentGrant } from "../supervise/environment.ts";
 
 export interface LaunchOptions {
@@ -23,6 +24,7 @@ export interface LaunchOptions {
   readonly denyNet: readonly string[];
   readonly listen: readonly string[];
   readonly environment: readonly EnvironmentGrant[];
+  readonly limits: readonly LimitWish[];
   readonly audit: AuditLevel;
   readonly allowWeaker: boolean;
   readonly ledger: string | undefined;

@@ -4,6 +4,7 @@ import type { SessionId } from "../base/ids.ts";
 import type { BoxExit } from "../enforce/backend.ts";
 import type { Checkpoint } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
+import type { LimitName } from "../model/limits.ts";
 
 /** A denial as a person meets it. */
 export interface DenialAdvice {
@@ -14,6 +15,21 @@ export interface DenialAdvice {
   readonly rule: string;
   readonly reason: string;
   /** Smallest flag that would allow it; empty when no flag can. */
+  readonly fix: string;
+}
+
+/** A limit the box came to, as a person meets it. */
+export interface LimitHitAdvice {
+  readonly limit: LimitName;
+  readonly effect: "refused" | "ended";
+  /** As `--limit` reads it. */
+  readonly value: string;
+  readonly seen: string;
+  /** Who asked for the limit; `default` when nobody did. */
+  readonly source: string;
+  /** Of the process to blame; "" when there is none. */
+  readonly exe: string;
+  /** Smallest change that would lift it. */
   readonly fix: string;
 }
 
@@ -30,5 +46,6 @@ export interface LaunchResult {
   readonly denials: readonly DenialAdvice[];
   readonly coverage: Coverage;
   readonly environmentRemoved: readonly string[];
+  readonly limitHits: readonly LimitHitAdvice[];
   readonly checkpoint: Checkpoint;
 }

@@ -15,6 +15,7 @@ import {
 } from "../config/config.ts";
 import { aegisPaths, userHome } from "../config/location.ts";
 import { toConfigName } from "../config/name.ts";
+import type { LimitWish } from "../model/limits.ts";
 import type { Places } from "../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../policy/templates.ts";
 import type { LaunchOptions } from "./launch-options.ts";
@@ -30,6 +31,8 @@ export interface LaunchSubject {
   readonly texts: PolicyTexts;
   /** `--net` words: the flags' and the configuration's. */
   readonly net: readonly string[];
+  /** The configuration's. */
+  readonly limits: readonly LimitWish[];
   /** Record everything, confine nothing; the policy only judges for the record. */
   readonly observeOnly: boolean;
 }
@@ -44,6 +47,7 @@ export function launchSubject(options: LaunchOptions, around: Surroundings): Lau
     ledger: ledgerOf(options, around, config),
     texts: policyTexts(given, options.manifest, around.directory),
     net: [...options.net, ...(config?.allowedNetwork.map(netWord) ?? [])],
+    limits: config?.limits ?? [],
     observeOnly: config !== undefined && (options.mode === "wrap" || config.isolation !== "kernel"),
   };
 }

@@ -7,7 +7,7 @@ import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { BoxLaunch, PreparedBox, ShownFile } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
-import type { Coverage } from "../model/coverage.ts";
+import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { cacheEnvironment } from "../policy/profiles.ts";
 import {
@@ -20,6 +20,7 @@ import { type OpenGateway, type RecordAccesses, superviseRun } from "../supervis
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
+import { launchLimits } from "./launch-limits.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchResult } from "./launch-result.ts";
 import {
@@ -30,6 +31,7 @@ import {
   temporaryFolder,
 } from "./launch-subject.ts";
 import { openForWriting } from "./ledgers.ts";
+import { adviseOnLimits } from "./limit-advice.ts";
 import type { Judge } from "./observed-judge.ts";
 import { type BoxSubject, prepareBox, runFolder } from "./prepare-box.ts";
 import { processSignals } from "./signals.ts";
@@ -62,18 +64,29 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
-  const coverage = withEnvironment(box.coverage, environment, subject);
-  const { session, exit, totals, checkpoint } = await superviseRun({
+  const limits = launchLimits({
+    flags: options.limits,
+    configured: subject.limits,
+    policies: snapshot.sources,
+    observeOnly: subject.observeOnly,
+  });
+  const held = backend.holdLimits(box, limits);
+  const coverage = withRow(withEnvironment(box.coverage, environment, subject), held.row);
+  const { session, exit, totals, limitHits, checkpoint } = await superviseRun({
     backend,
     box,
-    launch: denied === undefined ? command : { ...command, shown: denied.shown },
+    launch: { ...command, limits: held, ...(denied && { shown: denied.shown }) },
     openGateway: gatewayFor(boxSubject, box),
+    limits,
     openSession: () => openSession(boxSubject, snapshot, coverage),
     clock: around.clock,
     signals: processSignals,
     judge,
     onStored: denied?.log.add,
-  }).finally(() => denied?.log.close());
+  }).finally(() => {
+    denied?.log.close();
+    held.release();
+  });
   return {
     session,
     ledger: subject.ledger,
@@ -85,6 +98,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     denials: adviseOn(totals.denials, subject.agent),
     coverage,
     environmentRemoved: environment.removed,
+    limitHits: adviseOnLimits(limitHits, limits),
     checkpoint,
   };
 }
@@ -176,6 +190,10 @@ function withEnvironment(
   if (subject.observeOnly) return coverage;
   const names = environment.removed.join(" ");
   const by = names === "" ? "nothing looked like a secret" : `kept out: ${names}`;
-  const others = coverage.filter(({ protection }) => protection !== "environment");
-  return [...others, { protection: "environment", level: "enforced", by, why: "" }];
+  return withRow(coverage, { protection: "environment", level: "enforced", by, why: "" });
+}
+
+/** What is only known at the launch takes the place of what the plan said. */
+function withRow(coverage: Coverage, row: CoverageRow): Coverage {
+  return [...coverage.filter(({ protection }) => protection !== row.protection), row];
 }

@@ -52,6 +52,7 @@ export async function policyInForce(
     mode: "run",
     command: [],
     environment: [],
+    limits: [],
     audit: "full",
     allowWeaker: true,
     ledger: undefined,

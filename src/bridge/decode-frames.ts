@@ -3,8 +3,9 @@
 // anything unknown ends the run. No I/O.
 
 import { AegisError } from "../base/errors.ts";
+import { limitNames } from "../model/limits.ts";
 import { judgedActions } from "./encode-plan.ts";
-import type { AccessFrame, Frame } from "./frame.ts";
+import type { AccessFrame, Frame, LimitFrame } from "./frame.ts";
 
 export interface FrameDecoder {
   /**
@@ -91,9 +92,24 @@ function readPayload(
       const errno = reader.u32();
       return { kind: "failed", errno, step: reader.str(), message: reader.str() };
     }
+    case 16:
+      return readLimit(reader);
     default:
       throw malformed(`the unknown kind ${kind}`);
   }
+}
+
+function readLimit(reader: Reader): LimitFrame {
+  const tsUnixMs = reader.u64();
+  const limit = limitNames[reader.u16() - 1];
+  const effect = reader.u16() === 2 ? "ended" : "refused";
+  const pid = reader.u32();
+  const value = reader.u64();
+  const seen = reader.u64();
+  const exe = reader.str();
+  if (limit === undefined) throw malformed("an unknown limit");
+  const blamed = pid === 0 ? undefined : pid;
+  return { kind: "limit", tsUnixMs, limit, effect, pid: blamed, value, seen, exe };
 }
 
 function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): AccessFrame {

@@ -6,6 +6,7 @@ import { parseIp } from "../base/ip.ts";
 import { bpfInstructionsMax } from "../base/limits.ts";
 import { assert } from "../base/result.ts";
 import type { Action, Atom, Protocol } from "../model/capability.ts";
+import { type LimitPlan, limitNames } from "../model/limits.ts";
 import type {
   GatewayPlan,
   JudgeRule,
@@ -20,7 +21,7 @@ import { countRecords, headerSize, PlanWriter, recordsOf, tooLarge } from "./pla
 export type BoxPlan = Omit<NativePlan, keyof CommandPlan>;
 export type CommandPlan = Pick<
   NativePlan,
-  "directory" | "program" | "argv" | "environment" | "gateway"
+  "directory" | "program" | "argv" | "environment" | "gateway" | "limits"
 >;
 
 /** @throws {AegisError} `enforce/helper` when the plan is beyond a bound */
@@ -66,6 +67,7 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   writer.texts(kinds.environment, variables, nameOfVariable);
   const { gateway } = command;
   if (gateway !== undefined) writer.record(kinds.gateway, () => writeGateway(writer, gateway));
+  if (command.limits !== undefined) writeLimits(writer, command.limits);
   return writer.finish(countRecords(box));
 }
 
@@ -108,6 +110,30 @@ function nameOfVariable(entry: string): string {
   return `The environment variable "${entry.split("=", 1)[0]}"`;
 }
 
+/** Whether a box has a user namespace of its own: its first record says so. */
+export function hasUserNamespace(box: Uint8Array): boolean {
+  return (new DataView(box.buffer, box.byteOffset).getUint32(24, true) & userNamespace) !== 0;
+}
+
+/** The cgroup is number 0, and comes first. */
+function writeLimits(writer: PlanWriter, { cgroup, holds }: LimitPlan): void {
+  const write = (number: number, means: number, value: number, path: string) =>
+    writer.record(kinds.limit, () => {
+      writer.u16(number);
+      writer.u16(means);
+      writer.u32(0);
+      writer.u64(BigInt(value));
+      if (path === "") writer.str("A path", "");
+      else writer.path(path);
+    });
+  if (cgroup !== undefined) write(0, 0, 0, cgroup);
+  for (const { name, value, by } of holds) {
+    let bits = 0;
+    for (const means of by) bits |= limitMeans[means];
+    write(limitNames.indexOf(name) + 1, bits, value, "");
+  }
+}
+
 /** Record flag: a missing path is skipped. */
 const optionalFlag = 1;
 
@@ -127,7 +153,11 @@ const kinds = {
   argument: 13,
   environment: 14,
   gateway: 15,
+  limit: 16,
 } as const;
+
+const userNamespace = 0x10000000;
+const limitMeans = { rlimit: 1, supervisor: 2, cgroup: 4 } as const;
 
 const mountSteps = {
   "read-only-root": 1,
@@ -177,7 +207,7 @@ const mountNamespace = 0x00020000;
 function namespaceFlags({ namespaces }: BoxPlan): number {
   const { user, mount, pid, net, ipc } = namespaces;
   return (
-    (user ? 0x10000000 : 0) |
+    (user ? userNamespace : 0) |
     (mount ? mountNamespace : 0) |
     (pid ? 0x20000000 : 0) |
     (net ? 0x40000000 : 0) |

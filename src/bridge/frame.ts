@@ -2,8 +2,9 @@
 // native/README.md.
 
 import type { PathAction } from "../model/capability.ts";
+import type { LimitHit } from "../model/limits.ts";
 
-export type Frame = StartedFrame | AccessFrame | ExitedFrame | FailedFrame;
+export type Frame = StartedFrame | AccessFrame | LimitFrame | ExitedFrame | FailedFrame;
 
 /** The box runs: every layer of the plan is applied and the program is about to be executed. */
 export interface StartedFrame {
@@ -34,6 +35,11 @@ export interface AccessFrame {
   readonly requested: string | undefined;
   readonly exe: string;
   readonly port: number | undefined;
+}
+
+/** The box came to one of its limits. */
+export interface LimitFrame extends LimitHit {
+  readonly kind: "limit";
 }
 
 export interface ExitedFrame {

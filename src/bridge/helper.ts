@@ -154,7 +154,13 @@ function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLau
     if (typeof frames !== "number") throw new Error("there is no pipe for its frames");
     let isOpen = true;
     const open = () => {
-      if (typeof gate === "number" && isOpen) writeSync(gate, "1");
+      if (typeof gate !== "number" || !isOpen) return;
+      try {
+        writeSync(gate, "1");
+      } catch (error) {
+        // ignored: a helper that gave up reads no more, and its last frame says why
+        if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
+      }
     };
     const close = () => {
       isOpen = false;

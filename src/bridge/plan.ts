@@ -3,6 +3,7 @@
 // only reader; both follow native/README.md.
 
 import type { Atom, PathAction } from "../model/capability.ts";
+import type { LimitPlan } from "../model/limits.ts";
 
 export interface NativePlan {
   /**
@@ -44,6 +45,8 @@ export interface NativePlan {
   readonly environment: readonly string[];
   /** Absent: connections are made as the rules say, by address. Needs `brokerSocket`. */
   readonly gateway?: GatewayPlan;
+  /** Absent: none. */
+  readonly limits?: LimitPlan;
 }
 
 /**

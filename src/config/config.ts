@@ -6,6 +6,7 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
+import type { LimitWish } from "../model/limits.ts";
 import { isFile, isMissing, readIfPresent, replaceFile, syncDirectory } from "./files.ts";
 import {
   type AegisPaths,
@@ -39,6 +40,7 @@ export interface Config extends ConfigEntry {
   readonly allowedNetwork: readonly NetworkRule[];
   readonly isolation: Isolation;
   readonly observer: Observer;
+  readonly limits: readonly LimitWish[];
   readonly unused: readonly string[];
 }
 
@@ -101,6 +103,8 @@ export function parseConfig(entry: ConfigEntry, content: string, environment: En
     allowedNetwork: file.allowedNetwork,
     isolation: file.isolation,
     observer: file.observer,
+    // The source names the file, because that is where a person lifts it.
+    limits: file.limits.map((wish) => ({ ...wish, source: `[limits] of ${entry.paths.file}` })),
     unused: file.unused,
   };
 }

@@ -3,6 +3,13 @@
 // this build does not have are checked, then named in `unused`, never silently dropped.
 
 import {
+  isLimitName,
+  type LimitWish,
+  limitExamples,
+  limitNames,
+  parseLimit,
+} from "../model/limits.ts";
+import {
   type Decoder,
   defaulted,
   flag,
@@ -45,6 +52,7 @@ export interface ConfigFile {
   readonly allowedNetwork: readonly NetworkRule[];
   readonly isolation: Isolation;
   readonly observer: Observer;
+  readonly limits: readonly LimitWish[];
   /** Sections that are valid but that no command of this build acts on. */
   readonly unused: readonly string[];
 }
@@ -156,6 +164,24 @@ const usageProxy = table({
   port: defaulted(integer(0, 65_535), 0),
 });
 
+/** `[limits]`, by the names of `--limit` or with `_` for `-`; numbers stand for themselves. */
+const limits: Decoder<readonly LimitWish[]> = (value, at, problems) => {
+  if (!isTable(value)) return note(problems, at, "must be a table");
+  return Object.entries(value).flatMap(([key, written]): readonly LimitWish[] => {
+    const name = key.replaceAll("_", "-");
+    const where = [...at, key];
+    if (!isLimitName(name)) {
+      note(problems, where, `is no limit; there are ${limitNames.join(", ")}`);
+      return [];
+    }
+    if (written === "none") return [{ name, value: undefined, source: "[limits]" }];
+    const parsed = parseLimit(name, String(written));
+    if (parsed !== undefined) return [{ name, value: parsed, source: "[limits]" }];
+    note(problems, where, `must be "none" or a value like ${limitExamples(name)}`);
+    return [];
+  });
+};
+
 const file = table({
   name: required(text),
   sandbox_dir: required(text),
@@ -169,6 +195,7 @@ const file = table({
   pilot: optional(pilot),
   channel: optional(channel),
   usage_proxy: optional(usageProxy),
+  limits: defaulted(limits, []),
 });
 
 const laterSections = ["alerts", "pilot", "channel", "usage_proxy"] as const;
@@ -187,6 +214,7 @@ export const decodeConfigFile: Decoder<ConfigFile> = (value, at, problems) => {
     allowedNetwork: read.allowed_network,
     isolation: read.isolation,
     observer: read.observer,
+    limits: read.limits ?? [],
     unused: laterSections.filter((section) => read[section] !== undefined),
   };
 };

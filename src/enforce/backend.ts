@@ -2,8 +2,9 @@
 // it got.
 
 import type { Capabilities } from "../model/capability.ts";
-import type { Coverage } from "../model/coverage.ts";
+import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { AccessPayload } from "../model/event.ts";
+import type { LimitHit, LimitPlan, Limits } from "../model/limits.ts";
 
 /** What a box may do; everything a plan depends on apart from the disk itself. */
 export interface BoxRequest {
@@ -37,6 +38,10 @@ export interface BoxLaunch {
    * output.
    */
   readonly stdoutToStderr: boolean;
+  /** From the same backend's `holdLimits`; absent: none. */
+  readonly limits?: HeldLimits;
+  /** Called when the box comes to a limit, once for each. */
+  readonly onLimit?: (hit: LimitHit) => void;
   /** Absent: nothing is shown. */
   readonly shown?: ShownFile;
   /** Absent where the box needs none. */
@@ -62,6 +67,14 @@ export interface ShownFile {
   readonly path: string;
   /** Environment variable that holds the path. */
   readonly variable: string;
+}
+
+/** Limits and what will hold them; to be released when the box has ended. */
+export interface HeldLimits {
+  readonly row: CoverageRow;
+  readonly plan: LimitPlan;
+  /** Gives back what was made to hold them. */
+  release(): void;
 }
 
 /**
@@ -125,6 +138,11 @@ export interface RunningBox {
 }
 
 export interface Backend {
+  /**
+   * Chooses and makes what will hold the limits of one launch of `box`.
+   * @throws {AegisError} `enforce/insufficient` when one that was asked for cannot be held at all
+   */
+  holdLimits(box: PreparedBox, limits: Limits): HeldLimits;
   /**
    * Compiles capabilities for this kernel.
    * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold,

@@ -16,6 +16,7 @@ export const protections = [
   "system-calls",
   "terminal",
   "environment",
+  "limits",
   "audit",
 ] as const;
 export type Protection = (typeof protections)[number];

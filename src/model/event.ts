@@ -3,6 +3,7 @@
 import type { SessionId } from "../base/ids.ts";
 import type { Action, Protocol } from "./capability.ts";
 import type { Coverage } from "./coverage.ts";
+import type { LimitName } from "./limits.ts";
 
 export type JsonValue =
   | null
@@ -34,6 +35,7 @@ export const eventTypes = [
   "COVERAGE",
   "POLICY_LOADED",
   "SESSION_TAGGED",
+  "LIMIT_HIT",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -116,6 +118,21 @@ export interface AccessPayload {
 
 /** `dns`: a question to the gateway's resolver. */
 export type NetProtocol = Protocol | "dns";
+
+/** Payload of `LIMIT_HIT`: the box came to a limit, once for each limit. */
+export interface LimitPayload {
+  readonly limit: LimitName;
+  /** `refused`: calls failed and the box went on; `ended`: the box was ended. */
+  readonly effect: "refused" | "ended";
+  /** Bytes, milliseconds or a number, by the limit. */
+  readonly value: number;
+  readonly seen: number;
+  /** Who asked for the limit. */
+  readonly source: string;
+  /** Process id as seen inside the box, 0 when no process in particular is to blame. */
+  readonly pid: number;
+  readonly exe: string;
+}
 
 /**
  * The sealed envelope. `hash` is the SHA-256, base64, of the RFC 8785 form of the object without

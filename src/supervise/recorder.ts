@@ -37,6 +37,8 @@ export interface Recorder {
    * Takes one batch; the promise it may return is back-pressure: wait for it before the next batch.
    */
   record(accesses: readonly BoxAccess[]): void | Promise<void>;
+  /** Takes an event that is no access; it is written with the window. */
+  add(draft: EventDraft): void;
   /** Waits for what is being written. Throws what a write threw. */
   finish(): Promise<Recorded>;
 }
@@ -62,6 +64,7 @@ export function createRecorder(
 ): Recorder {
   const tally = createTally();
   let window: Window = new Map();
+  let others: EventDraft[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<void> = Promise.resolve();
   let failure: { readonly cause: unknown } | undefined;
@@ -69,8 +72,9 @@ export function createRecorder(
   function takeWindow(): EventDraft[] {
     clearTimeout(timer);
     timer = undefined;
-    const drafts = toDrafts(window.values());
+    const drafts = [...toDrafts(window.values()), ...others];
     window = new Map();
+    others = [];
     return drafts;
   }
 
@@ -96,6 +100,10 @@ export function createRecorder(
       if (window.size >= appendBatchMax) return flush();
       timer ??= setTimeout(flush, coalesceWindowMs);
       return undefined;
+    },
+    add(draft) {
+      others.push(draft);
+      timer ??= setTimeout(flush, coalesceWindowMs);
     },
     async finish() {
       const last = takeWindow();

@@ -15,7 +15,8 @@ import type {
   RunningBox,
 } from "../enforce/backend.ts";
 import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
-import type { AccessPayload, EventDraft, SealedEvent } from "../model/event.ts";
+import type { AccessPayload, EventDraft, LimitPayload, SealedEvent } from "../model/event.ts";
+import { defaultSource, type LimitHit, type Limits } from "../model/limits.ts";
 import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
 
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
@@ -33,6 +34,8 @@ export interface SupervisedRun {
   readonly launch: BoxLaunch;
   /** Makes the gateway the box needs; undefined: it needs none. */
   readonly openGateway: ((record: RecordAccesses) => Promise<OpenGateway>) | undefined;
+  /** Who asked for which, for the record; what holds them is in `launch`. */
+  readonly limits: Limits;
   /** Runs while the box is built; the command waits for it. */
   readonly openSession: () => Promise<SessionWriter>;
   readonly clock: Clock;
@@ -57,6 +60,7 @@ export interface RunOutcome {
   readonly session: SessionId;
   readonly exit: BoxExit;
   readonly totals: RecordedTotals;
+  readonly limitHits: readonly LimitHit[];
   readonly checkpoint: Checkpoint;
 }
 
@@ -68,7 +72,8 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const opened = Promise.withResolvers<Recorder>();
   // Whoever awaits it is told; here it is only kept from counting as nobody's.
   opened.promise.catch(() => undefined);
-  const { starting, gateway } = await startBox(run, opened.promise);
+  const limitHits: LimitHit[] = [];
+  const { starting, gateway } = await startBox(run, opened.promise, limitHits);
   let writer: SessionWriter;
   try {
     writer = await run.openSession();
@@ -81,7 +86,7 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
     const recorder = createRecorder(writer, () => undefined);
     opened.resolve(recorder);
     await gateway?.close();
-    return closeSession({ run, writer, recorder, exit: starting });
+    return closeSession({ run, writer, recorder, exit: starting, limitHits: [] });
   }
   const recorder = createRecorder(writer, () => starting.kill("SIGKILL"), run.onStored);
   const stopListening = run.signals.listen((signal) => starting.kill(signal));
@@ -90,7 +95,7 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
   // Its last rows come when its connections end, which they do now.
   await gateway?.close();
-  return closeSession({ run, writer, recorder, exit });
+  return closeSession({ run, writer, recorder, exit, limitHits });
 }
 
 /** After the command was let go. */
@@ -109,13 +114,23 @@ interface Start {
 }
 
 /** The box is being built; its command waits for the recorder. */
-async function startBox(run: SupervisedRun, opened: Promise<Recorder>): Promise<Start> {
+async function startBox(
+  run: SupervisedRun,
+  opened: Promise<Recorder>,
+  limitHits: LimitHit[],
+): Promise<Start> {
+  const onLimit = (hit: LimitHit) => {
+    limitHits.push(hit);
+    // Whoever awaits the session is told why there is none.
+    opened.then((recorder) => recorder.add(limitDraft(hit, run.limits))).catch(() => undefined);
+  };
   const record = async (accesses: readonly BoxAccess[]) =>
     (await opened).record(judged(accesses, run.judge));
   let gateway: OpenGateway | undefined;
   try {
     gateway = await run.openGateway?.(record);
-    const launch = gateway === undefined ? run.launch : throughGateway(run.launch, gateway);
+    const asked = { ...run.launch, onLimit };
+    const launch = gateway === undefined ? asked : throughGateway(asked, gateway);
     return { starting: await run.backend.launch(run.box, launch, record, opened), gateway };
   } catch (error) {
     return { starting: failedLaunch(error), gateway };
@@ -152,9 +167,16 @@ interface Ending {
   readonly writer: SessionWriter;
   readonly recorder: Recorder;
   readonly exit: BoxExit;
+  readonly limitHits: readonly LimitHit[];
 }
 
-async function closeSession({ run, writer, recorder, exit }: Ending): Promise<RunOutcome> {
+async function closeSession({
+  run,
+  writer,
+  recorder,
+  exit,
+  limitHits,
+}: Ending): Promise<RunOutcome> {
   const { totals, last } = await finishRecording(recorder);
   const tsUnixMs = run.clock.nowUnixMs();
   const checkpoint = await writer.close({
@@ -163,7 +185,17 @@ async function closeSession({ run, writer, recorder, exit }: Ending): Promise<Ru
     exitStatus: exit.status,
     summary: { allowed: totals.allowed, denied: totals.denied },
   });
-  return { session: writer.id, exit, totals, checkpoint };
+  return { session: writer.id, exit, totals, limitHits, checkpoint };
+}
+
+function limitDraft(hit: LimitHit, limits: Limits): EventDraft {
+  const { limit, effect, value, seen, pid = 0, exe, tsUnixMs } = hit;
+  const source = limits.find(({ name }) => name === limit)?.source ?? defaultSource;
+  return {
+    type: "LIMIT_HIT",
+    tsUnixMs,
+    payload: { limit, effect, value, seen, source, pid, exe } satisfies LimitPayload,
+  };
 }
 
 function exitDraft({ argv, program }: BoxLaunch, exit: BoxExit, tsUnixMs: number): EventDraft {

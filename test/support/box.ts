@@ -6,12 +6,13 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "no
 import { join } from "node:path";
 import { createFrameDecoder } from "../../src/bridge/decode-frames.ts";
 import { encodePlan } from "../../src/bridge/encode-plan.ts";
-import type { AccessFrame, FailedFrame, Frame } from "../../src/bridge/frame.ts";
+import type { AccessFrame, FailedFrame, Frame, LimitFrame } from "../../src/bridge/frame.ts";
 import type { BoxRequest } from "../../src/enforce/backend.ts";
 import { realDisk } from "../../src/enforce/linux/disk.ts";
 import type { HostFeatures } from "../../src/enforce/linux/features.ts";
 import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
 import { hostFeatures } from "../../src/enforce/linux/probe.ts";
+import type { LimitPlan } from "../../src/model/limits.ts";
 import { asPlainUser, giveToPlainUser, isRoot, repoRoot } from "./harness.ts";
 import { permit, request, under } from "./ir.ts";
 import { removeTree, tempDir } from "./temp.ts";
@@ -48,6 +49,7 @@ interface Programs {
   readonly folder: string;
   readonly attempt: string;
   readonly noUserns: string;
+  readonly exhaust: string;
 }
 
 const built: { programs?: Programs } = {};
@@ -73,7 +75,12 @@ function compileAll(): Programs {
     if (exitCode !== 0) throw new Error(`cannot compile ${name}.c: ${stderr.toString()}`);
     return out;
   };
-  return { folder, attempt: compile("attempt"), noUserns: compile("no-userns") };
+  return {
+    folder,
+    attempt: compile("attempt"),
+    noUserns: compile("no-userns"),
+    exhaust: compile("exhaust"),
+  };
 }
 
 export function helperBinary(): string {
@@ -105,6 +112,7 @@ export interface BoxResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly accesses: readonly AccessFrame[];
+  readonly limits: readonly LimitFrame[];
   readonly failed: FailedFrame | undefined;
   readonly planned: LinuxPlan;
 }
@@ -115,6 +123,7 @@ export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
   readonly environment?: readonly string[];
   /** Default: the attempts of the fixture. */
   readonly argv?: readonly string[];
+  readonly limits?: (planned: LinuxPlan) => LimitPlan;
 }
 
 /** What the fixture itself needs. */
@@ -129,7 +138,7 @@ export async function runBox(
   attempts: readonly string[],
   options: BoxOptions = {},
 ): Promise<BoxResult> {
-  const { directory = "/", environment = ["PATH=/usr/bin:/bin"], argv, ...asked } = options;
+  const { directory = "/", environment = ["PATH=/usr/bin:/bin"], argv, limits, ...asked } = options;
   const all = [...fixtureRules(), ...capabilities];
   const planned = planLinux(
     request(all, { workspace: directory, ...asked }),
@@ -139,7 +148,14 @@ export async function runBox(
   if (!planned.ok) throw new Error(planned.error.map(({ message }) => message).join("; "));
   const words = argv ?? [programs().attempt, ...attempts];
   const program = words[0] ?? "";
-  const bytes = encodePlan({ ...planned.value.plan, directory, program, argv: words, environment });
+  const bytes = encodePlan({
+    ...planned.value.plan,
+    directory,
+    program,
+    argv: words,
+    environment,
+    ...(limits === undefined ? {} : { limits: limits(planned.value) }),
+  });
   const run = await runHelper(setting, bytes);
   return { ...run, answers: answersOf(run.stdout), planned: planned.value };
 }
@@ -183,6 +199,7 @@ async function runHelper(setting: Setting, plan: Uint8Array) {
   decoder.end();
   removeTree(folder);
   const accesses = all.filter((frame) => frame.kind === "access");
+  const limits = all.filter((frame) => frame.kind === "limit");
   const failed = all.find((frame) => frame.kind === "failed");
-  return { stdout, stderr, status, accesses, failed };
+  return { stdout, stderr, status, accesses, limits, failed };
 }

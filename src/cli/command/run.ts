@@ -2,7 +2,15 @@
 // is imported here.
 
 import type { LaunchOptions } from "../../app/launch-options.ts";
+import { flagSource } from "../../app/limit-advice.ts";
 import { AegisError } from "../../base/errors.ts";
+import {
+  isLimitName,
+  type LimitWish,
+  limitExamples,
+  limitNames,
+  parseLimit,
+} from "../../model/limits.ts";
 import type { EnvironmentGrant } from "../../supervise/environment.ts";
 import { type CommandSpec, type ParsedArgs, parseArgs } from "../args.ts";
 import { createContext } from "../context.ts";
@@ -77,6 +85,12 @@ export const runSpec = {
       summary: "Allow a server on this port.",
     },
     env: envFlag,
+    limit: {
+      kind: "list",
+      value: "NAME=VALUE",
+      summary:
+        "Limit memory, processes, cpu, time, files, file-size or output, e.g. memory=2G; none lifts a default.",
+    },
     audit: {
       kind: "choice",
       choices: ["full", "writes", "off"],
@@ -97,11 +111,12 @@ export const runSpec = {
   launches: true,
   examples: [
     "aegis run -- python3 agent.py",
+    "aegis run --limit memory=4G --limit time=30m -- npm test",
     "aegis run --policy workspace-net --read ~/data -- claude",
     "aegis run --config my-agent -- python3 agent.py",
   ],
   notes: [
-    "The exit status is the command's own, 128 + N when signal N ended it, 125 when aegis failed, 126 when the launch was refused, 127 when there is no such command.",
+    "The exit status is the command's own, 128 + N when signal N ended it, 125 when aegis failed, 126 when the launch was refused, 127 when there is no such command. A box that is ended for a limit has 137.",
   ],
 } as const satisfies CommandSpec;
 
@@ -174,6 +189,7 @@ function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions
     denyNet: flags["deny-net"],
     listen: flags.listen,
     environment: flags.env.map(environmentGrant),
+    limits: flags.limit.map(limitWish),
     audit: flags.audit ?? "full",
     allowWeaker: flags["allow-weaker"],
     ledger: flags.ledger,
@@ -202,6 +218,7 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     denyNet: [],
     listen: [],
     environment: flags.env.map(environmentGrant),
+    limits: [],
     audit: "full",
     allowWeaker: false,
     ledger: undefined,
@@ -209,6 +226,24 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     quiet: flags.quiet,
     json: flags.json,
   };
+}
+
+function limitWish(text: string): LimitWish {
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  const written = equals < 0 ? "" : text.slice(equals + 1);
+  if (!isLimitName(name)) {
+    throw new AegisError("usage", `Cannot limit "${name}": there is no such limit`, {
+      hint: `there are ${limitNames.join(", ")}`,
+    });
+  }
+  const value = parseLimit(name, written);
+  if (value === undefined && written !== "none") {
+    throw new AegisError("usage", `Cannot limit ${name} to "${written}": it is no such value`, {
+      hint: `write --limit ${name}=VALUE with a value like ${limitExamples(name)}, or none`,
+    });
+  }
+  return { name, value, source: flagSource };
 }
 
 function environmentGrant(text: string): EnvironmentGrant {

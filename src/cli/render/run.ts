@@ -1,7 +1,7 @@
 // The end of a launch as text and as JSON. Paths and commands come from the box and are escaped
 // before a terminal sees them.
 
-import type { DenialAdvice, LaunchResult } from "../../app/launch-result.ts";
+import type { DenialAdvice, LaunchResult, LimitHitAdvice } from "../../app/launch-result.ts";
 import { escapeControls } from "./text.ts";
 
 /** Denials named in the summary; the ledger has them all. */
@@ -28,6 +28,7 @@ export interface RunReport {
   readonly environment_removed: readonly string[];
   /** False for `wrap`: nothing was stopped, denials are what the policy would have denied. */
   readonly enforced: boolean;
+  readonly limits_hit: readonly LimitHitAdvice[];
   readonly checkpoint: { readonly size: number; readonly root: string };
 }
 
@@ -51,6 +52,7 @@ export function runReport(result: LaunchResult): RunReport {
     weaker: weakerRows(result),
     environment_removed: result.environmentRemoved,
     enforced: result.isEnforced,
+    limits_hit: result.limitHits,
     checkpoint: { size: result.checkpoint.size, root: result.checkpoint.root },
   };
 }
@@ -59,6 +61,7 @@ export function runReport(result: LaunchResult): RunReport {
 export function renderRunSummary(result: LaunchResult): string {
   const { allowed, denied } = result.totals;
   const lines = [`aegis: Session: ${result.session}  ${allowed} allowed, ${denied} denied`];
+  for (const hit of result.limitHits) lines.push(...limitLines(hit));
   for (const denial of result.denials.slice(0, denialsShown))
     lines.push(...denialLines(denial, result.isEnforced));
   const more = result.denials.length - denialsShown;
@@ -70,6 +73,17 @@ export function renderRunSummary(result: LaunchResult): string {
   }
   for (const row of weakerRows(result)) lines.push(`aegis: weaker: ${row.protection}: ${row.why}`);
   return `${lines.join("\n")}\n`;
+}
+
+function limitLines(hit: LimitHitAdvice): string[] {
+  const { limit, effect, value, seen, source, exe, fix } = hit;
+  const asked = source === "default" ? "the default" : escapeControls(source);
+  const blamed = exe === "" ? "" : ` by ${escapeControls(exe)}`;
+  const what =
+    effect === "ended"
+      ? `ended for its limit on ${limit}: ${seen} used${blamed}, ${value} allowed (${asked})`
+      : `came to its limit on ${limit}: ${value} (${asked})${blamed}`;
+  return [`aegis: ${what}`, `aegis:   allow more with ${escapeControls(fix)}`];
 }
 
 function denialLines(denial: DenialAdvice, isEnforced: boolean): string[] {

@@ -14,6 +14,7 @@ import { realDisk } from "./disk.ts";
 import { RecordingView } from "./disk-view.ts";
 import type { HostFeatures } from "./features.ts";
 import { inexpressible } from "./finding.ts";
+import { holdLinuxLimits } from "./hold-limits.ts";
 import { fsRight } from "./landlock.ts";
 import { planLinux } from "./plan.ts";
 import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
@@ -44,15 +45,23 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       });
       return { coverage, bytes, facts: view.facts(), network };
     },
-    async launch(box, command, record, start) {
+    holdLimits(box, limits) {
+      return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
+    },
+    async launch(box, { limits, onLimit, ...command }, record, start) {
       if (box.network !== undefined && command.gateway === undefined) throw withoutGateway();
       const { kept, environment } = withShown(unpackBox(box.bytes), command);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
         ...(command.stdoutToStderr ? { stdout: 2 } : {}),
         ...(start === undefined ? {} : { start }),
-        plan: appendCommand(kept.plan, { ...command, environment }),
+        plan: appendCommand(kept.plan, {
+          ...command,
+          environment,
+          ...(limits === undefined ? {} : { limits: limits.plan }),
+        }),
         onFrames: (frames) => {
+          for (const frame of frames) if (frame.kind === "limit") onLimit?.(frame);
           const rows = frames.flatMap((frame) =>
             frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame))
               ? [toRow(frame)]
@@ -123,6 +132,7 @@ function failureOf({ step, message }: FailedFrame): BoxFailure {
 }
 
 const hints: Readonly<Record<string, string>> = {
+  limits: "redirect standard input, output and error, or leave the limit out",
   exec: "grant ProcessSpawn on the program and FileRead on what it loads, or see the denials",
   directory: "grant the working folder, or choose another with --dir",
   namespaces: "run `aegis setup`: what the plan was made for is gone",

@@ -25,6 +25,7 @@ export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Cove
     "system-calls": enforced("seccomp"),
     terminal: enforced("seccomp"),
     environment: enforced("explicit environment, closed descriptors, no capabilities"),
+    limits: grade("not-asked", "", ""),
     audit: audit(needs, means, host),
   };
   return rows(graded);
@@ -51,6 +52,7 @@ export function observedCoverage(host: HostFeatures): Coverage {
     "system-calls": notAsked,
     terminal: notAsked,
     environment: notAsked,
+    limits: notAsked,
     audit: watched,
   });
 }

@@ -14,6 +14,7 @@ import type {
   RunningBox,
 } from "../backend.ts";
 import type { AccessSource, OpenSource, RecordAccesses, Watch } from "./access-source.ts";
+import { holdSeatbeltLimits } from "./limits.ts";
 import type { SeatbeltMachine } from "./machine.ts";
 import { prepareSeatbelt } from "./prepare.ts";
 import { decodePrepared, type PreparedProfile } from "./prepared.ts";
@@ -22,6 +23,7 @@ import { renderProfile } from "./sbpl.ts";
 export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   return {
     prepare: (request: BoxRequest) => prepareSeatbelt(machine, request),
+    holdLimits: (_, limits) => holdSeatbeltLimits(limits),
     async launch(box, launch, record, start) {
       const begin = () => launchSeatbelt(machine, box, launch, record);
       return start === undefined ? begin() : launchAfter(start, begin);

@@ -73,6 +73,7 @@ describe("parseConfig()", () => {
       allowedNetwork: [],
       isolation: "kernel",
       observer: { kind: "fs-events", snapshots: true },
+      limits: [],
       unused: ["alerts", "pilot", "channel"],
     };
     expect<unknown>(config).toEqual(expected);
