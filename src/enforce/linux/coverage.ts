@@ -6,11 +6,14 @@ import { type FeatureName, type HostFeatures, has } from "./features.ts";
 import { judgesSockets, type Means, type Needs } from "./means.ts";
 import type { Guard } from "./protect.ts";
 
+/** Limits belong to a launch, not to a plan. */
+type PlannedProtection = Exclude<Protection, "limits">;
+
 /** One level with what explains it. */
 type Grade = Omit<CoverageRow, "protection">;
 
 export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Coverage {
-  const graded: Readonly<Record<Protection, Grade>> = {
+  const graded: Readonly<Record<PlannedProtection, Grade>> = {
     filesystem: filesystem(needs, means, host),
     "filesystem-metadata": metadata(needs, means, host),
     "deny-inside-allow": denyInsideAllow(needs, means, host),
@@ -25,7 +28,6 @@ export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Cove
     "system-calls": enforced("seccomp"),
     terminal: enforced("seccomp"),
     environment: enforced("explicit environment, closed descriptors, no capabilities"),
-    limits: grade("not-asked", "", ""),
     audit: audit(needs, means, host),
   };
   return rows(graded);
@@ -52,12 +54,11 @@ export function observedCoverage(host: HostFeatures): Coverage {
     "system-calls": notAsked,
     terminal: notAsked,
     environment: notAsked,
-    limits: notAsked,
     audit: watched,
   });
 }
 
-function rows(graded: Readonly<Record<Protection, Grade>>): Coverage {
+function rows(graded: Readonly<Record<PlannedProtection, Grade>>): Coverage {
   return Object.entries(graded).map(([protection, entry]) => ({
     protection: protection as Protection,
     ...entry,
