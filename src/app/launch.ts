@@ -8,6 +8,7 @@ import type { BoxLaunch, PreparedBox, ShownFile } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
+import type { Limits } from "../model/limits.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { cacheEnvironment } from "../policy/profiles.ts";
 import {
@@ -64,12 +65,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
-  const limits = launchLimits({
-    flags: options.limits,
-    configured: subject.limits,
-    policies: snapshot.sources,
-    observeOnly: subject.observeOnly,
-  });
+  const limits = limitsFor(boxSubject, snapshot);
   const held = backend.holdLimits(box, limits);
   const coverage = withRow(withEnvironment(box.coverage, environment, subject), held.row);
   const { session, exit, totals, limitHits, checkpoint } = await superviseRun({
@@ -121,6 +117,15 @@ async function openSession(
     coverage,
   };
   return ledger.openSession(opening, snapshot, around.clock.nowUnixMs());
+}
+
+function limitsFor({ options, subject }: BoxSubject, { sources }: PolicySnapshot): Limits {
+  return launchLimits({
+    flags: options.limits,
+    configured: subject.limits,
+    policies: sources,
+    observeOnly: subject.observeOnly,
+  });
 }
 
 async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
