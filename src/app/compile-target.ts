@@ -58,7 +58,7 @@ export async function compileForMacos({ request }: PolicyInForce): Promise<strin
   const { capabilities, settled } = realCapabilities(request.capabilities.capabilities, disk);
   const { agent } = request;
   const plan = compileSeatbelt({ capabilities, agent, wide: { settled }, tellsIoctls: true });
-  if (plan.ok) return sbpl.renderProfile(plan.value.profile, "session");
+  if (plan.ok) return sbpl.renderProfile(plan.value.profile, "session", "PORT");
   const told = plan.error.map((problem) => `\n  ${diagnosticText(problem)}`).join("");
   throw new AegisError("policy/inexpressible", `Cannot enforce the policy on macOS:${told}`);
 }

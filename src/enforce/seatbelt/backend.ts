@@ -3,6 +3,7 @@
 // command's. Nothing goes through a shell.
 
 import { constants } from "node:os";
+import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import type {
   Backend,
@@ -48,6 +49,8 @@ async function launchSeatbelt(
   launch: BoxLaunch,
   record: RecordAccesses,
 ): Promise<RunningBox> {
+  if (box.network !== undefined && launch.gateway === undefined)
+    throw new AegisError("enforce/helper", "Cannot launch: the box's connections need a gateway");
   const prepared = decodePrepared(box.bytes);
   const tag = uniqueSuffix().replaceAll("-", "");
   const command = commandOf(machine, prepared, launch, tag);
@@ -72,12 +75,12 @@ async function launchSeatbelt(
 function commandOf(
   { sandboxExec }: SeatbeltMachine,
   { profile }: PreparedProfile,
-  { program, argv }: BoxLaunch,
+  { program, argv, gateway }: BoxLaunch,
   tag: string,
 ): string[] {
   const command = [program, ...argv.slice(1)];
   if (profile === undefined) return command;
-  return [sandboxExec, "-p", renderProfile(profile, tag), "--", ...command];
+  return [sandboxExec, "-p", renderProfile(profile, tag, gateway?.port), "--", ...command];
 }
 
 function start(command: string[], launch: BoxLaunch): Child | BoxExit {

@@ -19,6 +19,8 @@ export interface NetworkNeed {
   readonly any: boolean;
   /** Hosts other than this machine. */
   readonly beyondLoopback: boolean;
+  /** They are reached through the gateway, which also looks their names up. */
+  readonly byName: boolean;
 }
 
 /** A denial that belongs to no policy. */
@@ -42,7 +44,7 @@ export function baseRules(network: NetworkNeed): SbplRule[] {
   const plain: readonly PlainRule[] = [
     ...base.rules,
     ...(network.any ? base.networkRules : []),
-    ...(network.beyondLoopback ? base.hostRules : []),
+    ...(network.beyondLoopback ? base.hostRules : network.byName ? lookUps : []),
   ];
   return plain.map((rule) => ({
     effect: "allow",
@@ -52,6 +54,11 @@ export function baseRules(network: NetworkNeed): SbplRule[] {
     comment: `base: ${rule.why}`,
   }));
 }
+
+/** Without the way to the resolver of the system: a name can carry data out. */
+const lookUps: readonly PlainRule[] = base.hostRules.filter(({ operations }) =>
+  operations.includes("mach-lookup"),
+);
 
 function toFilter(rule: PlainRule): Filter {
   if (rule.all !== undefined) return all(...rule.all.map(toNamed));

@@ -10,6 +10,8 @@ export interface CoverageInput {
   readonly audit: AuditLevel;
   readonly observeOnly: boolean;
   readonly tellsIoctls: boolean;
+  /** Connections go through the gateway. */
+  readonly byName: boolean;
 }
 
 const by = "Seatbelt";
@@ -34,7 +36,7 @@ function confinementRows(input: CoverageInput): CoverageRow[] {
     asked("protected-names", hasForbid),
     asked("exec", !grants("ProcessSpawn")),
     asked("exec-inside-allow", hasForbid),
-    asked("network", !grants("NetConnect")),
+    input.byName ? throughGateway : asked("network", !grants("NetConnect")),
     asked("unix-sockets", !grants("FileWrite")),
     weaker("processes", "a process that detaches outlives the command, still confined"),
     enforced("signals"),
@@ -46,6 +48,14 @@ function confinementRows(input: CoverageInput): CoverageRow[] {
     { ...enforced("environment"), by: "DYLD_* and BUN_* removed, no inherited descriptors" },
   ];
 }
+
+/** Nothing is missing of what the policy forbids; what it grants, not every program can use. */
+const throughGateway: CoverageRow = {
+  protection: "network",
+  level: "enforced",
+  by: "Seatbelt leaves only the gateway: programs that use no proxy get no network",
+  why: "",
+};
 
 function auditRow({ audit }: CoverageInput): CoverageRow {
   if (audit === "off") return { protection: "audit", level: "not-asked", by: "", why: "" };

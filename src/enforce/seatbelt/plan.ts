@@ -7,6 +7,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import type { Capability, Origin } from "../../model/capability.ts";
 import { type Diagnostic, errorAt } from "../../policy/diagnostic.ts";
 import { baseRules, type NetworkNeed, typingDenial } from "./base.ts";
+import { connectsByName } from "./by-name.ts";
 import { mergeLoopback } from "./loopback.ts";
 import { type HeldStill, heldRoots, heldStill } from "./moves.ts";
 import { endpointFilter, reachesBeyondLoopback } from "./net-filter.ts";
@@ -43,6 +44,8 @@ export interface SeatbeltPlan {
   readonly profile: ProfileText;
   /** What the number in a denial's message stands for; 0 is the default denial. */
   readonly denials: readonly DenialReason[];
+  /** Connections go through the gateway, whose port the profile is rendered with. */
+  readonly byName: boolean;
 }
 
 export interface DenialReason {
@@ -51,17 +54,21 @@ export interface DenialReason {
 }
 
 export function compileSeatbelt(input: SeatbeltInput): Result<SeatbeltPlan, readonly Diagnostic[]> {
-  const capabilities = mergeLoopback(
+  const concerned = mergeLoopback(
     input.capabilities.filter(({ agent }) => agent === undefined || agent === input.agent),
   );
+  const byName = connectsByName(concerned);
+  const capabilities = byName?.capabilities ?? concerned;
   const permits = capabilities.filter(({ effect }) => effect === "permit");
   const forbids = capabilities.filter(({ effect }) => effect === "forbid");
   const draft = new Draft(input.wide, new Reach(permits));
   draft.defaultDeny();
-  for (const rule of baseRules(networkNeed(permits))) draft.add(rule, undefined);
+  for (const rule of baseRules(networkNeed(permits, byName !== undefined)))
+    draft.add(rule, undefined);
   for (const family of families(permits)) draft.permit(family);
   for (const family of families(permits)) draft.holdRoots(family);
   for (const family of families(forbids)) draft.forbid(family);
+  if (byName !== undefined) draft.reachGateway(byName.problems);
   if (input.tellsIoctls) draft.denyTyping();
   return draft.finish();
 }
@@ -86,13 +93,14 @@ function kinship({ actions, origin }: Capability): string {
   return JSON.stringify([actions, origin]);
 }
 
-function networkNeed(permits: readonly Capability[]): NetworkNeed {
+function networkNeed(permits: readonly Capability[], byName: boolean): NetworkNeed {
   const sockets = permits.filter(({ actions }) =>
     actions.some((name) => name === "NetConnect" || name === "NetBind"),
   );
   const connects = sockets.filter(({ actions }) => actions.includes("NetConnect"));
   return {
-    any: sockets.length > 0,
+    any: sockets.length > 0 || byName,
+    byName,
     beyondLoopback: connects.some(({ where }) => reachesBeyondLoopback(where)),
   };
 }
@@ -108,6 +116,7 @@ class Draft {
   readonly #problems: Diagnostic[] = [];
   /** Held-still filters already written: protected names share most of their parents. */
   readonly #held = new Set<string>();
+  #byName = false;
 
   constructor(wide: Spelling, reach: Reach) {
     this.#wide = wide;
@@ -161,6 +170,22 @@ class Draft {
     this.#hold(held, origin, { rule: origin.rule, reason: `held in place by ${origin.rule}` });
   }
 
+  /** After every forbid, which are about what lies behind the gateway. */
+  reachGateway(problems: readonly Diagnostic[]): void {
+    this.#byName = true;
+    this.#problems.push(...problems);
+    const filter = {
+      kind: "endpoint",
+      side: "remote",
+      protocol: "tcp",
+      host: "localhost",
+      port: "gateway",
+    } as const;
+    const comment = "the gateway, which judges connections by name";
+    const operations = ["network-outbound"];
+    this.add({ effect: "allow", operations, filter, message: undefined, comment }, undefined);
+  }
+
   finish(): Result<SeatbeltPlan, readonly Diagnostic[]> {
     const profile = writeProfile(this.#rules);
     if (!profile.ok) {
@@ -171,7 +196,7 @@ class Draft {
       }
     }
     if (!profile.ok || this.#problems.length > 0) return err(distinct(this.#problems));
-    return ok({ profile: profile.value, denials: this.#denials });
+    return ok({ profile: profile.value, denials: this.#denials, byName: this.#byName });
   }
 
   /**

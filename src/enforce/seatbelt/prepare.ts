@@ -37,6 +37,7 @@ export async function prepareSeatbelt(
     audit,
     observeOnly,
     tellsIoctls: accepted?.tellsIoctls ?? true,
+    byName: accepted?.plan.byName ?? false,
   });
   // No Mac records more without Apple's Endpoint Security entitlement. Refusing for that would
   // teach people to pass --allow-weaker always, and with it to give up what can be had; the gap is
@@ -48,7 +49,7 @@ export async function prepareSeatbelt(
     coverage,
     bytes: encodePrepared({ profile, denials, roots, audit }),
     facts: disk.facts(),
-    network: undefined,
+    network: accepted?.plan.byName === true ? capabilities : undefined,
   };
 }
 

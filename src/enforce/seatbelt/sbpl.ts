@@ -39,7 +39,8 @@ export type Filter =
       /** `ip` is every protocol. */
       readonly protocol: "ip" | "tcp" | "udp";
       readonly host: "*" | "localhost";
-      readonly port: number | "*";
+      /** `gateway`: the port of the one launch's gateway. */
+      readonly port: number | "*" | "gateway";
     }
   | { readonly kind: "unix"; readonly side: "remote" | "local" }
   | { readonly kind: "all" | "any"; readonly of: readonly Filter[] }
@@ -159,10 +160,23 @@ export function withLastRule(profile: ProfileText, rule: SbplRule): ProfileText 
   return { pieces: [...pieces.slice(0, -1), `${pieces.at(-1) ?? ""}${text}`] };
 }
 
-/** The text for one launch. `tag` is letters and digits. */
-export function renderProfile(profile: ProfileText, tag: string): string {
-  return profile.pieces.join(tag);
+/**
+ * The text for one launch. `tag` is letters and digits; `gateway` is the port of its gateway, for a
+ * profile that leads there.
+ */
+export function renderProfile(
+  profile: ProfileText,
+  tag: string,
+  gateway?: number | "PORT",
+): string {
+  const text = profile.pieces.join(tag);
+  if (!text.includes(portHole)) return text;
+  assert(gateway !== undefined, "a profile that leads to a gateway is rendered with its port");
+  return text.replaceAll(portHole, String(gateway));
 }
+
+/** Where the gateway's port goes: no path or comment has this character in a profile. */
+const portHole = "\0";
 
 class RuleWriter {
   readonly #rule: number;
@@ -210,8 +224,10 @@ class RuleWriter {
         return `(${filter.name} ${this.#quote(filter.value)})`;
       case "word":
         return `(${filter.name} ${this.#word(filter.value)})`;
-      case "endpoint":
-        return `(${filter.side} ${filter.protocol} "${filter.host}:${filter.port}")`;
+      case "endpoint": {
+        const port = filter.port === "gateway" ? portHole : filter.port;
+        return `(${filter.side} ${filter.protocol} "${filter.host}:${port}")`;
+      }
       case "unix":
         return `(${filter.side} unix-socket)`;
       case "always":

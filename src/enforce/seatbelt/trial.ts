@@ -28,7 +28,7 @@ export async function tryProfile(
     message: undefined,
     comment: "",
   };
-  const text = renderProfile(withLastRule(profile, rule), "trial");
+  const text = renderProfile(withLastRule(profile, rule), "trial", 1);
   const child = startTrial([sandboxExec, "-p", text, "--", trialProgram]);
   const [stderr, status] = await Promise.all([child.stderr.text(), child.exited]);
   if (!refusedStatuses.includes(status)) return undefined;

@@ -228,27 +228,27 @@ describe("what Seatbelt cannot say is refused with its place, unlike a twin it c
   const rows: readonly (readonly [string, Capability, string, Capability])[] = [
     [
       "a host name",
-      rule("permit", ["NetConnect"], host("example.com")),
+      rule("permit", ["NetBind"], host("example.com")),
       'macOS cannot tell the host "example.com" from others',
-      rule("permit", ["NetConnect"], host("localhost")),
+      rule("permit", ["NetBind"], host("localhost")),
     ],
     [
       "an address",
-      rule("forbid", ["NetConnect"], host("127.0.0.1")),
+      rule("forbid", ["NetBind"], host("127.0.0.1")),
       'macOS cannot tell the host "127.0.0.1" from others',
       rule("forbid", ["NetRequest"], host("127.0.0.1")),
     ],
     [
       "a host pattern",
-      rule("forbid", ["NetConnect"], { kind: "host-like", parts: ["", ".com"], negated: false }),
+      rule("forbid", ["NetBind"], { kind: "host-like", parts: ["", ".com"], negated: false }),
       'macOS cannot compare host names with the pattern "*.com"',
-      rule("forbid", ["NetConnect"], { kind: "host-like", parts: ["", ""], negated: false }),
+      rule("forbid", ["NetBind"], { kind: "host-like", parts: ["", ""], negated: false }),
     ],
     [
       "a long range of ports",
-      rule("permit", ["NetConnect"], port("<", 1024)),
-      "macOS knows no port ranges, and this clause lists 1023 ports: at most 64 are accepted",
-      rule("permit", ["NetConnect"], port("<", 60)),
+      rule("permit", ["NetBind"], port(">=", 64_512)),
+      "macOS knows no port ranges, and this clause lists 1024 ports: at most 64 are accepted",
+      rule("permit", ["NetBind"], port(">=", 65_500)),
     ],
     [
       "the port that stands for any",
@@ -273,7 +273,7 @@ describe("what Seatbelt cannot say is refused with its place, unlike a twin it c
     });
   }
   test("a forbid on what nothing permits needs no words", () => {
-    const forbid = rule("forbid", ["NetConnect"], host("example.com"));
+    const forbid = rule("forbid", ["NetBind"], host("example.com"));
     expect(compile(rule("permit", ["FileRead"]), forbid).ok).toBe(true);
     expect(compile(everything, forbid).ok).toBe(false);
   });
