@@ -4,6 +4,7 @@
 
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
 import { createFrameDecoder } from "../../src/bridge/decode-frames.ts";
 import { encodePlan } from "../../src/bridge/encode-plan.ts";
 import type { AccessFrame, FailedFrame, Frame, LimitFrame } from "../../src/bridge/frame.ts";
@@ -12,6 +13,8 @@ import { realDisk } from "../../src/enforce/linux/disk.ts";
 import type { HostFeatures } from "../../src/enforce/linux/features.ts";
 import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
 import { hostFeatures } from "../../src/enforce/linux/probe.ts";
+import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
+import type { AccessPayload } from "../../src/model/event.ts";
 import type { LimitPlan } from "../../src/model/limits.ts";
 import { asPlainUser, giveToPlainUser, isRoot, repoRoot } from "./harness.ts";
 import { permit, request, under } from "./ir.ts";
@@ -115,6 +118,8 @@ export interface BoxResult {
   readonly limits: readonly LimitFrame[];
   readonly failed: FailedFrame | undefined;
   readonly planned: LinuxPlan;
+  /** What the gateway recorded, where the plan asked for one. */
+  readonly connections: readonly AccessPayload[];
 }
 
 export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
@@ -124,6 +129,8 @@ export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
   /** Default: the attempts of the fixture. */
   readonly argv?: readonly string[];
   readonly limits?: (planned: LinuxPlan) => LimitPlan;
+  /** Addresses of a name, for the gateway; default: none has any. */
+  readonly resolve?: (name: string) => readonly string[];
 }
 
 /** What the fixture itself needs. */
@@ -138,7 +145,14 @@ export async function runBox(
   attempts: readonly string[],
   options: BoxOptions = {},
 ): Promise<BoxResult> {
-  const { directory = "/", environment = ["PATH=/usr/bin:/bin"], argv, limits, ...asked } = options;
+  const {
+    directory = "/",
+    environment = ["PATH=/usr/bin:/bin"],
+    argv,
+    resolve,
+    limits,
+    ...asked
+  } = options;
   const all = [...fixtureRules(), ...capabilities];
   const planned = planLinux(
     request(all, { workspace: directory, ...asked }),
@@ -148,16 +162,35 @@ export async function runBox(
   if (!planned.ok) throw new Error(planned.error.map(({ message }) => message).join("; "));
   const words = argv ?? [programs().attempt, ...attempts];
   const program = words[0] ?? "";
+  const command = { directory, program, argv: words, environment };
+  const connections: AccessPayload[] = [];
+  const gateway = await gatewayFor(planned.value, connections, resolve);
   const bytes = encodePlan({
     ...planned.value.plan,
-    directory,
-    program,
-    argv: words,
-    environment,
+    ...command,
+    ...(gateway === undefined ? {} : { gateway }),
     ...(limits === undefined ? {} : { limits: limits(planned.value) }),
   });
   const run = await runHelper(setting, bytes);
-  return { ...run, answers: answersOf(run.stdout), planned: planned.value };
+  await gateway?.close();
+  return { ...run, answers: answersOf(run.stdout), planned: planned.value, connections };
+}
+
+async function gatewayFor(
+  { network }: LinuxPlan,
+  connections: AccessPayload[],
+  resolve: BoxOptions["resolve"] = () => [],
+): Promise<Gateway | undefined> {
+  if (network === undefined) return undefined;
+  return openGateway({
+    capabilities: network,
+    agent: "agent",
+    clock: systemClock,
+    record: (events) => {
+      connections.push(...events.map(({ payload }) => payload));
+    },
+    resolve: async (name) => resolve(name),
+  });
 }
 
 /** The same attempts without a box. */

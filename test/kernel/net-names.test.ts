@@ -1,0 +1,173 @@
+// The network by name on the real kernel, with the real gateway: programs that know no proxy reach
+// what a rule names and nothing else. Servers are the test's own, on loopback.
+
+import { afterAll, expect } from "bun:test";
+import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
+import { type BoxOptions, runBox, type Setting, settings } from "../support/box.ts";
+import { testWith } from "../support/features.ts";
+import { permit, port } from "../support/ir.ts";
+
+const needs = ["linux", "landlock", "seccomp", "userns"] as const;
+
+const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
+const by = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
+const loopback: Atom = { kind: "host-cidr", address: "127.0.0.1", bits: 32, negated: false };
+
+const web = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  fetch: (request) => new Response(`served ${new URL(request.url).hostname}\n`),
+});
+const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("other\n") });
+const echo = await Bun.udpSocket({
+  hostname: "127.0.0.1",
+  port: 0,
+  socket: {
+    data(socket, message, from, address) {
+      socket.send(message, from, address);
+    },
+  },
+});
+afterAll(async () => {
+  await Promise.all([web.stop(true), other.stop(true)]);
+  echo.close();
+});
+
+const webPort = web.port ?? 0;
+const otherPort = other.port ?? 0;
+const named = "allowed.test";
+
+/** A name, and what stands behind it: without the second a name must not lead to this machine. */
+const grants: readonly Capability[] = [
+  permit("all"),
+  permit("NetConnect NetRequest", to(named), port(webPort), by("tcp")),
+  permit("NetConnect NetRequest", loopback, port(webPort), by("tcp")),
+];
+
+function run(
+  setting: Setting,
+  argv: readonly string[],
+  capabilities = grants,
+  options: BoxOptions = {},
+) {
+  return runBox(setting, capabilities, [], {
+    resolve: () => ["127.0.0.1"],
+    ...options,
+    argv: [...argv],
+  });
+}
+
+const python = (script: string) => [
+  "/usr/bin/python3",
+  "-c",
+  `import os, socket, struct\n${script}`,
+];
+const url = (host: string, at = webPort) => `http://${host}:${at}/`;
+
+/** Asks a resolver as static programs do: reads resolv.conf, connects, asks, connects again. */
+const ownResolver = (host: string) => `
+server = [l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("nameserver")][0]
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.connect((server, 53))
+labels = b"".join(bytes([len(p)]) + p.encode() for p in "${host}".split("."))
+u.send(struct.pack(">6H", 7, 256, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", 1, 1))
+r = u.recv(512)
+if r[3] & 15: print("no such name"); raise SystemExit
+s = socket.create_connection((socket.inet_ntoa(r[-4:]), ${webPort}))
+s.send(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print(s.recv(999).decode().split("\\r\\n\\r\\n")[1])`;
+
+/** Each program as it asks for the web server by a name; it prints what it got, or that it failed. */
+const clients: Readonly<Record<string, (host: string) => readonly string[]>> = {
+  curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "10", url(host)],
+  "python's urllib": (host) =>
+    python(`import urllib.request; print(urllib.request.urlopen("${url(host)}").read().decode())`),
+  "python's asyncio": (host) =>
+    python(`import asyncio
+async def go():
+    r, w = await asyncio.open_connection("${host}", ${webPort})
+    w.write(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print((await r.read()).decode())
+asyncio.run(go())`),
+  "a program with a resolver of its own": (host) => python(ownResolver(host)),
+  node: (host) => [
+    "/usr/bin/node",
+    "-e",
+    `require("http").get("${url(host)}", (r) => r.on("data", (d) => console.log(String(d))))
+      .on("error", (e) => { console.log(e.code); process.exit(1); })`,
+  ],
+  bash: (host) => [
+    "/bin/bash",
+    "-c",
+    `exec 3<>/dev/tcp/${host}/${webPort} && printf 'GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n' >&3 && cat <&3`,
+  ],
+};
+
+for (const setting of settings()) {
+  for (const [name, client] of Object.entries(clients)) {
+    testWith(needs, `${setting.name}: ${name} reaches a granted name`, async () => {
+      const { stdout, connections } = await run(setting, client(named));
+      expect(stdout).toContain(`served ${named}`);
+      const made = connections.filter(
+        ({ action, phase }) => action === "NetConnect" && phase === undefined,
+      );
+      expect(made.map(({ host, port: at, decision }) => [host, at, decision])).toContainEqual([
+        named,
+        webPort,
+        "allow",
+      ]);
+    });
+
+    testWith(needs, `${setting.name}: ${name} does not reach another name`, async () => {
+      const { stdout, connections } = await run(setting, client("other.test"));
+      expect(stdout).not.toContain("served");
+      expect(connections.some(({ decision }) => decision === "allow")).toBe(false);
+      expect(
+        connections.some(({ host, decision }) => host === "other.test" && decision === "deny"),
+      ).toBe(true);
+    });
+  }
+
+  testWith(
+    needs,
+    `${setting.name}: an address, a port and a protocol that no rule names`,
+    async () => {
+      const script = `
+for kind, address in ((1, ("127.0.0.1", ${otherPort})), (1, ("127.0.0.2", ${webPort})), (2, ("127.0.0.1", ${echo.port})), (1, ("169.254.169.254", 80))):
+    s = socket.socket(socket.AF_INET, kind); s.settimeout(5)
+    try: s.connect(address); print("connected")
+    except OSError as e: print("no")`;
+      const { stdout } = await run(setting, python(script));
+      // 127.0.0.2 and UDP on the box's own loopback are its own business, and lead nowhere.
+      expect(
+        stdout
+          .trim()
+          .split("\n")
+          .filter((line, index) => index !== 2 && line !== "no"),
+      ).toEqual([]);
+    },
+  );
+
+  testWith(needs, `${setting.name}: a granted name that leads to this machine`, async () => {
+    const byNameOnly = grants.slice(0, 2);
+    const { stdout, connections } = await run(setting, clients.curl?.(named) ?? [], byNameOnly);
+    expect(stdout).toBe("");
+    expect(connections.map(({ decision, reason }) => `${decision} ${reason}`).join("\n")).toContain(
+      "this machine",
+    );
+  });
+
+  testWith(needs, `${setting.name}: UDP is granted by itself, and answered`, async () => {
+    const udp = [
+      permit("all"),
+      permit("NetConnect", to(named), port(echo.port), by("udp")),
+      permit("NetConnect", loopback, port(echo.port), by("udp")),
+    ];
+    const script = `
+a = socket.getaddrinfo("${named}", ${echo.port}, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+s.sendto(b"one", a); print(s.recv(9)); s.connect(a); s.send(b"two"); print(s.recv(9))
+t = socket.socket()
+try: t.connect((a[0], ${webPort})); print("connected")
+except OSError as e: print(e.errno)`;
+    const { stdout } = await run(setting, python(script), udp);
+    expect(stdout.trim()).toBe("b'one'\nb'two'\n13");
+  });
+}
