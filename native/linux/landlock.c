@@ -146,19 +146,23 @@ static uint64_t all_fs(int abi)
 	return rights;
 }
 
-int landlock_build_outside(uint16_t port)
+int landlock_build_outside(uint16_t port, bool serves)
 {
 	const struct plan_landlock_port gateway = {AE_LANDLOCK_NET_CONNECT_TCP, port};
 	int abi = landlock_abi();
 	struct ae_landlock_ruleset attributes = {
 		.handled_fs = all_fs(abi),
-		.handled_net =
-			abi >= 4 ? AE_LANDLOCK_NET_BIND_TCP | AE_LANDLOCK_NET_CONNECT_TCP : 0,
+		.handled_net = AE_LANDLOCK_NET_CONNECT_TCP,
 		.scoped = abi >= 6 ? AE_LANDLOCK_SCOPE_ABSTRACT | AE_LANDLOCK_SCOPE_SIGNAL : 0,
 	};
-	ae_auto_fd int ruleset = create(&attributes);
+	ae_auto_fd int ruleset = -1;
 	int error;
 
+	if (!serves)
+		attributes.handled_net |= AE_LANDLOCK_NET_BIND_TCP;
+	if (abi < 4)
+		attributes.handled_net = 0;
+	ruleset = create(&attributes);
 	if (ruleset < 0)
 		return ruleset;
 	error = abi >= 4 ? add_port(ruleset, &gateway) : 0;

@@ -21,7 +21,7 @@ int landlock_build(const struct plan *plan, struct landlock_extra extra, const c
 int landlock_build_scopes(uint64_t scoped);
 /* No file, no TCP but connecting to `port`, no signals and abstract sockets, as far as the kernel
  * can. */
-int landlock_build_outside(uint16_t port);
+int landlock_build_outside(uint16_t port, bool serves);
 /* Confines the calling thread for good. */
 int landlock_restrict(int ruleset);
 /* True when the plan itself lets the box read all of /proc. */

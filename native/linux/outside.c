@@ -24,6 +24,7 @@
 #include "outside_confine.h"
 #include "outside_gateway.h"
 #include "outside_link.h"
+#include "serve.h"
 #include "uapi.h"
 
 enum { QUESTIONS_MAX = 1024, STACK_SIZE = 64 * 1024 };
@@ -34,6 +35,12 @@ struct question {
 };
 
 static atomic_uint questions;
+
+/* Set before any thread, then only read. */
+static struct {
+	const struct plan *plan;
+	const struct judge *judge;
+} rules;
 
 static int make_datagram(const struct question *question, const struct outside_address *address)
 {
@@ -52,12 +59,35 @@ static int make_datagram(const struct question *question, const struct outside_a
 	return fd_steal(&fd);
 }
 
+/* The broker is not taken at its word: the rules are asked here as well. */
+static int make_listener(const struct outside_request *request)
+{
+	const struct outside_address *address = &request->address;
+	struct sockaddr_storage storage;
+	socklen_t size = outside_sockaddr(address, address->family, &storage);
+	int only = request->no_wait;
+	int on = 1;
+	ae_auto_fd int fd = -1;
+
+	if (!serve_is_granted(rules.judge, rules.plan->rules, address))
+		return -EACCES;
+	fd = socket(address->family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    (address->family == 6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) < 0) ||
+	    bind(fd, (struct sockaddr *)&storage, size) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return fd_steal(&fd);
+}
+
 static int answer(const struct question *question)
 {
 	struct outside_address address;
 	ae_auto_fd int asked = -1;
 	int error;
 
+	if (question->request.kind == OUTSIDE_LISTEN)
+		return make_listener(&question->request);
 	if (question->request.kind == OUTSIDE_RESOLVER)
 		return gateway_open_resolver(&question->request, question->reply);
 	asked = gateway_open(&question->request);
@@ -94,8 +124,11 @@ static void *work(void *argument)
 
 static bool is_known(const struct outside_request *request)
 {
-	return request->kind >= OUTSIDE_STREAM && request->kind <= OUTSIDE_RESOLVER_STREAM &&
-	       (request->socket_family == 4 || request->socket_family == 6) &&
+	bool is_kind =
+		(request->kind >= OUTSIDE_STREAM && request->kind <= OUTSIDE_RESOLVER_STREAM) ||
+		request->kind == OUTSIDE_LISTEN;
+
+	return is_kind && (request->socket_family == 4 || request->socket_family == 6) &&
 	       (request->address.family == 4 || request->address.family == 6) &&
 	       request->exe_size < AE_PATH_MAX;
 }
@@ -166,6 +199,18 @@ static int keep_only(int link)
 	return uapi_close_range((unsigned int)kept + 1, ~0u) < 0 ? -errno : kept;
 }
 
+/* True when some rule lets the box serve others. */
+static bool serves(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+
+		if (rule->permit && !rule->inside && rule->actions & 1u << ACTION_NET_BIND)
+			return true;
+	}
+	return false;
+}
+
 static _Noreturn void serve(const struct plan *plan, int link, pid_t parent)
 {
 	struct outside_request request;
@@ -176,11 +221,13 @@ static _Noreturn void serve(const struct plan *plan, int link, pid_t parent)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	gateway_init(&plan->gateway);
+	rules.plan = plan;
+	rules.judge = judge_build(plan->rules, plan->rule_count);
 	link = keep_only(link);
-	if (link < 0 || namespaces_drop_capabilities() != 0 ||
+	if (link < 0 || !rules.judge || namespaces_drop_capabilities() != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent ||
-	    outside_confine(plan->gateway.port) != 0)
+	    outside_confine(plan->gateway.port, serves(plan)) != 0)
 		_exit(1);
 	for (;;) {
 		error = link_receive(link, &request, sizeof(request), &fds);

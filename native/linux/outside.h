@@ -23,6 +23,8 @@ enum outside_kind {
 	OUTSIDE_RESOLVER_STREAM,
 	/* Two descriptors, datagram and stream, on which the box asks for names. */
 	OUTSIDE_SERVE_NAMES = 16,
+	/* A socket that listens on an address of the host, which a rule lets the box serve. */
+	OUTSIDE_LISTEN,
 };
 
 /* An internet address as the gateway is told it; IPv4 is never inside IPv6 here. */
@@ -36,7 +38,7 @@ struct outside_request {
 	uint8_t kind;
 	/* Family of the socket that is wanted: 4 or 6. */
 	uint8_t socket_family;
-	/* The caller does not wait for the connection to be there. */
+	/* The caller does not wait for the connection to be there; of what listens: IPv6 only. */
 	bool no_wait;
 	struct outside_address address;
 	uint32_t pid;

@@ -24,6 +24,7 @@ static const int calls[] = {
 #endif
 	SYS_connect,	   SYS_sendto,	    SYS_recvfrom,
 	SYS_sendmsg,	   SYS_recvmsg,	    SYS_accept4,
+	SYS_bind,	   SYS_listen,	    SYS_setsockopt,
 	SYS_getsockname,   SYS_futex,	    SYS_mmap,
 	SYS_munmap,	   SYS_mprotect,    SYS_madvise,
 	SYS_mremap,	   SYS_brk,	    SYS_rt_sigprocmask,
@@ -75,13 +76,13 @@ static int filter_calls(void)
 	return uapi_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
 
-int outside_confine(uint16_t port)
+int outside_confine(uint16_t port, bool serves)
 {
 	ae_auto_fd int ruleset = -1;
 	int error;
 
 	if (landlock_abi() > 0) {
-		ruleset = landlock_build_outside(port);
+		ruleset = landlock_build_outside(port, serves);
 		error = ruleset < 0 ? ruleset : landlock_restrict(ruleset);
 		if (error != 0)
 			return error;

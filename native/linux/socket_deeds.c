@@ -16,6 +16,7 @@
 #include "../common/fd.h"
 #include "broker.h"
 #include "jobs.h"
+#include "serve.h"
 
 /* Largest addressed message performed: far above what a datagram can hold. */
 enum { MESSAGE_MAX = 1 << 20 };
@@ -177,14 +178,37 @@ int socket_bind(struct request *request, const struct peer *peer)
 	return bind(socket, &peer->address.any, peer->size) < 0 ? errno : ANSWER_DONE;
 }
 
-int socket_listen(struct request *request)
+/* The port of an internet socket, 0 for none. */
+static in_port_t port_of(int socket)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof(address);
+
+	if (getsockname(socket, (struct sockaddr *)&address, &size) < 0 ||
+	    (address.ss_family != AF_INET && address.ss_family != AF_INET6))
+		return 0;
+	return ((struct sockaddr_in *)&address)->sin_port;
+}
+
+int socket_listen(struct request *request, bool keeps_port)
 {
 	int answer;
 	ae_auto_fd int socket = socket_take(request, &answer);
+	in_port_t port;
 
 	if (answer != 0)
 		return answer;
-	return listen(socket, (int)request->data->args[1]) < 0 ? errno : ANSWER_DONE;
+	if (request->rules->outside >= 0 && request->rules->own_network)
+		return serve_listen(request, fd_steal(&socket));
+	port = port_of(socket);
+	if (listen(socket, (int)request->data->args[1]) < 0)
+		return errno;
+	/* It had told a port that was not its own any more, and took one nothing was judged for. */
+	if (keeps_port && port_of(socket) != port) {
+		shutdown(socket, SHUT_RDWR);
+		return EACCES;
+	}
+	return ANSWER_DONE;
 }
 
 /* Never waits here: a full queue is ENOBUFS, which senders of datagrams have to expect anyway. */

@@ -37,7 +37,8 @@ int socket_connect(struct request *request, const struct peer *peer);
 /* The same on a socket that was looked at already, which it takes over. */
 int socket_connect_on(struct request *request, const struct peer *peer, int socket);
 int socket_bind(struct request *request, const struct peer *peer);
-int socket_listen(struct request *request);
+/* `keeps_port`: only on the port it is bound to. */
+int socket_listen(struct request *request, bool keeps_port);
 int socket_send(struct request *request, const struct peer *peer);
 
 #endif

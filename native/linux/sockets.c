@@ -151,16 +151,43 @@ static int judge_peer(struct request *request, enum action action, const struct 
 	}
 }
 
-/* True when an unbound socket is about to listen: it takes a free port that no bind was judged for.
- */
-static bool takes_port(int socket, struct peer *peer)
+/* Reads where an internet socket is bound; false for any other. */
+static bool is_bound_to(int socket, struct peer *peer)
 {
 	peer->size = sizeof(peer->address);
-	if (getsockname(socket, &peer->address.any, &peer->size) < 0)
-		return false;
-	if (peer->address.any.sa_family == AF_INET)
-		return peer->address.in.sin_port == 0;
-	return peer->address.any.sa_family == AF_INET6 && peer->address.in6.sin6_port == 0;
+	return getsockname(socket, &peer->address.any, &peer->size) == 0 &&
+	       (peer->address.any.sa_family == AF_INET || peer->address.any.sa_family == AF_INET6);
+}
+
+/*
+ * Listening without a port takes a free one that no bind was judged for. A socket whose connection
+ * has ended still tells the port it had, which is not its own any more: unless any port will do, it
+ * may only listen where it says it is bound. *keeps_port says so.
+ */
+static int judge_listen(struct request *request, struct peer *peer, bool *keeps_port)
+{
+	/* The port stands at the same place in both families. */
+	in_port_t port = peer->address.in.sin_port;
+	int answer;
+
+	peer->address.in.sin_port = 0;
+	answer = judge_peer(request, ACTION_NET_BIND, peer);
+	peer->address.in.sin_port = port;
+	if (port == 0)
+		return answer;
+	/* Binding has left its row already. */
+	*keeps_port = answer != ANSWER_CONTINUE;
+	if (*keeps_port) {
+		size_t rows = request->frame_count;
+
+		request->frame_count = 0;
+		if (judge_peer(request, ACTION_NET_BIND, peer) != ANSWER_CONTINUE) {
+			request->frame_count = rows;
+			return answer;
+		}
+	}
+	request->frame_count = 0;
+	return ANSWER_CONTINUE;
 }
 
 static int answer_listen(struct request *request)
@@ -168,6 +195,7 @@ static int answer_listen(struct request *request)
 	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
 	struct peer peer = {.size = 0};
 	int answer = ANSWER_CONTINUE;
+	bool keeps_port = false;
 
 	if (socket == -ESRCH)
 		return ANSWER_NONE;
@@ -175,11 +203,11 @@ static int answer_listen(struct request *request)
 		return socket == -EBADF ? EBADF : EACCES;
 	if (!routes_may_listen(request, socket))
 		return EACCES;
-	if (takes_port(socket, &peer))
-		answer = judge_peer(request, ACTION_NET_BIND, &peer);
+	if (is_bound_to(socket, &peer))
+		answer = judge_listen(request, &peer, &keeps_port);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
 		return answer;
-	return socket_listen(request);
+	return socket_listen(request, keeps_port);
 }
 
 static int answer_route(struct request *request, const struct peer *peer)

@@ -5,6 +5,7 @@ import { afterAll, expect } from "bun:test";
 import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
 import { type BoxOptions, runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
+import { waitFor } from "../support/harness.ts";
 import { permit, port } from "../support/ir.ts";
 
 const needs = ["linux", "landlock", "seccomp", "userns"] as const;
@@ -75,7 +76,7 @@ if r[3] & 15: print("no such name"); raise SystemExit
 s = socket.create_connection((socket.inet_ntoa(r[-4:]), ${webPort}))
 s.send(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print(s.recv(999).decode().split("\\r\\n\\r\\n")[1])`;
 
-/** Each program as it asks for the web server by a name; it prints what it got, or that it failed. */
+/** Each program as it asks for the web server by a name; it prints what it got. */
 const clients: Readonly<Record<string, (host: string) => readonly string[]>> = {
   curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "10", url(host)],
   "python's urllib": (host) =>
@@ -170,4 +171,68 @@ except OSError as e: print(e.errno)`;
     const { stdout } = await run(setting, python(script), udp);
     expect(stdout.trim()).toBe("b'one'\nb'two'\n13");
   });
+
+  testWith(needs, `${setting.name}: a port that is granted is served to the host`, async () => {
+    const [served, hidden] = [freePort(), freePort()];
+    const script = `
+import select
+own = []
+for at in (${served}, ${hidden}):
+    try: own.append(socket.create_server(("127.0.0.1", at)))
+    except OSError as e: print("refused", at)
+print("up", flush=True)
+c, a = own[0].accept(); c.send(c.recv(99).upper()); c.close()
+me = socket.create_connection(("127.0.0.1", ${served})) if len(own) > 1 else None
+print("itself", bool(me) and bool(own[0].accept()))`;
+    const rules = [...grants, permit("NetBind", port(served))];
+    const running = run(setting, python(script), rules);
+    expect(await waitFor("the served port", () => ask(served, "hello"))).toBe("HELLO");
+    expect(await ask(hidden, "hello")).toBeUndefined();
+    const { stdout, planned } = await running;
+    const expected = planned.plan.namespaces.net ? "itself True" : `refused ${hidden}`;
+    expect(stdout).toContain(expected);
+  });
+
+  testWith(needs, `${setting.name}: a port that is taken on the host`, async () => {
+    const script = `
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try: s.bind(("127.0.0.1", ${webPort})); s.listen(); print("listens")
+except OSError as e: print(e.errno)`;
+    const { stdout } = await run(setting, python(script), [
+      ...grants,
+      permit("NetBind", port(webPort)),
+    ]);
+    expect(stdout.trim()).toBe("98");
+  });
+}
+
+function freePort(): number {
+  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  free.stop(true);
+  return free.port;
+}
+
+/** What a server on loopback answers; undefined when there is none. */
+async function ask(at: number, question: string): Promise<string | undefined> {
+  const answered = Promise.withResolvers<string | undefined>();
+  let heard = "";
+  try {
+    await Bun.connect({
+      hostname: "127.0.0.1",
+      port: at,
+      socket: {
+        open: (socket) => {
+          socket.write(question);
+        },
+        data: (_, data) => {
+          heard += data.toString();
+        },
+        close: () => answered.resolve(heard === "" ? undefined : heard),
+      },
+    });
+  } catch {
+    // ignored: nobody serves
+    return undefined;
+  }
+  return answered.promise;
 }

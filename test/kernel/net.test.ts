@@ -171,6 +171,34 @@ for (const setting of settings()) {
 
   testWith(
     needs,
+    `${setting.name}: a socket keeps no port from a connection that ended`,
+    async () => {
+      const script = `
+import ctypes, socket
+def listens(ends):
+    s = socket.create_connection(("127.0.0.1", ${outside.tcp}))
+    if ends: ctypes.CDLL(None).connect(s.fileno(), bytes(16), 16)
+    else: s.shutdown(socket.SHUT_RDWR)
+    try: s.listen(); return "listens"
+    except OSError as e: return e.errno
+bound = socket.socket(); bound.bind(("127.0.0.1", 0)); bound.listen()
+print(listens(True), listens(False))`;
+      const argv = ["/usr/bin/python3", "-c", script];
+      const bind = script.indexOf("bound =");
+      const without = ["/usr/bin/python3", "-c", `${script.slice(0, bind)}print(listens(True))`];
+      const connect = permit("NetConnect", port(outside.tcp));
+      const denied = await runBox(setting, [permit("all"), connect], [], { argv: without });
+      expect(denied.stdout.trim()).toBe("13");
+      const granted = await runBox(setting, [permit("all"), connect, permit("NetBind")], [], {
+        argv,
+      });
+      expect(granted.stdout).toContain("listens");
+      await outside.arrivals();
+    },
+  );
+
+  testWith(
+    needs,
     `${setting.name}: connections are recorded with address, port and rule`,
     async () => {
       const rule = permit("NetConnect", port(outside.tcp));
