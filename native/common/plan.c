@@ -209,12 +209,12 @@ bool plan_only_watches(const struct plan *plan)
 	unsigned int permitted = 0;
 
 	if (!plan->has_notify || plan->has_landlock || plan->namespaces ||
-	    plan->notify & ~NOTIFY_RECORD_ALLOWED)
+	    plan->notify & ~(uint32_t)(NOTIFY_RECORD_ALLOWED | NOTIFY_RECORD_FAILED))
 		return false;
 	for (size_t i = 0; i < plan->rule_count; i++) {
 		if (!plan->rules[i].permit)
 			return false;
-		if (plan->rules[i].atom_count == 0)
+		if (plan->rules[i].atom_count == 0 && !plan->rules[i].only_failing)
 			permitted |= plan->rules[i].actions;
 	}
 	return permitted == (1u << ACTION_COUNT) - 1;

@@ -44,6 +44,7 @@ enum plan_notify {
 	/* Needs NOTIFY_BROKER_CREATE: what a path means must not change but by the broker. */
 	NOTIFY_BROKER_OPEN = 8,
 	NOTIFY_BROKER_MESSAGES = 16,
+	NOTIFY_RECORD_FAILED = 32,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */
@@ -79,6 +80,8 @@ struct plan_atom {
 struct plan_rule {
 	uint16_t actions;
 	bool permit;
+	/* A permit only for calls that fail by themselves, because there is no such file. */
+	bool only_failing;
 	uint8_t atom_count;
 	const struct plan_atom *atoms;
 	/* Permits only what stays in the box's own network namespace. */

@@ -14,11 +14,12 @@ enum {
 	NAMESPACES_KNOWN = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000,
 	NAMESPACE_MOUNT = 0x00020000,
 	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET |
-		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES,
+		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES | NOTIFY_RECORD_FAILED,
 	/* CLONE_NEWNET */
 	NAMESPACE_NET = 0x40000000,
 	EFFECT_PERMIT = 1,
 	EFFECT_PERMIT_INSIDE = 2,
+	EFFECT_PERMIT_FAILING = 3,
 };
 
 bool plan_take(struct cursor *cursor, void *value, size_t size)
@@ -194,9 +195,10 @@ static bool parse_rule(struct parser *parser, struct cursor *payload)
 	if (!plan_take(payload, &rule->actions, 2) || !plan_take(payload, &effect, 1) ||
 	    !plan_take(payload, &rule->atom_count, 1))
 		return false;
-	if (rule->actions == 0 || rule->actions >> ACTION_COUNT || effect > EFFECT_PERMIT_INSIDE)
+	if (rule->actions == 0 || rule->actions >> ACTION_COUNT || effect > EFFECT_PERMIT_FAILING)
 		return false;
 	rule->permit = effect != 0;
+	rule->only_failing = effect == EFFECT_PERMIT_FAILING;
 	rule->inside = effect == EFFECT_PERMIT_INSIDE;
 	if (rule->inside && !(parser->plan->namespaces & NAMESPACE_NET))
 		return false;

@@ -156,7 +156,8 @@ static void build_judge(struct box *box)
 	int error = 0;
 
 	box->rules.judge = judge_build(box->plan->rules, box->plan->rule_count);
-	if (!box->rules.judge)
+	box->rules.failing = judge_build_failing(box->plan->rules, box->plan->rule_count);
+	if (!box->rules.judge || !box->rules.failing)
 		die("rules", ENOMEM, "Cannot build the rule table");
 	if (box->rules.broker_open)
 		error = links_start(box->plan, box->rules.judge);
@@ -380,6 +381,7 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 		die("command", errno, "Cannot tie the broker to its supervisor");
 	box.rules.only_watches = plan_only_watches(plan);
 	box.rules.record_allowed = plan->notify & NOTIFY_RECORD_ALLOWED;
+	box.rules.record_failed = plan->notify & NOTIFY_RECORD_FAILED;
 	box.rules.broker_create = plan->notify & NOTIFY_BROKER_CREATE;
 	box.rules.broker_open = plan->notify & NOTIFY_BROKER_OPEN;
 	box.rules.broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;

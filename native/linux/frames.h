@@ -13,6 +13,9 @@
 
 #include "judge.h"
 
+/* In an access frame's flags: the call fails by itself, so nothing was let through. */
+#define FRAME_FAILS (1u << 31)
+
 struct access_frame {
 	pid_t pid;
 	uint32_t program;

@@ -107,7 +107,7 @@ static void sort_rule(struct judge *judge, uint32_t index)
 	judge->has_patterns = true;
 }
 
-struct judge *judge_build(const struct plan_rule *rules, size_t count)
+static struct judge *build(const struct plan_rule *rules, size_t count, bool failing)
 {
 	struct judge *judge = calloc(1, sizeof(*judge));
 	size_t slots = 16;
@@ -128,9 +128,21 @@ struct judge *judge_build(const struct plan_rule *rules, size_t count)
 		return NULL;
 	}
 	/* Backwards, so that pushing to the front leaves every chain ascending. */
-	for (size_t i = count; i-- > 0;)
-		sort_rule(judge, (uint32_t)i);
+	for (size_t i = count; i-- > 0;) {
+		if (rules[i].only_failing == failing)
+			sort_rule(judge, (uint32_t)i);
+	}
 	return judge;
+}
+
+struct judge *judge_build(const struct plan_rule *rules, size_t count)
+{
+	return build(rules, count, false);
+}
+
+struct judge *judge_build_failing(const struct plan_rule *rules, size_t count)
+{
+	return build(rules, count, true);
 }
 
 void judge_free(struct judge *judge)

@@ -34,6 +34,9 @@ struct judge;
 
 /* Keeps pointers into `rules`. NULL when there is no memory. */
 struct judge *judge_build(const struct plan_rule *rules, size_t count);
+/* The same of the rules that are only about calls which fail anyway; judge_build leaves them out.
+ */
+struct judge *judge_build_failing(const struct plan_rule *rules, size_t count);
 void judge_free(struct judge *judge);
 
 struct verdict judge_decide(const struct judge *judge, const struct subject *subject);

@@ -51,6 +51,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->call = calls_find(data->nr);
 	request->caller = *caller;
 	request->flags = 0;
+	request->fails = false;
 	request->protocol = 0;
 	request->frame_count = 0;
 	request->first.at.target.fd = -1;
@@ -189,9 +190,16 @@ void request_note_socket(struct request *request, const struct subject *subject,
 
 int request_fails(struct request *request, enum action action, const struct named *named, int error)
 {
+	const struct target *target = &named->at.target;
+	struct verdict verdict = request_judge(request, action, target);
+
 	request->frame_count = 0;
-	request_consider(request, action, named);
-	request_keep_denials(request);
+	if (!verdict.allowed && verdict.rule == JUDGE_NO_RULE)
+		verdict = judge_path(request->rules->failing, action, target->path, target->size);
+	if (verdict.allowed && !request->rules->record_failed)
+		return error;
+	request->fails = verdict.allowed;
+	note(request, action, named, verdict);
 	return error;
 }
 
@@ -207,7 +215,9 @@ void request_record(struct request *request)
 
 		frame->pid = request->caller.tid;
 		frame->program = program;
-		frame->flags = request->flags;
+		frame->flags = request->flags & ~FRAME_FAILS;
+		if (request->fails)
+			frame->flags |= FRAME_FAILS;
 		frame->syscall = (uint16_t)request->data->nr;
 		frames_add_access(frame);
 	}

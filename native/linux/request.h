@@ -17,9 +17,13 @@ enum { REQUEST_FRAMES_MAX = 4 };
 /* What the whole box has in common. */
 struct box_rules {
 	const struct judge *judge;
+	/* Consulted only about calls that fail anyway. */
+	const struct judge *failing;
 	/* Nothing is denied: the kernel answers every call itself. */
 	bool only_watches;
 	bool record_allowed;
+	/* Calls that fail by themselves have a row as well, with FRAME_FAILS in its flags. */
+	bool record_failed;
 	bool broker_create;
 	/* Every open and every change of what exists is performed here as well. */
 	bool broker_open;
@@ -47,6 +51,8 @@ struct request {
 	struct caller caller;
 	/* Flags as the rows show them. */
 	uint32_t flags;
+	/* What is recorded as permitted fails by itself. */
+	bool fails;
 	/* What the caller's internet socket was judged to speak; it has to speak it still when the
 	 * call is performed. 0 for other sockets. */
 	uint8_t protocol;

@@ -197,7 +197,7 @@ const atomKinds = {
 /** Those of IP. */
 const protocolNumbers: Readonly<Record<Protocol, number>> = { icmp: 1, tcp: 6, udp: 17 };
 
-const ruleEffects = { forbid: 0, permit: 1, "permit-inside": 2 } as const;
+const ruleEffects = { forbid: 0, permit: 1, "permit-inside": 2, "permit-failing": 3 } as const;
 
 const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
 
@@ -216,14 +216,15 @@ function namespaceFlags({ namespaces }: BoxPlan): number {
 }
 
 function notifyBits(notify: NotifyPlan): number {
-  const { recordAllowed, brokerCreate, brokerSocket, brokerOpen, brokerMessages } = notify;
-  return (
-    (recordAllowed ? 1 : 0) |
-    (brokerCreate ? 2 : 0) |
-    (brokerSocket ? 4 : 0) |
-    (brokerOpen ? 8 : 0) |
-    (brokerMessages ? 16 : 0)
-  );
+  const bits = [
+    notify.recordAllowed,
+    notify.brokerCreate,
+    notify.brokerSocket,
+    notify.brokerOpen,
+    notify.brokerMessages,
+    notify.recordFailed === true,
+  ];
+  return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }
 
 function writeMount(writer: PlanWriter, step: MountStep): void {

@@ -118,6 +118,11 @@ export interface NotifyPlan {
    * cannot become another address.
    */
   readonly brokerMessages: boolean;
+  /**
+   * Emit a frame also for what was permitted and failed by itself, because there is no such file for
+   * instance. Absent: no.
+   */
+  readonly recordFailed?: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */
@@ -133,8 +138,11 @@ export interface GatewayPlan {
  * One capability in the form the helper judges: a conjunction of atoms over path, host and port.
  */
 export interface JudgeRule {
-  /** `permit-inside` permits only what stays in the box's own network namespace. */
-  readonly effect: "permit" | "permit-inside" | "forbid";
+  /**
+   * `permit-inside` permits only what stays in the box's own network namespace; `permit-failing` only
+   * what fails by itself, for a name that was not there to be granted.
+   */
+  readonly effect: "permit" | "permit-inside" | "permit-failing" | "forbid";
   readonly actions: readonly (PathAction | "NetConnect" | "NetBind")[];
   readonly where: readonly Atom[];
 }

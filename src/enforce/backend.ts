@@ -21,6 +21,8 @@ export interface BoxRequest {
   readonly allowWeaker: boolean;
   /** `wrap`: record everything, confine nothing. */
   readonly observeOnly: boolean;
+  /** While nothing is confined: record also what fails by itself. Absent: no. */
+  readonly recordFailed?: boolean;
   /** Where the files lie that launches in this box show to it; absent: none does. */
   readonly shownFolder?: string;
 }

@@ -94,4 +94,61 @@ os.chroot("${folder}/root"); os.chdir("/"); print(open("/only-here").read())'`;
     expect(output.split("\n").length).toBe(4);
     expect(told(rows)).toEqual([`+ DirCreate ${folder}/a`, `+ FileDelete ${folder}/a`]);
   });
+
+  testWith(
+    ["seccomp"],
+    "leaves a row of what fails by itself only when that is asked for",
+    async () => {
+      const script = "cat /none/such /etc/hostname; exit 0";
+      const asked = audited({ rules: [everything] });
+      const notify = { ...asked.notify, recordAllowed: true, recordFailed: true };
+      const none = { brokerCreate: false, brokerSocket: false, brokerOpen: false };
+      const rows = (await runShell(script, { ...asked, notify: { ...none, ...notify } })).rows;
+      const failed = rows.filter(({ flags }) => flags >>> 31 === 1).map(({ path }) => path);
+      expect(failed).toContain("/none/such");
+      expect(failed).not.toContain("/etc/hostname");
+      const silent = (await runShell(script, asked)).rows;
+      expect(silent.some(({ path }) => path === "/none/such")).toBe(false);
+      expect(silent.some(({ path }) => path === "/etc/hostname")).toBe(true);
+    },
+  );
+});
+
+describe("a rule for what fails by itself", () => {
+  const permits = (effect: JudgeRule["effect"], path: string): JudgeRule => ({
+    effect,
+    actions: ["FileRead"],
+    where: [{ kind: "path-in", path, negated: false }],
+  });
+  const others = { ...everything, actions: everything.actions.filter((a) => a !== "FileRead") };
+  const loads = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/bin"].map((path) =>
+    permits("permit", path),
+  );
+  const rules = [others, ...loads, permits("permit-failing", "/granted")];
+
+  testWith(["seccomp"], "keeps a vain look from being a denial, and another's not", async () => {
+    const { rows } = await runShell("cat /granted/none /other/none", audited({ rules }));
+    const denied = rows.filter(({ allowed }) => !allowed).map(({ path }) => path);
+    expect(denied).toContain("/other/none");
+    expect(denied).not.toContain("/granted/none");
+  });
+
+  testWith(["seccomp"], "opens nothing that is there, and undoes no forbid", async () => {
+    const failing = permits("permit-failing", "/etc/hostname");
+    const closed = [
+      others,
+      ...loads,
+      failing,
+      permits("permit-failing", "/none"),
+      permits("forbid", "/none"),
+    ];
+    const { rows, output } = await runShell(
+      "cat /etc/hostname /none/x",
+      audited({ rules: closed }),
+    );
+    const denied = rows.filter(({ allowed }) => !allowed).map(({ path }) => path);
+    expect(denied).toContain("/etc/hostname");
+    expect(denied).toContain("/none/x");
+    expect(output).toContain("/etc/hostname: Permission denied");
+  });
 });

@@ -6,7 +6,8 @@ import type { Arch, SyscallTable } from "./syscall-table.ts";
 export function describeCall(table: SyscallTable, nr: number, flags: number): string {
   const name = table.names.get(nr) ?? `call ${nr}`;
   const words = flagWords(table.arch, name, flags);
-  return words.length === 0 ? name : `${name} ${words.join("|")}`;
+  const text = words.length === 0 ? name : `${name} ${words.join("|")}`;
+  return flags >>> 31 === 1 ? `${text}${failsSuffix}` : text;
 }
 
 function flagWords(arch: Arch, name: string, flags: number): string[] {
@@ -18,6 +19,9 @@ function flagWords(arch: Arch, name: string, flags: number): string[] {
 }
 
 const accessModes = ["O_RDONLY", "O_WRONLY", "O_RDWR"];
+
+/** Ends the flags of what was permitted and failed by itself; recorded only on request. */
+export const failsSuffix = ", fails";
 
 type Flag = readonly [bits: number, name: string];
 

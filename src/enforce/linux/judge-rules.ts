@@ -91,12 +91,21 @@ function rulesFor(
   const kept = isAbsent
     ? actions.filter((action) => outlastsAbsence(action, capability, grantsAbsent))
     : actions;
-  if (kept.length === 0) return [];
   // What a permit leaves out by a pattern it leaves out under both spellings.
   const also = spelled.flatMap(({ atom, pattern }) =>
     pattern !== undefined && atom.negated ? [pattern] : [],
   );
-  return [{ effect, actions: kept, where: [...where, ...also] }];
+  const all = [...where, ...also];
+  const rules: readonly JudgeRule[] = [
+    { effect, actions: kept, where: all },
+    // Looking for it in vain is no denial.
+    {
+      effect: "permit-failing",
+      actions: actions.filter((each) => !kept.includes(each)),
+      where: all,
+    },
+  ];
+  return rules.filter((rule) => rule.actions.length > 0);
 }
 
 /**

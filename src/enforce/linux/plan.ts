@@ -51,7 +51,7 @@ export function planLinux(
   host: HostFeatures,
   disk: DiskView,
 ): Result<LinuxPlan, readonly Finding[]> {
-  if (request.observeOnly) return ok(observe(host, disk));
+  if (request.observeOnly) return ok(observe(request, host, disk));
   const capabilities = concerning(request);
   const regions = regionsOf(capabilities, disk);
   const { lowering, opener, findings } = hold(regions, request, host, disk);
@@ -211,7 +211,11 @@ function landlockPlan(
 }
 
 /** Nothing is confined; the filter only tells. */
-function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
+function observe(
+  { recordFailed = false }: BoxRequest,
+  host: HostFeatures,
+  disk: DiskView,
+): LinuxPlan {
   const table = ruleTable([permitEverything()], disk, false);
   assert(table.rules.length === 1, "watching has the one rule that permits everything");
   const isHeard = has(host, "notify");
@@ -244,6 +248,7 @@ function observe(host: HostFeatures, disk: DiskView): LinuxPlan {
           brokerSocket: false,
           brokerOpen: false,
           brokerMessages: false,
+          recordFailed,
         }
       : undefined,
     rules: table.rules,

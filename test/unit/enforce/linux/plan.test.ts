@@ -324,11 +324,12 @@ test("anonymous memory cannot be executed where nothing that is written can", ()
   expect(answerTo(plan(workspace), "memfd_create", 0, 0)).toBe(answers.allow);
 });
 
-test("a permit on what does not exist is no rule: no row may claim that it allowed anything", () => {
+test("a permit on what does not exist lets it be looked for, and no row claim that it was there", () => {
   const planned = plan([...workspace, permit("read", under("/ws/none"))]);
-  expect(planned.sources.map(({ rule }) => rule).filter((rule) => rule.includes("none"))).toEqual(
-    [],
+  const about = planned.sources.flatMap(({ rule }, index) =>
+    rule.includes("none") ? [planned.plan.rules[index]?.effect] : [],
   );
+  expect(about).toEqual(["permit-failing"]);
 });
 
 test("rules for another agent are not this box's", () => {
