@@ -6,8 +6,9 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSyn
 import { uniqueSuffix } from "../base/ids.ts";
 import { deniedLogMaxBytes, leftoverAgeMinMs } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
-import { type Action, actions } from "../model/capability.ts";
-import type { JsonValue, SealedEvent } from "../model/event.ts";
+import { accessIn } from "../ledger/access.ts";
+import type { Action } from "../model/capability.ts";
+import type { SealedEvent } from "../model/event.ts";
 import { fixFor } from "./denial-advice.ts";
 
 /** Environment variable that names the file to the command. */
@@ -94,30 +95,21 @@ function fullLine({ session_id, seq }: SealedEvent): object {
 
 /** Undefined for an event that denies nothing. */
 export function deniedLine(event: SealedEvent, agent: string): DeniedLine | undefined {
-  const { payload } = event;
-  const operation = actions.find((action) => action === payload.action);
-  if (payload.decision !== "deny" || operation === undefined) return undefined;
-  const path = text(payload.path);
-  const port = typeof payload.port === "number" ? payload.port : undefined;
-  const host = port === undefined ? undefined : text(payload.host) || path;
-  const rule = text(payload.rule);
-  const denial = { action: operation, path, host, port, rule, reason: "", flags: "", count: 1 };
-  const grant = fixFor(denial, agent);
+  const access = accessIn(event);
+  if (access?.decision !== "deny") return undefined;
+  const { action, path, host, port, rule, reason, exe, count } = access;
+  const grant = fixFor(access, agent);
   return {
     time: new Date(event.ts_unix_ms).toISOString(),
-    operation,
+    operation: action,
     ...(host === undefined || port === undefined ? { path } : { host, port }),
-    program: text(payload.exe),
+    program: exe,
     rule: rule === "" ? null : rule,
-    reason: text(payload.reason),
+    reason,
     grant: grant === "" ? null : grant,
-    count: typeof payload.count === "number" ? payload.count : 1,
+    count,
     event: { session: event.session_id, seq: event.seq },
   };
-}
-
-function text(value: JsonValue | undefined): string {
-  return typeof value === "string" ? value : "";
 }
 
 /** Of launches that were killed before they could tidy up. */

@@ -5,8 +5,11 @@ import type { LimitWish } from "../model/limits.ts";
 import type { EnvironmentGrant } from "../supervise/environment.ts";
 
 export interface LaunchOptions {
-  /** `wrap` records and confines nothing. */
-  readonly mode: "run" | "wrap";
+  /**
+   * `wrap` records and confines nothing; so does `learn`, which also records what was looked for in
+   * vain.
+   */
+  readonly mode: "run" | "wrap" | "learn";
   /** Program and arguments, not empty. */
   readonly command: readonly string[];
   /** A named configuration; undefined: an ad-hoc run. */

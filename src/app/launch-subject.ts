@@ -43,12 +43,12 @@ export function launchSubject(options: LaunchOptions, around: Surroundings): Lau
   const given = options.policies.length > 0 ? options.policies : wanted;
   return {
     agent: options.name ?? config?.agent ?? agentName(options),
-    workspace: workspaceOf(options, around, options.mode === "run" ? config?.sandbox : undefined),
+    workspace: workspaceOf(options, around, options.mode === "wrap" ? undefined : config?.sandbox),
     ledger: ledgerOf(options, around, config),
     texts: policyTexts(given, options.manifest, around.directory),
     net: [...options.net, ...(config?.allowedNetwork.map(netWord) ?? [])],
     limits: config?.limits ?? [],
-    observeOnly: config !== undefined && (options.mode === "wrap" || config.isolation !== "kernel"),
+    observeOnly: options.mode !== "run" || (config !== undefined && config.isolation !== "kernel"),
   };
 }
 

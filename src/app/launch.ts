@@ -157,7 +157,8 @@ function launchEnvironment(
   around: Surroundings,
   subject: LaunchSubject,
 ): BoxEnvironment {
-  if (subject.observeOnly) return observedEnvironment(around.environment, options.environment);
+  if (subject.observeOnly && options.mode !== "learn")
+    return observedEnvironment(around.environment, options.environment);
   return boxEnvironment(around.environment, options.environment, {
     PWD: subject.workspace,
     TMPDIR: temporaryFolder,

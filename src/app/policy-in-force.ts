@@ -1,11 +1,17 @@
 // The policy a launch with these options would run under, compiled, without launching anything.
 
 import { AegisError } from "../base/errors.ts";
+import { resolvePath } from "../base/paths.ts";
+import { aegisHome } from "../config/location.ts";
 import type { BoxRequest } from "../enforce/backend.ts";
 import { platformName } from "../enforce/select.ts";
 import type { Attempt } from "../model/attempt.ts";
 import type { Action } from "../model/capability.ts";
-import { type PolicySnapshot, policySnapshot } from "../model/policy-snapshot.ts";
+import {
+  type PolicySnapshot,
+  type PolicySource,
+  policySnapshot,
+} from "../model/policy-snapshot.ts";
 import { resourceNamed } from "../policy/attempt.ts";
 import { prepareDecider } from "../policy/decide.ts";
 import { type Explanation, explain } from "../policy/explain.ts";
@@ -47,6 +53,16 @@ export async function policyInForce(
   around: Surroundings,
   platform: Platform = platformName,
 ): Promise<PolicyInForce> {
+  const subject = policySubject(given, around, platform);
+  const snapshot = policySnapshot(collectSources(subject));
+  return { request: await boxRequest(subject, snapshot), snapshot };
+}
+
+function policySubject(
+  given: PolicyOptions,
+  around: Surroundings,
+  platform: Platform,
+): PolicySubject {
   const options: LaunchOptions = {
     ...given,
     mode: "run",
@@ -61,7 +77,7 @@ export async function policyInForce(
     json: false,
   };
   const subject = launchSubject(options, around);
-  const policySubject: PolicySubject = {
+  return {
     options,
     subject,
     around,
@@ -70,9 +86,41 @@ export async function policyInForce(
     path: around.environment.PATH ?? "",
     binary: ownBinary(subject),
   };
-  const snapshot = policySnapshot(collectSources(policySubject));
-  return { request: await boxRequest(policySubject, snapshot), snapshot };
 }
+
+/**
+ * What holds whatever a policy says: the base profile, and what is forbidden for good.
+ * @throws {AegisError} as a launch there would
+ */
+export async function standingRules(
+  { directory, name }: Pick<PolicyOptions, "directory" | "name">,
+  around: Surroundings,
+): Promise<BoxRequest> {
+  const options = { ...noPolicy, directory, name };
+  const subject = policySubject(options, around, platformName);
+  // An empty text, for no text at all would mean the one that denies everything. Texts are protected
+  // as files, so it is named as one that is protected anyway.
+  const place = resolvePath(aegisHome(around.environment), "nothing.cedar");
+  const nothing: PolicySource = { kind: "cedar", name: place, text: "" };
+  const texts = { templates: [], files: [nothing], manifests: [] };
+  const standing = { ...subject, subject: { ...subject.subject, texts } };
+  return boxRequest(standing, policySnapshot(collectSources(standing)));
+}
+
+const noPolicy: PolicyOptions = {
+  config: undefined,
+  policies: [],
+  manifest: undefined,
+  profiles: [],
+  directory: undefined,
+  name: undefined,
+  read: [],
+  write: [],
+  deny: [],
+  net: [],
+  denyNet: [],
+  listen: [],
+};
 
 export interface Answer {
   readonly attempt: Attempt;

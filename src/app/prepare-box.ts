@@ -76,6 +76,7 @@ export async function boxRequest(
     ownPaths: ownPaths(subject),
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
+    recordFailed: options.mode === "learn",
     shownFolder: runFolder(subject.around),
   };
 }
@@ -140,6 +141,7 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
     audit: options.audit,
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
+    recordFailed: options.mode === "learn",
     uid: process.geteuid?.() ?? -1,
     kernel: await kernelIdentity(),
     binary: subject.binary,

@@ -50,6 +50,8 @@ export interface CommandSpec {
   readonly operands: Readonly<Record<string, OperandSpec>>;
   /** A command to launch follows, after `--` or bare. */
   readonly launches: boolean;
+  /** Something else may be given instead of the command. Absent: there must be one. */
+  readonly isCommandOptional?: boolean;
   readonly examples: readonly [string, ...string[]];
   /** Paragraphs for help and docs, after the flags. */
   readonly notes?: readonly string[];
@@ -201,7 +203,7 @@ function finish<S extends CommandSpec>(spec: S, taken: Taken): ParsedArgs<S> {
   const [extra] = given;
   if (extra !== undefined)
     throw usage(spec, `Cannot run "aegis ${spec.name}": unexpected argument "${extra}"`);
-  if (spec.launches && taken.command.length === 0)
+  if (spec.launches && spec.isCommandOptional !== true && taken.command.length === 0)
     throw usage(spec, `Cannot run "aegis ${spec.name}": the command to launch is missing`);
   // The loops above gave every key of the specification a value of the type its kind stands for.
   return { flags, operands, command: taken.command } as unknown as ParsedArgs<S>;

@@ -25,7 +25,7 @@ export function usageOf(spec: CommandSpec): string {
   if (Object.keys(spec.flags).length > 0) parts.push("[FLAGS]");
   for (const [name, operand] of Object.entries(spec.operands))
     parts.push(operand.required ? name : `[${name}]`);
-  if (spec.launches) parts.push("-- CMD...");
+  if (spec.launches) parts.push(spec.isCommandOptional === true ? "[-- CMD...]" : "-- CMD...");
   return parts.join(" ");
 }
 

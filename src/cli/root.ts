@@ -16,7 +16,7 @@ const otherNames = new Set(["aegisd", "aegisctl", "aegis-server"]);
  */
 export async function runCli(argv: readonly string[], calledAs: string): Promise<number> {
   const [name, ...rest] = argv;
-  const launches = name === "run" || name === "wrap";
+  const launches = name === "run" || name === "wrap" || name === "learn";
   try {
     refuseOtherNames(calledAs);
     if (name === "run" || name === "wrap") {

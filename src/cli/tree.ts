@@ -68,6 +68,7 @@ const sections: readonly Section[] = [
     entries: {
       run: async () => launching("run", (await import("./command/run.ts")).runSpec),
       wrap: async () => launching("wrap", (await import("./command/run.ts")).wrapSpec),
+      learn: async () => (await import("./command/learn.ts")).command,
     },
   },
   {

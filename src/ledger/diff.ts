@@ -2,10 +2,10 @@
 // `collectDiff`, which reads a ledger.
 
 import type { SessionId } from "../base/ids.ts";
-import { ledgerPageSize } from "../base/limits.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { Ledger, SessionRecord } from "./contract.ts";
 import { actionOf } from "./entry.ts";
+import { sessionEvents } from "./session-events.ts";
 import { accessesOf } from "./session-state.ts";
 
 export interface DiffedSession {
@@ -85,20 +85,10 @@ export async function collectDiff(
   return diffSessions(a, touchedByA, b, touchedByB);
 }
 
-/** In tree order from the session's first event to its last: other sessions may lie between. */
 async function touchedIn(ledger: Ledger, id: SessionId): Promise<TouchedResources> {
   const touched = createTouchedResources();
-  const newest = (await ledger.events({ session: id }, { limit: 1, offset: 0 })).events[0];
-  const first = await ledger.indexOf(id, 0);
-  if (newest === undefined || first === undefined) return touched;
-  for (let after = first - 1; ; ) {
-    const page = await ledger.eventsAfter(after, ledgerPageSize);
-    const own = page.map(({ event }) => event).filter(({ session_id }) => session_id === id);
-    touched.add(own);
-    const last = page.at(-1);
-    if (last === undefined || own.some(({ seq }) => seq === newest.seq)) return touched;
-    after = last.index;
-  }
+  for await (const events of sessionEvents(ledger, id)) touched.add(events);
+  return touched;
 }
 
 /** @param safe makes one value safe for the terminal it goes to */

@@ -228,7 +228,7 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
   };
 }
 
-function limitWish(text: string): LimitWish {
+export function limitWish(text: string): LimitWish {
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   const written = equals < 0 ? "" : text.slice(equals + 1);
@@ -246,7 +246,7 @@ function limitWish(text: string): LimitWish {
   return { name, value, source: flagSource };
 }
 
-function environmentGrant(text: string): EnvironmentGrant {
+export function environmentGrant(text: string): EnvironmentGrant {
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {

@@ -1,0 +1,65 @@
+// `aegis learn`: from a recorded session to the policy that would have allowed it. The recording is a
+// launch like any other; what is learned from it is decided in policy/learn.ts.
+
+import { lstatSync } from "node:fs";
+import { accessIn } from "../ledger/access.ts";
+import type { Ledger, SessionRecord } from "../ledger/contract.ts";
+import { sessionEvents } from "../ledger/session-events.ts";
+import { type Learned, learn } from "../policy/learn.ts";
+import { createSeen } from "../policy/learn-seen.ts";
+import { learnedText } from "../policy/learn-text.ts";
+import { standingRules } from "./policy-in-force.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface LearnedPolicy {
+  readonly session: SessionRecord;
+  readonly learned: Learned;
+  /** Cedar. */
+  readonly text: string;
+}
+
+/** @throws {AegisError} `config/invalid` when the session's folder is not there any more */
+export async function learnFromSession(
+  ledger: Ledger,
+  session: SessionRecord,
+  around: Surroundings,
+): Promise<LearnedPolicy> {
+  const seen = createSeen();
+  for await (const events of sessionEvents(ledger, session.id)) {
+    for (const event of events) {
+      const access = accessIn(event);
+      if (access !== undefined) seen.add(access);
+    }
+  }
+  const { directory, name } = session;
+  const standing = await standingRules({ directory, name }, around);
+  const learned = learn(seen.all(), {
+    agent: name,
+    standing: standing.capabilities,
+    home: standing.home,
+    wasThere: (path) => wasThereBefore(path, session.openedUnixMs),
+  });
+  return { session, learned, text: learnedText(learned, headingOf(session, learned)) };
+}
+
+/** By the file's birth; a file system that does not keep it says nothing, and a new name is assumed. */
+function wasThereBefore(path: string, unixMs: number): boolean {
+  try {
+    const born = lstatSync(path, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
+    return born > 0 && born < unixMs;
+  } catch {
+    // ignored: what cannot be looked at is not known to have been there
+    return false;
+  }
+}
+
+function headingOf(session: SessionRecord, { observed }: Learned): readonly string[] {
+  const command = JSON.stringify(session.command.join(" ")).slice(1, -1);
+  return [
+    `Learned from session ${session.id} of: ${command}`,
+    `It made ${observed.accesses} accesses to ${observed.distinct} things; ${observed.ofBase} of these need no policy.`,
+    ...(session.mode === "wrap" ? [notRecorded] : []),
+  ];
+}
+
+const notRecorded = "Recorded by `aegis wrap`, which does not say what was looked for in vain.";
