@@ -1,5 +1,5 @@
-// `aegis learn`: from a recorded session to the policy that would have allowed it. The recording is a
-// launch like any other; what is learned from it is decided in policy/learn.ts.
+// `aegis learn`: from a recorded session to the policy that would have allowed it. The recording is
+// a launch like any other; what is learned from it is decided in policy/learn.ts.
 
 import { lstatSync } from "node:fs";
 import { accessIn } from "../ledger/access.ts";
@@ -42,7 +42,9 @@ export async function learnFromSession(
   return { session, learned, text: learnedText(learned, headingOf(session, learned)) };
 }
 
-/** By the file's birth; a file system that does not keep it says nothing, and a new name is assumed. */
+/**
+ * By the file's birth; a file system that does not keep it says nothing, and a new name is assumed.
+ */
 function wasThereBefore(path: string, unixMs: number): boolean {
   try {
     const born = lstatSync(path, { throwIfNoEntry: false })?.birthtimeMs ?? 0;

@@ -98,8 +98,8 @@ export async function standingRules(
 ): Promise<BoxRequest> {
   const options = { ...noPolicy, directory, name };
   const subject = policySubject(options, around, platformName);
-  // An empty text, for no text at all would mean the one that denies everything. Texts are protected
-  // as files, so it is named as one that is protected anyway.
+  // An empty text, for no text at all would mean the one that denies everything. Texts are
+  // protected as files, so it is named as one that is protected anyway.
   const place = resolvePath(aegisHome(around.environment), "nothing.cedar");
   const nothing: PolicySource = { kind: "cedar", name: place, text: "" };
   const texts = { templates: [], files: [nothing], manifests: [] };

@@ -119,8 +119,8 @@ export interface NotifyPlan {
    */
   readonly brokerMessages: boolean;
   /**
-   * Emit a frame also for what was permitted and failed by itself, because there is no such file for
-   * instance. Absent: no.
+   * Emit a frame also for what was permitted and failed by itself, because there is no such file
+   * for instance. Absent: no.
    */
   readonly recordFailed?: boolean;
 }
@@ -139,8 +139,8 @@ export interface GatewayPlan {
  */
 export interface JudgeRule {
   /**
-   * `permit-inside` permits only what stays in the box's own network namespace; `permit-failing` only
-   * what fails by itself, for a name that was not there to be granted.
+   * `permit-inside` permits only what stays in the box's own network namespace; `permit-failing`
+   * only what fails by itself, for a name that was not there to be granted.
    */
   readonly effect: "permit" | "permit-inside" | "permit-failing" | "forbid";
   readonly actions: readonly (PathAction | "NetConnect" | "NetBind")[];

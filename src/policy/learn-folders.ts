@@ -1,5 +1,6 @@
-// Two ways in which exact grants become folders: files that are moved or linked need the same rights
-// at both names, and many files read beside each other are granted as what they lie in. Pure.
+// Two ways in which exact grants become folders: files that are moved or linked need the same
+// rights at both names, and many files read beside each other are granted as what they lie in.
+// Pure.
 
 import { type AbsPath, parentOf } from "../base/paths.ts";
 import type { PathAction } from "../model/capability.ts";
@@ -11,11 +12,15 @@ export const siblingsMax = 16;
 /** In a folder that was listed as well, from this many on. */
 export const listedSiblingsMin = 4;
 
-/** Rights that must not grow by a move: reading and writing by the helper's rule, running by Landlock's. */
+/**
+ * Rights that must not grow by a move: reading and writing by the helper's rule, running by
+ * Landlock's.
+ */
 const carried = ["FileRead", "FileWrite", "ProcessSpawn"] as const satisfies readonly PathAction[];
 
 /**
- * Which source went to which target is not recorded, so all moves of one program are taken together.
+ * Which source went to which target is not recorded, so all moves of one program are taken
+ * together.
  * @param folderOf the folder in which a name's making and removing is granted
  */
 export function closeUnderMoves(

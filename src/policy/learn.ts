@@ -1,8 +1,8 @@
 // The smallest policy that would have allowed what was seen. Exact paths, and folders only where a
 // kernel rule on exact paths cannot do what the program did: names that come and go have no rule to
-// be, and listing cannot be granted without what lies below. What is forbidden for good (credentials,
-// protected names) is never granted, nor is a folder that holds credentials. Pure: the accesses come
-// from a box, which may have chosen their names.
+// be, and listing cannot be granted without what lies below. What is forbidden for good
+// (credentials, protected names) is never granted, nor is a folder that holds credentials. Pure:
+// the accesses come from a box, which may have chosen their names.
 
 import { type AbsPath, absPath, contains, parentOf } from "../base/paths.ts";
 import type { Action, Capabilities, PathAction } from "../model/capability.ts";
@@ -15,7 +15,10 @@ import { isVain, type SeenAccess, type SeenPath } from "./learn-seen.ts";
 
 export interface LearnContext {
   readonly agent: string;
-  /** What every launch has anyway: the base profile's permits, and every forbid that no policy lifts. */
+  /**
+   * What every launch has anyway: the base profile's permits, and every forbid that no policy
+   * lifts.
+   */
   readonly standing: Capabilities;
   readonly home: string;
   /** True when the file was there before the program started. */
@@ -132,8 +135,8 @@ function problemOf({ action, path, port }: SeenAccess): string | undefined {
 }
 
 /**
- * An interpreter named in a script has no row of its own, but it is the program of the rows after it.
- * What runs must be readable too.
+ * An interpreter named in a script has no row of its own, but it is the program of the rows after
+ * it. What runs must be readable too.
  */
 function* programsOf(seen: readonly SeenAccess[]): Iterable<SeenAccess> {
   const programs = new Set(seen.map(({ exe }) => exe).filter((exe) => absPath(exe) === exe));

@@ -1,5 +1,6 @@
 // `aegis learn` with real programs: under the policy learned from one run, the same command in a
-// fresh copy of its folder does the same and is denied nothing, and what it never touched stays shut.
+// fresh copy of its folder does the same and is denied nothing, and what it never touched stays
+// shut.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

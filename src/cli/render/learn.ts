@@ -1,5 +1,5 @@
-// What `aegis learn` says about a policy it made: on standard error for people, as JSON for programs.
-// Paths come from a box and are escaped before a terminal sees them.
+// What `aegis learn` says about a policy it made: on standard error for people, as JSON for
+// programs. Paths come from a box and are escaped before a terminal sees them.
 
 import type { LearnedPolicy } from "../../app/learn.ts";
 import type { LearnReport } from "../../wire/learn.ts";
