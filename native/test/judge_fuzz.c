@@ -105,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		rules[i].actions = 1 + shape % 3;
 		rules[i].permit = shape & 4;
+		rules[i].only_failing = false;
 		rules[i].atom_count = (shape >> 3) % (ATOMS_MAX + 1);
 		rules[i].atoms = atoms[i];
 		for (unsigned a = 0; a < rules[i].atom_count; a++)

@@ -236,7 +236,7 @@ static void make_unknown_notify(struct builder *builder)
 {
 	build_namespaces(builder, 0);
 	build_filter(builder, 1);
-	build_notify(builder, 32);
+	build_notify(builder, 1u << 31);
 	build_command(builder);
 }
 
@@ -259,7 +259,7 @@ static void make_unknown_action(struct builder *builder)
 static void make_unknown_effect(struct builder *builder)
 {
 	build_namespaces(builder, 0);
-	build_rule(builder, 1, 3, 0);
+	build_rule(builder, 1, 255, 0);
 	build_record_end(builder);
 	build_command(builder);
 }
