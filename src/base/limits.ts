@@ -37,6 +37,10 @@ export const deniedLogMaxBytes = 1 << 20;
  * use again.
  */
 export const leftoverAgeMinMs = 24 * 3600 * 1000;
+/**
+ * Different changes a replay lists; further ones are counted. Keeps its memory below some 10 MB.
+ */
+export const replayChangesMax = 10_000;
 /** Plans kept in the cache; the oldest go first. */
 export const cachedPlansMax = 64;
 /**

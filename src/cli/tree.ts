@@ -77,6 +77,7 @@ const sections: readonly Section[] = [
       log: async () => (await import("./command/log.ts")).command,
       report: async () => (await import("./command/report.ts")).command,
       diff: async () => (await import("./command/diff.ts")).command,
+      replay: async () => (await import("./command/replay.ts")).command,
       status: async () => (await import("./command/status.ts")).command,
       audit,
     },

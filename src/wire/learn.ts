@@ -1,4 +1,4 @@
-// `--json` of `aegis learn` and `aegis replay`.
+// `--json` of `aegis learn`.
 
 import { z } from "zod";
 
