@@ -4,7 +4,7 @@
 
 #include "../common/plan.h"
 
-enum { ROOTS_MAX = 256 };
+enum { ROOTS_MAX = 2048 };
 
 struct roots {
 	size_t count;
