@@ -18,7 +18,7 @@ import { ledgerFlags, readLedger } from "../read-ledger.ts";
 import { jsonText } from "../render/json.ts";
 import { learnedView, renderLearned } from "../render/learn.ts";
 import { renderRunSummary } from "../render/run.ts";
-import { environmentGrant, runSpec } from "./run.ts";
+import { environmentGrant, limitWish, runSpec } from "./run.ts";
 
 const spec = {
   name: "learn",
@@ -32,6 +32,7 @@ const spec = {
     session: { kind: "text", value: "ID", summary: "Learn from this session; launch nothing." },
     ...policyFlags,
     env: runSpec.flags.env,
+    limit: runSpec.flags.limit,
     tag: runSpec.flags.tag,
     ...ledgerFlags,
     json: { kind: "switch", summary: "Print policy, reasons and counts as JSON on stdout." },
@@ -132,6 +133,7 @@ function launchOptions({ flags, command: words }: Args): LaunchOptions {
     command: words,
     policies: enforce ? flags.policy : ["permit-all"],
     environment: flags.env.map(environmentGrant),
+    limits: flags.limit.map(limitWish),
     audit: "full",
     allowWeaker: false,
     ledger: flags.ledger,
