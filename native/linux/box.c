@@ -379,19 +379,8 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 		die("command", errno, "Cannot watch the command");
 	if (has_pid_namespace(&box) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("command", errno, "Cannot tie the broker to its supervisor");
-	box.rules.only_watches = plan_only_watches(plan);
-	box.rules.record_allowed = plan->notify & NOTIFY_RECORD_ALLOWED;
-	box.rules.record_failed = plan->notify & NOTIFY_RECORD_FAILED;
-	box.rules.broker_create = plan->notify & NOTIFY_BROKER_CREATE;
-	box.rules.broker_open = plan->notify & NOTIFY_BROKER_OPEN;
-	box.rules.broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
-	box.rules.broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
+	request_take_rules(plan, &box.rules);
 	box.rules.outside = links->outside;
-	box.rules.gateway_port = plan->gateway.port;
-	box.rules.own_network = plan->namespaces & CLONE_NEWNET;
-	box.rules.rules = plan->rules;
-	box.rules.abstract_contained =
-		(plan->namespaces & CLONE_NEWNET) || (plan->scoped & AE_LANDLOCK_SCOPE_ABSTRACT);
 	build(&box);
 	fork_command(&box);
 	if (links->outside >= 0)

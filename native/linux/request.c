@@ -6,11 +6,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 
 #include "links.h"
 #include "programs.h"
 #include "resolve_name.h"
+
+void request_take_rules(const struct plan *plan, struct box_rules *rules)
+{
+	rules->only_watches = plan_only_watches(plan);
+	rules->record_allowed = plan->notify & NOTIFY_RECORD_ALLOWED;
+	rules->record_failed = plan->notify & NOTIFY_RECORD_FAILED;
+	rules->broker_create = plan->notify & NOTIFY_BROKER_CREATE;
+	rules->broker_open = plan->notify & NOTIFY_BROKER_OPEN;
+	rules->broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
+	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
+	rules->gateway_port = plan->gateway.port;
+	rules->own_network = plan->namespaces & CLONE_NEWNET;
+	rules->rules = plan->rules;
+	rules->abstract_contained =
+		(plan->namespaces & CLONE_NEWNET) || (plan->scoped & AE_LANDLOCK_SCOPE_ABSTRACT);
+}
 
 uint64_t request_argument(const struct request *request, int index)
 {

@@ -74,6 +74,8 @@ struct request {
  */
 enum { ANSWER_CONTINUE = 0, ANSWER_DONE = -1, ANSWER_SENT = -2, ANSWER_NONE = -3 };
 
+/* What the plan says of the whole box, all but the judges and the link to the outside. */
+void request_take_rules(const struct plan *plan, struct box_rules *rules);
 /* Ready for the call of `notif`; request_end gives back what it then holds. */
 void request_begin(struct request *request, const struct seccomp_data *data,
 		   const struct caller *caller);
