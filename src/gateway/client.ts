@@ -38,10 +38,13 @@ const anybody: Caller = { pid: 0, exe: "" };
 
 export function acceptClient(context: ClientContext, client: Endpoint): void {
   const { strangers, known } = context.clients;
-  if (strangers.size >= gatewayStrangersMax || known.size >= gatewayConnectionsMax) {
+  if (known.size >= gatewayConnectionsMax) {
     client.reset();
     return;
   }
+  // Those who wait longest go: the helper says who it is at once, so no crowd keeps it out.
+  const [oldest] = strangers;
+  if (oldest !== undefined && strangers.size >= gatewayStrangersMax) oldest.reset();
   strangers.add(client);
   const timer = setTimeout(() => client.reset(), gatewayGreetingMs);
   const gather = new Gather();
@@ -135,7 +138,18 @@ function speakAsProxy(
     client,
     caller,
     login: context.login,
-    onRefused: () => undefined,
+    onRefused: (reason) => {
+      if (caller === undefined) return;
+      const subject = { host: "?", port: 0, protocol: "tcp", caller, flags: "proxy" } as const;
+      const judgement = { isAllowed: false, rule: "", reason };
+      const { recorder, clients } = context;
+      const recorded = recorder.record({ action: "NetConnect", ...subject }, judgement);
+      if (recorded !== undefined)
+        track(
+          clients,
+          recorded.catch(() => client.reset()),
+        );
+    },
     onRequest: ({ host, port, early: behind, ...rest }) => {
       settled();
       const target = { host, port, protocol: "tcp" } as const;
@@ -163,14 +177,9 @@ function start(
   client.pause();
   // What was read before the pause may still come.
   client.hand({ ...silent, closed, data: (chunk) => gather.push(chunk) });
-  const work = openStream(context, { ...request, early: gather })
-    // What cannot be judged or recorded does not happen.
-    .catch(() => client.reset())
-    .finally(() => {
-      clients.work.delete(work);
-      closed();
-    });
-  clients.work.add(work);
+  const opened = openStream(context, { ...request, early: gather });
+  // What cannot be judged or recorded does not happen.
+  track(clients, opened.catch(() => client.reset()).finally(closed));
 }
 
 /** DNS over TCP: messages behind their length, answered one after the other. */
@@ -206,15 +215,22 @@ function serveResolver(
   read(early);
 }
 
-/** What cannot be judged or recorded is cut off. */
-function answerLater({ clients }: ClientContext, client: Endpoint, answer: Promise<Uint8Array>) {
-  const work = answer
-    .then(
-      (bytes) => finish(client, bytes),
-      () => client.reset(),
-    )
-    .finally(() => clients.work.delete(work));
-  clients.work.add(work);
+function answerLater(
+  { clients }: ClientContext,
+  client: Endpoint,
+  answer: Promise<Uint8Array>,
+): void {
+  const work = answer.then(
+    (bytes) => finish(client, bytes),
+    () => client.reset(),
+  );
+  track(clients, work);
+}
+
+/** Remembers what is being done until it is; it must not fail. */
+export function track({ work }: Clients, task: Promise<void>): void {
+  const tracked = task.finally(() => work.delete(tracked));
+  work.add(tracked);
 }
 
 function finish(client: Endpoint, answer: Uint8Array): void {

@@ -7,7 +7,7 @@ import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
 import type { Capabilities } from "../model/capability.ts";
 import { openKernel } from "./bulk.ts";
-import { acceptClient, type ClientContext, type Clients } from "./client.ts";
+import { acceptClient, type ClientContext, type Clients, track } from "./client.ts";
 import type { Credential } from "./credential.ts";
 import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 import { hostOfIp } from "./host.ts";
@@ -84,11 +84,18 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const udp = await Bun.udpSocket({
     hostname: "127.0.0.1",
     socket: {
-      data: async (socket, message, port, address) => {
-        const caller = address === "127.0.0.1" ? askers.get(port) : undefined;
+      data: (socket, message, from, address) => {
+        const caller = address === "127.0.0.1" ? askers.get(from) : undefined;
         if (caller === undefined) return;
-        const reply = await resolver.answer(message, caller);
-        if (reply !== undefined) socket.send(reply, port, address);
+        const answered = resolver.answer(message, caller).then((reply) => {
+          if (reply !== undefined && !socket.closed) socket.send(reply, from, address);
+        });
+        track(
+          clients,
+          answered.catch(() => {
+            // ignored: a refusal that cannot be recorded is a question without an answer
+          }),
+        );
       },
     },
   });

@@ -43,6 +43,7 @@ export interface ProxyOptions {
   readonly login: string;
   /** Called once, with the client paused. */
   readonly onRequest: (request: ProxyRequest) => void;
+  /** Nothing is asked for in a way that can be understood or is allowed to be asked. */
   readonly onRefused: (reason: string) => void;
 }
 

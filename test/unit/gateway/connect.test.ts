@@ -12,6 +12,7 @@ import {
   preamble,
   resolved,
   server,
+  type TestClient,
   testGateway,
   through,
 } from "../../support/gateway.ts";
@@ -270,6 +271,16 @@ for (const [what, kind, protocol, expected] of datagrams)
       { decision: expected === 0 ? "allow" : "deny", protocol: kind === 4 ? "icmp" : "udp" },
     ]);
   });
+
+test("a crowd of strangers keeps nobody from the gateway", async () => {
+  using echo = server();
+  await using box = await testGateway([net(host("127.0.0.1"))]);
+  const crowd: TestClient[] = [];
+  for (let count = 0; count < 200; count += 1) crowd.push(await connectTo(box.gateway.port));
+  expect((await through(box, { port: echo.port })).status).toBe(0);
+  await waitFor("the oldest to go", () => crowd[0]?.closedBy !== undefined);
+  for (const stranger of crowd) stranger[Symbol.dispose]();
+});
 
 test("closing the gateway cuts its connections and records their end", async () => {
   using echo = server();

@@ -154,6 +154,7 @@ for (const [what, name, code] of refusedNames)
     await client.take(2);
     client.send(socks(name, 443));
     expect((await client.rest()).charCodeAt(1)).toBe(code);
+    expect(box.rows()).toMatchObject([{ decision: "deny", pid: 7 }]);
   });
 
 test("SOCKS5: other commands than CONNECT are unknown", async () => {

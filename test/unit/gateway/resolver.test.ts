@@ -13,6 +13,7 @@ import {
   resolved,
   testGateway,
 } from "../../support/gateway.ts";
+import { waitFor } from "../../support/harness.ts";
 import { port } from "../../support/ir.ts";
 
 const answers = (reply: Buffer) => ({
@@ -43,6 +44,23 @@ test("a name no rule allows does not exist, and the question is recorded", async
       pid: 7,
     },
   ]);
+});
+
+test("a refusal that cannot be recorded is no answer, and no end of aegis", async () => {
+  const failing = { record: () => Promise.reject(new Error("disk full")) };
+  await using box = await testGateway([net(host("a.example"))], failing);
+  using client = await connectTo(box.gateway.port);
+  const message = question("x.example");
+  client.send(preamble(box.gateway, { kind: 6 }));
+  client.send(Buffer.concat([Buffer.of(0, message.length), message]));
+  expect(await client.rest()).toBe("\0");
+  const socket = await Bun.udpSocket({ hostname: "127.0.0.1", socket: {} });
+  using announcing = await connectTo(box.gateway.port);
+  announcing.send(preamble(box.gateway, { kind: 5, port: socket.port }));
+  await announcing.take(1);
+  socket.send(message, box.gateway.resolverPort, "127.0.0.1");
+  await waitFor("the row", () => box.events.length === 2);
+  socket.close();
 });
 
 test("a forbidden name does not exist, its siblings do", async () => {
