@@ -81,24 +81,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clients,
   };
   const listeners = listen(context);
-  const udp = await Bun.udpSocket({
-    hostname: "127.0.0.1",
-    socket: {
-      data: (socket, message, from, address) => {
-        const caller = address === "127.0.0.1" ? askers.get(from) : undefined;
-        if (caller === undefined) return;
-        const answered = resolver.answer(message, caller).then((reply) => {
-          if (reply !== undefined && !socket.closed) socket.send(reply, from, address);
-        });
-        track(
-          clients,
-          answered.catch(() => {
-            // ignored: a refusal that cannot be recorded is a question without an answer
-          }),
-        );
-      },
-    },
-  });
+  const udp = await listenForQuestions(context, askers);
   const port = listeners[0]?.port ?? 0;
   return {
     port,
@@ -142,6 +125,29 @@ function once<T>(make: () => T): () => T {
     made ??= { value: make() };
     return made.value;
   };
+}
+
+/** Nobody is answered whose port the helper did not announce. */
+function listenForQuestions(
+  { resolver, clients }: ClientContext,
+  askers: ReadonlyMap<number, Caller>,
+): Promise<Bun.udp.Socket<"buffer">> {
+  return Bun.udpSocket({
+    hostname: "127.0.0.1",
+    socket: {
+      data: (socket, message, port, address) => {
+        const caller = address === "127.0.0.1" ? askers.get(port) : undefined;
+        if (caller === undefined) return;
+        const answered = resolver.answer(message, caller).then((reply) => {
+          if (reply !== undefined && !socket.closed) socket.send(reply, port, address);
+        });
+        const task = answered.catch(() => {
+          // ignored: a refusal that cannot be recorded is a question without an answer
+        });
+        track(clients, task);
+      },
+    },
+  });
 }
 
 type Listener = Bun.TCPSocketListener<Endpoint | undefined>;
