@@ -217,7 +217,7 @@ for (const setting of settings()) {
       for (const audit of ["off", "writes", "full"] as const) {
         const base = makeTree(setting);
         const words = attempts.map(([attempt]) => attempt.replaceAll("%", base));
-        const asked = { workspace: base, audit };
+        const asked = { workspace: base, directory: base, audit };
         const { answers, failed, planned } = await runBox(setting, rules(base), words, asked);
         expect(failed).toBeUndefined();
         const wrong = attempts.flatMap(([attempt, expected], index) =>
@@ -257,7 +257,7 @@ for (const setting of settings()) {
           permit("read ProcessSpawn", under("/lib64")),
         ],
         [],
-        { workspace: base, argv },
+        { workspace: base, directory: base, argv },
       );
       expect(stdout).toBe("open");
       const denied = accesses.filter(({ allowed }) => !allowed).map(({ path }) => path);

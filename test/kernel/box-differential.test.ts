@@ -95,7 +95,7 @@ async function compare(
   if (isBrokered) tally.brokered += 1;
   const accesses = accessesOn(base).filter(({ takesBroker }) => isBrokered || takesBroker !== true);
   const attempts = accesses.map(({ attempt }) => attempt);
-  const { answers, failed } = await runBox(setting, rules, attempts, asked);
+  const { answers, failed } = await runBox(setting, rules, attempts, { ...asked, directory: base });
   expect(failed).toBeUndefined();
   expect(answers).toHaveLength(attempts.length);
   const decide = deciderOf(rules);
@@ -133,15 +133,19 @@ function isAllowed({ needs, moves }: Access, decide: Decide): boolean {
 }
 
 function isStricter(
-  { needs }: Access,
+  { attempt, needs }: Access,
   decide: Decide,
   mounts: BoxPlan["mounts"],
   tally: Tally,
 ): boolean {
   return needs.some(({ action, path }) => {
+    // The path it leads to, and the way there through links.
+    const way = [path, ...attempt.split(" ").slice(1)];
     const isCovered = mounts.some(
       (step) =>
-        "path" in step && /mask|read-only/.test(step.kind) && contains(String(step.path), path),
+        "path" in step &&
+        /mask|read-only/.test(step.kind) &&
+        way.some((place) => contains(String(step.path), place)),
     );
     // The kernel opens a program for reading before it executes it.
     const isUnreadable = action === "ProcessSpawn" && !decide("FileRead", path);

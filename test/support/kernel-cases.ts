@@ -26,8 +26,9 @@ export function makeTree(base: string): void {
     mkdirSync(`${base}/${folder}/old`, { recursive: true });
     writeFileSync(`${base}/${folder}/old.pem`, "content");
     writeFileSync(`${base}/${folder}/old.txt`, "content");
-    writeFileSync(`${base}/${folder}/move.pem`, "content");
-    writeFileSync(`${base}/${folder}/move.txt`, "content");
+    for (const name of ["move.pem", "move.txt", "twin.pem", "twin.txt"]) {
+      writeFileSync(`${base}/${folder}/${name}`, "content");
+    }
   }
   for (const file of files) {
     writeFileSync(`${base}/${file}`, "content");
@@ -219,8 +220,8 @@ function onStanding(named: (name: string) => string): Access[] {
     access("unlink", named("old.pem"), "FileDelete"),
     access("unlink", named("old.txt"), "FileDelete"),
     access("rmdir", named("old"), "FileDelete"),
-    carried("link", named("k.pem"), named("hard.txt")),
-    carried("link", named("1.txt"), named("hard.pem")),
+    carried("link", named("twin.pem"), named("hard.txt")),
+    carried("link", named("twin.txt"), named("hard.pem")),
     carried("rename", named("move.pem"), named("moved.txt")),
     carried("rename", named("move.txt"), named("moved.pem")),
     access("read", named("moved.txt"), "FileRead"),

@@ -53,8 +53,7 @@ export function regionsOf(capabilities: readonly Capability[], disk: DiskView): 
     else addForbid(found, capability, disk);
   }
   checkLinks(found);
-  const absent = found.grants.flatMap((grant) => absentGrant(grant, found.grants, disk));
-  return { ...found, absent };
+  return { ...found, absent: absentGrants(found.grants, disk) };
 }
 
 interface Found {
@@ -120,6 +119,11 @@ function addForbid(found: Found, capability: Capability, disk: DiskView): void {
  */
 export function isMeant({ source }: Origin): boolean {
   return !/^(profile|template):/.test(source);
+}
+
+/** What of `grants` is about nothing yet, as the folders it would come to be in. */
+export function absentGrants(grants: readonly Region[], disk: DiskView): Region[] {
+  return grants.flatMap((grant) => absentGrant(grant, grants, disk));
 }
 
 /**

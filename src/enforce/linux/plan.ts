@@ -13,7 +13,7 @@ import { coverageOf, observedCoverage } from "./coverage.ts";
 import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
 import type { Finding } from "./finding.ts";
-import { type Regions, regionsOf } from "./grants.ts";
+import { absentGrants, type Region, type Regions, regionsOf } from "./grants.ts";
 import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
@@ -148,14 +148,14 @@ function hold(
 ): Holding {
   const byKernel = lowerFiles(regions, host, disk);
   const { findings, lowering } = byKernel;
-  const grantsAbsent = regions.absent.length > 0;
+  // Forbids can cut a grant down to a part that is not there.
+  const grantsAbsent = regions.absent.length + absentGrants(lowering.grants, disk).length > 0;
   const opener = openerFor(
     { findings, protection: lowering.protection, grantsAbsent, audit },
     host,
   );
   if (opener === "kernel") return { lowering, opener, findings };
-  const widened = { ...regions, grants: [...regions.grants, ...regions.absent] };
-  const byBroker = grantsAbsent ? lowerFiles(widened, host, disk) : byKernel;
+  const byBroker = grantsAbsent ? lowerFiles(widened(regions), host, disk, absentGrants) : byKernel;
   const held = byBroker.findings.filter(({ brokerHolds }) => brokerHolds === true);
   return {
     lowering: {
@@ -168,12 +168,22 @@ function hold(
   };
 }
 
+function widened(regions: Regions): Regions {
+  return { ...regions, grants: [...regions.grants, ...regions.absent] };
+}
+
+/** @param alsoGranted what a broker can hold beyond what is lowered */
 function lowerFiles(
   regions: Regions,
   host: HostFeatures,
   disk: DiskView,
+  alsoGranted: (grants: readonly Region[], disk: DiskView) => readonly Region[] = () => [],
 ): { readonly lowering: Held; readonly findings: readonly Finding[] } {
-  const lowered = lower(regions);
+  const byRules = lower(regions);
+  const lowered = {
+    ...byRules,
+    grants: [...byRules.grants, ...alsoGranted(byRules.grants, disk)],
+  };
   const protection = protect(lowered.holes, lowered.grants, disk);
   const landlock = landlockPaths(lowered.grants, disk, host.landlockAbi);
   const { grants, holes } = lowered;
