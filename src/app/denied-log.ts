@@ -2,10 +2,21 @@
 // denied something, written once the row is durable. It is a courtesy to the agent in the box; the
 // ledger is the record. The box names the paths in it, so every value goes through JSON.
 
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { uniqueSuffix } from "../base/ids.ts";
 import { deniedLogMaxBytes, leftoverAgeMinMs } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { isMissing } from "../config/files.ts";
 import { accessIn } from "../ledger/access.ts";
 import type { Action } from "../model/capability.ts";
 import type { SealedEvent } from "../model/event.ts";
@@ -48,7 +59,7 @@ export interface DeniedLine {
 export function createDeniedLog(folder: AbsPath, agent: string, nowUnixMs: number): DeniedLog {
   removeLeftovers(folder, nowUnixMs);
   const own = resolvePath(folder, `${process.pid}-${uniqueSuffix()}`);
-  mkdirSync(own, { recursive: true, mode: 0o700 });
+  mkdirSync(own, { mode: 0o700 });
   const path = resolvePath(own, "denied.jsonl");
   const fd = openSync(path, "ax", 0o600);
   let sizeBytes = 0;
@@ -77,7 +88,12 @@ export function createDeniedLog(folder: AbsPath, agent: string, nowUnixMs: numbe
     },
     close() {
       closeSync(fd);
-      rmSync(own, { recursive: true, force: true });
+      try {
+        unlinkSync(path);
+        rmdirSync(own);
+      } catch {
+        // ignored: somebody else removed it, or a later launch will; the command is over either way
+      }
     },
   };
 }
@@ -114,12 +130,22 @@ export function deniedLine(event: SealedEvent, agent: string): DeniedLine | unde
 
 /** Of launches that were killed before they could tidy up. */
 function removeLeftovers(folder: AbsPath, nowUnixMs: number): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
     const path = resolvePath(folder, name);
     const madeUnixMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowUnixMs;
     if (nowUnixMs - madeUnixMs < leftoverAgeMinMs || isRunning(Number.parseInt(name, 10))) continue;
     rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Makes the folder when it is not there. */
+function namesIn(folder: AbsPath): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return [];
   }
 }
 
