@@ -131,8 +131,8 @@ export function absentGrants(grants: readonly Region[], disk: DiskView): Region[
  * its neighbours too.
  */
 function absentGrant(grant: Region, grants: readonly Region[], disk: DiskView): Region[] {
-  const { action, shape, origin, isWider } = grant;
-  if (isWider || action === "ProcessSpawn" || !isMeant(origin)) return [];
+  const { action, shape, origin } = grant;
+  if (action === "ProcessSpawn" || !isMeant(origin)) return [];
   if (disk.look(shape.path).kind !== "absent") return [];
   const isCovered = grants.some(
     (other) =>
