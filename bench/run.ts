@@ -1,6 +1,6 @@
-// `bun run bench [--quick] [--only launch,opens,programs,memory,ledger] [--program NAME]`: measures
-// the built binary, prints the tables and writes bench/results.json. Ends with status 1 when it
-// could not measure; missed goals are reported, not failures.
+// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger] [--program NAME]`:
+// measures the built binary, prints the tables and writes bench/results.json. Ends with status 1
+// when it could not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { measureLaunch } from "./launch.ts";
 import { measureLedger } from "./ledger.ts";
 import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
+import { measureNetwork } from "./network.ts";
 import { measureOpens } from "./opens.ts";
 import { measurePrograms } from "./programs.ts";
 import { render, type Section } from "./report.ts";
@@ -18,7 +19,7 @@ import { render, type Section } from "./report.ts";
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "launch,opens,programs,memory,ledger" },
+    only: { type: "string", default: "launch,opens,programs,network,memory,ledger" },
     program: { type: "string" },
   },
 });
@@ -46,6 +47,7 @@ if (wanted.includes("programs")) {
   if (isRoot() && !quick)
     report(...(await measurePrograms(rounds, { where: "memory", only: values.program })));
 }
+if (wanted.includes("network")) report(...(await measureNetwork(quick ? 3 : 15)));
 if (wanted.includes("memory")) report(await measureMemory(quick ? 1 : 5));
 if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 2 : 9)));
 removeTempDirs();

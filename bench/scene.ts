@@ -19,7 +19,7 @@ export interface Scene {
   /** A command line as the scene's account. */
   as(argv: readonly string[]): string[];
   /** A command line of the workspace in a box, as the scene's account. */
-  boxed(audit: Audit, argv: readonly string[]): string[];
+  boxed(audit: Audit, argv: readonly string[], flags?: readonly string[]): string[];
   /** Makes a path below the home the account's own. */
   own(path: string): void;
   remove(): void;
@@ -52,7 +52,7 @@ export function makeScene(account: Scene["account"], where: "disk" | "memory" = 
     timer,
     env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: home, LANG: "C.UTF-8", TERM: "dumb" },
     as,
-    boxed: (audit, argv) => as([...aegisRun(audit), ...argv]),
+    boxed: (audit, argv, flags = []) => as([...aegisRun(audit, flags), ...argv]),
     own,
     remove: () => {
       if (where === "memory") execute(["umount", "--lazy", root]);
@@ -67,6 +67,7 @@ function execute(argv: string[]): void {
 }
 
 /** `aegis run ... --` under the default policy. */
-export function aegisRun(audit: Audit): string[] {
-  return [aegisBinary(), "run", "--quiet", "--policy", "workspace", "--audit", audit, "--"];
+export function aegisRun(audit: Audit, flags: readonly string[] = []): string[] {
+  const chosen = ["--quiet", "--policy", "workspace", "--audit", audit, ...flags];
+  return [aegisBinary(), "run", ...chosen, "--"];
 }

@@ -7,16 +7,23 @@
  *   timer run CMD...                  start CMD, its output to /dev/null, and wait for its end
  *   timer open COUNT DIRECTORY FILES  open and close DIRECTORY/0 .. DIRECTORY/FILES-1 in turn,
  *                                     COUNT times in all
+ *   timer connect COUNT PORT          connect to 127.0.0.1 and close, COUNT times
+ *   timer receive MEGABYTES PORT      ask a timer serve for that much and read it
+ *   timer serve                       be the other side of both: prints its port, ends with its
+ * input
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +112,107 @@ static void serve_open(unsigned long count, const char *directory, unsigned long
 	free(paths);
 }
 
+static int connect_to(unsigned long port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		fail("connect");
+	return fd;
+}
+
+static void connect_many(unsigned long count, unsigned long port)
+{
+	for (unsigned long i = 0; i < count; i++)
+		close(connect_to(port));
+}
+
+/* The request is HTTP because whoever stands between may want to know what passes. */
+static void receive(unsigned long megabytes, unsigned long port)
+{
+	static char buffer[1 << 18];
+	char request[128];
+	int fd = connect_to(port);
+	ssize_t got;
+	int size = snprintf(request, sizeof(request),
+			    "GET /%lu HTTP/1.0\r\nHost: 127.0.0.1:%lu\r\n\r\n", megabytes, port);
+
+	if (write(fd, request, (size_t)size) != size)
+		fail("write");
+	while ((got = read(fd, buffer, sizeof(buffer))) > 0)
+		;
+	if (got < 0)
+		fail("read");
+	close(fd);
+}
+
+static void serve_network(void (*deed)(unsigned long, unsigned long), char **arguments)
+{
+	unsigned long amount = strtoul(arguments[0], NULL, 10);
+	unsigned long port = strtoul(arguments[1], NULL, 10);
+	char line[64];
+
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		uint64_t start = now_ns();
+
+		deed(amount, port);
+		printf("%llu 0 0\n", (unsigned long long)(now_ns() - start));
+		fflush(stdout);
+	}
+}
+
+/* One connection at a time, as the clients come. */
+static void answer(int fd)
+{
+	static char buffer[1 << 18] = "HTTP/1.0 200 OK\r\n\r\n";
+	char request[256];
+	ssize_t got = read(fd, request, sizeof(request) - 1);
+	unsigned long pieces;
+
+	if (got <= 0)
+		return;
+	request[got] = 0;
+	pieces = strtoul(request + strlen("GET /"), NULL, 10) * 4;
+	for (unsigned long i = 0; i < pieces; i++) {
+		size_t at = 0;
+
+		while (at < sizeof(buffer)) {
+			ssize_t put = send(fd, buffer + at, sizeof(buffer) - at, MSG_NOSIGNAL);
+
+			if (put <= 0)
+				return;
+			at += (size_t)put;
+		}
+	}
+}
+
+static void serve_others(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pollfd waits[] = {{.fd = listener, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 512) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		fail("serve");
+	printf("%d\n", ntohs(address.sin_port));
+	fflush(stdout);
+	while (poll(waits, 2, -1) > 0 && !waits[1].revents) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			continue;
+		answer(fd);
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "run") == 0) {
@@ -115,6 +223,19 @@ int main(int argc, char **argv)
 		serve_open(strtoul(argv[2], NULL, 10), argv[3], strtoul(argv[4], NULL, 10));
 		return 0;
 	}
-	fprintf(stderr, "usage: timer run CMD... | timer open COUNT DIRECTORY FILES\n");
+	if (argc == 4 && strcmp(argv[1], "connect") == 0) {
+		serve_network(connect_many, argv + 2);
+		return 0;
+	}
+	if (argc == 4 && strcmp(argv[1], "receive") == 0) {
+		serve_network(receive, argv + 2);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "serve") == 0) {
+		serve_others();
+		return 0;
+	}
+	fprintf(stderr, "usage: timer run CMD... | open COUNT DIRECTORY FILES |\n"
+			"  connect COUNT PORT | receive MEGABYTES PORT | serve\n");
 	return 2;
 }
