@@ -45,6 +45,8 @@ enum plan_notify {
 	NOTIFY_BROKER_OPEN = 8,
 	NOTIFY_BROKER_MESSAGES = 16,
 	NOTIFY_RECORD_FAILED = 32,
+	/* Needs NOTIFY_BROKER_OPEN: nobody gets an answer who runs what may not be run. */
+	NOTIFY_VERIFY_PROGRAMS = 64,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */

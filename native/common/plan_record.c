@@ -14,7 +14,8 @@ enum {
 	NAMESPACES_KNOWN = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000,
 	NAMESPACE_MOUNT = 0x00020000,
 	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET |
-		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES | NOTIFY_RECORD_FAILED,
+		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES | NOTIFY_RECORD_FAILED |
+		       NOTIFY_VERIFY_PROGRAMS,
 	/* CLONE_NEWNET */
 	NAMESPACE_NET = 0x40000000,
 	EFFECT_PERMIT = 1,
@@ -114,6 +115,8 @@ static bool parse_landlock_port(struct plan *plan, struct cursor *payload)
 static bool parse_notify(struct plan *plan, struct cursor *payload)
 {
 	if (!plan_take(payload, &plan->notify, 4) || (plan->notify & ~NOTIFY_KNOWN))
+		return false;
+	if ((plan->notify & NOTIFY_VERIFY_PROGRAMS) && !(plan->notify & NOTIFY_BROKER_OPEN))
 		return false;
 	return !(plan->notify & NOTIFY_BROKER_OPEN) || (plan->notify & NOTIFY_BROKER_CREATE);
 }

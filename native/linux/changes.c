@@ -10,6 +10,7 @@
 #include <fcntl.h>
 
 #include "change_deeds.h"
+#include "exec.h"
 #include "proc.h"
 
 static bool keeps_link(const struct request *request)
@@ -80,19 +81,6 @@ static int resolve(struct request *request)
 	return resolve_descriptor(request);
 }
 
-static int judge_exec(struct request *request)
-{
-	const struct target *target = &request->first.at.target;
-
-	if (target->state == TARGET_NO_FILE)
-		return ANSWER_CONTINUE;
-	if (target->state == TARGET_EXISTS &&
-	    (!S_ISREG(target->mode) || !(target->mode & (S_IXUSR | S_IXGRP | S_IXOTH))))
-		return request_fails(request, ACTION_PROCESS_SPAWN, &request->first, EACCES);
-	return request_consider(request, ACTION_PROCESS_SPAWN, &request->first) ? ANSWER_CONTINUE
-										: EACCES;
-}
-
 static int judge_change(struct request *request)
 {
 	const struct target *target = &request->first.at.target;
@@ -124,6 +112,6 @@ int changes_answer(struct request *request)
 		return answer;
 	if (target->state == TARGET_FAILS || target->state == TARGET_MISSING)
 		return request_fails(request, action, &request->first, target->error);
-	answer = is_exec ? judge_exec(request) : judge_change(request);
+	answer = is_exec ? exec_judge(request) : judge_change(request);
 	return answer == ANSWER_CONTINUE && performs ? change_perform(request) : answer;
 }

@@ -25,6 +25,7 @@
 #include "../common/die.h"
 #include "broker.h"
 #include "changes.h"
+#include "exec.h"
 #include "names.h"
 #include "opens.h"
 #include "programs.h"
@@ -130,6 +131,18 @@ static bool send(const struct request *request, int answer)
 	       answer == ANSWER_DONE;
 }
 
+/* Recorded first: afterwards there is no caller any more whose answer could prove it. */
+static int end(struct request *request)
+{
+	programs_forget();
+	request->frames[0].program = programs_of(request->caller.tid);
+	if (caller_is_waiting(&request->caller))
+		request_record(request);
+	request->frame_count = 0;
+	exec_end(&request->caller);
+	return EACCES;
+}
+
 /* False when another thread has taken this one's place meanwhile. */
 static bool serve_one(struct request *request, const struct seccomp_notif *notif)
 {
@@ -139,7 +152,7 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 	int answer;
 
 	request_begin(request, &notif->data, &caller);
-	answer = judge(request);
+	answer = exec_verify(request) ? judge(request) : ANSWER_END;
 	is_current = atomic_compare_exchange_strong(&notify.progress, &turn, turn + 1);
 	/*
 	 * A box that is only watched may change its root and mounts, and hide from being looked
@@ -149,6 +162,8 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 		answer = ANSWER_CONTINUE;
 	if (answer > 0)
 		request_keep_denials(request);
+	if (answer == ANSWER_END)
+		answer = end(request);
 	/* Before the answer: afterwards the caller may be another program, or nobody. */
 	if (request->frame_count)
 		request->frames[0].program = programs_of(caller.tid);
@@ -319,6 +334,9 @@ int notify_start(int listener, const struct box_rules *rules)
 		return -errno;
 	notify.listener = listener;
 	notify.rules = rules;
+	error = exec_init();
+	if (error != 0)
+		return error;
 	server = new_server(0);
 	if (!server)
 		return -ENOMEM;

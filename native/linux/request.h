@@ -28,6 +28,8 @@ struct box_rules {
 	/* Every open and every change of what exists is performed here as well. */
 	bool broker_open;
 	bool broker_socket;
+	/* Who answers a call must run what may be run: see exec.h. */
+	bool verify_programs;
 	/* Every message is sent by the broker, whatever it is sent on. */
 	bool broker_messages;
 	/* Connections go by name: through the outside service at the end of this link; -1: they do
@@ -69,10 +71,11 @@ struct request {
 
 /*
  * Answers: 0 lets the kernel go on with the call (Landlock or a mount decides there), a positive
- * errno ends it. ANSWER_DONE: the broker has performed the call, it returns 0. ANSWER_SENT: the
- * broker has answered by itself. ANSWER_NONE: the caller is gone.
+ * errno ends it. ANSWER_END: it is refused, and the caller ended. ANSWER_DONE: the broker has
+ * performed the call, it returns 0. ANSWER_SENT: the broker has answered by itself. ANSWER_NONE:
+ * the caller is gone.
  */
-enum { ANSWER_CONTINUE = 0, ANSWER_DONE = -1, ANSWER_SENT = -2, ANSWER_NONE = -3 };
+enum { ANSWER_CONTINUE = 0, ANSWER_DONE = -1, ANSWER_SENT = -2, ANSWER_NONE = -3, ANSWER_END = -4 };
 
 /* What the plan says of the whole box, all but the judges and the link to the outside. */
 void request_take_rules(const struct plan *plan, struct box_rules *rules);

@@ -1,7 +1,6 @@
 // Cedar and manifests to capabilities, with the engine embedded in the binary. Only reached when no
 // plan is cached: loading the engine takes longer than everything else a launch does.
 
-import { accessSync, constants } from "node:fs";
 // @ts-expect-error the package declares what the module exports, and this import is its path
 import cedarWasm from "../../node_modules/@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm" with {
   type: "file",
@@ -12,6 +11,7 @@ import { type Cedar, openCedar } from "../policy/cedar/wasm.ts";
 import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
 import { type Diagnostic, diagnosticText, isError } from "../policy/diagnostic.ts";
 import type { Places } from "../policy/places.ts";
+import { programsNamed } from "../supervise/find-program.ts";
 import { policyDisk } from "./policy-disk.ts";
 
 export async function loadCedar(): Promise<Cedar> {
@@ -45,22 +45,4 @@ export function invalidPolicy(diagnostics: readonly Diagnostic[]): AegisError {
   const hint = errors.find((diagnostic) => diagnostic.hint !== "")?.hint;
   const message = `Cannot compile the policy: ${errors.length} error(s)${lines.join("")}`;
   return new AegisError("policy/invalid", message, hint === undefined ? {} : { hint });
-}
-
-function programsNamed(name: string, path: string): readonly string[] {
-  const candidates = path
-    .split(":")
-    .filter((folder) => folder.startsWith("/"))
-    .map((folder) => `${folder}/${name}`);
-  return candidates.filter(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // ignored: not there or not executable is the answer
-    return false;
-  }
 }

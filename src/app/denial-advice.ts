@@ -47,6 +47,9 @@ function isSocketCall(flags: string): boolean {
  */
 export function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
   if (/^(protected|aegis):/.test(rule)) return "";
+  if (action === "ProcessSpawn" && rule === "flag:--exec") return `--exec ${path}`;
+  if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
+    return `"${path}" added to permissions.exec.allowed_bins of the manifest`;
   if (rule !== "" && !rule.startsWith("credentials:"))
     return `the rule ${rule} taken out of the policy`;
   const grant = smallestGrant({ action, agent, resource: { path, host, port } });

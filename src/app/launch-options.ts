@@ -26,6 +26,8 @@ export interface LaunchOptions {
   readonly net: readonly string[];
   readonly denyNet: readonly string[];
   readonly listen: readonly string[];
+  /** Nothing but these programs is run, by name or path; empty: the policy alone says. */
+  readonly exec: readonly string[];
   readonly environment: readonly EnvironmentGrant[];
   readonly limits: readonly LimitWish[];
   readonly audit: AuditLevel;

@@ -35,6 +35,7 @@ import { openForWriting } from "./ledgers.ts";
 import { adviseOnLimits } from "./limit-advice.ts";
 import type { Judge } from "./observed-judge.ts";
 import { type BoxSubject, prepareBox, runFolder } from "./prepare-box.ts";
+import { requireListed } from "./sealed-programs.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -62,6 +63,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     path: variable(environment, "PATH"),
     binary: ownBinary(subject),
   };
+  if (!subject.observeOnly) requireListed(boxSubject, command.program);
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);

@@ -37,6 +37,7 @@ export type PolicyOptions = Pick<
   | "net"
   | "denyNet"
   | "listen"
+  | "exec"
 >;
 
 export interface PolicyInForce {
@@ -120,6 +121,7 @@ const noPolicy: PolicyOptions = {
   net: [],
   denyNet: [],
   listen: [],
+  exec: [],
 };
 
 export interface Answer {

@@ -19,6 +19,7 @@ import { policySources } from "../policy/layers.ts";
 import type { Places } from "../policy/places.ts";
 import type { Platform } from "../policy/profiles.ts";
 import { findRepository } from "../policy/repository.ts";
+import { programsNamed } from "../supervise/find-program.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../supervise/plan-cache.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchSubject } from "./launch-subject.ts";
@@ -92,10 +93,15 @@ export function runFolder({ environment }: Surroundings): AbsPath {
 export function collectSources(subject: PolicySubject): readonly PolicySource[] {
   const { options, places, around } = subject;
   const { texts, net } = subject.subject;
-  const { read, write, deny, denyNet, listen } = options;
+  const { read, write, deny, denyNet, listen, exec } = options;
   const flags = flagsToCapabilities(
-    { read, write, deny, net, denyNet, listen },
-    { directory: around.directory, home: places.home, realPath: policyDisk.realPath },
+    { read, write, deny, net, denyNet, listen, exec },
+    {
+      directory: around.directory,
+      home: places.home,
+      realPath: policyDisk.realPath,
+      findProgram: (name) => programsNamed(name, subject.path),
+    },
   );
   if (!flags.ok) throw usageOf(flags.error);
   return policySources({

@@ -81,6 +81,7 @@ export async function defaultRequest(around: Surroundings, workspace: string): P
       net: [],
       denyNet: [],
       listen: [],
+      exec: [],
     },
     around,
   );

@@ -223,6 +223,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.brokerOpen,
     notify.brokerMessages,
     notify.recordFailed === true,
+    notify.verifyPrograms,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

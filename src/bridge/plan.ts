@@ -123,6 +123,11 @@ export interface NotifyPlan {
    * for instance. Absent: no.
    */
   readonly recordFailed?: boolean;
+  /**
+   * Whoever makes a notified call must run a program the rules permit, or he is ended: what
+   * Landlock lets be executed beside that, loaders, opens nothing. Needs `brokerOpen`.
+   */
+  readonly verifyPrograms: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */

@@ -4,7 +4,7 @@
 import type { PolicyOptions } from "../app/policy-in-force.ts";
 import { runSpec } from "./command/run.ts";
 
-const { config, policy, manifest, profile, dir, name, read, write, deny, net, listen } =
+const { config, policy, manifest, profile, dir, name, read, write, deny, net, listen, exec } =
   runSpec.flags;
 const denyNet = runSpec.flags["deny-net"];
 
@@ -21,6 +21,7 @@ export const policyFlags = {
   net,
   "deny-net": denyNet,
   listen,
+  exec,
 } as const;
 
 interface PolicyFlagValues {
@@ -36,6 +37,7 @@ interface PolicyFlagValues {
   readonly net: readonly string[];
   readonly "deny-net": readonly string[];
   readonly listen: readonly string[];
+  readonly exec: readonly string[];
 }
 
 export function policyOptions(flags: PolicyFlagValues): PolicyOptions {
@@ -52,5 +54,6 @@ export function policyOptions(flags: PolicyFlagValues): PolicyOptions {
     net: flags.net,
     denyNet: flags["deny-net"],
     listen: flags.listen,
+    exec: flags.exec,
   };
 }

@@ -1,6 +1,6 @@
-// `--read`, `--write`, `--deny`, `--net`, `--deny-net` and `--listen` as capabilities. What a flag
-// says is added to the policy; a `--deny` or `--net none` forbids, so nothing in the policy brings
-// it back.
+// `--read`, `--write`, `--deny`, `--net`, `--deny-net`, `--listen` and `--exec` as capabilities.
+// What a flag says is added to the policy; a `--deny` or `--net none` forbids, so nothing in the
+// policy brings it back.
 
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
@@ -16,6 +16,7 @@ import { type Diagnostic, errorAt } from "./diagnostic.ts";
 import { simplifyParts } from "./like.ts";
 import { linkTargets, type RealPath, withLink } from "./links.ts";
 import { netForms, parseListenRule, parseNetRule } from "./net-rule.ts";
+import { sealedProgramsMax, sealPrograms } from "./seal.ts";
 
 export interface PolicyFlags {
   readonly read: readonly string[];
@@ -28,6 +29,8 @@ export interface PolicyFlags {
   readonly denyNet: readonly string[];
   /** What `parseListenRule` reads. */
   readonly listen: readonly string[];
+  /** Programs by name or path; any at all seals the list. */
+  readonly exec: readonly string[];
 }
 
 export interface FlagContext {
@@ -39,6 +42,8 @@ export interface FlagContext {
    * What a path is a link to, undefined when nothing is there: rules are about what links lead to.
    */
   readonly realPath: RealPath;
+  /** Every path a program of this name or at this path is at; empty when there is none. */
+  readonly findProgram: (name: string) => readonly string[];
 }
 
 /** Name of the policy source that stands for the flags. */
@@ -69,6 +74,7 @@ export function flagsToCapabilities(
     ...flags.net.flatMap((text) => netRules("--net", text, context, problems)),
     ...flags.denyNet.flatMap((text) => netRules("--deny-net", text, context, problems)),
     ...flags.listen.flatMap((text) => listenRules(text, problems)),
+    ...execRules(flags.exec, context, problems),
   ];
   if (flags.net.includes("none") && flags.net.length > 1)
     problems.push(problem("--net", '"--net none" contradicts the other --net flags', "drop one"));
@@ -175,6 +181,43 @@ function listenRules(text: string, problems: Diagnostic[]): Capability[] {
   const { message, hint } = parsed.error;
   problems.push(problem("--listen", `Cannot read "--listen ${text}": it ${message}`, hint));
   return [];
+}
+
+/** Naming a program permits it; naming any forbids every other. */
+function execRules(
+  names: readonly string[],
+  context: FlagContext,
+  problems: Diagnostic[],
+): readonly Capability[] {
+  if (names.length === 0) return [];
+  const paths = names.flatMap((name) => programsOf(name, context, problems));
+  if (paths.length > sealedProgramsMax) {
+    const message = `--exec names ${paths.length} programs: the most is ${sealedProgramsMax}`;
+    problems.push(problem("--exec", message));
+  }
+  const permits = paths.map((path) => {
+    const { origin, ...permit } = rule(
+      "permit",
+      "--exec",
+      ["FileRead", "ProcessSpawn"],
+      [{ kind: "path-equals", path, negated: false }],
+    );
+    return { ...permit, origin: { ...origin, rule: `${origin.rule}:listed` } };
+  });
+  return [...permits, ...sealPrograms(paths, originOf("--exec"))];
+}
+
+/** Where the programs of that name are, and what they lead to when those are links. */
+function programsOf(name: string, context: FlagContext, problems: Diagnostic[]): string[] {
+  const found = context.findProgram(name.includes("/") ? (pathOf(name, context) ?? "") : name);
+  if (found.length === 0) {
+    const hint = "name a program in PATH, or give its path";
+    problems.push(
+      problem("--exec", `Cannot find "--exec ${name}": there is no such program`, hint),
+    );
+    return [];
+  }
+  return found.flatMap((place) => withLink(place, linkTargets(context.realPath)));
 }
 
 function pathOf(text: string, { directory, home }: FlagContext): string | undefined {

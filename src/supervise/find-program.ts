@@ -28,6 +28,18 @@ export function findProgram(command: string, path: string, directory: AbsPath): 
   throw refused === undefined ? notFound(command) : notExecutable(refused);
 }
 
+/** Every program a name can mean in `path`, or the one at an absolute path when it is one. */
+export function programsNamed(name: string, path: string): readonly string[] {
+  if (name === "") return [];
+  const candidates = name.startsWith("/")
+    ? [name]
+    : path
+        .split(":")
+        .filter((folder) => folder.startsWith("/"))
+        .map((folder) => `${folder}/${name}`);
+  return candidates.filter((candidate) => kindOf(candidate) === "executable");
+}
+
 function kindOf(path: string): "executable" | "plain" | "absent" {
   try {
     const found = statSync(path, { throwIfNoEntry: false });

@@ -103,7 +103,7 @@ os.chroot("${folder}/root"); os.chdir("/"); print(open("/only-here").read())'`;
       const asked = audited({ rules: [everything] });
       const notify = { ...asked.notify, recordAllowed: true, recordFailed: true };
       const brokers = { brokerCreate: false, brokerSocket: false, brokerOpen: false };
-      const none = { ...brokers, brokerMessages: false };
+      const none = { ...brokers, brokerMessages: false, verifyPrograms: false };
       const rows = (await runShell(script, { ...asked, notify: { ...none, ...notify } })).rows;
       const failed = rows.filter(({ flags }) => flags >>> 31 === 1).map(({ path }) => path);
       expect(failed).toContain("/none/such");

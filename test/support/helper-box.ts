@@ -128,6 +128,7 @@ export function audited(
       brokerSocket: broker,
       brokerOpen: open,
       brokerMessages: false,
+      verifyPrograms: false,
     },
     rules,
   };

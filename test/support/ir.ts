@@ -109,7 +109,7 @@ export function disk(...entries: readonly string[]): DiskView {
     else kinds.set(path, name.endsWith("/") ? "directory" : name.endsWith("!") ? "other" : "file");
     for (let up = parentOf(path); !kinds.has(up); up = parentOf(up)) kinds.set(up, "directory");
   }
-  return { look: (path) => look(path, kinds, links) };
+  return { look: (path) => look(path, kinds, links), loaderOf: () => undefined };
 }
 
 function look(

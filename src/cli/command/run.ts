@@ -84,6 +84,11 @@ export const runSpec = {
       value: "[ADDRESS:]PORT",
       summary: "Allow a server on this port.",
     },
+    exec: {
+      kind: "list",
+      value: "PROGRAM",
+      summary: "Run nothing but this program and others so named, by name or path.",
+    },
     env: envFlag,
     limit: {
       kind: "list",
@@ -188,6 +193,7 @@ function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions
     net: flags.net,
     denyNet: flags["deny-net"],
     listen: flags.listen,
+    exec: flags.exec,
     environment: flags.env.map(environmentGrant),
     limits: flags.limit.map(limitWish),
     audit: flags.audit ?? "full",
@@ -217,6 +223,7 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     net: [],
     denyNet: [],
     listen: [],
+    exec: [],
     environment: flags.env.map(environmentGrant),
     limits: [],
     audit: "full",

@@ -175,7 +175,11 @@ function protectedNames(needs: Needs, means: Means, host: HostFeatures): Grade {
 function exec(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesExec) return notAsked;
   if (!means.landlock) return without("landlock", means, host, "programs are confined by Landlock");
-  return enforced(landlockName(host), !needs.executesWritten && "sealed memfds");
+  return enforced(
+    landlockName(host),
+    !needs.executesWritten && "sealed memfds",
+    means.verifies && "broker looks at what its callers run",
+  );
 }
 
 /**
@@ -195,7 +199,8 @@ function execInsideAllow(needs: Needs, means: Means, host: HostFeatures): Grade 
     "weaker",
     `${brokerName}, ${landlockName(host)}`,
     "a file that may be neither read nor run is judged when it is started, and then started by the " +
-      "kernel: a second thread can put it in another's place. It stays closed for reading",
+      "kernel: a second thread can put it in another's place. It stays closed for reading, and is " +
+      "ended at its first file, connection or program",
   );
 }
 

@@ -18,6 +18,8 @@ export interface DiskFact extends PathFact {
 
 export interface DiskView {
   look(path: AbsPath): DiskFact;
+  /** What the program at `path` names as its loader; undefined when it names none. */
+  loaderOf(path: AbsPath): AbsPath | undefined;
 }
 
 /** A view that remembers what it was asked: a plan depends on these facts and on no others. */
@@ -35,6 +37,14 @@ export class RecordingView implements DiskView {
     const fact = this.#inner.look(path);
     this.#seen.set(path, fact);
     return fact;
+  }
+
+  /**
+   * Not remembered: a program that is replaced by one with a loader of its own does not start until
+   * the plan is made anew, and the usual loaders are asked for whatever a program names.
+   */
+  loaderOf(path: AbsPath): AbsPath | undefined {
+    return this.#inner.loaderOf(path);
   }
 
   /**

@@ -5,13 +5,14 @@
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { type AbsPath, parentOf, resolvePath } from "../../base/paths.ts";
 import type { DiskFact, DiskView } from "./disk-view.ts";
+import { loaderNamedBy } from "./elf.ts";
 
 /** MAXSYMLINKS of Linux. */
 const linksMax = 40;
 
 export function realDisk(): DiskView {
   const entries = new Map<string, Entry>();
-  return { look: (path) => walk(path, entries) };
+  return { look: (path) => walk(path, entries), loaderOf: loaderNamedBy };
 }
 
 type Entry =

@@ -31,6 +31,8 @@ export interface Needs {
   readonly exceedsKernel: boolean;
   /** Running is forbidden where only the broker could say so. */
   readonly exceedsExec: boolean;
+  /** Loaders may be executed, but not as programs. */
+  readonly runsLoaders: boolean;
   readonly audit: AuditLevel;
 }
 
@@ -43,6 +45,8 @@ export interface Means {
   readonly notify: boolean;
   /** Every open and every change of a file is performed by the broker on what it judged. */
   readonly broker: boolean;
+  /** It answers nobody who runs what may not be run. */
+  readonly verifies: boolean;
   /**
    * The broker is all there is, because a stronger means is missing and less was accepted.
    */
@@ -55,10 +59,11 @@ export interface Lowering {
   readonly protection: Protection;
   readonly exceedsKernel: boolean;
   readonly exceedsExec: boolean;
+  readonly runsLoaders: boolean;
 }
 
 export function needsOf(lowering: Lowering, network: NetworkGrants, audit: AuditLevel): Needs {
-  const { grants, holes, protection, exceedsKernel, exceedsExec } = lowering;
+  const { grants, holes, protection, exceedsKernel, exceedsExec, runsLoaders } = lowering;
   const isEverywhere = (action: Region["action"]) =>
     grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
     !holes.some((hole) => hole.action === action);
@@ -75,12 +80,14 @@ export function needsOf(lowering: Lowering, network: NetworkGrants, audit: Audit
         grants.some(
           (spawn) =>
             spawn.action === "ProcessSpawn" &&
-            (covers(spawn.shape, write.shape) || covers(write.shape, spawn.shape)),
+            (covers(spawn.shape, write.shape) || covers(write.shape, spawn.shape)) &&
+            !write.except.some((out) => covers(out, spawn.shape)),
         ),
     ),
     protection,
     exceedsKernel,
     exceedsExec,
+    runsLoaders,
     audit,
   };
 }
@@ -105,6 +112,7 @@ export function meansFor(needs: Needs, host: HostFeatures, opener: Opener): Mean
     ipc: confines && has(host, "ipc namespace"),
     notify,
     broker,
+    verifies: broker && (needs.runsLoaders || needs.exceedsExec),
     judgesAll: notify && isShort,
   };
 }

@@ -17,6 +17,7 @@ import { absentGrants, type Region, type Regions, regionsOf } from "./grants.ts"
 import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
+import { loadersFor } from "./loaders.ts";
 import {
   judgesSockets,
   type Lowering,
@@ -124,6 +125,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     brokerSocket: judgesSockets(needs),
     brokerOpen,
     brokerMessages: sendsMessages(needs, means),
+    verifyPrograms: means.verifies,
   };
 }
 
@@ -185,7 +187,9 @@ function lowerFiles(
     grants: [...byRules.grants, ...alsoGranted(byRules.grants, disk)],
   };
   const protection = protect(lowered.holes, lowered.grants, disk);
-  const landlock = landlockPaths(lowered.grants, disk, host.landlockAbi);
+  const loaders = loadersFor(lowered.grants, disk);
+  const executable = [...lowered.grants, ...loaders.regions];
+  const landlock = landlockPaths(executable, disk, host.landlockAbi);
   const { grants, holes } = lowered;
   // Without Landlock that is what is missing, and said so.
   const misfits = has(host, "landlock") ? landlock.findings : [];
@@ -197,8 +201,9 @@ function lowerFiles(
       landlockPaths: landlock.paths,
       exceedsKernel: false,
       exceedsExec: false,
+      runsLoaders: loaders.regions.length > 0,
     },
-    findings: [...lowered.findings, ...protection.findings, ...misfits],
+    findings: [...lowered.findings, ...protection.findings, ...loaders.findings, ...misfits],
   };
 }
 
@@ -259,6 +264,7 @@ function observe(
           brokerOpen: false,
           brokerMessages: false,
           recordFailed,
+          verifyPrograms: false,
         }
       : undefined,
     rules: table.rules,

@@ -47,6 +47,8 @@ export function heldStill({ actions, where }: Capability, context: MoveContext):
   const clause = clauseFilter(where, spelling);
   // A forbid on every path goes along with whatever is moved.
   if (clause.kind === "never" || clause.kind === "always") return nothingHeld;
+  const listed = sealedNames(actions, where);
+  if (listed.length > 0) return heldNames(listed, context);
   const has = (wanted: readonly Action[]) => actions.some((name) => wanted.includes(name));
   const own = (operation: Action, isWanted: boolean) =>
     isWanted && !has([operation]) && reach.meets(operation, where) ? [clause] : [];
@@ -60,6 +62,31 @@ export function heldStill({ actions, where }: Capability, context: MoveContext):
     ],
     create: isChange ? fixedParents(where, context) : [],
     createDirectory: own("DirCreate", isChange),
+  };
+}
+
+/**
+ * The programs of a sealed list. Everything else is forbidden to run, and goes on being so unless it
+ * gets one of these names: only those are held, not every file that could be moved there.
+ */
+function sealedNames(actions: readonly Action[], where: readonly Atom[]): PathAtom[] {
+  if (actions.some((action) => action !== "ProcessSpawn")) return [];
+  const isList = where.every((atom) => atom.kind === "path-equals" && atom.negated);
+  return isList ? where.filter(isPathAtom).map((atom) => ({ ...atom, negated: false })) : [];
+}
+
+function heldNames(names: readonly PathAtom[], context: MoveContext): HeldStill {
+  const { reach, spelling } = context;
+  const made = names.filter(
+    (atom) => atom.kind !== "path-like" && reach.grants("FileWrite", atom.path),
+  );
+  return {
+    ...nothingHeld,
+    unlinkDirectory: names.flatMap((atom) => movedParents([atom], false, context)),
+    create: [
+      ...made.map((atom) => atomFilter(atom, spelling.plain)),
+      ...names.flatMap((atom) => fixedParents([atom], context)),
+    ],
   };
 }
 

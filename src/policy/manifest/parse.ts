@@ -19,7 +19,8 @@ export interface Manifest {
   readonly readRoots: readonly string[];
   readonly writeRoots: readonly string[];
   readonly domains: readonly string[];
-  readonly allowedBins: readonly string[];
+  /** Undefined: nothing is said; an empty list: nothing may be run. */
+  readonly allowedBins: readonly string[] | undefined;
   /** Names of the secrets the agent asks for. */
   readonly secrets: readonly string[];
   readonly approvalRequired: readonly string[];
@@ -72,7 +73,7 @@ function manifestOf(json: ManifestJson, position: Manifest["position"]): Manifes
     readRoots: permissions?.fs?.read_roots ?? [],
     writeRoots: permissions?.fs?.write_roots ?? [],
     domains: permissions?.net?.domains ?? [],
-    allowedBins: permissions?.exec?.allowed_bins ?? [],
+    allowedBins: permissions?.exec?.allowed_bins ?? undefined,
     secrets: permissions?.secrets ?? [],
     approvalRequired: permissions?.approval_required ?? [],
     json,
@@ -101,7 +102,7 @@ function validate(source: PolicySource, manifest: Manifest): Diagnostic[] {
   return problems;
 }
 
-function isEffectful({ allowedBins, writeRoots, domains, tools }: Manifest): boolean {
+function isEffectful({ allowedBins = [], writeRoots, domains, tools }: Manifest): boolean {
   const declared = allowedBins.length + writeRoots.length + domains.length;
   return declared > 0 || tools.some((tool) => effectfulTools.includes(tool));
 }

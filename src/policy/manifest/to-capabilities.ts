@@ -10,6 +10,7 @@ import { type Diagnostic, errorAt, warningAt } from "../diagnostic.ts";
 import { type RealPath, withLink } from "../links.ts";
 import { netForms, parseNetRule } from "../net-rule.ts";
 import { type Places, strayingLink } from "../places.ts";
+import { sealedProgramsMax, sealPrograms } from "../seal.ts";
 import type { Manifest } from "./parse.ts";
 
 export interface ManifestContext {
@@ -92,10 +93,16 @@ function lowerDomains(lowering: Lowering): void {
 
 const notAll = err({ message: "names no host", hint: `use ${netForms}` });
 
-/** A name without a slash is looked for as a shell would; the kernel is told of the files found. */
+/**
+ * A name without a slash is looked for as a shell would; the kernel is told of the files found. The
+ * list is sealed: no other policy adds to it.
+ */
 function lowerPrograms(lowering: Lowering): void {
   const field = "permissions.exec.allowed_bins";
-  for (const [index, bin] of lowering.manifest.allowedBins.entries()) {
+  const { allowedBins, position } = lowering.manifest;
+  if (allowedBins === undefined) return;
+  const listed: string[] = [];
+  for (const [index, bin] of allowedBins.entries()) {
     const origin = originOf(lowering, field, index);
     const paths = bin.includes("/") ? pathsOf(lowering, bin) : programsNamed(lowering, bin);
     if (bin === "" || paths.length === 0) {
@@ -104,7 +111,15 @@ function lowerPrograms(lowering: Lowering): void {
     }
     for (const path of new Set(paths))
       permit(lowering, origin, ["ProcessSpawn"], [{ kind: "path-equals", path, negated: false }]);
+    listed.push(...paths);
   }
+  const { name } = lowering.source;
+  const origin = { rule: `${name}:exec.allowed_bins`, source: name, ...position(field) };
+  if (listed.length > sealedProgramsMax) {
+    const message = `manifest: ${field}: ${listed.length} programs: the most is ${sealedProgramsMax}`;
+    lowering.diagnostics.push(errorAt(origin, message));
+  }
+  lowering.capabilities.push(...sealPrograms(listed, origin));
 }
 
 function lowerTools(lowering: Lowering): void {

@@ -79,6 +79,7 @@ test("every event is judged, the list is bounded, the rest is counted", async ()
     net: [],
     denyNet: [],
     listen: [],
+    exec: [],
   };
   const replay = await replaySession(ledger, session, options, around);
   expect([replay.accesses, replay.nowDenied, replay.nowAllowed]).toEqual([

@@ -46,6 +46,7 @@ const full: NativePlan = {
     brokerSocket: true,
     brokerOpen: false,
     brokerMessages: false,
+    verifyPrograms: false,
   },
   rules: [
     {
@@ -186,6 +187,7 @@ test("each notify bit has its number", () => {
     brokerSocket: false,
     brokerOpen: false,
     brokerMessages: false,
+    verifyPrograms: false,
   };
   const names = [
     "recordAllowed",
@@ -193,6 +195,7 @@ test("each notify bit has its number", () => {
     "brokerSocket",
     "brokerOpen",
     "brokerMessages",
+    "verifyPrograms",
   ] as const;
   const bits = names.map((name) => {
     const notify = { ...none, [name]: true };
@@ -204,6 +207,7 @@ test("each notify bit has its number", () => {
     "9 0: 04000000",
     "9 0: 08000000",
     "9 0: 10000000",
+    "9 0: 40000000",
   ]);
 });
 

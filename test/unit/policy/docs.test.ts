@@ -9,8 +9,13 @@ import { repoRoot } from "../../support/harness.ts";
 import { attemptOf, cedarSource, compiled, deciderOf } from "../../support/policies.ts";
 
 const page = readFileSync(join(repoRoot, "docs/policy.md"), "utf8");
-const none = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [] };
-const context: FlagContext = { directory: "/ws", home: "/home/ada", realPath: () => undefined };
+const none = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [], exec: [] };
+const context: FlagContext = {
+  directory: "/ws",
+  home: "/home/ada",
+  realPath: () => undefined,
+  findProgram: () => [],
+};
 
 function blocks(language: string): string[] {
   const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm");

@@ -121,9 +121,15 @@ function byFlag(flag: string, what: string): string {
     net: [],
     denyNet: [],
     listen: [],
+    exec: [],
     [name.slice(2)]: [words],
   };
-  const context = { directory: "/", home: "/root", realPath: () => undefined };
+  const context = {
+    directory: "/",
+    home: "/root",
+    realPath: () => undefined,
+    findProgram: () => [],
+  };
   const capabilities = flagsToCapabilities(flags, context);
   if (!capabilities.ok) throw new Error(JSON.stringify(capabilities.error));
   return prepareDecider(capabilities.value).decide(attemptOf(what)).outcome;

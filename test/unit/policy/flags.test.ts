@@ -8,11 +8,20 @@ import {
 } from "../../../src/policy/flags.ts";
 import { attemptOf, cedarSource, compiled } from "../../support/policies.ts";
 
-const none: PolicyFlags = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [] };
+const none: PolicyFlags = {
+  read: [],
+  write: [],
+  deny: [],
+  net: [],
+  denyNet: [],
+  listen: [],
+  exec: [],
+};
 const context: FlagContext = {
   directory: "/home/ada/project",
   home: "/home/ada",
   realPath: (path) => (path === "/var/link" ? "/srv/target" : undefined),
+  findProgram: (name) => ({ git: ["/usr/bin/git"], "/ws/tool": ["/ws/tool"] })[name] ?? [],
 };
 
 function permitted(flags: Partial<PolicyFlags>) {

@@ -18,7 +18,12 @@ import { cedarSource, compiled, layersOf, testPlaces } from "../../support/polic
 const odd = 'a b/"q"\\\\/né/🙂/*/\n\u0007/$x';
 
 function flagsText(): string {
-  const context = { directory: "/ws", home: "/home/ada", realPath: () => undefined };
+  const context = {
+    directory: "/ws",
+    home: "/home/ada",
+    realPath: () => undefined,
+    findProgram: (name: string) => [`/bin/${name}`],
+  };
   const flags = {
     read: ["/data", odd],
     write: ["out"],
@@ -37,6 +42,7 @@ function flagsText(): string {
     ],
     denyNet: ["192.0.2.0/24", "udp:a.example:1"],
     listen: ["8080"],
+    exec: ["git", "./to ol"],
   };
   const capabilities = flagsToCapabilities(flags, context);
   if (!capabilities.ok) throw new Error(JSON.stringify(capabilities.error));

@@ -6,13 +6,22 @@ import { flagsToCapabilities, type PolicyFlags } from "../../../src/policy/flags
 import type { PolicyLayers } from "../../../src/policy/layers.ts";
 import { attemptOf, deciderOf, layersOf, testPlaces } from "../../support/policies.ts";
 
-const none: PolicyFlags = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [] };
+const none: PolicyFlags = {
+  read: [],
+  write: [],
+  deny: [],
+  net: [],
+  denyNet: [],
+  listen: [],
+  exec: [],
+};
 
 function flagged(flags: Partial<PolicyFlags>): Partial<PolicyLayers> {
   const context = {
     directory: testPlaces.workspace,
     home: testPlaces.home,
     realPath: () => undefined,
+    findProgram: () => [],
   };
   const capabilities = flagsToCapabilities({ ...none, ...flags }, context);
   if (!capabilities.ok) throw new Error(JSON.stringify(capabilities.error));

@@ -187,6 +187,7 @@ test("the audit level decides what the supervisor hears of", () => {
       brokerSocket: true,
       brokerOpen: false,
       brokerMessages: false,
+      verifyPrograms: false,
     });
   }
   const creates = 0o101;

@@ -4,8 +4,13 @@ import { renderProfile } from "../../../../src/enforce/seatbelt/sbpl.ts";
 import { type FlagContext, flagsToCapabilities } from "../../../../src/policy/flags.ts";
 import { SbplProfile } from "../../../support/sbpl-evaluator.ts";
 
-const none = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [] };
-const context: FlagContext = { directory: "/ws", home: "/Users/me", realPath: () => undefined };
+const none = { read: [], write: [], deny: [], net: [], denyNet: [], listen: [], exec: [] };
+const context: FlagContext = {
+  directory: "/ws",
+  home: "/Users/me",
+  realPath: () => undefined,
+  findProgram: () => [],
+};
 
 function planOf(flags: Partial<typeof none> | Record<string, readonly string[]>) {
   const lowered = flagsToCapabilities({ ...none, ...flags }, context);
