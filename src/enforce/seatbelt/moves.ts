@@ -66,8 +66,8 @@ export function heldStill({ actions, where }: Capability, context: MoveContext):
 }
 
 /**
- * The programs of a sealed list. Everything else is forbidden to run, and goes on being so unless it
- * gets one of these names: only those are held, not every file that could be moved there.
+ * The programs of a sealed list. Everything else is forbidden to run, and goes on being so unless
+ * it gets one of these names: only those are held, not every file that could be moved there.
  */
 function sealedNames(actions: readonly Action[], where: readonly Atom[]): PathAtom[] {
   if (actions.some((action) => action !== "ProcessSpawn")) return [];
