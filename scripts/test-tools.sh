@@ -16,6 +16,15 @@ set_up_tests() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
     [ -z "$missing" ] || provide_tools
     has_fuzzer || provide_fuzzer || say "cannot run here: fuzzing of the plan decoder (libFuzzer)"
+    PATH="$checkout/build/tools:$PATH"
+    has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
+}
+
+# The version of scripts/compile-rego.ts.
+provide_opa() {
+    has go || return 1
+    say "building opa 1.22.0"
+    GOBIN="$checkout/build/tools" go install github.com/open-policy-agent/opa@v1.22.0
 }
 
 need_tool() { has "$1" || missing="$missing $2"; }

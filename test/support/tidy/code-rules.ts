@@ -42,6 +42,7 @@ export const ranks: Readonly<Record<string, number>> = {
   observe: 3,
   config: 3,
   gateway: 3,
+  control: 3,
   supervise: 4,
   app: 5,
   cli: 7,
