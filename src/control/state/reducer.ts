@@ -1,0 +1,313 @@
+// What a session adds up to: counters, taint, loops and hand-overs, from its events and nothing
+// else. The same events give the same state and the same hash on every machine. Pure.
+
+import { canonicalJson } from "../../base/canonical-json.ts";
+import { sha256Hex } from "../../base/hash.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
+import {
+  argsHash,
+  findLoop,
+  type RememberedCall,
+  rememberedCallsMax,
+  type Violation,
+} from "./loops.ts";
+
+export interface Budgets {
+  readonly max_steps: number;
+  readonly max_tool_calls: number;
+  readonly max_wall_time_ms: number;
+  /** Undefined: as many as wanted. */
+  readonly max_model_calls: number | undefined;
+}
+
+export const defaultBudgets: Budgets = {
+  max_steps: 24,
+  max_tool_calls: 12,
+  max_wall_time_ms: 120_000,
+  max_model_calls: undefined,
+};
+
+/** What the reducer reads of an event, whatever else it carries. */
+export interface ReducedEvent {
+  readonly seq: number;
+  readonly tsUnixMs: number;
+  readonly type: string;
+  readonly payload: JsonValue;
+}
+
+/** Names of the members are those of the snapshot on the wire. */
+export interface SessionState {
+  readonly budgets: {
+    readonly steps_consumed: number;
+    readonly model_calls_consumed: number;
+    readonly tool_calls_consumed: number;
+    /** Between the first and the latest event. */
+    readonly wall_time_ms: number;
+    /** Time of the first event; 0 before it. */
+    readonly session_start_ms: number;
+  };
+  readonly active_tool_permissions: readonly ToolPermission[];
+  readonly last_outcomes: {
+    readonly last_model_call_id: string;
+    readonly last_tool_call_id: string;
+    readonly last_tool_name: string;
+    readonly last_tool_was_error: boolean;
+    readonly last_policy_outcome: string;
+  };
+  readonly handoff: {
+    readonly in_handoff: boolean;
+    readonly from_agent: string;
+    readonly to_agent: string;
+    readonly context_id: string;
+  };
+  readonly taint: {
+    readonly active_labels: readonly string[];
+    readonly sanitized_keys: readonly string[];
+  };
+  /** The latest; it stays until another one takes its place. */
+  readonly violation: Violation | undefined;
+  readonly calls: readonly RememberedCall[];
+  /** Of the latest result, and whether it came after the latest call. */
+  readonly result: { readonly hash: string; readonly isNew: boolean };
+  readonly last_seq: number;
+  readonly last_ts_unix_ms: number;
+  readonly events_since_checkpoint: number;
+  /** This state is to be kept: now and then, and where a session may rest. */
+  readonly is_checkpoint: boolean;
+}
+
+interface ToolPermission {
+  readonly tool_name: string;
+  readonly granted_by: string;
+  /** 0: until the session ends. */
+  readonly expires_ms: number;
+}
+
+export function newState(): SessionState {
+  return {
+    budgets: {
+      steps_consumed: 0,
+      model_calls_consumed: 0,
+      tool_calls_consumed: 0,
+      wall_time_ms: 0,
+      session_start_ms: 0,
+    },
+    active_tool_permissions: [],
+    last_outcomes: {
+      last_model_call_id: "",
+      last_tool_call_id: "",
+      last_tool_name: "",
+      last_tool_was_error: false,
+      last_policy_outcome: "",
+    },
+    handoff: { in_handoff: false, from_agent: "", to_agent: "", context_id: "" },
+    taint: { active_labels: [], sanitized_keys: [] },
+    violation: undefined,
+    calls: [],
+    result: { hash: "", isNew: false },
+    last_seq: -1,
+    last_ts_unix_ms: 0,
+    events_since_checkpoint: 0,
+    is_checkpoint: false,
+  };
+}
+
+/** The state after one more event; any type counts as a step, known or not. */
+export function applyEvent(
+  before: SessionState,
+  event: ReducedEvent,
+  budgets: Budgets = defaultBudgets,
+): SessionState {
+  const counted = count(before, event);
+  const payload = isObject(event.payload) ? event.payload : undefined;
+  const change = changes[event.type];
+  const after = change === undefined ? counted : change(counted, payload, event, budgets);
+  return after.budgets.steps_consumed > budgets.max_steps
+    ? violated(after, "BUDGET_STEPS_EXCEEDED", event, `more than ${budgets.max_steps} steps`)
+    : after;
+}
+
+function count(state: SessionState, { seq, tsUnixMs, type }: ReducedEvent): SessionState {
+  const { budgets } = state;
+  const sinceCheckpoint = state.is_checkpoint ? 1 : state.events_since_checkpoint + 1;
+  const isFirst = budgets.steps_consumed === 0;
+  const start = isFirst ? tsUnixMs : budgets.session_start_ms;
+  return {
+    ...state,
+    budgets: {
+      ...budgets,
+      steps_consumed: budgets.steps_consumed + 1,
+      session_start_ms: start,
+      wall_time_ms: Math.max(budgets.wall_time_ms, tsUnixMs - start),
+    },
+    last_seq: seq,
+    last_ts_unix_ms: tsUnixMs,
+    events_since_checkpoint: sinceCheckpoint,
+    is_checkpoint: sinceCheckpoint >= checkpointEvery || restingTypes.has(type),
+  };
+}
+
+type Change = (
+  state: SessionState,
+  payload: JsonObject | undefined,
+  event: ReducedEvent,
+  budgets: Budgets,
+) => SessionState;
+
+const changes: Readonly<Record<string, Change>> = {
+  MODEL_CALL_STARTED: startModelCall,
+  TOOL_CALL_PROPOSED: proposeToolCall,
+  TOOL_CALL_ALLOWED: allowTool,
+  TOOL_CALL_DENIED: (state) => outcome(state, { last_policy_outcome: "DENY" }),
+  TOOL_RESULT: takeResult,
+  POLICY_DECISION: (state, payload) =>
+    outcome(state, textMember("last_policy_outcome", payload?.outcome)),
+  MEMORY_READ: (state) => taint(state, "memory_read"),
+  SANITIZED_TEXT: sanitize,
+  HANDOFF_REQUESTED: requestHandoff,
+  HANDOFF_COMPLETED: (state) => ({ ...state, handoff: { ...state.handoff, in_handoff: false } }),
+  TERMINATION: (state) => ({ ...state, taint: { active_labels: [], sanitized_keys: [] } }),
+};
+
+function startModelCall(
+  state: SessionState,
+  payload: JsonObject | undefined,
+  event: ReducedEvent,
+  budgets: Budgets,
+): SessionState {
+  const model_calls_consumed = state.budgets.model_calls_consumed + 1;
+  const counted = outcome(
+    { ...state, budgets: { ...state.budgets, model_calls_consumed } },
+    textMember("last_model_call_id", payload?.call_id),
+  );
+  const most = budgets.max_model_calls;
+  if (most === undefined || model_calls_consumed <= most) return counted;
+  return violated(counted, "BUDGET_MODEL_CALLS_EXCEEDED", event, `more than ${most} model calls`);
+}
+
+/** Counts, checks the budgets, and looks for a loop among the calls so far. */
+function proposeToolCall(
+  state: SessionState,
+  payload: JsonObject | undefined,
+  event: ReducedEvent,
+  budgets: Budgets,
+): SessionState {
+  const tool = payload?.tool_name;
+  const tool_calls_consumed = state.budgets.tool_calls_consumed + 1;
+  const counted = outcome(
+    { ...state, budgets: { ...state.budgets, tool_calls_consumed } },
+    {
+      ...textMember("last_tool_call_id", payload?.call_id),
+      ...textMember("last_tool_name", tool),
+    },
+  );
+  if (tool_calls_consumed > budgets.max_tool_calls) {
+    const detail = `more than ${budgets.max_tool_calls} tool calls`;
+    return violated(counted, "BUDGET_TOOL_CALLS_EXCEEDED", event, detail);
+  }
+  if (counted.budgets.wall_time_ms > budgets.max_wall_time_ms) {
+    const detail = `more than ${budgets.max_wall_time_ms} ms`;
+    return violated(counted, "BUDGET_WALL_TIME_EXCEEDED", event, detail);
+  }
+  if (typeof tool !== "string" || tool === "") return counted;
+  const call: RememberedCall = {
+    seq: event.seq,
+    tool,
+    args_hash: argsHash(payload?.args),
+    state_hash: state.result.isNew ? progressHash(state) : "",
+  };
+  const calls = [...counted.calls, call].slice(-rememberedCallsMax);
+  const result = { ...counted.result, isNew: false };
+  return { ...counted, calls, result, violation: findLoop(calls) ?? counted.violation };
+}
+
+function allowTool(state: SessionState, payload: JsonObject | undefined): SessionState {
+  const tool_name = state.last_outcomes.last_tool_name;
+  const isKnown = state.active_tool_permissions.some((known) => known.tool_name === tool_name);
+  if (payload === undefined || tool_name === "" || isKnown) return state;
+  const granted_by = typeof payload.policy_ref === "string" ? payload.policy_ref : "";
+  const permission = { tool_name, granted_by, expires_ms: 0 };
+  return { ...state, active_tool_permissions: [...state.active_tool_permissions, permission] };
+}
+
+function takeResult(state: SessionState, payload: JsonObject | undefined): SessionState {
+  if (payload === undefined) return state;
+  const { call_id: _, ...content } = payload;
+  const result = { hash: sha256Hex(canonicalJson(content)), isNew: true };
+  const known = outcome({ ...state, result }, { last_tool_was_error: payload.is_error === true });
+  return taint(known, "tool_output");
+}
+
+/** `key`, the name the payloads of tool calls give as `sanitizer_key`. */
+function sanitize(state: SessionState, payload: JsonObject | undefined): SessionState {
+  const key = payload?.key ?? payload?.sanitizer_key;
+  const { active_labels, sanitized_keys } = state.taint;
+  if (typeof key !== "string" || key === "" || sanitized_keys.includes(key)) return state;
+  return { ...state, taint: { active_labels, sanitized_keys: [...sanitized_keys, key] } };
+}
+
+function requestHandoff(state: SessionState, payload: JsonObject | undefined): SessionState {
+  if (payload === undefined) return state;
+  const text = (value: JsonValue | undefined) => (typeof value === "string" ? value : "");
+  return {
+    ...state,
+    handoff: {
+      in_handoff: true,
+      from_agent: text(payload.from_agent),
+      to_agent: text(payload.to_agent),
+      context_id: text(payload.context_id),
+    },
+  };
+}
+
+function taint(state: SessionState, label: string): SessionState {
+  const { active_labels, sanitized_keys } = state.taint;
+  if (active_labels.includes(label)) return state;
+  return { ...state, taint: { active_labels: [...active_labels, label], sanitized_keys } };
+}
+
+function outcome(
+  state: SessionState,
+  change: Partial<SessionState["last_outcomes"]>,
+): SessionState {
+  return { ...state, last_outcomes: { ...state.last_outcomes, ...change } };
+}
+
+function textMember(
+  name: keyof SessionState["last_outcomes"],
+  value: JsonValue | undefined,
+): Partial<SessionState["last_outcomes"]> {
+  return typeof value === "string" && value !== "" ? { [name]: value } : {};
+}
+
+function violated(
+  state: SessionState,
+  reason: Violation["reason"],
+  { seq }: ReducedEvent,
+  detail: string,
+): SessionState {
+  return { ...state, violation: { reason, action: "STOP", cycle_trace: [seq], detail } };
+}
+
+/** Everything a call can move forward; counters and the names of calls move with every one. */
+function progressHash(state: SessionState): string {
+  const { taint: labels, handoff, active_tool_permissions, result, last_outcomes } = state;
+  const { last_tool_was_error, last_policy_outcome } = last_outcomes;
+  return sha256Hex(
+    canonicalJson({
+      taint: labels,
+      handoff,
+      active_tool_permissions,
+      result: result.hash,
+      last_tool_was_error,
+      last_policy_outcome,
+    }),
+  );
+}
+
+const checkpointEvery = 50;
+const restingTypes: ReadonlySet<string> = new Set(["TERMINATION", "APPROVAL_REQUESTED"]);
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
