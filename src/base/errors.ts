@@ -24,6 +24,7 @@ export type ErrorCode =
   | "ledger/not-found"
   | "ledger/invalid-event"
   | "canonical/invalid"
+  | "json/invalid"
   | "internal";
 
 /**

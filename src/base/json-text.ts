@@ -1,0 +1,218 @@
+// JSON text as its writer wrote it: numbers keep their spelling, members their order. Stricter than
+// JSON.parse: a name given twice, half a surrogate pair or deep nesting is an error, because two
+// readers would understand such a text differently. Input may come from anyone.
+
+import { AegisError } from "./errors.ts";
+import { jsonDepthMax } from "./limits.ts";
+
+/** A number as it was spelled, e.g. `1.0` or `1e400`. */
+export class NumberText {
+  constructor(readonly text: string) {}
+}
+
+export type JsonTree = null | boolean | string | NumberText | readonly JsonTree[] | JsonMembers;
+
+/** In the order of the text. */
+export type JsonMembers = ReadonlyMap<string, JsonTree>;
+
+export type PlainJson =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly PlainJson[]
+  | { readonly [name: string]: PlainJson };
+
+/**
+ * The tree of one JSON text, white space around it allowed.
+ * @throws {AegisError} `json/invalid` with the place
+ */
+export function parseJsonText(text: string): JsonTree {
+  const reader = new Reader(text);
+  const value = reader.value(0);
+  reader.end();
+  return value;
+}
+
+/**
+ * The value as JavaScript has it.
+ * @throws {AegisError} `json/invalid` for a number that is too large to be one
+ */
+export function plainJson(tree: JsonTree): PlainJson {
+  if (tree instanceof NumberText) {
+    const number = Number(tree.text);
+    if (Number.isFinite(number)) return number;
+    throw invalid(`the number ${tree.text.slice(0, 40)} is too large`);
+  }
+  if (tree instanceof Map) {
+    const object: Record<string, PlainJson> = {};
+    for (const [name, member] of tree) {
+      const value = plainJson(member);
+      if (name !== "__proto__") object[name] = value;
+      else
+        Object.defineProperty(object, name, {
+          value,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
+    }
+    return object;
+  }
+  if (Array.isArray(tree)) return tree.map(plainJson);
+  return tree as null | boolean | string;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+};
+
+const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what a string may not hold as it stands
+const plainPattern = /[^"\\\u0000-\u001f]*/y;
+const spacePattern = /[ \t\n\r]*/y;
+/** A spelling that is longer says nothing more. */
+const numberLengthMax = 400;
+
+class Reader {
+  #at = 0;
+
+  constructor(readonly text: string) {}
+
+  value(depth: number): JsonTree {
+    this.#space();
+    const first = this.text[this.#at];
+    if (first === "{") return this.#object(depth);
+    if (first === "[") return this.#array(depth);
+    if (first === '"') return this.#string();
+    if (first === "t") return this.#word("true", true);
+    if (first === "f") return this.#word("false", false);
+    if (first === "n") return this.#word("null", null);
+    return this.#number();
+  }
+
+  end(): void {
+    this.#space();
+    if (this.#at < this.text.length) throw this.#unexpected("the end");
+  }
+
+  #object(depth: number): JsonMembers {
+    this.#enter(depth);
+    const members = new Map<string, JsonTree>();
+    if (this.#closes("}")) return members;
+    for (;;) {
+      this.#space();
+      if (this.text[this.#at] !== '"') throw this.#unexpected("a name in quotes");
+      const start = this.#at;
+      const name = this.#string();
+      if (members.has(name)) {
+        this.#at = start;
+        throw invalid(`the name ${JSON.stringify(name.slice(0, 40))} is given twice`, start);
+      }
+      this.#expect(":");
+      members.set(name, this.value(depth + 1));
+      if (this.#closes("}")) return members;
+      this.#expect(",");
+    }
+  }
+
+  #array(depth: number): readonly JsonTree[] {
+    this.#enter(depth);
+    const items: JsonTree[] = [];
+    if (this.#closes("]")) return items;
+    for (;;) {
+      items.push(this.value(depth + 1));
+      if (this.#closes("]")) return items;
+      this.#expect(",");
+    }
+  }
+
+  #enter(depth: number): void {
+    if (depth >= jsonDepthMax) throw invalid(`it is nested deeper than ${jsonDepthMax}`, this.#at);
+    this.#at += 1;
+  }
+
+  #string(): string {
+    const start = this.#at;
+    this.#at += 1;
+    let value = "";
+    for (;;) {
+      value += this.#match(plainPattern);
+      const next = this.text[this.#at];
+      if (next === '"') break;
+      if (next !== "\\") throw this.#unexpected("the rest of the text in quotes");
+      value += this.#escape();
+    }
+    this.#at += 1;
+    if (!value.isWellFormed()) throw invalid("it holds half a character", start);
+    return value;
+  }
+
+  #escape(): string {
+    const letter = this.text[this.#at + 1] ?? "";
+    const simple = Object.hasOwn(escapes, letter) ? escapes[letter] : undefined;
+    if (simple !== undefined) {
+      this.#at += 2;
+      return simple;
+    }
+    const digits = this.text.slice(this.#at + 2, this.#at + 6);
+    if (letter !== "u" || !/^[0-9a-fA-F]{4}$/.test(digits)) throw this.#unexpected("an escape");
+    this.#at += 6;
+    return String.fromCharCode(Number.parseInt(digits, 16));
+  }
+
+  #number(): NumberText {
+    const text = this.#match(numberPattern);
+    if (text === "") throw this.#unexpected("a value");
+    if (text.length > numberLengthMax) throw invalid("a number is too long", this.#at);
+    return new NumberText(text);
+  }
+
+  #word<T>(word: string, value: T): T {
+    if (!this.text.startsWith(word, this.#at)) throw this.#unexpected("a value");
+    this.#at += word.length;
+    return value;
+  }
+
+  #closes(end: string): boolean {
+    this.#space();
+    if (this.text[this.#at] !== end) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(mark: string): void {
+    this.#space();
+    if (this.text[this.#at] !== mark) throw this.#unexpected(`"${mark}"`);
+    this.#at += 1;
+  }
+
+  #space(): void {
+    this.#match(spacePattern);
+  }
+
+  #match(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.text)?.[0] ?? "";
+    this.#at += found.length;
+    return found;
+  }
+
+  #unexpected(wanted: string): AegisError {
+    const rest = this.text.slice(this.#at, this.#at + 12);
+    const found = rest === "" ? "it ends" : `there is ${JSON.stringify(rest)}`;
+    return invalid(`${found} where ${wanted} should be`, this.#at);
+  }
+}
+
+function invalid(why: string, at?: number): AegisError {
+  const place = at === undefined ? "" : ` at character ${at}`;
+  return new AegisError("json/invalid", `Cannot read the JSON text: ${why}${place}`);
+}
