@@ -1,0 +1,159 @@
+// Tool calls that wait for a person: what is pending, who may decide it once, and what was decided.
+// Pure: where the records are kept, and what time it is, is the caller's business.
+
+import { canonicalJson } from "../../base/canonical-json.ts";
+import { sha256Hex } from "../../base/hash.ts";
+import { err, ok, type Result } from "../../base/result.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
+
+export type ApprovalStatus = "PENDING" | "ALLOWED" | "DENIED";
+
+/** Names of the members are those of the wire. The token itself is never part of the record. */
+export interface Approval {
+  /** SHA-256, hex, of the token: what the record is found by. */
+  readonly token_hash: string;
+  readonly tenant_id: string;
+  readonly session_id: string;
+  readonly tool_name: string;
+  readonly orig_args: JsonObject;
+  readonly created_ms: number;
+  readonly expires_ms: number;
+  readonly status: ApprovalStatus;
+  readonly decided_ms?: number;
+  /** Who decided: never the agent that asked. */
+  readonly decided_by?: string;
+  readonly final_args?: JsonObject;
+  readonly message?: string;
+}
+
+export interface ApprovalRequest {
+  readonly tenant: string;
+  readonly session: string;
+  readonly tool: string;
+  readonly args: JsonObject;
+}
+
+export interface ApprovalDecision {
+  readonly allow: boolean;
+  /** Only with `allow`: what the tool is called with instead. */
+  readonly edited_args?: JsonObject | undefined;
+  readonly message?: string | undefined;
+}
+
+export interface Change {
+  readonly key: string;
+  readonly op: "add" | "remove" | "change";
+  readonly before?: JsonValue;
+  readonly after?: JsonValue;
+}
+
+/** What an approver changed in the arguments. */
+export interface StagedPatch {
+  readonly orig_args: JsonObject;
+  readonly new_args: JsonObject;
+  readonly diff: readonly Change[];
+}
+
+export type RefusalCode =
+  | "approval_not_found"
+  | "approval_decided"
+  | "approval_expired"
+  | "approval_own_request";
+
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
+export const approvalTtlMs = 600_000;
+
+/** Where the secret and the randomness of tokens come from. */
+export interface TokenMaker {
+  readonly secret: Uint8Array;
+  /** 8 fresh random bytes. */
+  nonce(): Uint8Array;
+}
+
+/**
+ * A token and its record: 16 hex digits of HMAC-SHA256 over what was asked, a hyphen, and the nonce
+ * in 16 hex digits. Whoever holds the token may decide, so only its hash is kept.
+ */
+export function requestApproval(
+  { tenant, session, tool, args }: ApprovalRequest,
+  maker: TokenMaker,
+  nowMs: number,
+  ttlMs = approvalTtlMs,
+): { readonly token: string; readonly approval: Approval } {
+  const nonce = maker.nonce().toHex();
+  const signed = new Bun.CryptoHasher("sha256", maker.secret)
+    .update([tenant, session, tool, nonce, String(nowMs)].join("|"))
+    .digest("hex");
+  const token = `${signed.slice(0, 16)}-${nonce}`;
+  const approval: Approval = {
+    token_hash: hashToken(token),
+    tenant_id: tenant,
+    session_id: session,
+    tool_name: tool,
+    orig_args: args,
+    created_ms: nowMs,
+    expires_ms: nowMs + ttlMs,
+    status: "PENDING",
+  };
+  return { token, approval };
+}
+
+export function hashToken(token: string): string {
+  return sha256Hex(token);
+}
+
+/** @param approver who decides; refused when it is the agent of the session itself */
+export function decideApproval(
+  approval: Approval | undefined,
+  decision: ApprovalDecision,
+  approver: { readonly name: string; readonly isAgent: boolean },
+  nowMs: number,
+): Result<{ readonly approval: Approval; readonly patch: StagedPatch | undefined }, Refusal> {
+  if (approval === undefined) return refuse("approval_not_found", "approval: token not found");
+  if (approval.status !== "PENDING") return refuse("approval_decided", "approval: already decided");
+  if (nowMs > approval.expires_ms) return refuse("approval_expired", "approval: token expired");
+  if (approver.isAgent)
+    return refuse("approval_own_request", "approval: an agent cannot approve tool calls");
+  const { allow, edited_args, message } = decision;
+  const finalArgs = edited_args ?? approval.orig_args;
+  const decided: Approval = {
+    ...approval,
+    status: allow ? "ALLOWED" : "DENIED",
+    decided_ms: nowMs,
+    decided_by: approver.name,
+    ...(allow ? { final_args: finalArgs } : {}),
+    ...(message === undefined || message === "" ? {} : { message }),
+  };
+  const isEdited = allow && edited_args !== undefined;
+  return ok({ approval: decided, patch: isEdited ? patchOf(approval, edited_args) : undefined });
+}
+
+export function isWaiting({ status, expires_ms }: Approval, nowMs: number): boolean {
+  return status === "PENDING" && nowMs <= expires_ms;
+}
+
+/** True when nobody will ask for the record any more. */
+export function isDone({ status, decided_ms, expires_ms }: Approval, beforeMs: number): boolean {
+  return (status === "PENDING" ? expires_ms : (decided_ms ?? expires_ms)) < beforeMs;
+}
+
+function patchOf({ orig_args }: Approval, new_args: JsonObject): StagedPatch {
+  const keys = [...new Set([...Object.keys(orig_args), ...Object.keys(new_args)])].sort();
+  const diff = keys.flatMap((key): Change[] => {
+    const before = orig_args[key];
+    const after = new_args[key];
+    if (before === undefined) return after === undefined ? [] : [{ key, op: "add", after }];
+    if (after === undefined) return [{ key, op: "remove", before }];
+    const isSame = canonicalJson(before) === canonicalJson(after);
+    return isSame ? [] : [{ key, op: "change", before, after }];
+  });
+  return { orig_args, new_args, diff };
+}
+
+function refuse(code: RefusalCode, message: string): Result<never, Refusal> {
+  return err({ code, message });
+}

@@ -1,0 +1,96 @@
+// Tool calls that wait for a person.
+
+import { describe, expect, test } from "bun:test";
+import {
+  type Approval,
+  type ApprovalDecision,
+  decideApproval,
+  hashToken,
+  isDone,
+  isWaiting,
+  requestApproval,
+} from "../../../src/control/approvals/router.ts";
+
+const now = 1_700_000_000_000;
+const maker = {
+  secret: new Uint8Array(32).fill(7),
+  nonce: () => Uint8Array.fromHex("00112233aabbccdd"),
+};
+const asked = { tenant: "acme", session: "s1", tool: "write_file", args: { path: "/a", mode: 1 } };
+const person = { name: "alice", isAgent: false };
+
+const { token, approval } = requestApproval(asked, maker, now);
+
+function decide(decision: ApprovalDecision, given: Partial<Approval> = {}, at = now + 1) {
+  return decideApproval({ ...approval, ...given }, decision, person, at);
+}
+
+describe("a request", () => {
+  test("has a token that stands for it and for nothing else", () => {
+    expect(token).toMatch(/^[0-9a-f]{16}-00112233aabbccdd$/);
+    const others = [{ tenant: "b" }, { session: "s2" }, { tool: "exec" }].map(
+      (change) => requestApproval({ ...asked, ...change }, maker, now).token,
+    );
+    const later = requestApproval(asked, maker, now + 1).token;
+    const stranger = { ...maker, secret: new Uint8Array(32) };
+    const tokens = [token, later, ...others, requestApproval(asked, stranger, now).token];
+    expect(new Set(tokens).size).toBe(tokens.length);
+  });
+
+  test("is kept without its token", () => {
+    expect(JSON.stringify(approval)).not.toContain(token);
+    expect(approval.token_hash).toBe(hashToken(token));
+  });
+
+  test("waits for ten minutes", () => {
+    expect(isWaiting(approval, now + 600_000)).toBe(true);
+    expect(isWaiting(approval, now + 600_001)).toBe(false);
+    expect(isDone(approval, now + 600_000)).toBe(false);
+    expect(isDone(approval, now + 600_001)).toBe(true);
+  });
+});
+
+describe("a decision", () => {
+  test("to allow keeps the arguments", () => {
+    const decided = decide({ allow: true });
+    expect(decided).toMatchObject({
+      ok: true,
+      value: { approval: { status: "ALLOWED", final_args: asked.args, decided_by: "alice" } },
+    });
+  });
+
+  test("to allow other arguments says what changed", () => {
+    const decided = decide({ allow: true, edited_args: { path: "/b", user: "u" } });
+    expect(decided).toMatchObject({
+      ok: true,
+      value: {
+        approval: { status: "ALLOWED", final_args: { path: "/b", user: "u" } },
+        patch: {
+          diff: [
+            { key: "mode", op: "remove", before: 1 },
+            { key: "path", op: "change", before: "/a", after: "/b" },
+            { key: "user", op: "add", after: "u" },
+          ],
+        },
+      },
+    });
+  });
+
+  test("to deny keeps the reason and no arguments", () => {
+    const decided = decide({ allow: false, edited_args: { path: "/b" }, message: "no" });
+    if (!decided.ok) throw new Error(decided.error.message);
+    expect(decided.value.approval).toMatchObject({ status: "DENIED", message: "no" });
+    expect(decided.value.approval.final_args).toBeUndefined();
+    expect(decided.value.patch).toBeUndefined();
+  });
+
+  test.each([
+    ["about nothing", undefined, person, now, "approval_not_found"],
+    ["made before", { ...approval, status: "ALLOWED" }, person, now, "approval_decided"],
+    ["too late", approval, person, now + 600_001, "approval_expired"],
+    ["by an agent", approval, { name: "bot", isAgent: true }, now, "approval_own_request"],
+  ] as const)("%s is refused", (_, given, approver, at, code) => {
+    const decided = decideApproval(given, { allow: true }, approver, at);
+    expect(decided).toMatchObject({ ok: false, error: { code } });
+  });
+});
