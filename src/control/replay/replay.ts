@@ -1,0 +1,106 @@
+// A recorded session once more: exactly, where every step has to give the state it gave then, or
+// live, where every tool is called again and its result compared. Pure but for the tools.
+
+import { canonicalJson } from "../../base/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
+import {
+  applyEvent,
+  type Budgets,
+  defaultBudgets,
+  newState,
+  type ReducedEvent,
+  type SessionState,
+} from "../state/reducer.ts";
+import { stateHash } from "../state/view.ts";
+
+/** Names of the members are those of the wire. */
+export interface DiffReport {
+  readonly session_id: string;
+  readonly mode: "exact" | "live";
+  readonly steps_replayed: number;
+  readonly diffs: readonly DiffEntry[];
+  readonly identical: boolean;
+}
+
+export interface DiffEntry {
+  readonly seq: number;
+  readonly field: "snapshot_hash" | "tool_result" | "tool_sequence" | "termination";
+  /** Canonical JSON text, or a hash. */
+  readonly recorded: string;
+  readonly replayed: string;
+}
+
+export interface ReplayedSession {
+  readonly id: string;
+  /** In order, from the first. */
+  readonly events: readonly ReducedEvent[];
+  readonly budgets?: Budgets;
+}
+
+/**
+ * @param recorded hash of the state after an event, as it was then; undefined where none was kept,
+ * which is a difference
+ */
+export function replayExact(
+  { id, events, budgets = defaultBudgets }: ReplayedSession,
+  recorded: (seq: number) => string | undefined,
+): DiffReport {
+  const diffs: DiffEntry[] = [];
+  let state: SessionState = newState();
+  for (const event of events) {
+    state = applyEvent(state, event, budgets);
+    const before = recorded(event.seq) ?? "";
+    const now = stateHash(state);
+    if (before === now) continue;
+    diffs.push({ seq: event.seq, field: "snapshot_hash", recorded: before, replayed: now });
+  }
+  return report(id, "exact", events.length, diffs);
+}
+
+/** Calls a tool for a replay; undefined when it cannot be called now. */
+export type ToolCaller = (tool: string, args: JsonValue) => Promise<JsonValue | undefined>;
+
+/**
+ * Calls every tool that has a recorded result. The replay goes on with what was recorded, so that
+ * one difference does not hide the next.
+ */
+export async function replayLive(
+  { id, events }: ReplayedSession,
+  call: ToolCaller,
+): Promise<DiffReport> {
+  const diffs: DiffEntry[] = [];
+  const proposed = new Map<string, JsonObject>();
+  let latest: JsonObject | undefined;
+  for (const { seq, type, payload } of events) {
+    if (!isObject(payload)) continue;
+    if (type === "TOOL_CALL_PROPOSED") {
+      latest = payload;
+      if (typeof payload.call_id === "string") proposed.set(payload.call_id, payload);
+    }
+    if (type !== "TOOL_RESULT") continue;
+    const cause = proposed.get(String(payload.call_id)) ?? latest;
+    if (typeof cause?.tool_name !== "string") continue;
+    const before = text(payload.result ?? payload.content ?? null);
+    const now = await call(cause.tool_name, cause.args ?? null);
+    const replayed = now === undefined ? "" : text(now);
+    if (before !== replayed) diffs.push({ seq, field: "tool_result", recorded: before, replayed });
+  }
+  return report(id, "live", events.length, diffs);
+}
+
+function report(
+  session_id: string,
+  mode: DiffReport["mode"],
+  steps_replayed: number,
+  diffs: readonly DiffEntry[],
+): DiffReport {
+  return { session_id, mode, steps_replayed, diffs, identical: diffs.length === 0 };
+}
+
+function text(value: JsonValue): string {
+  return canonicalJson(value);
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
