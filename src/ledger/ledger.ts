@@ -10,6 +10,7 @@ import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addit
 import { readCheckpoint } from "./checkpoint.ts";
 import { compareCheckpoints, proveEvent } from "./claims.ts";
 import type { Checkpoint, Ledger, SessionWriter } from "./contract.ts";
+import { localTenant } from "./foreign.ts";
 import type { HeadMemory } from "./head-memory.ts";
 import { rootOf, type TreeHead } from "./merkle.ts";
 import { openingDrafts } from "./opening.ts";
@@ -25,9 +26,6 @@ export interface LedgerParts {
   readonly keys: KeySource;
   readonly memory: HeadMemory;
 }
-
-/** Events that no control plane sent carry this tenant. */
-const localTenant = "local";
 
 interface Added {
   readonly events: readonly SealedEvent[];

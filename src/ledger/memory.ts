@@ -4,6 +4,7 @@
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { EventFilter } from "./contract.ts";
+import type { LogRecord } from "./control-contract.ts";
 import { columnFilter, matchesColumns, matchesSearch } from "./filter.ts";
 import {
   appendLeaves,
@@ -17,6 +18,7 @@ import { readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import {
   type Addition,
+  type ChainQuery,
   type PolicyLoadRow,
   type Snapshot,
   type Store,
@@ -34,6 +36,7 @@ export interface MemoryRows {
   readonly policyLoads: PolicyLoadRow[];
   readonly nodes: TreeNode[];
   readonly checkpoints: StoredCheckpoint[];
+  readonly records: Map<string, LogRecord>;
 }
 
 /** `failures` makes the next append fail: before anything is stored, or after all of it is. */
@@ -50,6 +53,7 @@ export function createMemoryStore(origin: string): MemoryStore {
     policyLoads: [],
     nodes: [],
     checkpoints: [],
+    records: new Map(),
   };
   let failing: "before write" | "after write" | undefined;
   let isBroken = false;
@@ -67,6 +71,36 @@ export function createMemoryStore(origin: string): MemoryStore {
       if (failing !== "before write") add(rows, addition);
       if (isBroken) throw unavailable();
     },
+    async appendMany(build) {
+      if (isBroken) throw unavailable();
+      const additions = build({
+        head: rows.head,
+        session: (id) => rows.sessions.get(id),
+        event: (id, seq) => eventIn(rows, id, seq),
+        record: (kind, key) => rows.records.get(recordKey(kind, key)),
+      });
+      isBroken = failing !== undefined;
+      if (failing !== "before write") for (const addition of additions) add(rows, addition);
+      if (isBroken) throw unavailable();
+    },
+    async putRecord(record, expected) {
+      const key = recordKey(record.kind, record.key);
+      if (rows.records.get(key)?.json !== expected) return false;
+      rows.records.set(key, record);
+      return true;
+    },
+    chain: async (query) => chainOf(rows, query),
+    event: async (session, seq) => eventIn(rows, session, seq),
+    sessionsUnder: async (prefix, last) => {
+      const all = [...rows.sessions.values()].reverse();
+      return all.filter(({ id }) => id.startsWith(prefix)).slice(0, last);
+    },
+    record: async (kind, key) => rows.records.get(recordKey(kind, key)),
+    records: async (kind, prefix, limit) =>
+      [...rows.records.values()]
+        .filter((record) => record.kind === kind && record.key.startsWith(prefix))
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .slice(0, limit),
     async addCheckpoint(checkpoint) {
       if (!rows.checkpoints.some(({ size }) => size === checkpoint.size)) {
         rows.checkpoints.push(checkpoint);
@@ -104,6 +138,29 @@ function add(rows: MemoryRows, addition: Addition): void {
   rows.nodes.push(...addition.nodes);
   rows.sessions.set(addition.session.id, addition.session);
   if (addition.policyLoad !== undefined) rows.policyLoads.push(addition.policyLoad);
+  for (const record of addition.records ?? []) {
+    rows.records.set(recordKey(record.kind, record.key), record);
+  }
+}
+
+function recordKey(kind: string, key: string): string {
+  return `${kind}\0${key}`;
+}
+
+function eventIn(rows: MemoryRows, session: SessionId, seq: number): StoredEvent | undefined {
+  return rows.events.find((event) => event.session === session && event.seq === seq);
+}
+
+function chainOf(rows: MemoryRows, query: ChainQuery): readonly StoredEvent[] {
+  const { session, prefix, type, fromUnixMs, toUnixMs, after, limit } = query;
+  const isWanted = (event: StoredEvent) =>
+    event.index > after &&
+    (session === undefined || event.session === session) &&
+    (prefix === undefined || event.session.startsWith(prefix)) &&
+    (type === undefined || event.type === type) &&
+    (fromUnixMs === undefined || event.tsUnixMs >= fromUnixMs) &&
+    (toUnixMs === undefined || event.tsUnixMs <= toUnixMs);
+  return rows.events.filter(isWanted).slice(0, limit);
 }
 
 function matches(rows: MemoryRows, filter: EventFilter, event: StoredEvent): boolean {

@@ -8,6 +8,7 @@ import { sha256 } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { eventSizeMaxBytes } from "../base/limits.ts";
 import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
+import { localTenant, readForeign } from "./foreign.ts";
 import type { Hash } from "./merkle.ts";
 
 /** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
@@ -81,8 +82,11 @@ function envelopeText(at: ChainPosition, draft: EventDraft): string {
  * Says nothing about who wrote them.
  */
 export function readSealed(body: Uint8Array): SealedEvent | undefined {
-  const value = parseJson(utf8.decode(body));
-  return isEnvelope(value) ? { ...value, hash: sha256(body).toBase64() } : undefined;
+  const text = utf8.decode(body);
+  const value = parseJson(text);
+  const hash = sha256(body).toBase64();
+  if (isEnvelope(value)) return { ...value, hash };
+  return isOurs(value) ? undefined : readForeign(text, hash)?.event;
 }
 
 /**
@@ -93,9 +97,17 @@ export function checkSealed(
 ): { readonly event: SealedEvent; readonly isCanonical: boolean } | undefined {
   const text = utf8.decode(body);
   const value = parseJson(text);
-  if (!isEnvelope(value)) return undefined;
-  const isCanonical = isCanonicalText(text, value);
-  return { event: { ...value, hash: sha256(body).toBase64() }, isCanonical };
+  const hash = sha256(body).toBase64();
+  if (isEnvelope(value))
+    return { event: { ...value, hash }, isCanonical: isCanonicalText(text, value) };
+  return isOurs(value) ? undefined : readForeign(text, hash);
+}
+
+/** The tenant says who sealed an event; what is no object at all is ours and damaged. */
+function isOurs(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  const { tenant_id }: { tenant_id?: unknown } = value;
+  return typeof tenant_id !== "string" || tenant_id === localTenant;
 }
 
 function isCanonicalText(text: string, value: Envelope): boolean {
@@ -122,7 +134,7 @@ function isEnvelope(value: unknown): value is Envelope {
   if (typeof value !== "object" || value === null) return false;
   const found: Partial<Record<keyof Envelope, unknown>> = value;
   return (
-    typeof found.tenant_id === "string" &&
+    found.tenant_id === localTenant &&
     typeof found.user_id === "string" &&
     typeof found.session_id === "string" &&
     Number.isSafeInteger(found.seq) &&

@@ -4,6 +4,7 @@
 import type { SessionId } from "../base/ids.ts";
 import type { JsonObject, JsonValue, SealedEvent } from "../model/event.ts";
 import type { SessionRecord } from "./contract.ts";
+import { localTenant } from "./foreign.ts";
 
 /** A session record while it is added up, with the end of its chain. */
 export interface SessionState extends SessionRecord {
@@ -46,9 +47,21 @@ export function addEvent(tally: SessionTally, event: SealedEvent): void {
     tally.accessCount += count;
     if (payload.decision === "deny") tally.deniedCount += count;
   }
-  if (event.event_type === "SESSION_OPENED" && event.seq === 0) open(tally, event);
+  if (event.tenant_id !== localTenant) addForeign(tally, event);
+  else if (event.event_type === "SESSION_OPENED" && event.seq === 0) open(tally, event);
   else if (event.event_type === "SESSION_CLOSED") close(tally, event);
   else if (event.event_type === "SESSION_TAGGED") tally.tag = textOf(payload.tag);
+}
+
+/** Clients open no session: their first event does. */
+function addForeign(tally: SessionTally, event: SealedEvent): void {
+  const { seq, user_id, ts_unix_ms, event_type } = event;
+  if (seq === 0) {
+    tally.name = user_id;
+    tally.mode = "api";
+    tally.openedUnixMs = ts_unix_ms;
+  }
+  tally.closedUnixMs = event_type === "TERMINATION" ? ts_unix_ms : undefined;
 }
 
 function open(tally: SessionTally, { payload, ts_unix_ms }: SealedEvent): void {

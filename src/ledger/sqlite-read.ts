@@ -6,6 +6,13 @@ import type { EventFilter } from "./contract.ts";
 import { columnFilter, matchesSearch } from "./filter.ts";
 import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "./merkle.ts";
 import { readSealed } from "./seal.ts";
+import {
+  readChain,
+  readEvent,
+  readRecord,
+  readRecords,
+  readSessionsUnder,
+} from "./sqlite-chains.ts";
 import { unavailable } from "./sqlite-error.ts";
 import {
   bytesOf,
@@ -25,7 +32,10 @@ import {
 } from "./sqlite-rows.ts";
 import { type Store, type StoredEvent, storedLevelMin } from "./store.ts";
 
-type Reader = Omit<Store, "origin" | "append" | "addCheckpoint" | "snapshot" | "close">;
+type Reader = Omit<
+  Store,
+  "origin" | "append" | "appendMany" | "addCheckpoint" | "putRecord" | "snapshot" | "close"
+>;
 
 const fromEvents = "FROM event e LEFT JOIN session s ON s.num = e.session";
 
@@ -57,6 +67,11 @@ export function createReader(db: Database, path: string): Reader {
         const sql = `SELECT e.idx ${fromEvents} WHERE s.id = ? AND e.seq = ?`;
         return db.query<{ idx: number }, [string, number]>(sql).get(session, seq)?.idx;
       }),
+    chain: (query) => read(() => readChain(db, query)),
+    event: (session, seq) => read(() => readEvent(db, session, seq)),
+    sessionsUnder: (prefix, last) => read(() => readSessionsUnder(db, prefix, last)),
+    record: (kind, key) => read(() => readRecord(db, kind, key)),
+    records: (kind, prefix, limit) => read(() => readRecords(db, kind, prefix, limit)),
     policyLoads: (last) => read(() => readPolicyLoads(db, last)),
     checkpoints: (last) =>
       read(() => {

@@ -9,7 +9,7 @@ import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
 /** "AEGS": marks the file as a ledger. */
 const applicationId = 0x41454753;
 /** Raised when tables change; an older aegis then refuses the file instead of guessing. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 type Pragma = readonly [name: string, wanted: string, readBack: string | number];
 
@@ -88,7 +88,16 @@ const tables: Readonly<Record<string, string>> = {
     size INTEGER PRIMARY KEY,
     note TEXT NOT NULL
   ) STRICT`,
+  record: `CREATE TABLE record(
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) STRICT, WITHOUT ROWID`,
 };
+
+/** What a ledger of an older version lacks. */
+const olderVersions: Readonly<Record<number, readonly string[]>> = { 1: ["record"] };
 
 const indexes: Readonly<Record<string, string>> = {
   session_name: "CREATE INDEX session_name ON session(name)",
@@ -142,20 +151,21 @@ const schema: Readonly<Record<string, string>> = { ...tables, ...indexes, ...gua
  * take a setting
  */
 export function prepareDatabase(db: Database, path: string): void {
-  const isNew = recognise(db, path) === "empty";
+  const found = recognise(db, path);
   db.run(setAll);
   checkPragmas(db);
-  if (isNew) create(db, path);
+  if (found !== "ledger") create(db, path);
   // Last, so that opening fails fast and its caller can try again within one bound for all of it.
   const wait = pragmaValue(db, `busy_timeout = ${ledgerLockWaitMs}`);
   checkPragma(["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs], wait);
 }
 
-function recognise(db: Database, path: string): "ledger" | "empty" {
+function recognise(db: Database, path: string): "ledger" | "older" | "empty" {
   const marks = "SELECT (SELECT * FROM pragma_application_id), (SELECT * FROM pragma_user_version)";
   const [application, version] = firstRow(db, marks);
   const isOurs = application === applicationId;
   if (isOurs && version === schemaVersion) return "ledger";
+  if (isOurs && typeof version === "number" && version in olderVersions) return "older";
   if (isOurs) {
     const format = `its format ${version} is newer than ${schemaVersion}`;
     const message = `Cannot open the ledger "${path}": ${format}`;
@@ -184,16 +194,25 @@ function checkPragma([name, wanted, expected]: Pragma, found: unknown): void {
   );
 }
 
-/** Alone among all processes; the one that comes second finds a ledger. */
+/** Makes the tables, or those that an older version lacks, alone among all processes. */
 function create(db: Database, path: string): void {
   db.run("BEGIN IMMEDIATE");
   try {
-    if (recognise(db, path) === "empty") createTables(db);
+    const found = recognise(db, path);
+    if (found === "empty") createTables(db);
+    else if (found === "older") upgrade(db);
     db.run("COMMIT");
   } catch (error) {
     if (db.inTransaction) db.run("ROLLBACK");
     throw error;
   }
+}
+
+/** Adds what newer versions have; nothing that was written is touched. */
+function upgrade(db: Database): void {
+  const version = pragmaValue(db, "user_version");
+  for (const name of olderVersions[Number(version)] ?? []) db.run(schema[name] ?? "");
+  db.run(`PRAGMA user_version = ${schemaVersion}`);
 }
 
 function createTables(db: Database): void {

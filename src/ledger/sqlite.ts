@@ -8,9 +8,11 @@ import { canonicalJson } from "../base/canonical-json.ts";
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
+import type { LogRecord } from "./control-contract.ts";
 import { createPrivateFile, makePrivateDirectory } from "./files.ts";
 import type { TreeHead, TreeNode } from "./merkle.ts";
 import type { SessionState } from "./session-state.ts";
+import { readEvent, readRecord } from "./sqlite-chains.ts";
 import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
 import { createReader } from "./sqlite-read.ts";
 import {
@@ -28,7 +30,7 @@ import {
 } from "./sqlite-rows.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
-import type { Addition, NewEvent, PolicyLoadRow, Store } from "./store.ts";
+import type { Addition, ManyBase, NewEvent, PolicyLoadRow, Store } from "./store.ts";
 
 /** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
@@ -47,6 +49,8 @@ export function openSqliteStore(path: string): Store {
     origin,
     ...createReader(db, path),
     append: async (session, build) => writer.append(session, build),
+    appendMany: async (build) => writer.appendMany(build),
+    putRecord: async (record, expected) => writer.putRecord(record, expected),
     addCheckpoint: async (checkpoint) => writer.addCheckpoint(checkpoint),
     snapshot: async () => openSnapshot(path, origin),
     close: async () => db.close(),
@@ -78,6 +82,8 @@ function openDatabase(path: string): { readonly db: Database; readonly origin: s
 
 interface Writer {
   append: (...parameters: Parameters<Store["append"]>) => void;
+  appendMany: (...parameters: Parameters<Store["appendMany"]>) => void;
+  putRecord: (...parameters: Parameters<Store["putRecord"]>) => boolean;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
 }
 
@@ -109,6 +115,27 @@ function createWriter(db: Database, path: string): Writer {
         const addition = build({ head: readHead(db), session: known?.state });
         write(db, addition, known?.num);
       });
+    },
+    appendMany(build) {
+      transact(() => {
+        const base: ManyBase = {
+          head: readHead(db),
+          session: (id) => readSession(db, id)?.state,
+          event: (id, seq) => readEvent(db, id, seq),
+          record: (kind, key) => readRecord(db, kind, key),
+        };
+        for (const addition of build(base)) {
+          write(db, addition, readSession(db, addition.session.id)?.num);
+        }
+      });
+    },
+    putRecord(record, expected) {
+      let isPut = false;
+      transact(() => {
+        isPut = readRecord(db, record.kind, record.key)?.json === expected;
+        if (isPut) writeRecord(db, record);
+      });
+      return isPut;
     },
     addCheckpoint({ size, note }) {
       transact(() => {
@@ -208,6 +235,7 @@ function write(db: Database, addition: Addition, known: number | undefined): voi
   writeEvents(db, num, events);
   for (const node of nodes) writeNode(db, node);
   if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
+  for (const record of addition.records ?? []) writeRecord(db, record);
   db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
     head.size,
     frontierValue(head),
@@ -258,6 +286,11 @@ function writeEvents(db: Database, session: number, events: readonly NewEvent[])
   for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
     insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
   }
+}
+
+function writeRecord(db: Database, { kind, key, json }: LogRecord): void {
+  const sql = "INSERT OR REPLACE INTO record(kind, key, json) VALUES (?, ?, ?)";
+  db.query<null, [string, string, string]>(sql).run(kind, key, json);
 }
 
 function writePolicyLoad(db: Database, session: number, load: PolicyLoadRow): void {

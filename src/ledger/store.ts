@@ -4,6 +4,7 @@
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import type { EventFilter, PolicyLoad } from "./contract.ts";
+import type { LogRecord } from "./control-contract.ts";
 import type { Hash, NodePlace, TreeHead, TreeNode } from "./merkle.ts";
 import type { SessionState } from "./session-state.ts";
 
@@ -37,6 +38,8 @@ export interface Addition {
   readonly nodes: readonly TreeNode[];
   readonly session: SessionState;
   readonly policyLoad: PolicyLoadRow | undefined;
+  /** Each takes the place of one with the same kind and key. */
+  readonly records?: readonly LogRecord[];
 }
 
 export interface PolicyLoadRow {
@@ -51,6 +54,26 @@ export interface PolicyLoadRow {
 export interface AppendBase {
   readonly head: TreeHead;
   readonly session: SessionState | undefined;
+}
+
+/** The same for additions to any sessions; what one of them adds, the next one does not see. */
+export interface ManyBase {
+  readonly head: TreeHead;
+  session(id: SessionId): SessionState | undefined;
+  event(id: SessionId, seq: number): StoredEvent | undefined;
+  record(kind: string, key: string): LogRecord | undefined;
+}
+
+/** Events of one session, or of all whose keys begin with a prefix. */
+export interface ChainQuery {
+  readonly session?: SessionId;
+  readonly prefix?: string;
+  readonly type?: string | undefined;
+  readonly fromUnixMs?: number | undefined;
+  readonly toUnixMs?: number | undefined;
+  /** Tree index behind which to begin. */
+  readonly after: number;
+  readonly limit: number;
 }
 
 /** Nodes below are computed from at most 2^8 leaves when a proof needs them. */
@@ -71,6 +94,8 @@ export interface Store {
    * this handle then throws as well
    */
   append(session: SessionId, build: (base: AppendBase) => Addition): Promise<void>;
+  /** As `append`, for several additions in one transaction; they follow each other in the tree. */
+  appendMany(build: (base: ManyBase) => readonly Addition[]): Promise<void>;
   /** Durable when it resolves; the same size again is no change. */
   addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
   head(): Promise<TreeHead>;
@@ -87,6 +112,15 @@ export interface Store {
   /** In tree order from `first`. */
   eventsFrom(first: number, limit: number): Promise<readonly StoredEvent[]>;
   indexOf(session: SessionId, seq: number): Promise<number | undefined>;
+  /** In tree order. */
+  chain(query: ChainQuery): Promise<readonly StoredEvent[]>;
+  event(session: SessionId, seq: number): Promise<StoredEvent | undefined>;
+  /** Newest first: sessions whose keys begin with `prefix`. */
+  sessionsUnder(prefix: string, last: number): Promise<readonly SessionState[]>;
+  record(kind: string, key: string): Promise<LogRecord | undefined>;
+  records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
+  /** @returns false, and changes nothing, where something else than `expected` is stored */
+  putRecord(record: LogRecord, expected: string | undefined): Promise<boolean>;
   /** Newest first. */
   policyLoads(last: number): Promise<readonly PolicyLoad[]>;
   /** Newest first. */

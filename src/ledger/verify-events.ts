@@ -7,6 +7,7 @@ import { eventSizeMaxBytes } from "../base/limits.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { FindingKind, VerifyFinding } from "./contract.ts";
+import { localTenant, sessionKey } from "./foreign.ts";
 import {
   appendLeaves,
   createLeafHasher,
@@ -117,7 +118,7 @@ function addEventTo(pass: Pass, stored: StoredEvent): void {
     report(pass, "modified", stored.index, what);
   }
   follow(pass, stored.index, event);
-  if (event.event_type === "POLICY_LOADED") {
+  if (event.event_type === "POLICY_LOADED" && event.tenant_id === localTenant) {
     const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
     const hash = String(payload.hash);
     pass.policyLoads.push({ index: stored.index, session, tsUnixMs, hash });
@@ -149,7 +150,7 @@ function addDamaged(pass: Pass, { session, seq }: StoredEvent): void {
 }
 
 function follow(pass: Pass, index: number, event: SealedEvent): void {
-  const id = event.session_id;
+  const id = sessionKey(event.tenant_id, event.session_id);
   const known = pass.sessions.get(id);
   const tally = known ?? newSession(id);
   if (known === undefined) pass.sessions.set(id, tally);
@@ -178,7 +179,7 @@ function checkContent(
 
 function hasOwnColumns(stored: StoredEvent, event: SealedEvent): boolean {
   return (
-    event.session_id === stored.session &&
+    sessionKey(event.tenant_id, event.session_id) === stored.session &&
     event.seq === stored.seq &&
     event.ts_unix_ms === stored.tsUnixMs &&
     event.event_type === stored.type &&
@@ -194,7 +195,8 @@ function chainProblem(
   if (event.seq !== tally.nextSeq) {
     return `is number ${event.seq} of its session, number ${tally.nextSeq} is missing`;
   }
-  if (event.seq === 0 && event.event_type !== "SESSION_OPENED") {
+  const isOwn = event.tenant_id === localTenant;
+  if (isOwn && event.seq === 0 && event.event_type !== "SESSION_OPENED") {
     return "begins a session that was not opened";
   }
   if (event.prev_hash !== tally.lastHash && !isUnanchored) {

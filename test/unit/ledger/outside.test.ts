@@ -251,6 +251,23 @@ describe("the database file", () => {
   });
 });
 
+test("a ledger of the first version is brought up to date, and says the same as before", async () => {
+  const home = tempDir();
+  const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+  const before = await openLedger(place);
+  await recordSession(before, 5);
+  await before.close();
+  const db = new Database(place.database);
+  db.run("DROP TABLE record");
+  db.run("PRAGMA user_version = 1");
+  db.close();
+  const after = await openLedger(place);
+  expect(await after.verify()).toMatchObject({ valid: true, eventCount: 9 });
+  await recordSession(after, 5);
+  expect((await after.verify()).findings).toEqual([]);
+  await after.close();
+});
+
 function otherDatabase(path: string, pragma: string): void {
   const db = new Database(path);
   db.run("CREATE TABLE notes(text)");

@@ -20,7 +20,7 @@ test("the written envelope is the canonical form of its event, over random paylo
   const count = Number(process.env.AEGIS_SEAL_CASES ?? 20_000);
   for (let i = 0; i < count; i++) {
     const payload = { random: randomJson(random, 3) } as JsonObject;
-    const at = { ...chain, user: randomText(random), tenant: randomText(random), seq: i };
+    const at = { ...chain, user: randomText(random), seq: i };
     const draft: EventDraft = { type: "TOOL_CALL", tsUnixMs: startMs + i, payload };
     const { body, event, leaf } = seal(at, draft);
     const { hash, ...envelope } = event;

@@ -1,0 +1,405 @@
+// The control plane's view of a ledger, over any store: many clients append at once and share
+// transactions. Everything a client says about hashes and order is checked here, inside them.
+
+import { AegisError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
+import type { SessionId } from "../base/ids.ts";
+import { type JsonTree, parseJsonText, plainJson } from "../base/json-text.ts";
+import { foreignEventSizeMaxBytes } from "../base/limits.ts";
+import type { JsonObject } from "../model/event.ts";
+import type {
+  AppendOutcome,
+  AppendRefusalCode,
+  AppendRequest,
+  ControlLog,
+  EventQuery,
+  LoggedEvent,
+  LoggedSession,
+  LogRecord,
+} from "./control-contract.ts";
+import { verifyChain } from "./control-verify.ts";
+import {
+  type ForeignEvent,
+  findSeal,
+  localTenant,
+  readForeign,
+  type SealedText,
+  sealForeign,
+  sessionKey,
+  tenantPrefix,
+} from "./foreign.ts";
+import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./merkle.ts";
+import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
+import {
+  type Addition,
+  type ManyBase,
+  type Store,
+  type StoredEvent,
+  storedLevelMin,
+} from "./store.ts";
+
+interface Waiting {
+  readonly requests: readonly AppendRequest[];
+  readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Events in one transaction: more would make the first of them wait too long. */
+const batchSizeMax = 2000;
+
+export function createControlLog(store: Store): ControlLog {
+  const listeners = new Set<(event: LoggedEvent) => void>();
+  const waiting: Waiting[] = [];
+  let isFlushing = false;
+
+  async function flush(): Promise<void> {
+    isFlushing = true;
+    while (waiting.length > 0) {
+      const batch = takeBatch(waiting);
+      const requests = batch.flatMap((one) => one.requests);
+      try {
+        const { outcomes, stored } = await appendAll(store, requests);
+        for (const event of stored) for (const listener of listeners) listener(event);
+        let at = 0;
+        for (const { requests: own, resolve } of batch) {
+          resolve(outcomes.slice(at, at + own.length));
+          at += own.length;
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    isFlushing = false;
+  }
+
+  return {
+    append(requests) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ requests, resolve, reject });
+        // Whoever comes in this turn of the loop shares the transaction.
+        if (!isFlushing) {
+          isFlushing = true;
+          setImmediate(() => void flush());
+        }
+      });
+    },
+    events: (query) => queryEvents(store, query),
+    async event(tenant, session, seq) {
+      const found = await store.event(sessionKey(tenant, session), seq);
+      return found === undefined ? undefined : loggedEvent(found);
+    },
+    async sessions(tenant, last) {
+      const found = await store.sessionsUnder(tenantPrefix(tenant), last);
+      return found.map((state) => loggedSession(tenant, state));
+    },
+    async session(tenant, session) {
+      const found = await store.session(sessionKey(tenant, session));
+      return found === undefined ? undefined : loggedSession(tenant, found);
+    },
+    verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session)),
+    async after(index, limit) {
+      const found = await store.chain({ after: index, limit });
+      return found.map(loggedEvent);
+    },
+    size: async () => (await store.head()).size,
+    record: (kind, key) => store.record(kind, key),
+    records: (kind, prefix, limit) => store.records(kind, prefix, limit),
+    putRecord: (record, expected) => store.putRecord(record, expected),
+    onStored(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function takeBatch(waiting: Waiting[]): Waiting[] {
+  const batch: Waiting[] = [];
+  let size = 0;
+  for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+    if (batch.length > 0 && size + next.requests.length > batchSizeMax) break;
+    size += next.requests.length;
+    batch.push(next);
+    waiting.shift();
+  }
+  return batch;
+}
+
+interface Appended {
+  readonly outcomes: readonly AppendOutcome[];
+  readonly stored: readonly LoggedEvent[];
+}
+
+async function appendAll(store: Store, requests: readonly AppendRequest[]): Promise<Appended> {
+  let appended: Appended = { outcomes: [], stored: [] };
+  await store.appendMany((base) => {
+    const batch = createBatch(base);
+    const outcomes = requests.map((request) => addTo(batch, request));
+    appended = { outcomes, stored: batch.stored };
+    return batch.additions;
+  });
+  return appended;
+}
+
+/** One transaction while it is put together: what it adds is seen by what comes after. */
+interface Batch {
+  readonly base: ManyBase;
+  readonly additions: Addition[];
+  readonly stored: LoggedEvent[];
+  readonly sessions: Map<SessionId, SessionState>;
+  readonly events: Map<string, StoredEvent>;
+  readonly records: Map<string, LogRecord>;
+  head: TreeHead;
+}
+
+function createBatch(base: ManyBase): Batch {
+  return {
+    base,
+    additions: [],
+    stored: [],
+    sessions: new Map(),
+    events: new Map(),
+    records: new Map(),
+    head: base.head,
+  };
+}
+
+function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
+  const key = sessionKey(request.tenant, request.session);
+  const state = batch.sessions.get(key) ?? batch.base.session(key) ?? newSession(key);
+  const earlier = earlierAnswer(batch, request);
+  if (earlier !== undefined) return earlier;
+  const payload = payloadOf(request);
+  const refusal = refusalOf(request, state, payload);
+  if (refusal !== undefined) return refusal;
+  const event = completed(request, state, payload ?? null);
+  const repeated = repeatedEvent(batch, key, event, request);
+  if (repeated !== undefined) return repeated;
+  const conflict = conflictOf(event, state);
+  if (conflict !== undefined) return conflict;
+  const sealed = request.hash === undefined ? sealForeign(event) : findSeal(event, request.hash);
+  if (sealed === undefined) {
+    const message = `hash verification failed: eventlog: hash mismatch at seq=${event.seq}`;
+    return refused("hash_mismatch", message, state);
+  }
+  return store(batch, key, state, event, sealed, request);
+}
+
+/** What the same idempotency key was answered before. */
+function earlierAnswer(batch: Batch, request: AppendRequest): AppendOutcome | undefined {
+  if (request.idempotencyKey === undefined) return undefined;
+  const key = idempotencyKey(request);
+  const known = batch.records.get(key) ?? batch.base.record("idempotency", key);
+  if (known === undefined) return undefined;
+  const { request: before, seq, hash, index } = JSON.parse(known.json) as IdempotentAnswer;
+  if (before === fingerprint(request)) return { kind: "repeated", seq, hash, index };
+  const message = "the idempotency key was used for another event";
+  return refused("idempotency_mismatch", message, newSession("" as SessionId));
+}
+
+interface IdempotentAnswer {
+  readonly request: string;
+  readonly seq: number;
+  readonly hash: string;
+  readonly index: number;
+}
+
+function idempotencyKey({ tenant, idempotencyKey = "" }: AppendRequest): string {
+  return `${tenantPrefix(tenant)}${idempotencyKey}`;
+}
+
+function fingerprint(request: AppendRequest): string {
+  const { user, session, type, payloadText, seq, prevHash, hash } = request;
+  const parts = [user, session, type, payloadText, String(seq), prevHash?.toHex(), hash?.toHex()];
+  return sha256Hex(JSON.stringify(parts));
+}
+
+function payloadOf({ payloadText }: AppendRequest): JsonTree | undefined {
+  try {
+    const tree = parseJsonText(payloadText);
+    plainJson(tree);
+    return tree;
+  } catch (error) {
+    if (error instanceof AegisError) return undefined;
+    throw error;
+  }
+}
+
+function refusalOf(
+  request: AppendRequest,
+  state: SessionState,
+  payload: JsonTree | undefined,
+): AppendOutcome | undefined {
+  const { tenant, session, user, type, payloadText, seq, tsUnixMs } = request;
+  if (tenant === localTenant) {
+    return refused("tenant_reserved", `the tenant "${localTenant}" is this machine's own`, state);
+  }
+  const names = [tenant, session, user, type];
+  const isSound =
+    payload !== undefined &&
+    names.every((name) => name.isWellFormed() && name.length <= nameLengthMax) &&
+    payloadText.length <= foreignEventSizeMaxBytes / 4 &&
+    isCount(tsUnixMs) &&
+    (seq === undefined || isCount(seq));
+  return isSound ? undefined : refused("event_invalid", "the event is not valid", state);
+}
+
+const nameLengthMax = 512;
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function completed(request: AppendRequest, state: SessionState, payload: JsonTree): ForeignEvent {
+  const { tenant, user, session, type, tsUnixMs } = request;
+  const seq = request.seq ?? state.nextSeq;
+  const own = state.lastHash === "" ? undefined : Uint8Array.fromBase64(state.lastHash);
+  // Only an event that the log seals itself is given a predecessor; a client's seal covers its own.
+  const prevHash = request.prevHash ?? (request.hash === undefined && seq > 0 ? own : undefined);
+  return { tenant, user, session, seq, tsUnixMs, type, payload, prevHash };
+}
+
+/** The event that stands where this one wants to, when it is the same. */
+function repeatedEvent(
+  batch: Batch,
+  key: SessionId,
+  event: ForeignEvent,
+  request: AppendRequest,
+): AppendOutcome | undefined {
+  if (request.seq === undefined) return undefined;
+  const known = batch.events.get(`${key}\0${event.seq}`) ?? batch.base.event(key, event.seq);
+  if (known === undefined) return undefined;
+  const hash = sha256Hex(known.body);
+  const isSame =
+    request.hash === undefined
+      ? sealForeign(event).hash.toHex() === hash
+      : request.hash.toHex() === hash;
+  return isSame ? { kind: "repeated", seq: event.seq, hash, index: known.index } : undefined;
+}
+
+function conflictOf(event: ForeignEvent, state: SessionState): AppendOutcome | undefined {
+  const { seq, prevHash, session } = event;
+  if (seq === 0 && prevHash !== undefined) {
+    return refused("first_has_prev", "eventlog: seq=0 must have empty prev_hash", state);
+  }
+  const follows = (prevHash?.toBase64() ?? "") === state.lastHash;
+  if (seq === state.nextSeq && follows) return undefined;
+  const message = `hash chain mismatch: session=${session} seq=${seq}`;
+  return refused("chain_conflict", message, state);
+}
+
+function refused(code: AppendRefusalCode, message: string, state: SessionState): AppendOutcome {
+  const { nextSeq: expectedSeq, lastHash } = state;
+  const expectedPrevHash = lastHash === "" ? "" : Uint8Array.fromBase64(lastHash).toHex();
+  return { kind: "refused", code, message, expectedSeq, expectedPrevHash };
+}
+
+function store(
+  batch: Batch,
+  key: SessionId,
+  state: SessionState,
+  event: ForeignEvent,
+  { body, hash }: SealedText,
+  request: AppendRequest,
+): AppendOutcome {
+  const index = batch.head.size;
+  const hex = hash.toHex();
+  const read = readForeign(body, hash.toBase64());
+  if (read === undefined) return refused("event_invalid", "the event is not valid", state);
+  const bytes = new TextEncoder().encode(body);
+  const leaf = leafHash(bytes);
+  const nodes: TreeNode[] = [];
+  batch.head = appendLeaves(batch.head, [leaf], (node) => {
+    if (node.level >= storedLevelMin) nodes.push(node);
+  });
+  const after = { ...state };
+  addEvent(after, read.event);
+  const { seq, tsUnixMs, type } = event;
+  const decision = decisionOf(read.event.payload);
+  const columns = { index, session: key, seq, tsUnixMs, type, decision, leaf };
+  const records: LogRecord[] = [];
+  if (request.idempotencyKey !== undefined) {
+    const answer: IdempotentAnswer = { request: fingerprint(request), seq, hash: hex, index };
+    const recordKey = idempotencyKey(request);
+    records.push({ kind: "idempotency", key: recordKey, json: JSON.stringify(answer) });
+    for (const record of records) batch.records.set(recordKey, record);
+  }
+  batch.sessions.set(key, after);
+  const stored: StoredEvent = { ...columns, body: bytes };
+  batch.events.set(`${key}\0${seq}`, stored);
+  batch.additions.push({
+    events: [{ ...columns, body }],
+    head: batch.head,
+    nodes,
+    session: after,
+    policyLoad: undefined,
+    records,
+  });
+  batch.stored.push(loggedEvent(stored));
+  return { kind: "stored", seq, hash: hex, index };
+}
+
+async function queryEvents(store: Store, query: EventQuery): Promise<readonly LoggedEvent[]> {
+  const { tenant, session, toolName, outcome, limit } = query;
+  const where =
+    session === undefined
+      ? { prefix: tenantPrefix(tenant) }
+      : { session: sessionKey(tenant, session) };
+  const { type, fromUnixMs, toUnixMs } = query;
+  const found: LoggedEvent[] = [];
+  for (let after = query.after ?? -1; found.length < limit; ) {
+    const page = await store.chain({ ...where, type, fromUnixMs, toUnixMs, after, limit });
+    for (const event of page.map(loggedEvent)) {
+      if (found.length < limit && isAsked(event, toolName, outcome)) found.push(event);
+    }
+    const last = page.at(-1)?.index;
+    if (last === undefined || page.length < limit) break;
+    after = last;
+  }
+  return found;
+}
+
+function isAsked(
+  { payload }: LoggedEvent,
+  toolName: string | undefined,
+  outcome: string | undefined,
+): boolean {
+  const isObject = typeof payload === "object" && payload !== null && !Array.isArray(payload);
+  const members = (isObject ? payload : {}) as JsonObject;
+  if (toolName !== undefined && members.tool_name !== toolName) return false;
+  return outcome === undefined || String(members.outcome).toLowerCase() === outcome.toLowerCase();
+}
+
+/** @throws {AegisError} `ledger/tampered` when the stored bytes are no event */
+function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
+  const hash = sha256Hex(body);
+  const read = readForeign(new TextDecoder().decode(body), hash);
+  if (read === undefined) {
+    throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {
+      hint: "run `aegis audit verify`",
+    });
+  }
+  const { event, payload } = read;
+  return {
+    tenant: event.tenant_id,
+    user: event.user_id,
+    session: event.session_id,
+    seq: event.seq,
+    tsUnixMs: event.ts_unix_ms,
+    type: event.event_type,
+    payload,
+    prevHash: event.prev_hash === "" ? "" : Uint8Array.fromBase64(event.prev_hash).toHex(),
+    hash,
+    index,
+  };
+}
+
+function loggedSession(tenant: string, state: SessionState): LoggedSession {
+  return {
+    tenant,
+    session: tenant === localTenant ? state.id : state.id.slice(tenantPrefix(tenant).length),
+    user: state.name,
+    eventCount: state.nextSeq,
+    firstTsUnixMs: state.openedUnixMs,
+    closed: state.closedUnixMs !== undefined,
+  };
+}

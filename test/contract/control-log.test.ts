@@ -1,0 +1,258 @@
+// What the log of the control plane must do, over every store.
+
+import { describe, expect, test } from "bun:test";
+import { canonicalText } from "../../src/base/canonical-dialects.ts";
+import { sha256 } from "../../src/base/hash.ts";
+import { parseJsonText } from "../../src/base/json-text.ts";
+import type { AppendOutcome, AppendRequest } from "../../src/ledger/control-contract.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
+import { ledgerKinds, opening, recordSession, startMs, testPolicy } from "../support/ledger.ts";
+
+const base: AppendRequest = {
+  tenant: "acme",
+  user: "u1",
+  session: "sess-001",
+  type: "TOOL_CALL_PROPOSED",
+  payloadText: '{"tool_name":"read_file","call_id":"c1","args":{}}',
+  tsUnixMs: 1_700_000_000_000,
+};
+const firstHash = "a9355e5547d03dbcd3be5ac32cd20d5b7a44630741a90376872b29891f83825c";
+const second: AppendRequest = {
+  ...base,
+  type: "TOOL_RESULT",
+  payloadText: '{"call_id":"c1","result":"ok"}',
+  tsUnixMs: 1_700_000_001_000,
+  seq: 1,
+  prevHash: Uint8Array.fromHex(firstHash),
+};
+
+function stored(seq: number, hash?: string): Partial<AppendOutcome> {
+  return { kind: "stored", seq, ...(hash === undefined ? {} : { hash }) };
+}
+
+describe.each(ledgerKinds)("the control log over %s", (_, open) => {
+  function openLog() {
+    const opened = open();
+    return { ...opened, log: createControlLog(opened.store) };
+  }
+
+  async function append(log: ReturnType<typeof openLog>["log"], request: AppendRequest) {
+    const [outcome] = await log.append([request]);
+    if (outcome === undefined) throw new Error("no outcome");
+    return outcome;
+  }
+
+  describe("seals as other implementations do", () => {
+    test.each([
+      ["a first event", base, firstHash],
+      [
+        "an event without a user",
+        { ...base, user: "" },
+        "96a74364847ab044ae79404427e5de96b495b1bf65d38a2b030ebd8d5439e12a",
+      ],
+      [
+        "an empty payload",
+        {
+          ...base,
+          tenant: "t1",
+          session: "s1",
+          type: "MODEL_CALL_STARTED",
+          payloadText: "null",
+          tsUnixMs: 1,
+        },
+        "92688d99196824a35772899bd52df2226a5f697bd36240e6f239ee7934e83839",
+      ],
+    ])("%s", async (_, request, hash) => {
+      expect(await append(openLog().log, request)).toMatchObject(stored(0, hash));
+    });
+
+    test("an event that follows another", async () => {
+      const { log } = openLog();
+      await append(log, base);
+      const hash = "03899cadaa924165997bb320ab06be372b7b0312a1ec9a1110a1aa07c79ce9bd";
+      expect(await append(log, second)).toMatchObject(stored(1, hash));
+      expect(await log.event("acme", "sess-001", 1)).toMatchObject({
+        hash,
+        prevHash: firstHash,
+        payload: { call_id: "c1", result: "ok" },
+        user: "u1",
+      });
+    });
+  });
+
+  describe("takes what a client sealed", () => {
+    const seals: readonly (readonly [string, string])[] = [
+      ["in base64", "03899cadaa924165997bb320ab06be372b7b0312a1ec9a1110a1aa07c79ce9bd"],
+      ["as a list of integers", "bb513870ce08b596181358a7b513250a2a7bf72988fc625e050e0033955b41c6"],
+      ["in hex", "a104220de2b2040a93d7b972d1f53538008b42cfdb3371e6209516c95968e8dc"],
+    ];
+    test.each(seals)("with the hash before it written %s", async (_, hash) => {
+      const { log, ledger } = openLog();
+      await append(log, base);
+      const sealed = { ...second, hash: Uint8Array.fromHex(hash) };
+      expect(await append(log, sealed)).toMatchObject(stored(1, hash));
+      expect(await log.verify("acme", "sess-001")).toEqual({
+        valid: true,
+        firstBadSeq: 0,
+        error: "",
+      });
+      expect((await ledger.verify()).findings).toEqual([]);
+    });
+
+    test.each(["go", "python", "rfc8785"] as const)("in the canonical form of %s", async (name) => {
+      const { log, ledger } = openLog();
+      const payloadText =
+        '{"a":1.0,"b":"<&>\u2028","c":-0.0,"d":9007199254740993,"\ufb33":1,"\u{1f602}":1}';
+      const envelope = `{"event_type":"X","payload":${payloadText},"seq":0,"session_id":"s","tenant_id":"t","ts_unix_ms":5,"user_id":""}`;
+      const hash = sha256(canonicalText(parseJsonText(envelope), name));
+      const request = { tenant: "t", user: "", session: "s", type: "X", payloadText, tsUnixMs: 5 };
+      expect(await append(log, { ...request, hash })).toMatchObject(stored(0, hash.toHex()));
+      expect(await log.verify("t", "s")).toMatchObject({ valid: true });
+      expect((await ledger.verify()).findings).toEqual([]);
+    });
+  });
+
+  describe("refuses", () => {
+    const wrong = new Uint8Array(32);
+    const rows: readonly (readonly [string, AppendRequest, string])[] = [
+      ["a number that was left out", { ...second, seq: 2 }, "chain_conflict"],
+      ["another event in the place of one", { ...base, seq: 0, type: "OTHER" }, "chain_conflict"],
+      ["a wrong predecessor", { ...second, prevHash: wrong }, "chain_conflict"],
+      [
+        "no predecessor where there is one",
+        { ...second, prevHash: undefined, hash: wrong },
+        "chain_conflict",
+      ],
+      ["a predecessor of the first", { ...second, session: "new", seq: 0 }, "first_has_prev"],
+      ["a seal of something else", { ...second, hash: wrong }, "hash_mismatch"],
+      ["a payload that is no JSON", { ...second, payloadText: '{"a":1,"a":2}' }, "event_invalid"],
+      ["a payload with half a character", { ...second, payloadText: '"\\ud800"' }, "event_invalid"],
+      ["a number beyond the safe ones", { ...second, seq: 2 ** 53 }, "event_invalid"],
+      ["a time before 1970", { ...second, tsUnixMs: -1 }, "event_invalid"],
+      ["this machine's own tenant", { ...base, tenant: "local" }, "tenant_reserved"],
+    ];
+    test.each(rows)("%s, and takes the right one after it", async (_, request, code) => {
+      const { log, ledger } = openLog();
+      await append(log, base);
+      const refused = await append(log, request);
+      expect(refused).toMatchObject({ kind: "refused", code });
+      if (code === "chain_conflict") {
+        expect(refused).toMatchObject({ expectedSeq: 1, expectedPrevHash: firstHash });
+      }
+      expect(await append(log, second)).toMatchObject(stored(1));
+      expect(await log.size()).toBe(2);
+      expect((await ledger.verify()).findings).toEqual([]);
+    });
+  });
+
+  describe("stores once", () => {
+    test("the same event sent again", async () => {
+      const { log } = openLog();
+      await append(log, { ...base, seq: 0 });
+      const again = await append(log, { ...base, seq: 0 });
+      expect(again).toMatchObject({ kind: "repeated", seq: 0, hash: firstHash, index: 0 });
+      expect(await log.size()).toBe(1);
+    });
+
+    test("what is sent again under the same key, which stands for nothing else", async () => {
+      const { log } = openLog();
+      const keyed = { ...base, idempotencyKey: "k1" };
+      expect(await append(log, keyed)).toMatchObject(stored(0));
+      expect(await append(log, keyed)).toMatchObject({ kind: "repeated", seq: 0, index: 0 });
+      expect(await append(log, { ...keyed, user: "u2" })).toMatchObject({
+        kind: "refused",
+        code: "idempotency_mismatch",
+      });
+      expect(await append(log, { ...keyed, tenant: "other" })).toMatchObject(stored(0));
+      expect(await append(log, base)).toMatchObject(stored(1));
+    });
+
+    test("both within one transaction", async () => {
+      const { log } = openLog();
+      const keyed = { ...base, idempotencyKey: "k1" };
+      const outcomes = await log.append([keyed, keyed, { ...base, seq: 0 }]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(["stored", "repeated", "repeated"]);
+    });
+  });
+
+  test("chains many clients at once, and every one is told where it stands", async () => {
+    const { log, ledger } = openLog();
+    const heard: number[] = [];
+    log.onStored(({ index }) => heard.push(index));
+    const sessions = Array.from({ length: 20 }, (_, at) => `s${at}`);
+    await Promise.all(
+      sessions.map(async (session) => {
+        for (let i = 0; i < 10; i++) {
+          expect(await append(log, { ...base, session })).toMatchObject(stored(i));
+        }
+      }),
+    );
+    expect(heard).toEqual(Array.from({ length: 200 }, (_, at) => at));
+    for (const session of sessions) {
+      expect(await log.verify("acme", session)).toMatchObject({ valid: true });
+    }
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("keeps tenants apart, also those whose names contain each other", async () => {
+    const { log } = openLog();
+    for (const tenant of ["a", "ab", "a/b", "a%2Fb"]) {
+      await append(log, { ...base, tenant, session: `of ${tenant}` });
+    }
+    for (const tenant of ["a", "ab", "a/b", "a%2Fb"]) {
+      const found = await log.sessions(tenant, 10);
+      expect(found.map(({ session }) => session)).toEqual([`of ${tenant}`]);
+      const events = await log.events({ tenant, limit: 10 });
+      expect(events.map(({ session }) => session)).toEqual([`of ${tenant}`]);
+    }
+    expect(await log.event("a", "of ab", 0)).toBeUndefined();
+  });
+
+  test("finds events by type, tool, outcome and time, page by page", async () => {
+    const { log } = openLog();
+    for (let i = 0; i < 30; i++) {
+      const tool = i % 3 === 0 ? "exec" : "read_file";
+      const payloadText = JSON.stringify({
+        tool_name: tool,
+        outcome: i % 2 === 0 ? "DENY" : "allow",
+      });
+      const type = i % 5 === 0 ? "POLICY_DECISION" : "TOOL_CALL_PROPOSED";
+      await append(log, { ...base, type, payloadText, tsUnixMs: 1000 + i });
+    }
+    const ask = async (query: object) =>
+      (await log.events({ tenant: "acme", limit: 100, ...query })).map(({ seq }) => seq);
+    expect(await ask({ type: "POLICY_DECISION" })).toEqual([0, 5, 10, 15, 20, 25]);
+    expect(await ask({ toolName: "exec", outcome: "deny" })).toEqual([0, 6, 12, 18, 24]);
+    expect(await ask({ fromUnixMs: 1010, toUnixMs: 1012 })).toEqual([10, 11, 12]);
+    const first = await log.events({ tenant: "acme", limit: 4, toolName: "exec" });
+    expect(first.map(({ seq }) => seq)).toEqual([0, 3, 6, 9]);
+    expect(await ask({ toolName: "exec", after: first.at(-1)?.index, limit: 2 })).toEqual([12, 15]);
+    expect(await ask({ session: "none" })).toEqual([]);
+  });
+
+  test("stands in one ledger with what this machine records", async () => {
+    const { log, ledger } = openLog();
+    await recordSession(ledger, 5);
+    await append(log, base);
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    await append(log, second);
+    expect(await log.verify("acme", "sess-001")).toMatchObject({ valid: true });
+    expect(await log.verify("local", writer.id)).toMatchObject({ valid: true });
+    const all = await log.after(-1, 100);
+    expect(all.map(({ index }) => index)).toEqual(all.map((_, at) => at));
+    const report = await ledger.verify();
+    expect(report.findings).toEqual([]);
+    expect(report.eventCount).toBe(all.length);
+  });
+
+  test("keeps small records, and changes them only as expected", async () => {
+    const { log } = openLog();
+    const record = { kind: "approval", key: "acme/1", json: '{"a":1}' };
+    expect(await log.putRecord(record, undefined)).toBe(true);
+    expect(await log.putRecord({ ...record, json: "2" }, undefined)).toBe(false);
+    expect(await log.putRecord({ ...record, json: "2" }, record.json)).toBe(true);
+    expect(await log.record("approval", "acme/1")).toEqual({ ...record, json: "2" });
+    await log.putRecord({ ...record, key: "acme2/1" }, undefined);
+    expect((await log.records("approval", "acme/", 10)).map(({ key }) => key)).toEqual(["acme/1"]);
+  });
+});
