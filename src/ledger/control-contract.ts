@@ -1,6 +1,7 @@
 // What the control plane may ask of a ledger: events that clients sealed themselves, or leave to be
 // sealed, and small records beside them. control-log.ts implements it over any store.
 
+import type { JsonTree } from "../base/json-text.ts";
 import type { JsonValue } from "../model/event.ts";
 
 /** An event as a client sends it. What is absent the log fills in. */
@@ -9,8 +10,8 @@ export interface AppendRequest {
   readonly user: string;
   readonly session: string;
   readonly type: string;
-  /** JSON text: whoever sealed it may have spelled its numbers in a way that hashing depends on. */
-  readonly payloadText: string;
+  /** As it was spelled: hashing may depend on that. */
+  readonly payload: JsonTree;
   readonly tsUnixMs: number;
   /** Absent: the next one. */
   readonly seq?: number | undefined;

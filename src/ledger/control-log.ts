@@ -1,10 +1,11 @@
 // The control plane's view of a ledger, over any store: many clients append at once and share
 // transactions. Everything a client says about hashes and order is checked here, inside them.
 
+import { canonicalText } from "../base/canonical-dialects.ts";
 import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
-import { type JsonTree, parseJsonText, plainJson } from "../base/json-text.ts";
+import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../base/limits.ts";
 import type { JsonObject } from "../model/event.ts";
 import type {
@@ -168,10 +169,9 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const state = batch.sessions.get(key) ?? batch.base.session(key) ?? newSession(key);
   const earlier = earlierAnswer(batch, request);
   if (earlier !== undefined) return earlier;
-  const payload = payloadOf(request);
-  const refusal = refusalOf(request, state, payload);
+  const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
-  const event = completed(request, state, payload ?? null);
+  const event = completed(request, state);
   const repeated = repeatedEvent(batch, key, event, request);
   if (repeated !== undefined) return repeated;
   const conflict = conflictOf(event, state);
@@ -208,36 +208,21 @@ function idempotencyKey({ tenant, idempotencyKey = "" }: AppendRequest): string 
 }
 
 function fingerprint(request: AppendRequest): string {
-  const { user, session, type, payloadText, seq, prevHash, hash } = request;
-  const parts = [user, session, type, payloadText, String(seq), prevHash?.toHex(), hash?.toHex()];
+  const { user, session, type, seq, prevHash, hash } = request;
+  const payload = canonicalText(request.payload, "python");
+  const parts = [user, session, type, payload, String(seq), prevHash?.toHex(), hash?.toHex()];
   return sha256Hex(JSON.stringify(parts));
 }
 
-function payloadOf({ payloadText }: AppendRequest): JsonTree | undefined {
-  try {
-    const tree = parseJsonText(payloadText);
-    plainJson(tree);
-    return tree;
-  } catch (error) {
-    if (error instanceof AegisError) return undefined;
-    throw error;
-  }
-}
-
-function refusalOf(
-  request: AppendRequest,
-  state: SessionState,
-  payload: JsonTree | undefined,
-): AppendOutcome | undefined {
-  const { tenant, session, user, type, payloadText, seq, tsUnixMs } = request;
+function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome | undefined {
+  const { tenant, session, user, type, payload, seq, tsUnixMs } = request;
   if (tenant === localTenant) {
     return refused("tenant_reserved", `the tenant "${localTenant}" is this machine's own`, state);
   }
   const names = [tenant, session, user, type];
   const isSound =
-    payload !== undefined &&
+    hasValue(payload) &&
     names.every((name) => name.isWellFormed() && name.length <= nameLengthMax) &&
-    payloadText.length <= foreignEventSizeMaxBytes / 4 &&
     isCount(tsUnixMs) &&
     (seq === undefined || isCount(seq));
   return isSound ? undefined : refused("event_invalid", "the event is not valid", state);
@@ -245,12 +230,23 @@ function refusalOf(
 
 const nameLengthMax = 512;
 
+/** Not so for a number that is larger than all numbers. */
+function hasValue(payload: JsonTree): boolean {
+  try {
+    plainJson(payload);
+    return true;
+  } catch (error) {
+    if (error instanceof AegisError) return false;
+    throw error;
+  }
+}
+
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-function completed(request: AppendRequest, state: SessionState, payload: JsonTree): ForeignEvent {
-  const { tenant, user, session, type, tsUnixMs } = request;
+function completed(request: AppendRequest, state: SessionState): ForeignEvent {
+  const { tenant, user, session, type, tsUnixMs, payload } = request;
   const seq = request.seq ?? state.nextSeq;
   const own = state.lastHash === "" ? undefined : Uint8Array.fromBase64(state.lastHash);
   // Only an event that the log seals itself is given a predecessor; a client's seal covers its own.
@@ -306,6 +302,9 @@ function store(
   const read = readForeign(body, hash.toBase64());
   if (read === undefined) return refused("event_invalid", "the event is not valid", state);
   const bytes = new TextEncoder().encode(body);
+  if (bytes.length > foreignEventSizeMaxBytes) {
+    return refused("event_invalid", `the event has over ${foreignEventSizeMaxBytes} bytes`, state);
+  }
   const leaf = leafHash(bytes);
   const nodes: TreeNode[] = [];
   batch.head = appendLeaves(batch.head, [leaf], (node) => {
