@@ -83,6 +83,10 @@ const sections: readonly Section[] = [
     },
   },
   {
+    title: "Serve",
+    entries: { serve: async () => (await import("./command/serve.ts")).command },
+  },
+  {
     title: "Set up",
     entries: {
       setup: async () => (await import("./command/setup.ts")).command,

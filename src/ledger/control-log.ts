@@ -7,18 +7,15 @@ import { sha256Hex } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../base/limits.ts";
-import type { JsonObject } from "../model/event.ts";
 import type {
   AppendOutcome,
   AppendRefusalCode,
   AppendRequest,
   ControlLog,
-  EventQuery,
   LoggedEvent,
-  LoggedSession,
   LogRecord,
 } from "./control-contract.ts";
-import { verifyChain } from "./control-verify.ts";
+import { createReading, loggedEvent } from "./control-read.ts";
 import {
   type ForeignEvent,
   findSeal,
@@ -74,6 +71,7 @@ export function createControlLog(store: Store): ControlLog {
   }
 
   return {
+    ...createReading(store),
     append(requests) {
       return new Promise((resolve, reject) => {
         waiting.push({ requests, resolve, reject });
@@ -84,28 +82,6 @@ export function createControlLog(store: Store): ControlLog {
         }
       });
     },
-    events: (query) => queryEvents(store, query),
-    async event(tenant, session, seq) {
-      const found = await store.event(sessionKey(tenant, session), seq);
-      return found === undefined ? undefined : loggedEvent(found);
-    },
-    async sessions(tenant, last) {
-      const found = await store.sessionsUnder(tenantPrefix(tenant), last);
-      return found.map((state) => loggedSession(tenant, state));
-    },
-    async session(tenant, session) {
-      const found = await store.session(sessionKey(tenant, session));
-      return found === undefined ? undefined : loggedSession(tenant, found);
-    },
-    verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session)),
-    async after(index, limit) {
-      const found = await store.chain({ after: index, limit });
-      return found.map(loggedEvent);
-    },
-    size: async () => (await store.head()).size,
-    record: (kind, key) => store.record(kind, key),
-    records: (kind, prefix, limit) => store.records(kind, prefix, limit),
-    putRecord: (record, expected) => store.putRecord(record, expected),
     onStored(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -335,70 +311,4 @@ function store(
   });
   batch.stored.push(loggedEvent(stored));
   return { kind: "stored", seq, hash: hex, index };
-}
-
-async function queryEvents(store: Store, query: EventQuery): Promise<readonly LoggedEvent[]> {
-  const { tenant, session, toolName, outcome, limit } = query;
-  const where =
-    session === undefined
-      ? { prefix: tenantPrefix(tenant) }
-      : { session: sessionKey(tenant, session) };
-  const { type, fromUnixMs, toUnixMs } = query;
-  const found: LoggedEvent[] = [];
-  for (let after = query.after ?? -1; found.length < limit; ) {
-    const page = await store.chain({ ...where, type, fromUnixMs, toUnixMs, after, limit });
-    for (const event of page.map(loggedEvent)) {
-      if (found.length < limit && isAsked(event, toolName, outcome)) found.push(event);
-    }
-    const last = page.at(-1)?.index;
-    if (last === undefined || page.length < limit) break;
-    after = last;
-  }
-  return found;
-}
-
-function isAsked(
-  { payload }: LoggedEvent,
-  toolName: string | undefined,
-  outcome: string | undefined,
-): boolean {
-  const isObject = typeof payload === "object" && payload !== null && !Array.isArray(payload);
-  const members = (isObject ? payload : {}) as JsonObject;
-  if (toolName !== undefined && members.tool_name !== toolName) return false;
-  return outcome === undefined || String(members.outcome).toLowerCase() === outcome.toLowerCase();
-}
-
-/** @throws {AegisError} `ledger/tampered` when the stored bytes are no event */
-function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
-  const hash = sha256Hex(body);
-  const read = readForeign(new TextDecoder().decode(body), hash);
-  if (read === undefined) {
-    throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {
-      hint: "run `aegis audit verify`",
-    });
-  }
-  const { event, payload } = read;
-  return {
-    tenant: event.tenant_id,
-    user: event.user_id,
-    session: event.session_id,
-    seq: event.seq,
-    tsUnixMs: event.ts_unix_ms,
-    type: event.event_type,
-    payload,
-    prevHash: event.prev_hash === "" ? "" : Uint8Array.fromBase64(event.prev_hash).toHex(),
-    hash,
-    index,
-  };
-}
-
-function loggedSession(tenant: string, state: SessionState): LoggedSession {
-  return {
-    tenant,
-    session: tenant === localTenant ? state.id : state.id.slice(tenantPrefix(tenant).length),
-    user: state.name,
-    eventCount: state.nextSeq,
-    firstTsUnixMs: state.openedUnixMs,
-    closed: state.closedUnixMs !== undefined,
-  };
 }

@@ -1,5 +1,5 @@
 // Events of other parties: sealed by a client in its own canonical form, or for it in ours. Their
-// bytes are kept as they were hashed, so that they stay verifiable for ever. Input comes from anyone.
+// bytes are kept as they were hashed, so that they stay verifiable for ever. Anyone may send them.
 
 import { canonicalText, type Dialect, dialects } from "../base/canonical-dialects.ts";
 import { AegisError } from "../base/errors.ts";

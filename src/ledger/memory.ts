@@ -19,6 +19,7 @@ import type { SessionState } from "./session-state.ts";
 import {
   type Addition,
   type ChainQuery,
+  type ManyBase,
   type PolicyLoadRow,
   type Snapshot,
   type Store,
@@ -73,34 +74,18 @@ export function createMemoryStore(origin: string): MemoryStore {
     },
     async appendMany(build) {
       if (isBroken) throw unavailable();
-      const additions = build({
-        head: rows.head,
-        session: (id) => rows.sessions.get(id),
-        event: (id, seq) => eventIn(rows, id, seq),
-        record: (kind, key) => rows.records.get(recordKey(kind, key)),
-      });
+      const additions = build(manyBase(rows));
       isBroken = failing !== undefined;
       if (failing !== "before write") for (const addition of additions) add(rows, addition);
       if (isBroken) throw unavailable();
     },
-    async putRecord(record, expected) {
-      const key = recordKey(record.kind, record.key);
-      if (rows.records.get(key)?.json !== expected) return false;
-      rows.records.set(key, record);
-      return true;
-    },
+    ...recordsOf(rows),
     chain: async (query) => chainOf(rows, query),
     event: async (session, seq) => eventIn(rows, session, seq),
     sessionsUnder: async (prefix, last) => {
       const all = [...rows.sessions.values()].reverse();
       return all.filter(({ id }) => id.startsWith(prefix)).slice(0, last);
     },
-    record: async (kind, key) => rows.records.get(recordKey(kind, key)),
-    records: async (kind, prefix, limit) =>
-      [...rows.records.values()]
-        .filter((record) => record.kind === kind && record.key.startsWith(prefix))
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .slice(0, limit),
     async addCheckpoint(checkpoint) {
       if (!rows.checkpoints.some(({ size }) => size === checkpoint.size)) {
         rows.checkpoints.push(checkpoint);
@@ -113,6 +98,16 @@ export function createMemoryStore(origin: string): MemoryStore {
       return all.filter((session) => name === undefined || session.name === name).slice(0, last);
     },
     session: async (id) => rows.sessions.get(id),
+    ...eventsOf(rows),
+    snapshot: async () => snapshotOf(origin, rows),
+    close: async () => undefined,
+  };
+}
+
+type EventReading = "events" | "eventsFrom" | "indexOf" | "policyLoads" | "checkpoints" | "nodes";
+
+function eventsOf(rows: MemoryRows): Pick<Store, EventReading> {
+  return {
     events: async (filter, { limit, offset }) => {
       const found = rows.events.filter((event) => matches(rows, filter, event)).reverse();
       return { events: found.slice(offset, offset + limit), total: found.length };
@@ -124,8 +119,32 @@ export function createMemoryStore(origin: string): MemoryStore {
     checkpoints: async (last) => [...rows.checkpoints].reverse().slice(0, last),
     nodes: async (places) =>
       places.map(({ level, position }) => subtreeRoot(rows.events, level, position)),
-    snapshot: async () => snapshotOf(origin, rows),
-    close: async () => undefined,
+  };
+}
+
+function manyBase(rows: MemoryRows): ManyBase {
+  return {
+    head: rows.head,
+    session: (id) => rows.sessions.get(id),
+    event: (id, seq) => eventIn(rows, id, seq),
+    record: (kind, key) => rows.records.get(recordKey(kind, key)),
+  };
+}
+
+function recordsOf(rows: MemoryRows): Pick<Store, "putRecord" | "record" | "records"> {
+  return {
+    async putRecord(record, expected) {
+      const key = recordKey(record.kind, record.key);
+      if (rows.records.get(key)?.json !== expected) return false;
+      rows.records.set(key, record);
+      return true;
+    },
+    record: async (kind, key) => rows.records.get(recordKey(kind, key)),
+    records: async (kind, prefix, limit) =>
+      [...rows.records.values()]
+        .filter((record) => record.kind === kind && record.key.startsWith(prefix))
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .slice(0, limit),
   };
 }
 

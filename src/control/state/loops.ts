@@ -1,5 +1,5 @@
-// Whether a session goes in circles: the same call again, the same sequence of tools again, or calls
-// that change nothing. Pure: history in, finding out.
+// Whether a session goes in circles: the same call again, the same sequence of tools again, or
+// calls that change nothing. Pure: history in, finding out.
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";

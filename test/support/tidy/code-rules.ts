@@ -45,6 +45,7 @@ export const ranks: Readonly<Record<string, number>> = {
   control: 3,
   supervise: 4,
   app: 5,
+  server: 6,
   cli: 7,
   "main.ts": 8,
 };

@@ -23,7 +23,7 @@ interface Question {
   readonly permissions?: JsonObject;
 }
 
-/** A call of `read_file` in a fresh session of a manifest that declares it, but for what is given. */
+/** A call of `read_file` in a fresh session, declared by its manifest, but for what is given. */
 function ask({ tool = "read_file", args = {}, sanitizer, snapshot, permissions }: Question) {
   const key = sanitizer === undefined ? {} : { sanitizer_key: sanitizer };
   const payload = { tool_name: tool, args, ...key };

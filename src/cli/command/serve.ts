@@ -1,0 +1,47 @@
+// `aegis serve`: the control plane's HTTP API until it is told to stop.
+
+import { prepareServe } from "../../app/serve.ts";
+import { startServer } from "../../server/server.ts";
+import { defineCommand } from "../command.ts";
+import { exitStatus } from "../exit.ts";
+import { writeErr } from "../output.ts";
+
+export const command = defineCommand(
+  {
+    name: "serve",
+    summary: "Answer tools that ask first, and record what they do, over HTTP.",
+    flags: {
+      addr: {
+        kind: "text",
+        value: "[HOST]:PORT",
+        summary: "Where to listen. Default: 127.0.0.1:8080.",
+      },
+      ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
+      manifest: {
+        kind: "text",
+        value: "FILE",
+        summary: "Manifest for decisions whose request has none.",
+      },
+      keys: {
+        kind: "text",
+        value: "FILE",
+        summary: "API keys, a line each: SHA256 agent|approver|admin TENANT|* NAME.",
+      },
+    },
+    operands: {},
+    launches: false,
+    examples: ["aegis serve", "aegis serve --addr 0.0.0.0:8080 --keys /etc/aegis/keys"],
+  },
+  async ({ flags }, context) => {
+    const { addr, ledger, manifest, keys } = flags;
+    const parts = await prepareServe({ address: addr ?? ":8080", ledger, manifest, keys }, context);
+    const server = startServer(parts);
+    writeErr(`aegis: listening on http://${server.hostname}:${server.port}\n`);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+    await promise;
+    await server.stop();
+    return exitStatus.ok;
+  },
+);

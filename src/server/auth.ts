@@ -1,0 +1,63 @@
+// Who calls: nobody in particular on a loopback port without keys, else the holder of a key. Keys
+// are kept as hashes and compared in constant time; browsers are kept out by Host and Origin.
+
+import { timingSafeEqual } from "node:crypto";
+import { sha256 } from "../base/hash.ts";
+import { Refusal } from "./http.ts";
+
+/** `agent` may record and ask, `approver` may also decide about tool calls, `admin` everything. */
+export const roles = ["agent", "approver", "admin"] as const;
+export type Role = (typeof roles)[number];
+
+export interface Caller {
+  readonly name: string;
+  readonly role: Role;
+  /** Undefined: every tenant. */
+  readonly tenant: string | undefined;
+}
+
+export interface ApiKey extends Caller {
+  /** SHA-256 of the key. */
+  readonly hash: Uint8Array;
+}
+
+/** On a port of this machine that nobody needs a key for. */
+const localCaller: Caller = { name: "local", role: "admin", tenant: undefined };
+
+/**
+ * @param keys none: everybody who reaches the port may everything, so it has to be a loopback one
+ * @throws {Refusal} 401 without a known key
+ */
+export function callerOf(headers: Headers, keys: readonly ApiKey[]): Caller {
+  if (keys.length === 0) return localCaller;
+  const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(headers.get("Authorization") ?? "")?.[1];
+  const text = given ?? headers.get("X-API-Key") ?? "";
+  const hash = sha256(text);
+  let found: ApiKey | undefined;
+  // All of them, so that the time tells nothing about which one is nearly right.
+  for (const key of keys) if (timingSafeEqual(hash, key.hash)) found = key;
+  if (found !== undefined && text !== "") return found;
+  throw new Refusal(401, "unauthorized", "a valid API key is required");
+}
+
+/** @throws {Refusal} 403 for another tenant's data */
+export function requireTenant({ tenant }: Caller, wanted: string | null): void {
+  if (tenant === undefined || wanted === null || wanted === tenant) return;
+  throw new Refusal(403, "tenant_forbidden", "this key is another tenant's");
+}
+
+/**
+ * A page in a browser must not reach a port of this machine: its requests name the page's origin,
+ * or, after its name was made to point here, a Host that is not ours.
+ * @throws {Refusal} 403
+ */
+export function refuseBrowsers(headers: Headers, hosts: ReadonlySet<string>): void {
+  const host = (headers.get("Host") ?? "").toLowerCase();
+  if (!hosts.has(host))
+    throw new Refusal(403, "host_forbidden", `host "${host}" is not served here`);
+  const origin = headers.get("Origin");
+  if (origin === null) return;
+  const isOwn = [...hosts].some((own) => origin === `http://${own}` || origin === `https://${own}`);
+  if (!isOwn)
+    throw new Refusal(403, "origin_forbidden", "requests of other pages are not answered");
+}

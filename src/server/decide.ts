@@ -1,0 +1,95 @@
+// POST /v1/policy/decide: may this tool be called? With a `session` the answer is about its live
+// state and is recorded before it is given; without one the caller's own snapshot counts.
+
+import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
+import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import { policyView } from "../control/state/view.ts";
+import type { ControlLog } from "../ledger/control-contract.ts";
+import type { JsonValue } from "../model/event.ts";
+import { membersOf, plainValue, Refusal, type Route, reply, textMember } from "./http.ts";
+import type { LiveStates } from "./live.ts";
+
+export interface DecideParts {
+  readonly log: ControlLog;
+  readonly states: LiveStates;
+  readonly decide: (input: DecideInput) => ToolDecision;
+  /** The manifest the server was started with; an empty one declares nothing. */
+  readonly manifest: JsonValue;
+  readonly nowMs: () => number;
+}
+
+export function decideRoute(parts: DecideParts): Route {
+  return {
+    method: "POST",
+    path: "/v1/policy/decide",
+    async handle(call) {
+      const members = membersOf(await call.json());
+      const given = (name: string, otherwise: JsonValue): JsonValue => {
+        const value = members.get(name);
+        return value === undefined || value === null ? otherwise : plainValue(value);
+      };
+      const event = given("event", {});
+      const manifest = given("manifest", parts.manifest);
+      const session = sessionOf(members);
+      if (session === undefined) {
+        return reply(200, {
+          ...parts.decide({ event, snapshot: given("snapshot", {}), manifest }),
+        });
+      }
+      const state = await parts.states.current(session.tenant, session.id);
+      const decision = parts.decide({ event, snapshot: policyView(state), manifest });
+      await record(parts, session, event, decision);
+      return reply(200, { ...decision });
+    },
+  };
+}
+
+interface NamedSession {
+  readonly tenant: string;
+  readonly id: string;
+  readonly user: string;
+}
+
+function sessionOf(members: JsonMembers): NamedSession | undefined {
+  const session = members.get("session");
+  if (session === undefined || session === null) return undefined;
+  const named = membersOf(session);
+  const tenant = textMember(named, "tenant_id") ?? "";
+  const id = textMember(named, "session_id") ?? "";
+  if (tenant === "" || id === "") {
+    throw new Refusal(400, "member_missing", "session needs tenant_id and session_id");
+  }
+  return { tenant, id, user: textMember(named, "user_id") ?? "" };
+}
+
+/** An answer that could not be recorded is not given. */
+async function record(
+  { log, nowMs }: DecideParts,
+  { tenant, id, user }: NamedSession,
+  event: JsonValue,
+  { outcome, reason, constraints }: ToolDecision,
+): Promise<void> {
+  const call = proposed(event);
+  const text = JSON.stringify({ ...call, outcome, reason_codes: [reason], constraints });
+  const payload: JsonTree = parseJsonText(text);
+  const request = { tenant, session: id, user, type: "POLICY_DECISION", payload };
+  const [stored] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
+  if (stored?.kind === "stored") return;
+  const why = stored?.kind === "refused" ? stored.message : "no answer";
+  throw new Refusal(503, "ledger_unavailable", `the decision could not be recorded: ${why}`);
+}
+
+/** Which call the decision is about. */
+function proposed(event: JsonValue): Readonly<Record<string, JsonValue>> {
+  const payload = member(event, "payload");
+  const [tool, id] = [member(payload, "tool_name"), member(payload, "call_id")];
+  return {
+    ...(typeof tool === "string" ? { tool_name: tool } : {}),
+    ...(typeof id === "string" ? { call_id: id } : {}),
+  };
+}
+
+function member(value: JsonValue | undefined, name: string): JsonValue | undefined {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Readonly<Record<string, JsonValue>>)[name] : undefined;
+}

@@ -1,0 +1,207 @@
+// POST and GET /v1/events: sealed events in, sealed events out.
+
+import type { JsonTree } from "../base/json-text.ts";
+import { NumberText } from "../base/json-text.ts";
+import type {
+  AppendOutcome,
+  AppendRequest,
+  ControlLog,
+  LoggedEvent,
+} from "../ledger/control-contract.ts";
+import { hashBytes } from "../ledger/foreign.ts";
+import type { JsonObject } from "../model/event.ts";
+import {
+  countQuery,
+  membersOf,
+  parseBody,
+  Refusal,
+  type Route,
+  reply,
+  replyRefusal,
+  requiredQuery,
+  textMember,
+} from "./http.ts";
+
+const batchMax = 1000;
+
+export function eventRoutes(log: ControlLog, nowMs: () => number): readonly Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/v1/events",
+      async handle(call) {
+        const key = call.headers.get("Idempotency-Key") ?? undefined;
+        const [outcome] = await log.append([appendRequest(await call.json(), nowMs, key)]);
+        if (outcome === undefined) throw new Error("broken invariant: no outcome");
+        return answer(outcome);
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/events:batch",
+      async handle(call) {
+        const lines = (await call.text()).split("\n").filter((line) => line.trim() !== "");
+        if (lines.length > batchMax) {
+          throw new Refusal(413, "batch_too_large", `at most ${batchMax} events at once`);
+        }
+        const requests = lines.map((line) => appendRequest(parseBody(line), nowMs, undefined));
+        const outcomes = await log.append(requests);
+        const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
+        const isWhole = outcomes.every(({ kind }) => kind !== "refused");
+        const headers = { "Content-Type": "application/x-ndjson" };
+        return new Response(text, { status: isWhole ? 201 : 207, headers });
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/events",
+      async handle({ query, headers }) {
+        const limit = countQuery(query, "limit", { least: 1, most: 1000, otherwise: 100 });
+        const events = await log.events({
+          tenant: requiredQuery(query, "tenant_id"),
+          session: given(query, "session_id"),
+          type: given(query, "event_type"),
+          toolName: given(query, "tool_name"),
+          outcome: given(query, "policy_outcome"),
+          fromUnixMs: timeQuery(query, "from_ts"),
+          toUnixMs: timeQuery(query, "to_ts"),
+          after: afterToken(query),
+          limit: limit + 1,
+        });
+        const shown = events.slice(0, limit);
+        const next = events.length > limit ? String(shown.at(-1)?.index ?? "") : "";
+        if (!(headers.get("Accept") ?? "").includes(legacyType)) {
+          return reply(200, { Events: shown.map(eventJson), NextToken: next });
+        }
+        const Events = shown.length === 0 ? null : shown.map(legacyEvent);
+        return reply(200, { Events, NextToken: next }, { "Content-Type": legacyType });
+      },
+    },
+  ];
+}
+
+/** What the reference daemon answers: capitalised members, payload and hashes in base64. */
+export const legacyType = "application/vnd.aegis.v0+json";
+
+export function eventJson(event: LoggedEvent): JsonObject {
+  return {
+    tenant_id: event.tenant,
+    user_id: event.user,
+    session_id: event.session,
+    seq: event.seq,
+    ts_unix_ms: event.tsUnixMs,
+    event_type: event.type,
+    payload: event.payload,
+    prev_hash: event.prevHash,
+    hash: event.hash,
+    index: event.index,
+  };
+}
+
+function legacyEvent(event: LoggedEvent): JsonObject {
+  const payload = new TextEncoder().encode(JSON.stringify(event.payload));
+  return {
+    TenantID: event.tenant,
+    SessionID: event.session,
+    Seq: event.seq,
+    TsUnixMs: event.tsUnixMs,
+    EventType: event.type,
+    PayloadJSON: payload.toBase64(),
+    Hash: Uint8Array.fromHex(event.hash).toBase64(),
+    PrevHash: event.prevHash === "" ? null : Uint8Array.fromHex(event.prevHash).toBase64(),
+  };
+}
+
+function answer(outcome: AppendOutcome): Response {
+  if (outcome.kind === "refused") return replyRefusal(refusalOf(outcome));
+  const { seq, hash, kind } = outcome;
+  return reply(kind === "stored" ? 201 : 200, { seq, hash });
+}
+
+function line(outcome: AppendOutcome): JsonObject {
+  if (outcome.kind !== "refused") {
+    return { status: outcome.kind, seq: outcome.seq, hash: outcome.hash };
+  }
+  const { status, code, message, more } = refusalOf(outcome);
+  return { status: "refused", http_status: status, error: message, code, ...more };
+}
+
+const statuses = {
+  chain_conflict: 409,
+  hash_mismatch: 400,
+  first_has_prev: 400,
+  idempotency_mismatch: 422,
+  tenant_reserved: 403,
+  event_invalid: 400,
+} as const;
+
+function refusalOf(outcome: AppendOutcome & { kind: "refused" }): Refusal {
+  const { code, message, expectedSeq, expectedPrevHash } = outcome;
+  const more =
+    code === "chain_conflict"
+      ? { expected_seq: expectedSeq, expected_prev_hash: expectedPrevHash }
+      : {};
+  return new Refusal(statuses[code], code, message, more);
+}
+
+/** @throws {Refusal} where a member has the wrong type or a required one is missing */
+export function appendRequest(
+  body: JsonTree,
+  nowMs: () => number,
+  idempotencyKey: string | undefined,
+): AppendRequest {
+  const members = membersOf(body);
+  const tenant = textMember(members, "tenant_id") ?? "";
+  const session = textMember(members, "session_id") ?? "";
+  if (tenant === "" || session === "") {
+    throw new Refusal(400, "member_missing", "tenant_id and session_id are required");
+  }
+  const ts = integerMember(members.get("ts_unix_ms"), "ts_unix_ms") ?? 0;
+  const hash = hashMember(members.get("hash"), "hash");
+  const prevHash = hashMember(members.get("prev_hash"), "prev_hash");
+  return {
+    tenant,
+    session,
+    user: textMember(members, "user_id") ?? "",
+    type: textMember(members, "event_type") ?? "",
+    payload: members.get("payload") ?? null,
+    tsUnixMs: ts === 0 ? nowMs() : ts,
+    seq: integerMember(members.get("seq"), "seq"),
+    prevHash,
+    hash,
+    idempotencyKey,
+  };
+}
+
+function integerMember(value: JsonTree | undefined, name: string): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = value instanceof NumberText ? Number(value.text) : Number.NaN;
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new Refusal(400, "type_invalid", `invalid JSON: "${name}" is no whole number up to 2^53`);
+}
+
+function hashMember(value: JsonTree | undefined, name: string): Uint8Array | undefined {
+  const isNone = value === undefined || value === null || value === "";
+  if (isNone || (Array.isArray(value) && value.length === 0)) return undefined;
+  const bytes = hashBytes(value);
+  if (bytes !== undefined) return bytes;
+  const how = "base64, hex or a list of 32 integers";
+  throw new Refusal(400, "hash_invalid", `invalid JSON: "${name}" is no hash in ${how}`);
+}
+
+function given(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name);
+  return value === null || value === "" ? undefined : value;
+}
+
+function timeQuery(query: URLSearchParams, name: string): number | undefined {
+  if (given(query, name) === undefined) return undefined;
+  return countQuery(query, name, { least: 0, most: 8.64e15 - 1, otherwise: 0 });
+}
+
+/** Any other text stands for no page at all. */
+function afterToken(query: URLSearchParams): number | undefined {
+  const token = given(query, "page_token");
+  if (token === undefined) return undefined;
+  return /^\d{1,15}$/.test(token) ? Number(token) : Number.MAX_SAFE_INTEGER;
+}
