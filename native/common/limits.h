@@ -29,6 +29,8 @@
 #define AE_FRAMES_FLUSH 32768u
 /* Oldest a gathered frame gets, milliseconds. */
 #define AE_FRAMES_DELAY_MS 5
+/* Largest program whose content is put on record, bytes: a second or so of reading. */
+#define AE_DIGEST_SIZE_MAX (256 << 20)
 /* Symbolic links followed in one path: MAXSYMLINKS of Linux. */
 #define AE_LINKS_MAX 40
 /* How long a cached executable of a thread is believed, milliseconds: far below a wrap of the pid

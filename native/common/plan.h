@@ -47,6 +47,8 @@ enum plan_notify {
 	NOTIFY_RECORD_FAILED = 32,
 	/* Needs NOTIFY_BROKER_OPEN: nobody gets an answer who runs what may not be run. */
 	NOTIFY_VERIFY_PROGRAMS = 64,
+	/* Rows of programs say what is in them. */
+	NOTIFY_HASH_PROGRAMS = 128,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */

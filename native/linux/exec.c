@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../common/fd.h"
+#include "digests.h"
 #include "programs.h"
 #include "resolve_name.h"
 
@@ -117,13 +118,18 @@ static int judge_interpreters(struct request *request)
 int exec_judge(struct request *request)
 {
 	const struct target *target = &request->first.at.target;
+	bool is_allowed;
 
 	if (target->state == TARGET_NO_FILE)
 		return ANSWER_CONTINUE;
 	if (target->state == TARGET_EXISTS &&
 	    (!S_ISREG(target->mode) || !(target->mode & (S_IXUSR | S_IXGRP | S_IXOTH))))
 		return request_fails(request, ACTION_PROCESS_SPAWN, &request->first, EACCES);
-	if (!request_consider(request, ACTION_PROCESS_SPAWN, &request->first))
+	is_allowed = request_consider(request, ACTION_PROCESS_SPAWN, &request->first);
+	if (request->rules->hash_programs && request->frame_count &&
+	    digests_of(target, request->digest))
+		request->frames[0].digest = request->digest;
+	if (!is_allowed)
 		return EACCES;
 	return request->rules->verify_programs ? judge_interpreters(request) : ANSWER_CONTINUE;
 }

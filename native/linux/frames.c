@@ -10,10 +10,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 
 #include "../common/fd.h"
 #include "../common/limits.h"
+#include "../common/sha256.h"
 #include "../common/wire.h"
 
 /* The largest frame: two paths of AE_PATH_MAX, one of them perhaps with " (deleted)" behind it. */
@@ -122,6 +124,10 @@ void frames_add_access(const struct access_frame *access)
 	at = wire_u16(frame, at, access->has_port);
 	at = wire_str(frame, at, access->path, access->path_size);
 	at = wire_str(frame, at, access->requested, access->requested ? access->requested_size : 0);
+	if (access->digest) {
+		memcpy(frame + at, access->digest, SHA256_SIZE);
+		at += SHA256_SIZE;
+	}
 	commit(frame, at);
 }
 

@@ -30,6 +30,8 @@ struct access_frame {
 	/* NULL when the caller gave the same. */
 	const char *requested;
 	size_t requested_size;
+	/* SHA-256 of the program, NULL when there is none to tell. */
+	const unsigned char *digest;
 };
 
 /* Starts the thread that writes what has waited AE_FRAMES_DELAY_MS. 0 or -errno. */

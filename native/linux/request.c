@@ -23,6 +23,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
 	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
 	rules->verify_programs = plan->notify & NOTIFY_VERIFY_PROGRAMS;
+	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
 	rules->gateway_port = plan->gateway.port;
 	rules->own_network = plan->namespaces & CLONE_NEWNET;
 	rules->rules = plan->rules;

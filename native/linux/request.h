@@ -5,6 +5,7 @@
 #ifndef AE_REQUEST_H
 #define AE_REQUEST_H
 
+#include "../common/sha256.h"
 #include "caller.h"
 #include "calls.h"
 #include "frames.h"
@@ -30,6 +31,7 @@ struct box_rules {
 	bool broker_socket;
 	/* Who answers a call must run what may be run: see exec.h. */
 	bool verify_programs;
+	bool hash_programs;
 	/* Every message is sent by the broker, whatever it is sent on. */
 	bool broker_messages;
 	/* Connections go by name: through the outside service at the end of this link; -1: they do
@@ -58,6 +60,8 @@ struct request {
 	/* What the caller's internet socket was judged to speak; it has to speak it still when the
 	 * call is performed. 0 for other sockets. */
 	uint8_t protocol;
+	/* Of the program to be run, when the rows are to have it. */
+	unsigned char digest[SHA256_SIZE];
 	/* What the answer will be recorded as. */
 	struct access_frame frames[REQUEST_FRAMES_MAX];
 	size_t frame_count;

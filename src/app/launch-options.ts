@@ -28,6 +28,8 @@ export interface LaunchOptions {
   readonly listen: readonly string[];
   /** Nothing but these programs is run, by name or path; empty: the policy alone says. */
   readonly exec: readonly string[];
+  /** Record the SHA-256 of each program that is run. */
+  readonly execHash: boolean;
   readonly environment: readonly EnvironmentGrant[];
   readonly limits: readonly LimitWish[];
   readonly audit: AuditLevel;

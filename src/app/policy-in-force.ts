@@ -68,6 +68,7 @@ function policySubject(
     ...given,
     mode: "run",
     command: [],
+    execHash: false,
     environment: [],
     limits: [],
     audit: "full",

@@ -78,6 +78,7 @@ export async function boxRequest(
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
     recordFailed: options.mode === "learn",
+    hashPrograms: options.execHash,
     shownFolder: runFolder(subject.around),
   };
 }
@@ -147,6 +148,7 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
     audit: options.audit,
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
+    execHash: options.execHash,
     recordFailed: options.mode === "learn",
     uid: process.geteuid?.() ?? -1,
     kernel: await kernelIdentity(),

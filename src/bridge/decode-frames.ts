@@ -125,6 +125,7 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
   const hasPort = reader.u16() === 1;
   const path = reader.str();
   const requested = reader.str();
+  const digest = reader.left() === 0 ? undefined : reader.bytes(32);
   const exe = program === 0 ? "" : programs.get(program);
   if (action === undefined) throw malformed("an unknown action");
   if (exe === undefined) throw malformed(`program ${program} without its name`);
@@ -141,6 +142,7 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
     requested: requested === "" ? undefined : requested,
     exe,
     port: hasPort ? port : undefined,
+    ...(digest === undefined ? {} : { sha256: Buffer.from(digest).toString("hex") }),
   };
 }
 
@@ -171,6 +173,16 @@ class Reader {
 
   leave(): void {
     if (this.#at !== this.#end) throw malformed("bytes behind its payload");
+  }
+
+  /** Bytes of the frame that are not read yet. */
+  left(): number {
+    return this.#end - this.#at;
+  }
+
+  bytes(size: number): Uint8Array {
+    const at = this.#take(size);
+    return this.#data.subarray(at, at + size);
   }
 
   u8(): number {

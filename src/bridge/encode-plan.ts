@@ -224,6 +224,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.brokerMessages,
     notify.recordFailed === true,
     notify.verifyPrograms,
+    notify.hashPrograms === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

@@ -35,6 +35,8 @@ export interface AccessFrame {
   readonly requested: string | undefined;
   readonly exe: string;
   readonly port: number | undefined;
+  /** Hex; of the program to be run, when asked for and to be had. */
+  readonly sha256?: string;
 }
 
 /** The box came to one of its limits. */

@@ -128,6 +128,8 @@ export interface NotifyPlan {
    * Landlock lets be executed beside that, loaders, opens nothing. Needs `brokerOpen`.
    */
   readonly verifyPrograms: boolean;
+  /** Frames of programs have the SHA-256 of the file that was judged. Absent: no. */
+  readonly hashPrograms?: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */

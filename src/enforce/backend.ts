@@ -23,6 +23,8 @@ export interface BoxRequest {
   readonly observeOnly: boolean;
   /** While nothing is confined: record also what fails by itself. Absent: no. */
   readonly recordFailed?: boolean;
+  /** Rows of programs have the SHA-256 of the file. Absent: no. */
+  readonly hashPrograms?: boolean;
   /** Where the files lie that launches in this box show to it; absent: none does. */
   readonly shownFolder?: string;
 }

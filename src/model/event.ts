@@ -90,6 +90,8 @@ export interface AccessPayload {
   readonly count: number;
   /** False when the decision is only what the policy says: the access was not stopped. */
   readonly enforced?: false;
+  /** Hex; of the program as it was when its execution was judged. */
+  readonly sha256?: string;
   readonly host?: string;
   readonly port?: number;
   /** What the gateway knows of a connection; absent where the kernel alone decided. */

@@ -154,10 +154,10 @@ function addTo(window: Window, { tsUnixMs, payload }: BoxAccess): void {
 
 function windowKey(payload: AccessPayload): string {
   const { action, path, decision, exe, port, protocol, connection, phase } = payload;
-  const { address, method, url } = payload;
+  const { address, method, url, sha256 } = payload;
   // What the gateway knows of a connection or a request belongs to that one alone.
   const parts = [action, path, decision, exe, port, protocol, connection, phase];
-  return [...parts, address, method, url].join("\0");
+  return [...parts, address, method, url, sha256].join("\0");
 }
 
 function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {

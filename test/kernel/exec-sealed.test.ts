@@ -3,7 +3,7 @@
 // succeeds.
 
 import { expect } from "bun:test";
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Capability } from "../../src/model/capability.ts";
 import { sealPrograms } from "../../src/policy/seal.ts";
@@ -157,4 +157,24 @@ for (const setting of settings()) {
     },
     60_000,
   );
+
+  testWith(needs, `rows of programs tell what is in them, ${setting.name}`, async () => {
+    const place = makePlace(setting);
+    const bin = `${place.base}/bin`;
+    const argv = [`${bin}/tool`, `exec ${bin}/other`, `exec ${bin}/script`, `exec ${bin}`];
+    const rows = async (hashPrograms: boolean) => {
+      const run = await runBox(setting, rules(place, true), [], { argv, hashPrograms });
+      const spawned = run.accesses.filter(({ action }) => action === "ProcessSpawn");
+      return spawned.map(({ path, allowed, sha256 }) => [path, allowed, sha256]);
+    };
+    const digest = (name: string) =>
+      new Bun.CryptoHasher("sha256").update(readFileSync(`${bin}/${name}`)).digest("hex");
+    expect(await rows(true)).toEqual([
+      [`${bin}/tool`, true, digest("tool")],
+      [`${bin}/other`, false, digest("other")],
+      [`${bin}/script`, true, digest("script")],
+      [bin, false, undefined],
+    ]);
+    expect((await rows(false)).map(([, , sha256]) => sha256).filter(Boolean)).toEqual([]);
+  });
 }

@@ -131,6 +131,7 @@ function launchOptions({ flags, command: words }: Args): LaunchOptions {
     ...policyOptions(flags),
     mode: enforce ? "run" : "learn",
     command: words,
+    execHash: false,
     policies: enforce ? flags.policy : ["permit-all"],
     environment: flags.env.map(environmentGrant),
     limits: flags.limit.map(limitWish),

@@ -103,6 +103,10 @@ export const runSpec = {
       summary:
         "What is recorded: every access; changes, programs, network and denials; denials only.",
     },
+    "exec-hash": {
+      kind: "switch",
+      summary: "Record the SHA-256 of each program that is run.",
+    },
     "allow-weaker": {
       kind: "switch",
       summary: "Run although this kernel lacks a protection; the ledger records which.",
@@ -194,6 +198,7 @@ function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions
     denyNet: flags["deny-net"],
     listen: flags.listen,
     exec: flags.exec,
+    execHash: flags["exec-hash"],
     environment: flags.env.map(environmentGrant),
     limits: flags.limit.map(limitWish),
     audit: flags.audit ?? "full",
@@ -224,6 +229,7 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     denyNet: [],
     listen: [],
     exec: [],
+    execHash: false,
     environment: flags.env.map(environmentGrant),
     limits: [],
     audit: "full",

@@ -34,6 +34,7 @@ export function rowMaker(box: KeptBox): RowMaker {
       exe: frame.exe,
       flags: describeCall(table, frame.syscall, frame.flags),
       count: 1,
+      ...(frame.sha256 === undefined ? {} : { sha256: frame.sha256 }),
       ...(frame.port === undefined ? {} : { host: frame.path, port: frame.port }),
     };
     return { tsUnixMs, payload };

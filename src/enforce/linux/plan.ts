@@ -126,6 +126,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     brokerOpen,
     brokerMessages: sendsMessages(needs, means),
     verifyPrograms: means.verifies,
+    ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
   };
 }
 

@@ -24,6 +24,10 @@ export async function prepareSeatbelt(
   machine: SeatbeltMachine,
   request: BoxRequest,
 ): Promise<PreparedBox> {
+  if (request.hashPrograms === true) {
+    const message = "Cannot record what is in programs: macOS does not tell when one is started";
+    throw new AegisError("enforce/unsupported", message, { hint: "run without --exec-hash" });
+  }
   const disk = new RecordingView(machine.disk);
   const { capabilities, audit, observeOnly } = request;
   const real = realCapabilities(

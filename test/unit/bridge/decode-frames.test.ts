@@ -15,6 +15,9 @@ const access =
 const connect =
   "33000000 0300 0000 0008fe5318010000 05000000 ffffffff 00000000 00000000 2a00 06 01 bb01 0100" +
   "0700 6578616d706c65 0000";
+const spawn =
+  `4e000000 0300 0000 0008fe5318010000 05000000 02000000 00000000 00000000 3b00 05 01 0000 0000` +
+  `0200 2f78 0000 ${"ab".repeat(32)}`;
 const exited =
   "28000000 0400 0000 8f000000 0f000000 dc05000000000000 e803000000000000 0000100000000000";
 const failed = "18000000 0500 0000 0d000000 0400 65786563 0400 6e6f7065";
@@ -50,6 +53,21 @@ const frames: readonly Frame[] = [
     port: 443,
   },
   {
+    kind: "access",
+    tsUnixMs: 1_204_000_000_000,
+    pid: 5,
+    action: "ProcessSpawn",
+    allowed: true,
+    rule: 2,
+    syscall: 59,
+    flags: 0,
+    path: "/x",
+    requested: undefined,
+    exe: "",
+    port: undefined,
+    sha256: "ab".repeat(32),
+  },
+  {
     kind: "exited",
     status: 143,
     signal: 15,
@@ -60,7 +78,7 @@ const frames: readonly Frame[] = [
   { kind: "failed", errno: 13, step: "exec", message: "nope" },
 ];
 
-const stream = hex(started + program + access + connect + exited + failed);
+const stream = hex(started + program + access + connect + spawn + exited + failed);
 
 for (const size of [1, 2, 7, 16, 64, 1000]) {
   test(`frames in pieces of ${size} bytes are the same frames`, () => {
