@@ -101,6 +101,13 @@ export const tlsHelloMaxBytes = 64 * 1024;
 /** First bytes of a stream looked at to tell what it speaks. */
 export const sniffMaxBytes = 8192;
 /**
+ * How long a client may be silent before its first bytes pass although they do not tell what it
+ * speaks, milliseconds: it may be waiting for an answer to them.
+ */
+export const sniffSilenceMs = 200;
+/** How long first bytes that must not pass yet may take to tell, milliseconds. */
+export const sniffTotalMs = 10_000;
+/**
  * What one direction copies before the kernel is asked to move the rest, bytes: beyond it the
  * preparation, some 100 µs, is lost in the transfer.
  */

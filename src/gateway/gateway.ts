@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
+import { sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
 import type { Capabilities } from "../model/capability.ts";
 import { openKernel } from "./bulk.ts";
 import { acceptClient, type ClientContext, type Clients, track } from "./client.ts";
@@ -13,6 +14,7 @@ import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
 import { createNames } from "./names.ts";
+import type { PatienceLimits } from "./patience.ts";
 import type { ResolveName } from "./permit.ts";
 import { tokenSize } from "./preamble.ts";
 import { type Caller, createRecorder, type RecordEvents } from "./record.ts";
@@ -29,6 +31,8 @@ export interface GatewayOptions {
   readonly credentials?: readonly Credential[];
   /** Certificates of authorities (PEM) trusted instead of the usual ones, for credentials. */
   readonly authorities?: readonly string[];
+  /** With a client that does not tell what it speaks; default: what real ones need. */
+  readonly patience?: PatienceLimits;
 }
 
 export interface Gateway {
@@ -66,6 +70,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     clock: options.clock,
     credentials: options.credentials ?? [],
     authorities: options.authorities ?? [],
+    patience: options.patience ?? { silenceMs: sniffSilenceMs, totalMs: sniffTotalMs },
     kernel: once(openKernel),
     resolve: options.resolve ?? resolveByMachine,
     nextConnection: () => {

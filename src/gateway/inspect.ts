@@ -29,6 +29,8 @@ export class Inspector {
   #body: BodyReader | undefined;
   readonly #gather = new Gather();
   #requestCount = 0;
+  /** Is with the server already, and still at the front of the piece it belongs to. */
+  #ahead: Buffer = Buffer.alloc(0);
   readonly #takesPriorKnowledge: boolean;
 
   /** @param takesPriorKnowledge HTTP/2 without TLS, which cannot be judged, counts as foreign */
@@ -39,6 +41,16 @@ export class Inspector {
   /** Nothing more has to be looked at: pass everything on. */
   get isOpen(): boolean {
     return this.#state === "open" && this.#gather.length === 0;
+  }
+
+  /** There are first bytes, and they do not tell yet what the client speaks. */
+  get isUndecided(): boolean {
+    return this.#state === "sniff" && this.#gather.length > 0;
+  }
+
+  /** Bytes went ahead of the piece they belong to. */
+  get hasAhead(): boolean {
+    return this.#ahead.length > 0;
   }
 
   /** Requests that came out whole. */
@@ -73,6 +85,30 @@ export class Inspector {
   finish(): Step | undefined {
     if (this.#state !== "sniff" || this.#gather.length === 0) return undefined;
     return this.#sniff(true) === "other" ? this.#begin("other") : undefined;
+  }
+
+  /**
+   * All first bytes so far, unless they resemble a request: that only passes whole. They stay where
+   * they are, so whatever they turn out to begin is still judged.
+   */
+  undecided(): Buffer | undefined {
+    const isHarmless = this.isUndecided && this.#sniff(true) === "other";
+    return isHarmless ? this.#gather.view() : undefined;
+  }
+
+  /** @returns what of `first` is not with the server, which is there after this */
+  sendAhead(first: Buffer): Buffer {
+    const sizeBefore = this.#ahead.length;
+    this.#ahead = Buffer.from(first);
+    return this.#ahead.subarray(sizeBefore);
+  }
+
+  /** The bytes without those that went ahead; undefined when something else went ahead. */
+  behindAhead(bytes: Uint8Array): Uint8Array | undefined {
+    const size = this.#ahead.length;
+    const isSame = this.#ahead.equals(bytes.subarray(0, size));
+    this.#ahead = Buffer.alloc(0);
+    return isSame ? bytes.subarray(size) : undefined;
   }
 
   /** Judged: the rest passes. */

@@ -16,6 +16,7 @@ import {
   type RefusedMessage,
   type Setting,
 } from "./message.ts";
+import { Patience, type PatienceLimits } from "./patience.ts";
 import type { Caller, Details, Judgement, Recorder } from "./record.ts";
 import { refusalAnswer, tlsAlert } from "./refusal.ts";
 import { ResponseWatch } from "./response-watch.ts";
@@ -30,6 +31,8 @@ export interface RelayOptions extends Setting {
   readonly recorder: Recorder;
   /** What moves many bytes; undefined where there is nothing. */
   readonly kernel: () => Kernel | undefined;
+  /** With a client that does not tell what it speaks. */
+  readonly patience: PatienceLimits;
   /** Both ends are closed. */
   readonly onOver: (outcome: RelayOutcome) => void;
 }
@@ -49,6 +52,7 @@ class Relay {
   readonly #inspector: Inspector;
   readonly #up: Flow;
   readonly #down: Flow;
+  readonly #patience: Patience;
   #watch: ResponseWatch | undefined;
   /** A verdict is being recorded. */
   #isBusy = false;
@@ -59,7 +63,12 @@ class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    const { client, upstream, kernel } = options;
+    const { client, upstream, kernel, patience } = options;
+    this.#patience = new Patience(
+      patience,
+      () => this.#passUndecided(),
+      () => this.#refuseUndecided(),
+    );
     this.#up = new Flow(client, upstream, kernel);
     this.#down = new Flow(upstream, client, kernel);
     this.#inspector = new Inspector(takesForeign(options.target));
@@ -132,6 +141,26 @@ class Relay {
     }
     const isThrough = this.#hasClientEnded && !this.#isBusy && this.#watch === undefined;
     if (isThrough && !this.#isRefused) this.#options.upstream.end();
+    const isOpen = this.#inspector.isUndecided && !this.#isRefused && !this.#hasClientEnded;
+    if (!isOpen) this.#patience.stop();
+    else if (!this.#inspector.hasAhead || !this.#passUndecided()) this.#patience.heard();
+  }
+
+  /** The client may be waiting for an answer to its first bytes; what follows is still judged. */
+  #passUndecided(): boolean {
+    const bytes = this.#inspector.undecided();
+    if (bytes === undefined || judgeForeign(this.#options, bytes).kind === "refused") return false;
+    this.#patience.stop();
+    this.#forward(this.#inspector.sendAhead(bytes));
+    return true;
+  }
+
+  #refuseUndecided(): void {
+    const reason = "the first bytes are no TLS and no whole request";
+    this.#patience.stop();
+    const refused: RefusedMessage = { kind: "refused", status: 400, reason, rule: "", details: {} };
+    const recorded = this.#refuse("other", refused);
+    if (recorded !== undefined) this.#waitFor(recorded);
   }
 
   #lastStep(): Step | undefined {
@@ -183,7 +212,12 @@ class Relay {
   /** Records the verdict where it has a row of its own, then does what it says. */
   #enforce(speech: Speech, verdict: MessageVerdict): Promise<void> | undefined {
     if (verdict.kind === "refused") return this.#refuse(speech, verdict);
-    const { bytes, request } = verdict;
+    const { request } = verdict;
+    const bytes = this.#inspector.behindAhead(verdict.bytes);
+    if (bytes === undefined) {
+      const reason = "the request has to be changed, and its beginning is with the server already";
+      return this.#refuse(speech, { kind: "refused", status: 400, reason, rule: "", details: {} });
+    }
     if (request === undefined) {
       this.#forward(bytes);
       return undefined;
@@ -243,6 +277,7 @@ class Relay {
 
   #closed(other: Endpoint, error: string | undefined): void {
     this.#error ??= error;
+    this.#patience.stop();
     this.#up.close();
     this.#down.close();
     if (other.isClosed) {

@@ -10,6 +10,7 @@ import { type DialResult, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Gather } from "./gather.ts";
 import type { Target } from "./judge.ts";
+import type { PatienceLimits } from "./patience.ts";
 import { type PermitContext, permit, shownIp } from "./permit.ts";
 import type { Caller, Judgement, Recorder, Subject } from "./record.ts";
 import { type RelayOutcome, startRelay } from "./relay.ts";
@@ -20,6 +21,7 @@ export interface StreamContext extends PermitContext {
   readonly credentials: readonly Credential[];
   /** Certificates of authorities (PEM) trusted instead of the usual ones. */
   readonly authorities: readonly string[];
+  readonly patience: PatienceLimits;
   /** What moves many bytes; undefined where there is nothing. */
   readonly kernel: () => Kernel | undefined;
   /** A number no connection before had. */
@@ -92,10 +94,10 @@ export async function openStream(context: StreamContext, request: StreamRequest)
     const onOver = (outcome: RelayOutcome): void => {
       recordClose(context, opened, dialled, outcome).then(settle, fail);
     };
-    const { judge, recorder, kernel, credentials } = context;
+    const { judge, recorder, kernel, credentials, patience } = context;
     const setting = { target, judge, isProxied, isWrapped, credentials };
     const parts = { ...setting, client, upstream, caller, connection, recorder, kernel };
-    startRelay({ ...parts, onOver }, early.take(early.length));
+    startRelay({ ...parts, patience, onOver }, early.take(early.length));
   });
 }
 

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { formatIp, parseIp } from "../../src/base/ip.ts";
 import type { Credential } from "../../src/gateway/credential.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
+import type { PatienceLimits } from "../../src/gateway/patience.ts";
 import type { GatewayEvent } from "../../src/gateway/record.ts";
 import type { Atom, Capability } from "../../src/model/capability.ts";
 import type { AccessPayload } from "../../src/model/event.ts";
@@ -40,6 +41,7 @@ export interface TestGatewayOptions {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
   readonly credentials?: readonly Credential[];
   readonly authorities?: readonly string[];
+  readonly patience?: PatienceLimits;
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;
 }
