@@ -8,14 +8,15 @@ import { knownOpen } from "./known-open.ts";
 import type { Row } from "./row.ts";
 import { type RowResult, runBoxed, type System, type SystemRun } from "./run.ts";
 import { type Setting, settingsHere } from "./setting.ts";
-import { aegis, globAegis, strictAegis } from "./systems.ts";
+import { aegis, globAegis, sealedAegis, strictAegis } from "./systems.ts";
 import { catalogue } from "./table/all.ts";
 import { globs } from "./table/files.ts";
-import { strictExecution } from "./table/programs.ts";
+import { sealedExecution, strictExecution } from "./table/programs.ts";
 
 const batches: readonly { readonly system: System; readonly rows: readonly Row[] }[] = [
   { system: aegis, rows: catalogue },
   { system: strictAegis, rows: strictExecution },
+  { system: sealedAegis, rows: sealedExecution },
   { system: globAegis, rows: globs },
 ];
 const missing = (["linux", "landlock", "seccomp"] as const).filter((need) => !has(need));

@@ -95,11 +95,17 @@ function layProgramFolder(workspace: string, outside: string): void {
     chmodSync(path, 0o755);
   };
   for (const name of ["attack", "set-uid", "capable"]) program(join(bin, name));
-  for (const name of ["strict-by-descriptor", "strict-own-root"])
+  for (const name of [
+    ...["strict-by-descriptor", "strict-own-root"],
+    ...["sealed-by-descriptor", "sealed-own-root", "sealed-symlink"],
+  ])
     program(join(workspace, "in", name, "program"));
   program(join(outside, "program"));
   program(join(workspace, "denied/program"));
-  for (const path of [join(outside, "true"), join(workspace, "in/strict-loader/true")]) {
+  const inside = ["strict-loader", "sealed-loader"].map((name) =>
+    join(workspace, "in", name, "true"),
+  );
+  for (const path of [join(outside, "true"), ...inside]) {
     mkdirSync(dirname(path), { recursive: true });
     copyFileSync("/bin/true", path);
     chmodSync(path, 0o755);

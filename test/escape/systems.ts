@@ -38,6 +38,17 @@ export const strictAegis: System = {
   ledger: readLedger,
 };
 
+/** Nothing but a list of programs may run. */
+export const sealedAegis: System = {
+  name: "aegis, list of programs",
+  start: (scene, argv) => [
+    ...aegisRun(scene),
+    ...["--exec", scene.attack, "--exec", "/bin/sh", "--exec", "/bin/true"],
+    ...["--", ...argv],
+  ],
+  ledger: readLedger,
+};
+
 function aegisRun(scene: Scene): string[] {
   return [scene.aegis, "run", "--quiet"];
 }

@@ -43,9 +43,9 @@ export function loadersFor(grants: readonly Region[], disk: DiskView): Loaders {
       {
         origin,
         message:
-          `ProcessSpawn of programs by name takes their loader "${missing[0]}" along, ` +
-          "which starts any program that can be read",
-        hint: "permit ProcessSpawn on the loader as well, if that is no matter",
+          `ProcessSpawn of programs by name, but not of their loader "${missing[0]}", ` +
+          "which starts any program that can be read, takes the broker",
+        hint: "`aegis setup` says why there is none here; or permit running the loader as well",
         brokerHolds: true,
       },
     ],

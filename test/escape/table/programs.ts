@@ -167,7 +167,79 @@ export const strictExecution = rows("E", [
     words: ["exec-loader", "/lib64/ld-linux-x86-64.so.2", "{ws}/in/strict-loader/true"],
     twin: ["exec", "{bin}/attack"],
     wanted:
-      "the loader reads a program, which is no execution to the kernel: forbid the loader, or grant no write",
+      "the loader reads a program, which is no execution to the kernel: a list by --exec, or granting no write, holds it",
+  },
+]);
+
+/** Under a list of programs: the attack itself, `/bin/sh` and `/bin/true`. */
+export const sealedExecution = rows("E", [
+  {
+    name: "sealed-dropped",
+    technique: "sealed: run a program written into the workspace",
+    words: ["exec-dropped", "{s}/p"],
+    twin: ["exec", "{bin}/attack"],
+  },
+  {
+    name: "sealed-system",
+    technique: "sealed: run a program of the system that is not listed",
+    words: ["exec", "/usr/bin/env"],
+    twin: ["exec", "{bin}/attack"],
+    ledger: ["ProcessSpawn", "/usr/bin/env"],
+  },
+  ...["0", "10", "2"].map((flags) => ({
+    name: `sealed-memfd-${flags}`,
+    technique: `sealed: run a program from anonymous memory made with flags ${flags}`,
+    words: ["exec-memfd", flags],
+    twin: ["exec", "{bin}/attack"],
+  })),
+  {
+    name: "sealed-loader",
+    technique: "sealed: start a program through the loader",
+    words: ["exec-loader", "/lib64/ld-linux-x86-64.so.2", "{ws}/in/sealed-loader/true"],
+    twin: ["exec", "{bin}/attack"],
+  },
+  {
+    name: "sealed-loader-listed",
+    technique: "sealed: start a listed program through the loader",
+    words: ["exec-loader", "/lib64/ld-linux-x86-64.so.2", "/bin/true"],
+    twin: ["exec", "{bin}/attack"],
+  },
+  {
+    name: "sealed-copy",
+    technique: "sealed: run a renamed copy of a listed program",
+    words: ["exec-copy", "{bin}/attack", "{s}/c"],
+    twin: ["exec", "{bin}/attack"],
+  },
+  {
+    name: "sealed-script",
+    technique: "sealed: run a script of a listed interpreter that is not listed",
+    words: ["exec-script", "{s}/p", "/bin/sh"],
+    twin: ["exec-interpreter", "/bin/sh", "{bin}/script"],
+  },
+  {
+    name: "sealed-by-descriptor",
+    technique: "sealed: run a program by a descriptor",
+    words: ["exec-fd", "{ws}/in/sealed-by-descriptor/program"],
+    twin: ["exec-fd", "{bin}/attack"],
+  },
+  {
+    name: "sealed-own-root",
+    technique: "sealed: run it through /proc/self/root",
+    words: ["exec-own-root", "{ws}/in/sealed-own-root/program"],
+    twin: ["exec-own-root", "{bin}/attack"],
+  },
+  {
+    name: "sealed-symlink",
+    technique: "sealed: run it through a link",
+    words: ["exec-symlink", "{ws}/in/sealed-symlink/program", "{s}/l"],
+    twin: ["exec-symlink", "{bin}/attack", "{s}/m"],
+  },
+  {
+    name: "sealed-replaced",
+    technique: "sealed: move another program over a listed one",
+    words: ["exec-copy", "/bin/true", "{bin}/attack"],
+    twin: ["exec", "{bin}/attack"],
+    untouched: ["{bin}/attack"],
   },
 ]);
 
