@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Section, summarise } from "./report.ts";
-import { makeScene, type Scene } from "./scene.ts";
+import { brokerFlags, makeScene, type Scene } from "./scene.ts";
 import { interleave, type Subject } from "./stopwatch.ts";
 
 const opensPerMeasurement = 5000;
@@ -33,6 +33,7 @@ async function measure(scene: Scene, files: number, rounds: number): Promise<Sec
     { name: "aegis, audit off", argv: scene.boxed("off", loop) },
     { name: "aegis, audit writes", argv: scene.boxed("writes", loop) },
     { name: "aegis, audit full", argv: scene.boxed("full", loop) },
+    { name: "aegis, everything on", argv: scene.boxed("full", loop, brokerFlags) },
     { name: "strace", argv: scene.as([...strace, ...loop]), every: 3 },
   ];
   const samples = await interleave(subjects, {

@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Goal, type Section, summarise } from "./report.ts";
-import { aegisRun, makeScene, type Scene } from "./scene.ts";
+import { aegisRun, brokerFlags, makeScene, type Scene } from "./scene.ts";
 import { interleave, type Subject } from "./stopwatch.ts";
 
 interface Program {
@@ -60,6 +60,7 @@ const goals: readonly Goal[] = [
   { row: "audit off", of: "bare", max: 1.05 },
   { row: "audit writes", of: "bare", max: 1.1 },
   { row: "audit full", of: "bare", max: 1.25 },
+  { row: "everything on", of: "bare", max: 1.35 },
 ];
 
 /** One section per program. */
@@ -94,6 +95,7 @@ async function measureProgram(scene: Scene, program: Program, rounds: number): P
     { name: "audit off", argv: scene.boxed("off", inside) },
     { name: "audit writes", argv: scene.boxed("writes", inside) },
     { name: "audit full", argv: scene.boxed("full", inside) },
+    { name: "everything on", argv: scene.boxed("full", inside, brokerFlags) },
     {
       name: "whole command, audit off",
       argv: whole([...aegisRun("off"), ...program.argv]),

@@ -1,6 +1,6 @@
-// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger] [--program NAME]`:
-// measures the built binary, prints the tables and writes bench/results.json. Ends with status 1
-// when it could not measure; missed goals are reported, not failures.
+// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,server]
+// [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
+// Ends with status 1 when it could not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,11 +15,12 @@ import { measureNetwork } from "./network.ts";
 import { measureOpens } from "./opens.ts";
 import { measurePrograms } from "./programs.ts";
 import { render, type Section } from "./report.ts";
+import { measureServer } from "./server.ts";
 
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "launch,opens,programs,network,memory,ledger" },
+    only: { type: "string", default: "launch,opens,programs,network,memory,ledger,server" },
     program: { type: "string" },
   },
 });
@@ -50,6 +51,7 @@ if (wanted.includes("programs")) {
 if (wanted.includes("network")) report(...(await measureNetwork(quick ? 3 : 15)));
 if (wanted.includes("memory")) report(await measureMemory(quick ? 1 : 5));
 if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 2 : 9)));
+if (wanted.includes("server")) report(await measureServer(quick ? 2 : 7));
 removeTempDirs();
 
 const results = join(import.meta.dir, "results.json");

@@ -66,6 +66,9 @@ function execute(argv: string[]): void {
   if (exitCode !== 0) throw new Error(`Cannot run ${argv.join(" ")}: ${stderr}`);
 }
 
+/** A live pattern: only the broker can hold it, so it opens every file. */
+export const brokerFlags: readonly string[] = ["--deny", "**/*.never"];
+
 /** `aegis run ... --` under the default policy. */
 export function aegisRun(audit: Audit, flags: readonly string[] = []): string[] {
   const chosen = ["--quiet", "--policy", "workspace", "--audit", audit, ...flags];

@@ -15,13 +15,13 @@ import type {
   LoggedEvent,
   LogRecord,
 } from "./control-contract.ts";
-import { createReading, loggedEvent } from "./control-read.ts";
+import { createReading, loggedFrom } from "./control-read.ts";
 import {
   type ForeignEvent,
   findSeal,
   localTenant,
-  readForeign,
   type SealedText,
+  sealedForeign,
   sealForeign,
   sessionKey,
   tenantPrefix,
@@ -275,8 +275,8 @@ function store(
 ): AppendOutcome {
   const index = batch.head.size;
   const hex = hash.toHex();
-  const read = readForeign(body, hash.toBase64());
-  if (read === undefined) return refused("event_invalid", "the event is not valid", state);
+  const payload = plainJson(event.payload);
+  const told = sealedForeign(event, payload, hash.toBase64());
   const bytes = new TextEncoder().encode(body);
   if (bytes.length > foreignEventSizeMaxBytes) {
     return refused("event_invalid", `the event has over ${foreignEventSizeMaxBytes} bytes`, state);
@@ -287,9 +287,9 @@ function store(
     if (node.level >= storedLevelMin) nodes.push(node);
   });
   const after = { ...state };
-  addEvent(after, read.event);
+  addEvent(after, told);
   const { seq, tsUnixMs, type } = event;
-  const decision = decisionOf(read.event.payload);
+  const decision = decisionOf(told.payload);
   const columns = { index, session: key, seq, tsUnixMs, type, decision, leaf };
   const records: LogRecord[] = [];
   if (request.idempotencyKey !== undefined) {
@@ -309,6 +309,6 @@ function store(
     policyLoad: undefined,
     records,
   });
-  batch.stored.push(loggedEvent(stored));
+  batch.stored.push(loggedFrom(told, payload, hex, index));
   return { kind: "stored", seq, hash: hex, index };
 }

@@ -2,7 +2,8 @@
 
 import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
-import type { JsonObject } from "../model/event.ts";
+import type { PlainJson } from "../base/json-text.ts";
+import type { JsonObject, SealedEvent } from "../model/event.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./control-contract.ts";
 import { verifyChain } from "./control-verify.ts";
 import { localTenant, readForeign, sessionKey, tenantPrefix } from "./foreign.ts";
@@ -76,7 +77,16 @@ export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
       hint: "run `aegis audit verify`",
     });
   }
-  const { event, payload } = read;
+  return loggedFrom(read.event, read.payload, hash, index);
+}
+
+/** @param hash hex */
+export function loggedFrom(
+  event: SealedEvent,
+  payload: PlainJson,
+  hash: string,
+  index: number,
+): LoggedEvent {
   return {
     tenant: event.tenant_id,
     user: event.user_id,

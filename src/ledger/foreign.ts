@@ -85,7 +85,22 @@ export interface ReadForeign {
   readonly event: SealedEvent;
   readonly payload: PlainJson;
   /** The bytes are a canonical form of some dialect, and so the only spelling of it. */
-  readonly isCanonical: boolean;
+  isCanonical(): boolean;
+}
+
+/** The event as others are told of it. @param hash base64 */
+export function sealedForeign(event: ForeignEvent, payload: PlainJson, hash: string): SealedEvent {
+  return {
+    tenant_id: event.tenant,
+    user_id: event.user,
+    session_id: event.session as SessionId,
+    seq: event.seq,
+    ts_unix_ms: event.tsUnixMs,
+    event_type: event.type,
+    payload: isObject(payload) ? payload : { value: payload },
+    prev_hash: event.prevHash?.toBase64() ?? "",
+    hash,
+  };
 }
 
 /** Undefined when the text is no envelope of a client's. */
@@ -116,7 +131,8 @@ export function readForeign(text: string, hash: string): ReadForeign | undefined
     prev_hash: prev,
     hash,
   };
-  return { event, payload, isCanonical: dialects.some((name) => isFormOf(tree, name, text)) };
+  const isCanonical = () => dialects.some((name) => isFormOf(tree, name, text));
+  return { event, payload, isCanonical };
 }
 
 function isFormOf(tree: JsonTree, dialect: Dialect, text: string): boolean {

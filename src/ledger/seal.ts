@@ -100,7 +100,8 @@ export function checkSealed(
   const hash = sha256(body).toBase64();
   if (isEnvelope(value))
     return { event: { ...value, hash }, isCanonical: isCanonicalText(text, value) };
-  return isOurs(value) ? undefined : readForeign(text, hash);
+  const read = isOurs(value) ? undefined : readForeign(text, hash);
+  return read === undefined ? undefined : { event: read.event, isCanonical: read.isCanonical() };
 }
 
 /** The tenant says who sealed an event; what is no object at all is ours and damaged. */

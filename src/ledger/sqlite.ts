@@ -124,9 +124,7 @@ function createWriter(db: Database, path: string): Writer {
           event: (id, seq) => readEvent(db, id, seq),
           record: (kind, key) => readRecord(db, kind, key),
         };
-        for (const addition of build(base)) {
-          write(db, addition, readSession(db, addition.session.id)?.num);
-        }
+        writeMany(db, build(base));
       });
     },
     putRecord(record, expected) {
@@ -226,6 +224,33 @@ function readSession(db: Database, id: SessionId): KnownSession | undefined {
   return row === null ? undefined : { num: numberOf(row.num), state: sessionOf(row) };
 }
 
+/** Rows that several additions change are written once, as the last of them leaves them. */
+function writeMany(db: Database, additions: readonly Addition[]): void {
+  const last = additions.at(-1);
+  if (last === undefined) return;
+  const numbers = new Map<SessionId, number>();
+  for (const session of new Map(additions.map((one) => [one.session.id, one.session])).values()) {
+    const known = readSession(db, session.id)?.num;
+    numbers.set(session.id, known ?? insertSession(db, session));
+    if (known !== undefined) updateSession(db, known, session);
+  }
+  for (const { events, nodes, session, policyLoad, records } of additions) {
+    const num = numbers.get(session.id) ?? 0;
+    writeEvents(db, num, events);
+    for (const node of nodes) writeNode(db, node);
+    if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
+    for (const record of records ?? []) writeRecord(db, record);
+  }
+  writeHead(db, last.head);
+}
+
+function writeHead(db: Database, head: TreeHead): void {
+  db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
+    head.size,
+    frontierValue(head),
+  );
+}
+
 /** @param known the session's row number, undefined for its first events */
 function write(db: Database, addition: Addition, known: number | undefined): void {
   const { events, head, nodes, session, policyLoad } = addition;
@@ -236,10 +261,7 @@ function write(db: Database, addition: Addition, known: number | undefined): voi
   for (const node of nodes) writeNode(db, node);
   if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
   for (const record of addition.records ?? []) writeRecord(db, record);
-  db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
-    head.size,
-    frontierValue(head),
-  );
+  writeHead(db, head);
 }
 
 function insertSession(db: Database, session: SessionState): number {
