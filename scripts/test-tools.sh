@@ -16,8 +16,19 @@ set_up_tests() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
     [ -z "$missing" ] || provide_tools
     has_fuzzer || provide_fuzzer || say "cannot run here: fuzzing of the plan decoder (libFuzzer)"
+    has_pytest || provide_pytest || say "cannot run here: tests of the Python SDK (pytest)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
+}
+
+has_pytest() { "$checkout/build/pytest/bin/python" -c 'import pytest' 2>/dev/null; }
+
+provide_pytest() {
+    python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        return 1
+    say "installing pytest"
+    python3 -m venv "$checkout/build/pytest" &&
+        "$checkout/build/pytest/bin/python" -m pip install --quiet pytest==9.2.0
 }
 
 # The version of scripts/compile-rego.ts.

@@ -38,6 +38,7 @@ export const groups: readonly Group[] = [
   { name: "escape", timeoutMs: 4 * minutes, tests: "test/escape", twice: true },
   { name: "matrix", timeoutMs: 8 * minutes, tests: "test/matrix" },
   { name: "integration", timeoutMs: 8 * minutes, tests: "test/integration" },
+  { name: "sdk", timeoutMs: 2 * minutes, tests: "test/sdk" },
 ];
 
 /** Every test file of a group, relative to the project, in a stable order. */
