@@ -33,6 +33,7 @@ static const struct {
 	[KIND_ENVIRONMENT] = {0, AE_ENVIRONMENT_MAX},
 	[KIND_GATEWAY] = {0, 1},
 	[KIND_LIMIT] = {0, LIMIT_COUNT},
+	[KIND_ASK] = {0, 1},
 };
 
 static int refuse(struct parser *parser, int error, const char *why)

@@ -177,6 +177,8 @@ struct plan {
 	size_t argument_count;
 	char **environment;
 	size_t environment_count;
+	/* What no rule is about is asked for. */
+	bool asks;
 	bool has_gateway;
 	struct plan_gateway gateway;
 	struct plan_limit limits[LIMIT_COUNT];

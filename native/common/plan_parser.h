@@ -25,6 +25,7 @@ enum kind {
 	KIND_ENVIRONMENT,
 	KIND_GATEWAY,
 	KIND_LIMIT = 16,
+	KIND_ASK = 18,
 	KIND_COUNT,
 };
 

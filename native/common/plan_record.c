@@ -268,6 +268,15 @@ static bool parse_limit(struct parser *parser, struct cursor *payload)
 	return true;
 }
 
+/* Only who opens everything can open what was allowed in the end. */
+static bool parse_ask(struct plan *plan, struct cursor *payload)
+{
+	uint32_t zero;
+
+	plan->asks = true;
+	return plan->notify & NOTIFY_BROKER_OPEN && plan_take(payload, &zero, 4) && zero == 0;
+}
+
 bool plan_parse_record(struct parser *parser, struct record *record)
 {
 	struct plan *plan = parser->plan;
@@ -310,6 +319,8 @@ bool plan_parse_record(struct parser *parser, struct record *record)
 		return parse_gateway(plan, payload);
 	case KIND_LIMIT:
 		return parse_limit(parser, payload);
+	case KIND_ASK:
+		return parse_ask(plan, payload);
 	case KIND_COUNT:
 		break;
 	}
@@ -335,6 +346,7 @@ const char *plan_refusal(uint16_t kind)
 		[KIND_ENVIRONMENT] = "an environment record is not valid",
 		[KIND_GATEWAY] = "the gateway record is not valid, or sockets are not brokered",
 		[KIND_LIMIT] = "a limit record is not valid, or is there twice",
+		[KIND_ASK] = "the ask record is not valid, or opens are not brokered",
 	};
 
 	return sentences[kind];

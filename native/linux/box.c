@@ -381,9 +381,10 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 		die("command", errno, "Cannot tie the broker to its supervisor");
 	request_take_rules(plan, &box.rules);
 	box.rules.outside = links->outside;
+	box.rules.lender = links->lender;
 	build(&box);
 	fork_command(&box);
-	if (links->outside >= 0)
+	if (links->outside >= 0 || links->lender >= 0)
 		lift_descriptor_limit();
 	start_answering(&box);
 	run(&box, signals);

@@ -56,11 +56,13 @@ static void finish(struct running *running)
 	free(running);
 }
 
-static void reply(const struct running *running, int error)
+/* 0, the error answered, or JOB_UNANSWERED. */
+static int reply(const struct running *running, int error)
 {
 	bool is_restart = error == -EINTR && running->is_cancelled;
+	bool is_told = broker_reply(&running->job.caller, is_restart ? -RESTART : error);
 
-	broker_reply(&running->job.caller, is_restart ? -RESTART : error);
+	return is_restart || !is_told ? JOB_UNANSWERED : error;
 }
 
 /*
@@ -76,40 +78,42 @@ static void stop_listening(void)
 	pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
 }
 
-static void perform_open(const struct running *running)
+static int hand_over(const struct running *running, int fd)
 {
-	const struct job *job = &running->job;
-	int fd = name_reopen(job->fd, job->open_flags, 0);
 	int answer;
 
-	if (fd < 0) {
-		reply(running, fd);
-		return;
-	}
+	if (fd < 0)
+		return reply(running, fd);
 	stop_listening();
-	answer = broker_give(&job->caller, fd, job->close_on_exec);
+	answer = broker_give(&running->job.caller, fd, running->job.close_on_exec);
 	if (answer > 0)
-		reply(running, -answer);
+		return reply(running, -answer);
+	return answer == ANSWER_SENT ? 0 : JOB_UNANSWERED;
 }
 
-static void perform_connect(const struct running *running)
+static int perform_connect(const struct job *job)
 {
-	const struct job *job = &running->job;
 	const struct sockaddr *address = (const struct sockaddr *)&job->address;
 
-	reply(running, connect(job->fd, address, job->address_size) < 0 ? -errno : 0);
+	return connect(job->fd, address, job->address_size) < 0 ? -errno : 0;
 }
 
 static void *work(void *argument)
 {
 	struct running *running = argument;
+	struct job *job = &running->job;
+	int result;
 
-	if (running->job.perform)
-		reply(running, running->job.perform(&running->job));
-	else if (running->job.address_size == 0)
-		perform_open(running);
+	if (job->hands_over)
+		result = hand_over(running, job->perform(job));
+	else if (job->perform)
+		result = reply(running, job->perform(job));
+	else if (job->address_size == 0)
+		result = hand_over(running, name_reopen(job->fd, job->open_flags, 0));
 	else
-		perform_connect(running);
+		result = reply(running, perform_connect(job));
+	if (job->end)
+		job->end(job, result);
 	finish(running);
 	return NULL;
 }

@@ -9,11 +9,18 @@
 
 #include "caller.h"
 
+/* The caller is gone, or makes its call again. */
+enum { JOB_UNANSWERED = 1 };
+
 struct job {
 	struct caller caller;
 	/* When set, it does the job and gives the result or a negative errno; the context is its
 	 * own, and freed afterwards. The rest is not looked at, but for `fd` and `held`. */
 	int (*perform)(struct job *job);
+	/* What it gives is a descriptor for the caller, not the call's own result. */
+	bool hands_over;
+	/* When set, called last, with 0, the negative errno answered, or JOB_UNANSWERED. */
+	void (*end)(const struct job *job, int result);
 	void *context;
 	/* Owned: the object to open, or the socket to connect. */
 	int fd;

@@ -10,6 +10,8 @@
 #include "../common/plan.h"
 
 #define JUDGE_NO_RULE UINT32_MAX
+/* In place of a rule: a person was asked; the answer is added. */
+#define JUDGE_ASKED 0xffffff00u
 
 /* What is tried. For sockets `path` is the host text too; `host` NULL means the action has none. */
 struct subject {

@@ -1,7 +1,7 @@
 /*
  * What exists is opened through the very object that was judged; what does not is made with O_EXCL
- * in the directory that was judged. Nothing is looked up a second time. To let somebody else open,
- * outside the box for instance, opener_open is the place.
+ * in the directory that was judged. Nothing is looked up a second time. Who opens
+ * outside the box, when a person said yes, is the lender.
  */
 #include "opener.h"
 
@@ -17,8 +17,7 @@
 
 enum { MEMORY_MAJOR = 1, PTS_MAJOR = 136, PTS_MAJORS = 8 };
 
-/* The flags the broker opens with: a terminal must not become its own. */
-static int own_flags(uint64_t flags)
+int opener_own_flags(uint64_t flags)
 {
 	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
 }
@@ -39,7 +38,8 @@ int opener_make(struct request *request, const struct opening *opening)
 		return answer;
 	while (name[-1] != '/')
 		name--;
-	fd = openat(target->fd, name, own_flags(opening->flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
+	fd = openat(target->fd, name,
+		    opener_own_flags(opening->flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
 		    opening->mode);
 	if (fd < 0)
 		return errno;
@@ -82,7 +82,7 @@ static int open_special(struct request *request, const struct opening *opening)
 		.caller = request->caller,
 		.fd = -1,
 		.held = -1,
-		.open_flags = own_flags(opening->flags),
+		.open_flags = opener_own_flags(opening->flags),
 		.close_on_exec = opening->flags & O_CLOEXEC,
 	};
 	int error;
@@ -127,6 +127,7 @@ int opener_open(struct request *request, const struct opening *opening)
 		return answer;
 	if (may_wait(target, opening->flags))
 		return open_special(request, opening);
-	return give(request, name_reopen(target->fd, own_flags(opening->flags), opening->mode),
+	return give(request,
+		    name_reopen(target->fd, opener_own_flags(opening->flags), opening->mode),
 		    opening->flags);
 }

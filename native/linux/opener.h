@@ -20,6 +20,8 @@ static inline bool opener_is_temporary(uint64_t flags)
 	return (flags & AE_O_TMPFILE) == AE_O_TMPFILE;
 }
 
+/* The flags that open what was judged in the broker's place: a terminal must not become its own. */
+int opener_own_flags(uint64_t flags);
 /* Opens the object `request->first` and hands it over. The answer to give. */
 int opener_open(struct request *request, const struct opening *opening);
 /* Makes the missing file `request->first` and hands it over. EEXIST: it came to be in between. */

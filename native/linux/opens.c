@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "asks.h"
 #include "opener.h"
 #include "proc.h"
 
@@ -172,6 +173,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 		return request_fails(request, ACTION_FILE_WRITE, &request->first, EISDIR);
 	if (answer == 0)
 		answer = judge(request, flags);
+	if (answer == EACCES && performs && asks_about(request, opening))
+		return asks_start(request, opening);
 	if (answer != ANSWER_CONTINUE || !performs)
 		return answer;
 	if (request->first.at.target.state == TARGET_EXISTS &&

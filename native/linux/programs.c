@@ -122,6 +122,17 @@ uint32_t programs_of(pid_t tid)
 	return id;
 }
 
+const char *programs_name(uint32_t id)
+{
+	const char *name = "";
+
+	pthread_mutex_lock(&programs.lock);
+	if (id > 0 && id <= programs.count)
+		name = programs.names[id - 1];
+	pthread_mutex_unlock(&programs.lock);
+	return name;
+}
+
 void programs_forget(void)
 {
 	pthread_mutex_lock(&programs.lock);

@@ -37,6 +37,8 @@ struct box_rules {
 	/* Connections go by name: through the outside service at the end of this link; -1: they do
 	 * not. */
 	int outside;
+	/* To the lender, who asks about what no rule is about; -1: nobody is asked. */
+	int lender;
 	/* Of the gateway, where callers that use it as a proxy connect to. */
 	uint16_t gateway_port;
 	/* The box has a network namespace of its own. */

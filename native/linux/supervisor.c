@@ -26,6 +26,7 @@
 #include "box.h"
 #include "descendants.h"
 #include "landlock.h"
+#include "lend.h"
 #include "limits.h"
 #include "namespaces.h"
 #include "outside.h"
@@ -77,12 +78,15 @@ static void check_reader(void)
 		_exit(AE_EXIT_FAILED);
 }
 
-/* Keeps the gate if there is one and closes whatever else was inherited. */
+/* Keeps the gate and the line to aegis, if they are there, and closes whatever else was inherited.
+ */
 static int keep_descriptors(void)
 {
 	bool has_gate = fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) == 0;
 
-	if (uapi_close_range(has_gate ? GATE_FD + 1 : GATE_FD, ~0u) < 0)
+	/* ignored: who is asked without it says no */
+	(void)fcntl(ASK_FD, F_SETFD, FD_CLOEXEC);
+	if (uapi_close_range(ASK_FD + 1, ~0u) < 0)
 		die("supervisor", errno, "Cannot close inherited descriptors");
 	return has_gate ? GATE_FD : -1;
 }
@@ -96,6 +100,10 @@ static void prepare(struct supervisor *supervisor, struct plan *plan)
 	die_init(FRAMES_FD);
 	supervisor->gate = keep_descriptors();
 	read_plan(plan);
+	if (!plan->asks)
+		close(ASK_FD);
+	else if (fcntl(ASK_FD, F_GETFD) < 0)
+		die("ask", errno, "Cannot ask aegis");
 	check_reader();
 	supervisor->keeps_privileges = plan_only_watches(plan) && namespaces_may_administer();
 	if (!supervisor->keeps_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -142,6 +150,9 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	error = outside_start(plan, &links.outside);
 	if (error != 0)
 		die("gateway", -error, "Cannot start the service that connects the box");
+	error = lend_start(plan, &links.lender);
+	if (error != 0)
+		die("ask", -error, "Cannot start the service that opens what is allowed");
 	error = namespaces_enter_outer(plan->namespaces);
 	if (error != 0)
 		die("namespaces", -error, "Cannot create the box's user or pid namespace");
@@ -163,6 +174,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	close(control[1]);
 	close(start[1]);
 	fd_close_at(&links.outside);
+	fd_close_at(&links.lender);
 	supervisor->control = control[0];
 	supervisor->start = start[0];
 }

@@ -11,8 +11,11 @@
 
 #include "../common/plan.h"
 
-/* The gate is optional: where it is open, the command waits for a byte from it. */
-enum { PLAN_FD = 3, FRAMES_FD = 4, GATE_FD = 5 };
+/*
+ * The gate is optional: where it is open, the command waits for a byte from it. The last one is
+ * there where the plan asks.
+ */
+enum { PLAN_FD = 3, FRAMES_FD = 4, GATE_FD = 5, ASK_FD = 6 };
 
 /* Between supervisor and broker. */
 enum control_kind {
@@ -35,6 +38,8 @@ struct box_links {
 	int start;
 	/* To the outside service; -1 when connections do not go by name. */
 	int outside;
+	/* To the lender; -1 when nobody is asked. */
+	int lender;
 	/*
 	 * The box only watches, and keeps the powers of who started it: taking them would be
 	 * confining. Not even no_new_privs is set then.

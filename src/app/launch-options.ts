@@ -2,6 +2,7 @@
 
 import type { AuditLevel } from "../enforce/backend.ts";
 import type { LimitWish } from "../model/limits.ts";
+import type { Prompt } from "../supervise/asking.ts";
 import type { EnvironmentGrant } from "../supervise/environment.ts";
 
 export interface LaunchOptions {
@@ -33,6 +34,8 @@ export interface LaunchOptions {
   readonly environment: readonly EnvironmentGrant[];
   readonly limits: readonly LimitWish[];
   readonly audit: AuditLevel;
+  /** Whom to ask about what no rule allows; absent: nobody, it is denied. */
+  readonly prompt?: Prompt;
   readonly allowWeaker: boolean;
   readonly ledger: string | undefined;
   readonly tag: string | undefined;

@@ -17,7 +17,12 @@ import {
   observedEnvironment,
 } from "../supervise/environment.ts";
 import { findProgram } from "../supervise/find-program.ts";
-import { type OpenGateway, type RecordAccesses, superviseRun } from "../supervise/supervisor.ts";
+import {
+  type OpenGateway,
+  type RecordAccesses,
+  type SupervisedRun,
+  superviseRun,
+} from "../supervise/supervisor.ts";
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
@@ -34,7 +39,7 @@ import {
 import { openForWriting } from "./ledgers.ts";
 import { adviseOnLimits } from "./limit-advice.ts";
 import type { Judge } from "./observed-judge.ts";
-import { type BoxSubject, prepareBox, runFolder } from "./prepare-box.ts";
+import { type BoxSubject, ownPaths, prepareBox, runFolder } from "./prepare-box.ts";
 import { requireListed } from "./sealed-programs.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -67,6 +72,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { box, snapshot } = await prepareBox(boxSubject);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
+  const openAsking = await askingFor(boxSubject);
   const limits = limitsFor(boxSubject, snapshot);
   const held = backend.holdLimits(box, limits);
   const coverage = withRow(withEnvironment(box.coverage, environment, subject), held.row);
@@ -80,8 +86,10 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     clock: around.clock,
     signals: processSignals,
     judge,
+    openAsking,
     onStored: denied?.log.add,
   }).finally(() => {
+    options.prompt?.close();
     denied?.log.close();
     held.release();
   });
@@ -146,6 +154,22 @@ function gatewayFor(
     const { agent } = subject;
     return openGateway({ capabilities: network, agent, clock: around.clock, record });
   };
+}
+
+/** Not loaded where nobody is asked. */
+async function askingFor(boxSubject: BoxSubject): Promise<SupervisedRun["openAsking"]> {
+  const { options, subject, around } = boxSubject;
+  const { prompt } = options;
+  if (prompt === undefined) return undefined;
+  if (subject.observeOnly)
+    throw new AegisError("usage", "Cannot ask about denials: this configuration denies nothing", {
+      hint: "run without --ask",
+    });
+  const { createAsking } = await import("../supervise/asking.ts");
+  const { alwaysFile } = await import("./always-file.ts");
+  const always = alwaysFile(subject.texts, subject.agent);
+  const own = ownPaths(boxSubject);
+  return (note) => createAsking({ prompt, always, ownPaths: own, clock: around.clock, note });
 }
 
 function deniedLogFor({ around, subject }: BoxSubject): { log: DeniedLog; shown: ShownFile } {

@@ -77,6 +77,7 @@ export async function boxRequest(
     ownPaths: ownPaths(subject),
     allowWeaker: options.allowWeaker,
     observeOnly: subject.subject.observeOnly,
+    asks: options.prompt !== undefined,
     recordFailed: options.mode === "learn",
     hashPrograms: options.execHash,
     shownFolder: runFolder(subject.around),
@@ -130,7 +131,7 @@ function usageOf(problems: readonly Diagnostic[]): AegisError {
  * State, binary, ledger and the policy files themselves: what a box must never change, wherever
  * they lie.
  */
-function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
+export function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
   const { texts, ledger } = subject;
   const files = [...texts.files, ...texts.manifests].map(({ name }) => name);
   const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
@@ -147,6 +148,7 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
     path: subject.subject.texts.manifests.length > 0 ? subject.path : "",
     audit: options.audit,
     allowWeaker: options.allowWeaker,
+    asks: options.prompt !== undefined,
     observeOnly: subject.subject.observeOnly,
     execHash: options.execHash,
     recordFailed: options.mode === "learn",

@@ -43,6 +43,16 @@ export const leftoverAgeMinMs = 24 * 3600 * 1000;
  * Different changes a replay lists; further ones are counted. Keeps its memory below some 10 MB.
  */
 export const replayChangesMax = 10_000;
+/** New questions of a box that are put to a person, each second; the rest is denied. */
+export const asksPerSecondMax = 10;
+/** How long a question waits for its answer, milliseconds; then it is no. */
+export const askTimeoutMs = 10 * 60 * 1000;
+/** How long a question stays when its caller has left, milliseconds: a signal brings it back. */
+export const askWithdrawnMs = 500;
+/** Keys pressed before a question stood there this long, milliseconds, are not its answer. */
+export const askGuardMs = 300;
+/** How often a terminal is looked at for a key, milliseconds, while a question stands there. */
+export const askLookMs = 40;
 /** Plans kept in the cache; the oldest go first. */
 export const cachedPlansMax = 64;
 /**

@@ -4,6 +4,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import { limitNames } from "../model/limits.ts";
+import { askAnswers } from "./ask-channel.ts";
 import { judgedActions } from "./encode-plan.ts";
 import type { AccessFrame, Frame, LimitFrame } from "./frame.ts";
 
@@ -20,6 +21,10 @@ export interface FrameDecoder {
 /** Two paths of 64 KiB are the most a frame can hold. */
 const frameSizeMax = 140_000;
 const headerSize = 8;
+/** In place of a rule's number. */
+const noRule = 0xffffffff;
+/** The same: a person was asked, and the number of the answer is added. */
+const askedRules = 0xffffff00;
 
 export function createFrameDecoder(): FrameDecoder {
   const programs = new Map<number, string>();
@@ -127,6 +132,7 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
   const requested = reader.str();
   const digest = reader.left() === 0 ? undefined : reader.bytes(32);
   const exe = program === 0 ? "" : programs.get(program);
+  const asked = rule >= askedRules && rule !== noRule ? askAnswers[rule - askedRules] : undefined;
   if (action === undefined) throw malformed("an unknown action");
   if (exe === undefined) throw malformed(`program ${program} without its name`);
   return {
@@ -135,7 +141,8 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
     pid,
     action,
     allowed,
-    rule: rule === 0xffffffff ? undefined : rule,
+    rule: rule >= askedRules ? undefined : rule,
+    ...(asked === undefined ? {} : { asked }),
     syscall,
     flags,
     path,

@@ -21,7 +21,7 @@ import { countRecords, headerSize, PlanWriter, recordsOf, tooLarge } from "./pla
 export type BoxPlan = Omit<NativePlan, keyof CommandPlan>;
 export type CommandPlan = Pick<
   NativePlan,
-  "directory" | "program" | "argv" | "environment" | "gateway" | "limits"
+  "directory" | "program" | "argv" | "environment" | "gateway" | "limits" | "asks"
 >;
 
 /** @throws {AegisError} `enforce/helper` when the plan is beyond a bound */
@@ -68,6 +68,7 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   const { gateway } = command;
   if (gateway !== undefined) writer.record(kinds.gateway, () => writeGateway(writer, gateway));
   if (command.limits !== undefined) writeLimits(writer, command.limits);
+  if (command.asks === true) writer.record(kinds.ask, () => writer.u32(0));
   return writer.finish(countRecords(box));
 }
 
@@ -154,6 +155,7 @@ const kinds = {
   environment: 14,
   gateway: 15,
   limit: 16,
+  ask: 18,
 } as const;
 
 const userNamespace = 0x10000000;

@@ -3,6 +3,7 @@
 
 import type { PathAction } from "../model/capability.ts";
 import type { LimitHit } from "../model/limits.ts";
+import type { AskAnswer } from "./ask-channel.ts";
 
 export type Frame = StartedFrame | AccessFrame | LimitFrame | ExitedFrame | FailedFrame;
 
@@ -24,6 +25,8 @@ export interface AccessFrame {
   readonly allowed: boolean;
   /** Index into `NativePlan.rules`; undefined when none matched. */
   readonly rule: number | undefined;
+  /** A person decided, not a rule. */
+  readonly asked?: AskAnswer;
   /** Linux call number (of the box's architecture) and its flags argument, 0 when it has none. */
   readonly syscall: number;
   readonly flags: number;

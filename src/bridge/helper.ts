@@ -4,6 +4,7 @@
 
 import { writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
+import { type AskAnswer, type AskedOpen, createAskDecoder, encodeAnswer } from "./ask-channel.ts";
 import { createFrameDecoder } from "./decode-frames.ts";
 import type { ExitedFrame, FailedFrame, Frame } from "./frame.ts";
 import { createMemfd, createProgram, type Libc, moveAside, openLibc } from "./libc.ts";
@@ -29,7 +30,12 @@ export interface HelperLaunch {
   readonly signal?: AbortSignal;
   /** The box is built at once, the command runs when this is kept; broken, the box is killed. */
   readonly start?: Promise<unknown>;
+  /** Asked about opens; needs `start`, and a plan that asks. */
+  readonly onAsked?: AskHandler;
 }
+
+/** Must not throw. `signal`: nobody waits for the answer any more. */
+export type AskHandler = (open: AskedOpen, signal: AbortSignal) => Promise<AskAnswer>;
 
 export interface HelperExit {
   /** As a shell reports it; 125 when the box could not be built. */
@@ -113,6 +119,11 @@ export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper
   const child = startChild(helper, planFd, launch);
   launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
   launch.start?.then(child.open, () => child.kill("SIGKILL"));
+  const { asks } = child;
+  if (launch.onAsked !== undefined && asks !== undefined) {
+    const line = { asks, kill: () => child.kill("SIGKILL") };
+    answerQuestions(line, launch.onAsked).finally(() => helper.libc.close(asks));
+  }
   const exited = follow(child, launch).finally(() => {
     child.kill("SIGKILL");
     child.close();
@@ -124,6 +135,8 @@ interface Child {
   readonly pid: number;
   readonly exited: Promise<number>;
   readonly frames: number;
+  /** Where questions come and answers go; undefined: nobody is asked. */
+  readonly asks: number | undefined;
   /** Lets the command go. */
   open(): void;
   /** Gives back the descriptors of the pipes, which nothing else closes. */
@@ -135,7 +148,11 @@ interface Child {
  * Descriptors of `native/README.md`. The environment of the command is in the plan; the helper
  * itself has none.
  */
-function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLaunch): Child {
+function startChild(
+  helper: Helper,
+  planFd: number,
+  { stdout, start, onAsked }: HelperLaunch,
+): Child {
   try {
     const child = Bun.spawn([helper.path], {
       argv0: "aegis-helper",
@@ -147,10 +164,13 @@ function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLau
         planFd,
         "pipe",
         ...(start === undefined ? [] : ["pipe" as const]),
+        ...(onAsked === undefined ? [] : ["pipe" as const]),
       ],
     });
     const frames = child.stdio[4];
     const gate = child.stdio[5];
+    const line = child.stdio[6];
+    const asks = typeof line === "number" ? line : undefined;
     if (typeof frames !== "number") throw new Error("there is no pipe for its frames");
     let isOpen = true;
     const open = () => {
@@ -168,11 +188,54 @@ function startChild(helper: Helper, planFd: number, { stdout, start }: HelperLau
       if (typeof gate === "number") helper.libc.close(gate);
     };
     const { pid, exited } = child;
-    return { pid, exited, frames, open, close, kill: (signal) => child.kill(signal) };
+    return { pid, exited, frames, asks, open, close, kill: (signal) => child.kill(signal) };
   } catch (error) {
     throw cannotStart(error instanceof Error ? error.message : String(error));
   } finally {
     helper.libc.close(planFd);
+  }
+}
+
+/** A line that breaks says no to everything: the helper denies what it gets no answer to. */
+async function answerQuestions(
+  { asks, kill }: { readonly asks: number; readonly kill: () => void },
+  onAsked: AskHandler,
+): Promise<void> {
+  const decoder = createAskDecoder();
+  const waiting = new Map<number, AbortController>();
+  const take = async (open: AskedOpen): Promise<void> => {
+    const controller = new AbortController();
+    waiting.set(open.id, controller);
+    const answer = await onAsked(open, controller.signal);
+    // Withdrawn, or the box has ended and the number of the line may be another file's.
+    if (waiting.delete(open.id)) writeAnswer(asks, encodeAnswer(open.id, answer));
+  };
+  const drop = (id: number): void => {
+    const controller = waiting.get(id);
+    waiting.delete(id);
+    controller?.abort();
+  };
+  try {
+    for await (const bytes of Bun.file(asks).stream()) {
+      for (const message of decoder.push(bytes)) {
+        if (message.kind === "withdrawn") drop(message.id);
+        else take(message.open).catch(kill);
+      }
+    }
+  } catch {
+    // ignored: a helper that cannot be understood is not to be trusted with a box
+    kill();
+  } finally {
+    for (const id of [...waiting.keys()]) drop(id);
+  }
+}
+
+function writeAnswer(fd: number, bytes: Uint8Array): void {
+  try {
+    writeSync(fd, bytes);
+  } catch (error) {
+    // ignored: nobody is left to hear it, and the end of the line says so
+    if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error;
   }
 }
 

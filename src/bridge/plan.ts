@@ -47,6 +47,8 @@ export interface NativePlan {
   readonly gateway?: GatewayPlan;
   /** Absent: none. */
   readonly limits?: LimitPlan;
+  /** What no rule is about is asked for. Needs `brokerOpen`. */
+  readonly asks?: boolean;
 }
 
 /**

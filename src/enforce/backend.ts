@@ -1,7 +1,7 @@
 // What every platform's enforcement offers. app/ picks one through select.ts and never asks which
 // it got.
 
-import type { Capabilities } from "../model/capability.ts";
+import type { Capabilities, PathAction } from "../model/capability.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { AccessPayload } from "../model/event.ts";
 import type { LimitHit, LimitPlan, Limits } from "../model/limits.ts";
@@ -27,6 +27,8 @@ export interface BoxRequest {
   readonly hashPrograms?: boolean;
   /** Where the files lie that launches in this box show to it; absent: none does. */
   readonly shownFolder?: string;
+  /** Launches will ask about opens that no rule is about; absent: they are denied. */
+  readonly asks?: boolean;
 }
 
 /** One command to run in a prepared box; already resolved by the caller. */
@@ -50,7 +52,28 @@ export interface BoxLaunch {
   readonly shown?: ShownFile;
   /** Absent where the box needs none. */
   readonly gateway?: BoxGateway;
+  /** Who is asked, in a box that was prepared to ask. */
+  readonly onAsked?: AskHandler;
 }
+
+/** An open that no rule is about. */
+export interface Question {
+  /** Of files: FileRead, FileWrite, DirList. Not empty. */
+  readonly actions: readonly PathAction[];
+  /** Links resolved. */
+  readonly path: string;
+  /** The path has bytes that are no text: another path could look the same. */
+  readonly isGarbled: boolean;
+  /** Process id as seen inside the box. */
+  readonly pid: number;
+  readonly exe: string;
+}
+
+/** `unasked`: no, without asking; `folder`: yes, for the session and everything in the folder. */
+export type Answer = "no" | "once" | "session" | "always" | "folder" | "unasked";
+
+/** Must not throw. `signal`: nobody waits for the answer any more. */
+export type AskHandler = (question: Question, signal: AbortSignal) => Promise<Answer>;
 
 /** Where the connections of a box go that are judged by name. */
 export interface BoxGateway {
@@ -151,7 +174,7 @@ export interface Backend {
    * Compiles capabilities for this kernel.
    * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold,
    * `enforce/insufficient` when the kernel lacks a protection the policy needs and `allowWeaker` is
-   * false.
+   * false, or when it cannot ask and was asked to.
    */
   prepare(request: BoxRequest): Promise<PreparedBox>;
   /**

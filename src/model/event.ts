@@ -36,6 +36,7 @@ export const eventTypes = [
   "POLICY_LOADED",
   "SESSION_TAGGED",
   "LIMIT_HIT",
+  "ACCESS_ASKED",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -134,6 +135,22 @@ export interface LimitPayload {
   /** Process id as seen inside the box, 0 when no process in particular is to blame. */
   readonly pid: number;
   readonly exe: string;
+}
+
+/** Payload of `ACCESS_ASKED`: a person was asked about an access. */
+export interface AskedPayload {
+  /** Actions, separated by spaces. */
+  readonly asked: string;
+  readonly path: string;
+  /** What the person said: `no once session always folder deny quit`, `timeout` or `unasked`. */
+  readonly answer: string;
+  readonly outcome: "allow" | "deny";
+  /** Process id as seen inside the box. */
+  readonly pid: number;
+  readonly exe: string;
+  readonly waited_ms: number;
+  /** File a line was added to. */
+  readonly written?: string;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import type {
+  AskHandler,
   Backend,
   BoxAccess,
   BoxExit,
@@ -42,6 +43,8 @@ export interface SupervisedRun {
   readonly signals: SignalSource;
   /** Where nothing is enforced, what the record says of an access; undefined: as it was judged. */
   readonly judge: ((payload: AccessPayload) => AccessPayload) | undefined;
+  /** Makes who is asked about what no rule allows; undefined: nobody is. */
+  readonly openAsking?: ((note: (draft: EventDraft) => void) => AskHandler) | undefined;
   /** Told of events once they are durable, while the box runs; must not throw. */
   readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
 }
@@ -129,7 +132,11 @@ async function startBox(
   let gateway: OpenGateway | undefined;
   try {
     gateway = await run.openGateway?.(record);
-    const asked = { ...run.launch, onLimit };
+    const onAsked = run.openAsking?.((draft) => {
+      // As above.
+      opened.then((recorder) => recorder.add(draft)).catch(() => undefined);
+    });
+    const asked = { ...run.launch, onLimit, ...(onAsked && { onAsked }) };
     const launch = gateway === undefined ? asked : throughGateway(asked, gateway);
     return { starting: await run.backend.launch(run.box, launch, record, opened), gateway };
   } catch (error) {

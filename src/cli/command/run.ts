@@ -111,6 +111,10 @@ export const runSpec = {
       kind: "switch",
       summary: "Run although this kernel lacks a protection; the ledger records which.",
     },
+    ask: {
+      kind: "switch",
+      summary: "Ask at the terminal about files that no rule is about, instead of denying them.",
+    },
     ledger: { kind: "text", value: "PATH", summary: "Ledger to write." },
     tag: tagFlag,
     quiet: quietFlag,
@@ -153,15 +157,16 @@ export const wrapSpec = {
 /** @returns the exit status: the command's own, or 125, 126, 127 */
 export async function runCommand(argv: readonly string[], mode: "run" | "wrap"): Promise<number> {
   const spec = mode === "run" ? runSpec : wrapSpec;
-  const options =
-    mode === "run" ? runOptions(parseArgs(runSpec, argv)) : wrapOptions(parseArgs(wrapSpec, argv));
+  const args = mode === "run" ? parseArgs(runSpec, argv) : undefined;
+  const options = mode === "run" ? runOptions(args) : wrapOptions(parseArgs(wrapSpec, argv));
   if (options === undefined) {
     writeOut(renderHelp(spec));
     return 0;
   }
   const { launch } = await import("../../app/launch.ts");
   const context = createContext();
-  const result = await launch(options, context);
+  const prompt = args?.flags.ask === true ? await promptFor(options) : {};
+  const result = await launch({ ...options, ...prompt }, context);
   if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
   else if (!options.quiet) writeErr(renderRunSummary(result));
   const failure = result.exit.failure;
@@ -177,6 +182,17 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   const { endProcess } = await import("../../app/end-process.ts");
   await endProcess(result.exit.status);
   return result.exit.status;
+}
+
+/** Where the answers are read by a program, there has to be somebody who gives them. */
+async function promptFor({ json }: LaunchOptions): Promise<Pick<LaunchOptions, "prompt">> {
+  const { hasTerminal, terminalPrompt } = await import("../ask-terminal.ts");
+  if (json && !hasTerminal()) {
+    throw new AegisError("usage", "Cannot ask about denials: there is no terminal to ask at", {
+      hint: "run --json without --ask, or at a terminal",
+    });
+  }
+  return { prompt: terminalPrompt() };
 }
 
 function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions | undefined {

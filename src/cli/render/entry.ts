@@ -92,6 +92,8 @@ function detailOf({ event_type, payload }: SealedEvent): string {
       return text(payload.tag);
     case "LIMIT_HIT":
       return `${text(payload.limit)} ${text(payload.effect)} ${text(payload.exe)}`.trimEnd();
+    case "ACCESS_ASKED":
+      return `${text(payload.asked)} ${text(payload.path)}: ${text(payload.answer)}`;
     case "POLICY_LOADED":
       return text(payload.hash).slice(0, 16);
     default:

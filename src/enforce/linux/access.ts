@@ -10,8 +10,8 @@ import type { KeptBox } from "./prepared.ts";
 import { type SyscallTable, syscallTable } from "./syscall-table.ts";
 
 /** What a broker hears of although only changes are recorded. */
-export function isAllowedRead({ allowed, action }: AccessFrame): boolean {
-  return allowed && (action === "FileRead" || action === "DirList");
+export function isAllowedRead({ allowed, action, asked }: AccessFrame): boolean {
+  return allowed && asked === undefined && (action === "FileRead" || action === "DirList");
 }
 
 export type RowMaker = (frame: AccessFrame) => BoxAccess;
@@ -22,14 +22,18 @@ export function rowMaker(box: KeptBox): RowMaker {
     table ??= syscallTable(box.arch);
     const { tsUnixMs, rule: index } = frame;
     const source = index === undefined ? undefined : box.sources()[index];
+    const rule = frame.asked === undefined ? source?.rule : `ask:${frame.asked}`;
     const origin = source === undefined ? undefined : { ...source, column: 0 };
     const payload: AccessPayload = {
       action: frame.action,
       path: frame.path,
       ...(frame.requested === undefined ? {} : { requested: frame.requested }),
       decision: frame.allowed ? "allow" : "deny",
-      rule: source?.rule ?? "",
-      reason: reasonFor(frame.allowed ? "allow" : "deny", origin),
+      rule: rule ?? "",
+      reason:
+        frame.asked === undefined
+          ? reasonFor(frame.allowed ? "allow" : "deny", origin)
+          : `${frame.allowed ? "allowed" : "denied"} when asked`,
       pid: frame.pid,
       exe: frame.exe,
       flags: describeCall(table, frame.syscall, frame.flags),

@@ -12,7 +12,7 @@ import { isAllowedRead, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
 import { realDisk } from "./disk.ts";
 import { RecordingView } from "./disk-view.ts";
-import type { HostFeatures } from "./features.ts";
+import { type HostFeatures, has } from "./features.ts";
 import { inexpressible } from "./finding.ts";
 import { holdLinuxLimits } from "./hold-limits.ts";
 import { fsRight } from "./landlock.ts";
@@ -32,6 +32,7 @@ export function createLinuxBackend(helperDirectory: string): Backend {
     async prepare(request) {
       const host = await probeHost(await helper());
       const view = new RecordingView(realDisk());
+      if (request.asks === true) refuseIfMute(host);
       const planned = planLinux(request, host, view);
       if (!planned.ok) throw inexpressible(planned.error);
       const { plan, coverage, sources, mayShow, network } = planned.value;
@@ -48,7 +49,7 @@ export function createLinuxBackend(helperDirectory: string): Backend {
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
-    async launch(box, { limits, onLimit, ...command }, record, start) {
+    async launch(box, { limits, onLimit, onAsked, ...command }, record, start) {
       if (box.network !== undefined && command.gateway === undefined) throw withoutGateway();
       const { kept, environment } = withShown(unpackBox(box.bytes), command);
       const toRow = rowMaker(kept);
@@ -59,7 +60,9 @@ export function createLinuxBackend(helperDirectory: string): Backend {
           ...command,
           environment,
           ...(limits === undefined ? {} : { limits: limits.plan }),
+          asks: onAsked !== undefined,
         }),
+        ...(onAsked === undefined ? {} : { onAsked }),
         onFrames: (frames) => {
           for (const frame of frames) if (frame.kind === "limit") onLimit?.(frame);
           const rows = frames.flatMap((frame) =>
@@ -105,6 +108,18 @@ function withShown(
     kept: { ...kept, plan: box, sources: () => kept.sources().toSpliced(rule, 0, shownSource) },
     environment: isNamed ? environment : [...environment, `${shown.variable}=${shown.path}`],
   };
+}
+
+/** Who asks opens: the broker, and Landlock stays underneath. */
+function refuseIfMute(host: HostFeatures): void {
+  for (const feature of ["notify", "landlock"] as const) {
+    if (has(host, feature)) continue;
+    throw new AegisError(
+      "enforce/insufficient",
+      `Cannot ask about what is denied: ${feature} is missing: ${host.lacks[feature]}`,
+      { hint: "run without --ask; `aegis setup` shows what this machine offers" },
+    );
+  }
 }
 
 function withoutGateway(): AegisError {

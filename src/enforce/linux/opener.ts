@@ -15,6 +15,8 @@ export interface OpenerNeeds {
   /** Something is granted where nothing is yet. */
   readonly grantsAbsent: boolean;
   readonly audit: AuditLevel;
+  /** What is denied is asked about, and opened then. */
+  readonly asks: boolean;
 }
 
 /**
@@ -28,7 +30,9 @@ export function openerFor(needs: OpenerNeeds, host: HostFeatures): Opener {
     needs.findings.some(({ brokerHolds }) => brokerHolds === true) ||
     needs.grantsAbsent ||
     (needs.protection.covered.length > 0 && !has(host, "mount namespace"));
-  return isShort || (needs.audit === "full" && opensWhatItRecords) ? "broker" : "kernel";
+  return isShort || needs.asks || (needs.audit === "full" && opensWhatItRecords)
+    ? "broker"
+    : "kernel";
 }
 
 /** Costs whole programs at most 1.35 times their bare time; docs/benchmarks.md has the figures. */

@@ -145,7 +145,7 @@ interface Holding {
 /** The file rules by the kernel's own means, and where those fall short by the broker's. */
 function hold(
   regions: Regions,
-  { audit }: BoxRequest,
+  { audit, asks = false }: BoxRequest,
   host: HostFeatures,
   disk: DiskView,
 ): Holding {
@@ -154,7 +154,7 @@ function hold(
   // Forbids can cut a grant down to a part that is not there.
   const grantsAbsent = regions.absent.length + absentGrants(lowering.grants, disk).length > 0;
   const opener = openerFor(
-    { findings, protection: lowering.protection, grantsAbsent, audit },
+    { findings, protection: lowering.protection, grantsAbsent, audit, asks },
     host,
   );
   if (opener === "kernel") return { lowering, opener, findings };

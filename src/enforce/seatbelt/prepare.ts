@@ -28,6 +28,12 @@ export async function prepareSeatbelt(
     const message = "Cannot record what is in programs: macOS does not tell when one is started";
     throw new AegisError("enforce/unsupported", message, { hint: "run without --exec-hash" });
   }
+  if (request.asks === true)
+    throw new AegisError(
+      "enforce/insufficient",
+      "Cannot ask about what is denied: Seatbelt answers at once, and widens no box that runs",
+      { hint: "run without --ask" },
+    );
   const disk = new RecordingView(machine.disk);
   const { capabilities, audit, observeOnly } = request;
   const real = realCapabilities(

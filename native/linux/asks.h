@@ -1,0 +1,16 @@
+/* Opens that no rule is about, put to a person. Never what a rule forbids. */
+#ifndef AE_ASKS_H
+#define AE_ASKS_H
+
+#include "opener.h"
+#include "request.h"
+
+/* True when the denied open of `request->first` is one to ask about. */
+bool asks_about(const struct request *request, const struct opening *opening);
+/*
+ * Asks on a thread of its own, which answers and records: the rows of the request are its matter
+ * from then on. ANSWER_SENT, or what to answer at once.
+ */
+int asks_start(struct request *request, const struct opening *opening);
+
+#endif

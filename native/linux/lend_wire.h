@@ -1,0 +1,47 @@
+/* What the lender and aegis tell each other, as bytes; native/README.md has the layout. */
+#ifndef AE_LEND_WIRE_H
+#define AE_LEND_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lend.h"
+
+enum {
+	LEND_ANSWER_SIZE = 8,
+	/* A path and a program, a size before each, and what is fixed. */
+	LEND_QUESTION_MAX = 2 * (AE_PATH_MAX + 2) + 20,
+	LEND_WITHDRAWAL_SIZE = 12,
+};
+
+struct lend_question {
+	uint32_t id;
+	uint32_t pid;
+	/* Bits of enum action. */
+	uint16_t actions;
+	const char *path;
+	size_t path_size;
+	const char *exe;
+	size_t exe_size;
+};
+
+struct lend_answer {
+	uint32_t id;
+	enum lend_verdict verdict;
+};
+
+/* The size of what was written to `frame`; 0 when a text is too long. */
+size_t lend_write_question(unsigned char frame[LEND_QUESTION_MAX],
+			   const struct lend_question *question);
+void lend_write_withdrawal(unsigned char frame[LEND_WITHDRAWAL_SIZE], uint32_t id);
+/* False when it is no answer. */
+bool lend_read_answer(const unsigned char bytes[LEND_ANSWER_SIZE], struct lend_answer *answer);
+/*
+ * The actions an open with these flags is, as bits; 0 when it is none that is lent: flags that make
+ * a file or mean no opening, and a folder that would be written.
+ */
+uint16_t lend_actions(uint64_t flags, bool is_directory);
+/* Those of the flags that an open through a path descriptor can have. */
+int lend_flags(uint64_t flags);
+
+#endif

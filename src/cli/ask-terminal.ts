@@ -1,0 +1,135 @@
+// The question of `--ask` at the terminal: who wants what, what each key means, and no for whatever
+// is no answer. The terminal is shared with the command, so what was typed before the question
+// stood there counts for nothing, and nothing is read once it is answered.
+
+import { askGuardMs, askLookMs, askTimeoutMs } from "../base/limits.ts";
+import { openTerminal, type Terminal } from "../bridge/terminal.ts";
+import type { Prompt, PromptAnswer, PromptQuestion } from "../supervise/asking.ts";
+import { writeErr } from "./output.ts";
+import { escapeControls } from "./render/text.ts";
+
+/** Without a terminal everything is denied, and that is said once. */
+export function terminalPrompt(): Prompt {
+  const terminal = openTerminal();
+  const closing = new AbortController();
+  let hasComplained = false;
+  let isAsking = false;
+  const complain = (why: string): PromptAnswer => {
+    if (!hasComplained) writeErr(`aegis: cannot ask: ${why}; what no rule allows is denied\n`);
+    hasComplained = true;
+    return "unasked";
+  };
+  return {
+    async ask(question, signal) {
+      if (terminal === undefined) return complain("there is no terminal");
+      if (!terminal.isOurs()) return complain("aegis is in the background");
+      terminal.enter();
+      isAsking = true;
+      const over = AbortSignal.any([signal, closing.signal]);
+      const answer = await answerTo(terminal, question, over);
+      if (closing.signal.aborted) return "unasked";
+      terminal.write(`${signal.aborted ? "withdrawn" : outcomes[answer]}\n`);
+      terminal.leave();
+      isAsking = false;
+      return answer;
+    },
+    close() {
+      closing.abort();
+      if (terminal === undefined || !isAsking) return;
+      terminal.write("withdrawn\n");
+      terminal.leave();
+      isAsking = false;
+    },
+    tell(sentence) {
+      terminal?.write(`aegis: ${escapeControls(sentence)}\n`);
+    },
+  };
+}
+
+/** Whether `--ask` has somebody to ask. */
+export function hasTerminal(): boolean {
+  const terminal = openTerminal();
+  terminal?.close();
+  return terminal !== undefined;
+}
+
+const outcomes: Readonly<Record<PromptAnswer, string>> = {
+  no: "denied",
+  once: "allowed once",
+  session: "allowed for this session",
+  always: "allowed for good",
+  folder: "allowed for this session, with everything in the folder",
+  deny: "denied for this session",
+  quit: "denied, and nothing more is asked",
+  unasked: "denied",
+  timeout: "denied: there was no answer",
+};
+
+async function answerTo(
+  terminal: Terminal,
+  question: PromptQuestion,
+  signal: AbortSignal,
+): Promise<PromptAnswer> {
+  terminal.write(questionText(question));
+  await Bun.sleep(askGuardMs);
+  terminal.flush();
+  let isInSequence = false;
+  for (let waited = 0; waited < askTimeoutMs && !signal.aborted; waited += askLookMs) {
+    const typed = terminal.read();
+    if (typed === undefined) return "unasked";
+    const answer = isInSequence ? undefined : answerOf(typed, question);
+    if (answer !== undefined) return answer;
+    // The rest of an arrow key may come a moment later.
+    isInSequence = typed.includes("\x1b");
+    await Bun.sleep(askLookMs);
+  }
+  return signal.aborted ? "no" : "timeout";
+}
+
+/** The first key that means something; none does beside one that sends more than a character. */
+export function answerOf(typed: string, question: PromptQuestion): PromptAnswer | undefined {
+  if (typed.includes("\x1b")) return undefined;
+  for (const key of typed.toLowerCase()) {
+    const { isRepeatable, alwaysIn, folder } = question;
+    if ("n\r\n\x03\x04".includes(key)) return "no";
+    if (key === "q") return "quit";
+    if (key === "o") return "once";
+    if (key === "s" && isRepeatable) return "session";
+    if (key === "d" && isRepeatable) return "deny";
+    if (key === "a" && alwaysIn !== undefined) return "always";
+    if (key === "f" && folder !== undefined) return "folder";
+  }
+  return undefined;
+}
+
+export function questionText(question: PromptQuestion): string {
+  const { actions, path, pid, exe, isRepeatable, alwaysIn, folder } = question;
+  const program = quoted(exe === "" ? "?" : exe);
+  const lines = [
+    "",
+    `aegis: ${program} (process ${pid}) wants to ${wish(actions)}`,
+    `    ${quoted(path)}`,
+    "  No rule of the policy allows it, and none forbids it.",
+    "  o  yes, this once",
+    ...(isRepeatable ? ["  s  yes, whenever it is asked for in this session"] : []),
+    ...(folder === undefined
+      ? []
+      : [`  f  yes, with everything in ${quoted(folder)}, this session`]),
+    ...(alwaysIn === undefined ? [] : [`  a  always: adds a line to ${quoted(alwaysIn)}`]),
+    "  n  no (also Enter and ^C)",
+    ...(isRepeatable ? ["  d  no, for the whole session"] : []),
+    "  q  no, and ask nothing more",
+  ];
+  return `${lines.join("\n")}\nallow? [n] `;
+}
+
+/** A backslash of a name is doubled, so that none can pass for one of ours. */
+function quoted(text: string): string {
+  return `"${escapeControls(text.replaceAll("\\", "\\\\")).replaceAll('"', '\\"')}"`;
+}
+
+function wish(actions: PromptQuestion["actions"]): string {
+  if (actions.includes("DirList")) return "list the folder";
+  if (!actions.includes("FileWrite")) return "read";
+  return actions.includes("FileRead") ? "read and write" : "write";
+}

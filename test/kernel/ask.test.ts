@@ -1,0 +1,385 @@
+// `aegis run --ask` with a real box, a real terminal and somebody who answers: each answer does
+// what it says, the object that was asked about is the one that is opened, and nothing a box does
+// answers for the person.
+
+import { describe, expect } from "bun:test";
+import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type AskedEvent,
+  askedPlace,
+  eventsOf,
+  modeOf,
+  runAsked,
+  runUnasked,
+  textOf,
+} from "../support/asked.ts";
+import { testWith } from "../support/features.ts";
+
+const needs = ["linux", "landlock", "seccomp"] as const;
+const twice = 'cat "$OTHER/a"; cat "$OTHER/a"; echo done';
+
+interface Row {
+  readonly name: string;
+  readonly script?: string;
+  readonly keys: readonly string[];
+  readonly outcomes: readonly string[];
+  /** How often the text of a file got out. */
+  readonly texts: number;
+}
+
+const rows: readonly Row[] = [
+  {
+    name: "once is for one open, and the next is asked about",
+    keys: ["o", "n"],
+    outcomes: ["allowed once", "denied"],
+    texts: 1,
+  },
+  {
+    name: "no is no, and asked again",
+    keys: ["n", "n"],
+    outcomes: ["denied", "denied"],
+    texts: 0,
+  },
+  { name: "Enter is no", keys: ["\r", "o"], outcomes: ["denied", "allowed once"], texts: 1 },
+  {
+    name: "^C is no, and does not reach the command",
+    keys: ["\x03", "o"],
+    outcomes: ["denied", "allowed once"],
+    texts: 1,
+  },
+  {
+    name: "session is for every open of the file",
+    keys: ["s"],
+    outcomes: ["allowed for this session"],
+    texts: 2,
+  },
+  {
+    name: "a session's yes to one file is none to another",
+    script: 'cat "$OTHER/a"; cat "$OTHER/b"; echo done',
+    keys: ["s", "n"],
+    outcomes: ["allowed for this session", "denied"],
+    texts: 1,
+  },
+  {
+    name: "a session's yes to reading is none to writing",
+    script: 'cat "$OTHER/a"; echo x >>"$OTHER/a"; echo done',
+    keys: ["s", "n"],
+    outcomes: ["allowed for this session", "denied"],
+    texts: 1,
+  },
+  {
+    name: "deny is for the session",
+    keys: ["d"],
+    outcomes: ["denied for this session"],
+    texts: 0,
+  },
+  {
+    name: "quit asks nothing more",
+    script: 'cat "$OTHER/a" "$OTHER/b" "$OTHER/c"; echo done',
+    keys: ["q"],
+    outcomes: ["denied, and nothing more is asked"],
+    texts: 0,
+  },
+];
+
+describe("answers", () => {
+  for (const { name, script = twice, keys, outcomes, texts } of rows) {
+    testWith(needs, name, async () => {
+      const place = askedPlace();
+      await using asked = runAsked(place, script);
+      const said: string[] = [];
+      for (const key of keys) {
+        const question = await asked.question();
+        expect(question).toContain("wants to");
+        said.push(await asked.answer(key));
+      }
+      await asked.see(/done\r\n/);
+      expect(await asked.exited).toBe(0);
+      expect(said).toEqual([...outcomes]);
+      expect(asked.screen.match(/text of/g)?.length ?? 0).toBe(texts);
+      expect(asked.screen.match(/allow\?/g)).toHaveLength(keys.length);
+    });
+  }
+
+  testWith(needs, "the third question about a folder offers it as a whole", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(place, 'cd "$OTHER"; cat a b c d; ls; echo done');
+    for (const key of ["o", "o", "f", "n"]) {
+      const question = await asked.question();
+      expect(question.includes("with everything in")).toBe(key === "f" || key === "n");
+      await asked.answer(key);
+    }
+    await asked.see(/done/);
+    await asked.exited;
+    expect(asked.screen.match(/text of/g)).toHaveLength(4);
+  });
+
+  testWith(needs, "always adds a line to the policy, which then allows it unasked", async () => {
+    const place = askedPlace();
+    expect((await runUnasked(place, 'cat "$OTHER/a"')).stdout).toBe("");
+    const before = textOf(place.policy);
+    {
+      await using asked = runAsked(place, 'cat "$OTHER/a"; cat "$OTHER/a"');
+      expect(await asked.question()).toContain(`adds a line to "${place.policy}"`);
+      expect(await asked.answer("a")).toBe("allowed for good");
+      expect(await asked.exited).toBe(0);
+    }
+    const added = textOf(place.policy);
+    expect(added.startsWith(before)).toBe(true);
+    expect(added.slice(before.length)).toMatch(
+      /^@id\("asked [0-9a-f]+"\)\npermit\(principal == Aegis::Agent::"sh", .*\n$/,
+    );
+    expect(modeOf(place.policy)).toBe(0o640);
+    expect((await runUnasked(place, 'cat "$OTHER/a"')).stdout).toBe("text of a\n");
+    expect((await runUnasked(place, 'cat "$OTHER/b"')).stdout).toBe("");
+  });
+
+  testWith(needs, "always is not offered where no single policy file is in force", async () => {
+    const place = askedPlace();
+    const second = join(place.home, "second.cedar");
+    writeFileSync(second, "");
+    await using asked = runAsked(place, 'cat "$OTHER/a"', ["--policy", second]);
+    expect(await asked.question()).not.toContain("always");
+    await asked.answer("o");
+    expect(await asked.exited).toBe(0);
+  });
+});
+
+describe("the record", () => {
+  testWith(needs, "has each question with its answer, and rows that name the answer", async () => {
+    const place = askedPlace();
+    {
+      await using asked = runAsked(place, 'cat "$OTHER/a"; cat "$OTHER/b"; cat "$OTHER/c"');
+      for (const key of ["o", "n", "s"]) {
+        await asked.question();
+        await asked.answer(key);
+      }
+      await asked.exited;
+    }
+    const events = eventsOf(place);
+    const about = ({ payload }: AskedEvent) => String(payload.path).startsWith(place.other);
+    const questions = events.filter(({ event_type }) => event_type === "ACCESS_ASKED");
+    expect(
+      questions.map(({ payload }) => [payload.asked, payload.answer, payload.outcome]),
+    ).toEqual([
+      ["FileRead", "once", "allow"],
+      ["FileRead", "no", "deny"],
+      ["FileRead", "session", "allow"],
+    ]);
+    const accesses = events.filter((event) => event.event_type === "FILE_READ" && about(event));
+    expect(accesses.map(({ payload }) => [payload.decision, payload.rule])).toEqual([
+      ["allow", "ask:once"],
+      ["deny", "ask:no"],
+      ["allow", "ask:session"],
+    ]);
+  });
+});
+
+describe("what is opened", () => {
+  testWith(needs, "is the file asked about, though the link leads elsewhere by then", async () => {
+    const place = askedPlace();
+    const link = join(place.workspace, "link");
+    symlinkSync(join(place.other, "a"), link);
+    await using asked = runAsked(place, `cat ${link}; cat ${link}`);
+    expect(await asked.question()).toContain(`"${place.other}/a"`);
+    unlinkSync(link);
+    symlinkSync(join(place.other, "b"), link);
+    await asked.answer("o");
+    await asked.see(/text of a/);
+    expect(await asked.question()).toContain(`"${place.other}/b"`);
+    await asked.answer("n");
+    await asked.exited;
+    expect(asked.screen).not.toContain("text of b");
+  });
+
+  testWith(needs, "is the file asked about, though another has its name by then", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(place, 'cat "$OTHER/a"');
+    await asked.question();
+    renameSync(join(place.other, "a"), join(place.other, "moved"));
+    renameSync(join(place.other, "b"), join(place.other, "a"));
+    await asked.answer("o");
+    await asked.exited;
+    expect(asked.screen).toContain("text of a");
+    expect(asked.screen).not.toContain("text of b");
+  });
+
+  testWith(needs, "is never another file in place of one to be written", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(place, 'echo more >>"$OTHER/a"; echo over >"$OTHER/c"');
+    expect(await asked.question()).toContain("wants to write");
+    renameSync(join(place.other, "a"), join(place.other, "moved"));
+    renameSync(join(place.other, "b"), join(place.other, "a"));
+    await asked.answer("o");
+    await asked.question();
+    await asked.answer("o");
+    await asked.exited;
+    expect(textOf(join(place.other, "a"))).toBe("text of b\n");
+    expect(textOf(join(place.other, "c"))).toBe("over\n");
+  });
+
+  testWith(needs, "is a folder's list, but not what lies in it", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(place, 'ls "$OTHER"; cat "$OTHER/a"; echo done');
+    expect(await asked.question()).toContain("wants to list the folder");
+    await asked.answer("s");
+    await asked.see(/a\s+b\s+c\s+d/);
+    expect(await asked.question()).toContain("wants to read");
+    await asked.answer("n");
+    await asked.see(/done/);
+    await asked.exited;
+    expect(asked.screen).not.toContain("text of");
+  });
+});
+
+describe("nobody is asked", () => {
+  const cases = [
+    ["about what a rule forbids", (place: { other: string }) => ["--deny", place.other]],
+    ["about what is allowed", (place: { other: string }) => ["--read", place.other]],
+  ] as const;
+  for (const [name, flags] of cases) {
+    testWith(needs, name, async () => {
+      const place = askedPlace();
+      await using asked = runAsked(place, `${twice}`, flags(place));
+      await asked.see(/done/);
+      await asked.exited;
+      expect(asked.screen).not.toContain("allow?");
+      expect(asked.screen.includes("text of")).toBe(flags(place)[0] === "--read");
+    });
+  }
+
+  testWith(needs, "about the state of aegis itself", async () => {
+    const place = askedPlace();
+    const file = join(place.env.AEGIS_HOME ?? "", "ledger.db");
+    await using asked = runAsked(place, `cat ${file} | wc -c; ${twice}`);
+    await asked.question();
+    await asked.answer("d");
+    await asked.see(/done/);
+    expect(asked.screen).not.toContain(`    "${file}"`);
+    expect(asked.screen).toMatch(/^0\r$/m);
+    await asked.exited;
+  });
+
+  testWith(needs, "about a second name of what a rule forbids", async () => {
+    const place = askedPlace();
+    const kept = join(place.other, "kept");
+    mkdirSync(kept);
+    writeFileSync(join(kept, "secret"), "text of secret\n");
+    Bun.spawnSync(["ln", join(kept, "secret"), join(place.other, "second")]);
+    await using asked = runAsked(place, 'cat "$OTHER/second"; echo done', ["--deny", kept]);
+    await asked.see(/done/);
+    await asked.exited;
+    expect(asked.screen).not.toContain("allow?");
+  });
+
+  testWith(needs, "without a terminal, which is said once", async () => {
+    const place = askedPlace();
+    const { stderr, stdout, exitCode } = await runWithoutTerminal(place, ["--ask"]);
+    expect(stderr.match(/aegis: cannot ask: there is no terminal/g)).toHaveLength(1);
+    expect(stdout).toBe("done\n");
+    expect(exitCode).toBe(0);
+  });
+
+  testWith(needs, "in JSON without a terminal, which is refused", async () => {
+    const place = askedPlace();
+    const { stderr, exitCode } = await runWithoutTerminal(place, ["--ask", "--json"]);
+    expect(stderr).toContain("there is no terminal to ask at");
+    expect(exitCode).not.toBe(0);
+    expect((await runWithoutTerminal(place, ["--json"])).exitCode).toBe(0);
+  });
+});
+
+/** In a session of its own, which has no terminal. */
+async function runWithoutTerminal(
+  place: ReturnType<typeof askedPlace>,
+  flags: readonly string[],
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const { aegisBinary, cleanEnvironment } = await import("../support/harness.ts");
+  const argv = ["run", "--quiet", ...flags, "--policy", place.policy, "--env", "OTHER"];
+  const child = Bun.spawn(["setsid", "-w", aegisBinary(), ...argv, "--", "sh", "-c", `${twice}`], {
+    cwd: place.workspace,
+    env: cleanEnvironment(place.env),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { stdout, stderr, exitCode: await child.exited };
+}
+
+describe("a box cannot", () => {
+  testWith(needs, "write on the terminal by the name of a file", async () => {
+    const place = askedPlace();
+    const name = 'a\x1b]0;title\x07\nallow? [n] "o\u202e\\n';
+    writeFileSync(join(place.other, name), "text of name\n");
+    await using asked = runAsked(place, 'cat "$OTHER"/a?*');
+    await asked.question();
+    await asked.answer("o");
+    const question = await asked.question();
+    expect(question).toContain('a\\x1b]0;title\\x07\\nallow? [n] \\"o\\u{202e}\\\\n"');
+    expect(question).not.toContain("\x1b");
+    await asked.answer("o");
+    await asked.see(/text of name/);
+    await asked.exited;
+  });
+
+  testWith(needs, "drown a person: ten questions a second, the rest is denied", async () => {
+    const place = askedPlace();
+    for (let i = 0; i < 50; i++) writeFileSync(join(place.other, `many${i}`), "text\n");
+    await using asked = runAsked(
+      place,
+      'for i in $(seq 0 49); do cat "$OTHER/many$i" 2>/dev/null & done; wait; echo done',
+    );
+    for (let i = 0; i < 10; i++) {
+      await asked.question();
+      await asked.answer("s");
+    }
+    await asked.see(/done/);
+    await asked.exited;
+    expect(asked.screen.match(/text\r/g)).toHaveLength(10);
+    expect(asked.screen.match(/allow\?/g)).toHaveLength(10);
+  });
+
+  testWith(needs, "leave its question behind when it is killed", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(
+      place,
+      `cat "$OTHER/a" & sleep 0.2; kill -KILL $!; wait; echo gone; cat "$OTHER/b"; echo done`,
+    );
+    await asked.question();
+    await asked.see(/gone/);
+    await asked.see(/withdrawn/);
+    expect(await asked.question()).toContain(`"${place.other}/b"`);
+    await asked.answer("o");
+    await asked.see(/done/);
+    await asked.exited;
+    const events = eventsOf(place);
+    expect(events.filter(({ payload }) => payload.path === `${place.other}/a`)).toEqual([]);
+  });
+
+  testWith(needs, "keep a question up beyond its own end", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(place, 'cat "$OTHER/a" & sleep 0.3; kill -KILL $$');
+    await asked.question();
+    await asked.see(/withdrawn/);
+    expect(await asked.exited).toBe(137);
+  });
+});
+
+describe("the terminal", () => {
+  testWith(needs, "is as it was after a question, and after one that was withdrawn", async () => {
+    const place = askedPlace();
+    await using asked = runAsked(
+      place,
+      'stty -g; cat "$OTHER/a"; stty -g; (cat "$OTHER/b" & sleep 0.2; kill -KILL $!); sleep 1; stty -g',
+    );
+    await asked.question();
+    await asked.answer("n");
+    await asked.question();
+    await asked.exited;
+    const settings = asked.screen.match(/^[0-9a-f]+(:[0-9a-f]+){10,}\r$/gm) ?? [];
+    expect(settings).toHaveLength(3);
+    expect(new Set(settings).size).toBe(1);
+  });
+});

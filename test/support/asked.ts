@@ -1,0 +1,144 @@
+// `aegis run --ask` at a terminal of its own: a person who waits for a question and presses a key.
+
+import { Database } from "bun:sqlite";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis, waitFor } from "./harness.ts";
+import { tempDir } from "./temp.ts";
+
+/** A workspace, a folder no rule is about, and a policy that says so. */
+export interface AskedPlace {
+  readonly workspace: string;
+  readonly other: string;
+  readonly policy: string;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export function askedPlace(): AskedPlace {
+  const [workspace, other, home] = [tempDir("workspace"), tempDir("other"), tempDir("home")];
+  const policies = join(tempDir("policy"), "rules");
+  mkdirSync(policies);
+  const policy = join(policies, "rules.cedar");
+  const inside = (...paths: readonly string[]) =>
+    `resource in [${paths.map((path) => `Aegis::Resource::"${path}"`).join(", ")}]`;
+  const action = (...names: readonly string[]) =>
+    `action in [${names.map((name) => `Aegis::Action::"${name}"`).join(", ")}]`;
+  const system = inside("/usr", "/bin", "/lib", "/lib64");
+  writeFileSync(
+    policy,
+    `permit(principal, ${action("FileRead", "DirList", "ProcessSpawn")}, resource)
+when { ${system} };
+permit(principal, ${action("FileRead", "DirList", "FileWrite", "FileDelete", "DirCreate")}, resource)
+when { ${inside(workspace)} };
+`,
+  );
+  chmodSync(policy, 0o640);
+  for (const name of ["a", "b", "c", "d"]) writeFileSync(join(other, name), `text of ${name}\n`);
+  const env = { AEGIS_HOME: join(home, "state"), OTHER: other };
+  return { workspace, other, policy, home, env };
+}
+
+export interface Asked {
+  /** Waits for the next question and returns it, without the colours there are none of. */
+  question(): Promise<string>;
+  /** Presses a key until the question is answered; what the terminal then says of it. */
+  answer(key: string): Promise<string>;
+  /** Waits for text that was not seen before. */
+  see(wanted: RegExp): Promise<string>;
+  press(key: string): void;
+  /** Everything shown so far. */
+  readonly screen: string;
+  /** The exit status, after everything was shown. */
+  readonly exited: Promise<number>;
+}
+
+/** `flags` before `--`; `script` is for sh, whose `$OTHER` is the folder no rule is about. */
+export function runAsked(
+  place: AskedPlace,
+  script: string,
+  flags: readonly string[] = [],
+): Asked & AsyncDisposable {
+  const argv = [aegisBinary(), "run", "--ask", "--quiet", "--policy", place.policy, ...flags];
+  let output = "";
+  let seen = 0;
+  const text = new TextDecoder();
+  const child = Bun.spawn([...argv, "--env", "OTHER", "--", "sh", "-c", script], {
+    cwd: place.workspace,
+    env: cleanEnvironment(place.env),
+    terminal: {
+      cols: 200,
+      rows: 50,
+      data: (_, bytes) => {
+        output += text.decode(bytes, { stream: true });
+      },
+    },
+  });
+  const { terminal } = child;
+  if (terminal === undefined) throw new Error("there is no terminal");
+  const see = (wanted: RegExp) =>
+    waitFor(`${wanted} in ${JSON.stringify(output.slice(seen))}`, () => {
+      const found = wanted.exec(output.slice(seen));
+      if (found === null) return undefined;
+      seen += found.index + found[0].length;
+      return found[0];
+    });
+  return {
+    see,
+    question: () => see(/aegis: "[\s\S]*?\nallow\? \[n\] /),
+    async answer(key) {
+      const outcome = /(allowed|denied|withdrawn)[^\n]*\r\n/;
+      await waitFor(`an answer to ${JSON.stringify(key)}`, async () => {
+        terminal.write(key);
+        await Bun.sleep(50);
+        return outcome.test(output.slice(seen));
+      });
+      return (await see(outcome)).trim();
+    },
+    press: (key) => void terminal.write(key),
+    get screen() {
+      return output;
+    },
+    exited: child.exited,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+      terminal.close();
+    },
+  };
+}
+
+export interface AskedEvent {
+  readonly event_type: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/** Everything in the place's ledger, in order. */
+export function eventsOf(place: AskedPlace): readonly AskedEvent[] {
+  using database = new Database(join(place.env.AEGIS_HOME ?? "", "ledger.db"));
+  return database
+    .query<{ body: string }, []>("SELECT body FROM event ORDER BY idx")
+    .all()
+    .map(({ body }) => JSON.parse(body) as AskedEvent);
+}
+
+/** The same without a terminal, and without --ask unless `flags` say so. */
+export function runUnasked(
+  place: AskedPlace,
+  script: string,
+  flags: readonly string[] = [],
+): Promise<Outcome> {
+  const argv = ["run", "--quiet", "--policy", place.policy, ...flags, "--env", "OTHER"];
+  return spawnAegis([...argv, "--", "sh", "-c", script], {
+    env: place.env,
+    cwd: place.workspace,
+  });
+}
+
+export function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
+
+export function textOf(path: string): string {
+  return readFileSync(path, "utf8");
+}
