@@ -50,7 +50,8 @@ export function fixFor({ action, path, host, port, rule }: Denial, agent: string
   if (action === "ProcessSpawn" && rule === "flag:--exec") return `--exec ${path}`;
   if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
     return `"${path}" added to permissions.exec.allowed_bins of the manifest`;
-  if (rule !== "" && !rule.startsWith("credentials:"))
+  // Who was asked and said no may say yes next time, or grant it.
+  if (rule !== "" && !/^(credentials|ask):/.test(rule))
     return `the rule ${rule} taken out of the policy`;
   const grant = smallestGrant({ action, agent, resource: { path, host, port } });
   return grant.flag ?? `the policy line ${grant.cedar}`;
