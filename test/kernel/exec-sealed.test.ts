@@ -6,8 +6,9 @@ import { expect } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Capability } from "../../src/model/capability.ts";
+import { prepareDecider } from "../../src/policy/decide.ts";
 import { sealPrograms } from "../../src/policy/seal.ts";
-import { runBox, type Setting, settings, testFolder } from "../support/box.ts";
+import { fixtureRules, runBox, type Setting, settings, testFolder } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { giveToPlainUser, repoRoot } from "../support/harness.ts";
 import { permit, under } from "../support/ir.ts";
@@ -123,6 +124,14 @@ for (const setting of settings()) {
       ]);
       expect(table as unknown).toEqual(attempts.map((row) => [...row]));
       const { accesses, planned } = sealed.run;
+      const all = [...fixtureRules(), ...rules(sealed.place, true)];
+      const decider = prepareDecider({ version: 1, capabilities: all });
+      for (const { action, path, allowed } of accesses) {
+        if (action !== "ProcessSpawn") continue;
+        const resource = { path, host: undefined, port: undefined };
+        const { outcome } = decider.decide({ action, agent: "agent", resource });
+        expect([path, outcome]).toEqual([path, allowed ? "allow" : "deny"]);
+      }
       const denied = accesses
         .filter(({ action, allowed }) => action === "ProcessSpawn" && !allowed)
         .map(({ path, rule }) => [path, planned.sources[rule ?? -1]?.rule]);
