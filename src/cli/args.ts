@@ -42,8 +42,10 @@ export interface OperandSpec {
 }
 
 export interface CommandSpec {
-  /** As typed after `aegis`, e.g. `audit verify`. */
+  /** As typed after `aegis`, e.g. `audit verify`; empty for a program that is one command. */
   readonly name: string;
+  /** The link it is typed by; default: `aegis`. */
+  readonly program?: string;
   readonly summary: string;
   readonly flags: Readonly<Record<string, FlagSpec>>;
   /** In the order they are typed; required ones first. Keys are the names shown, in capitals. */
@@ -90,6 +92,11 @@ interface Taken {
   readonly flags: Map<string, Value>;
   readonly operands: string[];
   command: readonly string[];
+}
+
+/** The command as a person types it. */
+export function typedName({ program = "aegis", name }: CommandSpec): string {
+  return name === "" ? program : `${program} ${name}`;
 }
 
 /**
@@ -197,14 +204,14 @@ function finish<S extends CommandSpec>(spec: S, taken: Taken): ParsedArgs<S> {
   for (const [name, operand] of Object.entries(spec.operands)) {
     const value = given.shift();
     if (value === undefined && operand.required)
-      throw usage(spec, `Cannot run "aegis ${spec.name}": ${name} is missing`);
+      throw usage(spec, `Cannot run "${typedName(spec)}": ${name} is missing`);
     operands[name] = value;
   }
   const [extra] = given;
   if (extra !== undefined)
-    throw usage(spec, `Cannot run "aegis ${spec.name}": unexpected argument "${extra}"`);
+    throw usage(spec, `Cannot run "${typedName(spec)}": unexpected argument "${extra}"`);
   if (spec.launches && spec.isCommandOptional !== true && taken.command.length === 0)
-    throw usage(spec, `Cannot run "aegis ${spec.name}": the command to launch is missing`);
+    throw usage(spec, `Cannot run "${typedName(spec)}": the command to launch is missing`);
   // The loops above gave every key of the specification a value of the type its kind stands for.
   return { flags, operands, command: taken.command } as unknown as ParsedArgs<S>;
 }
@@ -212,7 +219,7 @@ function finish<S extends CommandSpec>(spec: S, taken: Taken): ParsedArgs<S> {
 function unknownFlag(spec: CommandSpec, typed: string): AegisError {
   const known = [...Object.keys(spec.flags), "help"].map((name) => `--${name}`);
   const close = nearest(typed, known);
-  return new AegisError("usage", `Cannot run "aegis ${spec.name}": unknown flag "${typed}"`, {
+  return new AegisError("usage", `Cannot run "${typedName(spec)}": unknown flag "${typed}"`, {
     hint: close === undefined ? helpHint(spec) : `did you mean "${close}"?`,
   });
 }
@@ -222,5 +229,5 @@ function usage(spec: CommandSpec, message: string): AegisError {
 }
 
 function helpHint(spec: CommandSpec): string {
-  return `run \`aegis ${spec.name} --help\` for its usage`;
+  return `run \`${typedName(spec)} --help\` for its usage`;
 }

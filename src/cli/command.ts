@@ -8,8 +8,12 @@ import { writeOut } from "./output.ts";
 
 export interface Command {
   readonly spec: CommandSpec;
-  /** Parses, runs and gives the exit status. @throws {AegisError} */
-  start(argv: readonly string[]): Promise<number>;
+  /**
+   * Parses, runs and gives the exit status.
+   * @param program the link it was called by
+   * @throws {AegisError}
+   */
+  start(argv: readonly string[], program?: string): Promise<number>;
 }
 
 /**
@@ -22,10 +26,11 @@ export function defineCommand<const S extends CommandSpec>(
 ): Command {
   return {
     spec,
-    async start(argv) {
-      const args = parseArgs(spec, argv);
+    async start(argv, program) {
+      const called = program === undefined ? spec : { ...spec, program };
+      const args = parseArgs(called, argv);
       if (args !== undefined) return run(args, createContext());
-      writeOut(renderHelp(spec));
+      writeOut(renderHelp(called));
       return 0;
     },
   };

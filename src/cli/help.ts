@@ -7,7 +7,10 @@ const widthMax = 80;
 const termMax = 26;
 
 export function renderHelp(spec: CommandSpec): string {
-  const sections = [`${wrap(spec.summary, 0)}\n`, `Usage:\n  aegis ${usageOf(spec)}\n`];
+  const sections = [
+    `${wrap(spec.summary, 0)}\n`,
+    `Usage:\n  ${spec.program ?? "aegis"} ${usageOf(spec)}\n`,
+  ];
   const operands = Object.entries(spec.operands).map(
     ([name, { summary }]) => [name, summary] as const,
   );
@@ -21,7 +24,7 @@ export function renderHelp(spec: CommandSpec): string {
 
 /** `run [FLAGS] -- CMD...`, without `aegis`. */
 export function usageOf(spec: CommandSpec): string {
-  const parts = [spec.name];
+  const parts = spec.name === "" ? [] : [spec.name];
   if (Object.keys(spec.flags).length > 0) parts.push("[FLAGS]");
   for (const [name, operand] of Object.entries(spec.operands))
     parts.push(operand.required ? name : `[${name}]`);

@@ -53,6 +53,16 @@ const audit: Branch = {
   },
 };
 
+const manifest: Branch = {
+  summary: "Check, show and draft capability manifests.",
+  commands: {
+    validate: async () => (await import("./command/manifest/validate.ts")).command,
+    install: async () => (await import("./command/manifest/install.ts")).command,
+    show: async () => (await import("./command/manifest/show.ts")).command,
+    generate: async () => (await import("./command/manifest/generate.ts")).command,
+  },
+};
+
 const config: Branch = {
   summary: "Show, find and edit configurations.",
   commands: {
@@ -84,7 +94,10 @@ const sections: readonly Section[] = [
   },
   {
     title: "Serve",
-    entries: { serve: async () => (await import("./command/serve.ts")).command },
+    entries: {
+      serve: async () => (await import("./command/serve.ts")).command,
+      manifest,
+    },
   },
   {
     title: "Set up",

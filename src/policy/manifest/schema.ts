@@ -26,6 +26,7 @@ export const manifestSchema = z.object({
           max_output_bytes: count,
           timeout_ms: count,
           max_wall_time_ms: count,
+          max_model_calls: count,
         }),
       ),
     }),
