@@ -3,7 +3,8 @@
 // would write.
 
 import { join } from "node:path";
-import type { CommandSpec } from "../src/cli/args.ts";
+import { ownSpecs } from "../src/cli/aegisctl.ts";
+import { type CommandSpec, typedName } from "../src/cli/args.ts";
 import { exitStatus } from "../src/cli/exit.ts";
 import { flagTerms, usageOf } from "../src/cli/help.ts";
 import { allSpecs } from "../src/cli/tree.ts";
@@ -12,7 +13,7 @@ export const cliDocsPath = join(import.meta.dir, "../docs/cli.md");
 
 /** The whole text of docs/cli.md. */
 export async function renderCliDocs(): Promise<string> {
-  const specs = await allSpecs();
+  const specs = [...(await allSpecs()), ...(await ownSpecs())];
   return [introduction(), ...specs.map(renderCommand)].join("\n");
 }
 
@@ -42,7 +43,7 @@ A launched command that ran gives its own status, or 128 + N when signal N ended
 
 function renderCommand(spec: CommandSpec): string {
   const lines = [
-    `## aegis ${spec.name}\n\n${spec.summary}\n\n\`\`\`\naegis ${usageOf(spec)}\n\`\`\`\n`,
+    `## ${typedName(spec)}\n\n${spec.summary}\n\n\`\`\`\n${spec.program ?? "aegis"} ${usageOf(spec)}\n\`\`\`\n`,
   ];
   const operands = Object.entries(spec.operands).map(
     ([name, { summary }]) => [name, summary] as const,

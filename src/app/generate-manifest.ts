@@ -33,7 +33,7 @@ export function generateManifest(wanted: AbsPath, options: GenerateOptions): Gen
   return { directory, manifestPath, mode, findings };
 }
 
-/** By file, then by line. A file that cannot be read is an error: it may be the one that matters. */
+/** By file, then by line. A file that cannot be read is an error: it may be the one that counts. */
 function scanFolder(directory: AbsPath): readonly Finding[] {
   const odd: string[] = [];
   const skip = (name: string) => name.startsWith(".") || skipped.has(name);

@@ -7,8 +7,8 @@ import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 
-/** Other names the binary is installed under; their commands come with the control plane. */
-const otherNames = new Set(["aegisd", "aegisctl", "aegis-server"]);
+/** Other names the binary is installed under that no command of this build has yet. */
+const otherNames = new Set(["aegisd", "aegis-server"]);
 
 /**
  * @param calledAs argv[0] as the caller gave it
@@ -17,8 +17,10 @@ const otherNames = new Set(["aegisd", "aegisctl", "aegis-server"]);
 export async function runCli(argv: readonly string[], calledAs: string): Promise<number> {
   const [name, ...rest] = argv;
   const launches = name === "run" || name === "wrap" || name === "learn";
+  const program = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  if (program === "aegisctl") return runProgram(argv);
   try {
-    refuseOtherNames(calledAs);
+    refuseOtherNames(program);
     if (name === "run" || name === "wrap") {
       const { runCommand } = await import("./command/run.ts");
       return await runCommand(rest, name);
@@ -35,10 +37,20 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
   }
 }
 
-function refuseOtherNames(calledAs: string): void {
-  const base = calledAs.slice(calledAs.lastIndexOf("/") + 1);
-  if (!otherNames.has(base)) return;
-  throw new AegisError("usage", `${base} is not part of this build`, {
+/** Programs that are documented to fail with 1, whatever the reason. */
+async function runProgram(argv: readonly string[]): Promise<number> {
+  try {
+    const { runAegisctl } = await import("./aegisctl.ts");
+    return await runAegisctl(argv);
+  } catch (error) {
+    reportFailure(error, "plain");
+    return exitStatus.failed;
+  }
+}
+
+function refuseOtherNames(program: string): void {
+  if (!otherNames.has(program)) return;
+  throw new AegisError("usage", `${program} is not part of this build`, {
     hint: "run `aegis --help` for what is",
   });
 }

@@ -96,6 +96,7 @@ const sections: readonly Section[] = [
     title: "Serve",
     entries: {
       serve: async () => (await import("./command/serve.ts")).command,
+      approve: async () => (await import("./command/approve.ts")).command,
       manifest,
     },
   },

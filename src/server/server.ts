@@ -107,18 +107,25 @@ async function answer(
     if (keys.length === 0) refuseBrowsers(request.headers, hosts);
     const found = routeFor(routes, request.method, url.pathname);
     const call = await callFrom(request, url, found.params);
-    if (!url.pathname.endsWith("z")) await requireOwnTenant(call, keys);
+    const isBatch = found.route.path.endsWith(":batch");
+    if (!url.pathname.endsWith("z")) await requireOwnTenant(call, keys, isBatch);
     return await found.route.handle(call);
   } catch (error) {
     return failure(error);
   }
 }
 
-async function requireOwnTenant(call: Call, keys: readonly ApiKey[]): Promise<void> {
+async function requireOwnTenant(
+  call: Call,
+  keys: readonly ApiKey[],
+  isBatch: boolean,
+): Promise<void> {
   const caller = callerOf(call.headers, keys);
   if (caller.tenant === undefined) return;
   requireTenant(caller, call.query.get("tenant_id"));
-  for (const text of (await call.text()).split("\n").filter((line) => line.trim() !== "")) {
+  const body = await call.text();
+  const texts = isBatch ? body.split("\n") : [body];
+  for (const text of texts.filter((line) => line.trim() !== "")) {
     const tree = readJson(new TextEncoder().encode(text));
     const members = membersOf(tree);
     const session = members.get("session");

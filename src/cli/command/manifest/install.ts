@@ -36,8 +36,7 @@ export const command = defineCommand(
     const manifest = await requireManifest(path);
     if (flags["trust-mode"] === "prod") throw new AegisError("policy/invalid", unprovenSignature);
     const folder = flags.dir === undefined ? parentOf(path) : resolvePath(directory, flags.dir);
-    writeOut(escapeControls(`Verifying "${manifest.name}" v${manifest.version}...`));
-    writeOut("\n");
+    writeOut(`${escapeControls(`Verifying "${manifest.name}" v${manifest.version}...`)}\n`);
     const { count, problems } = checkIntegrity(manifest, folder, path);
     if (problems.length > 0) {
       throw new AegisError("policy/invalid", `manifest: integrity: ${problems.join("\n")}`);

@@ -23,8 +23,7 @@ export const command = defineCommand(
     if (!read.ok) return failed(`INVALID: ${read.message}`);
     if (flags["trust-mode"] === "prod") return failed(`SIGNATURE INVALID: ${unprovenSignature}`);
     const { name, version, publisher } = read.manifest;
-    writeOut(escapeControls(`OK: manifest "${name}" v${version} by ${publisher}`));
-    writeOut("\n");
+    writeOut(`${escapeControls(`OK: manifest "${name}" v${version} by ${publisher}`)}\n`);
     return exitStatus.ok;
   },
 );

@@ -1,0 +1,175 @@
+// The control plane's API from the caller's side. Answers come from whatever listens there: they
+// are checked for their shape and their size, and never followed elsewhere.
+
+import { readFileSync, statSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
+import { policySizeMaxBytes } from "../base/limits.ts";
+import { type AbsPath, resolvePath } from "../base/paths.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
+
+/** File names are as typed. */
+export interface ServerAccess {
+  readonly server: string;
+  readonly apiKeyFile: string | undefined;
+  /** Who vouches for the server, instead of what the system trusts. */
+  readonly caFile: string | undefined;
+  /** What the caller shows a server that wants a certificate. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+}
+
+export interface ControlClient {
+  /** @throws {AegisError} named after `what`, for every answer but a good one */
+  get(what: string, path: string, query: Query): Promise<JsonObject>;
+  post(what: string, path: string, query: Query, body: JsonObject): Promise<JsonObject>;
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+const requestTimeoutMs = 60_000;
+const shownBodyMax = 2000;
+
+/** @throws {AegisError} when the address or one of the files cannot be used */
+export function createControlClient(access: ServerAccess, directory: AbsPath): ControlClient {
+  const base = serverAddress(access.server);
+  const read = (path: string | undefined) =>
+    path === undefined ? undefined : readSmallFile(resolvePath(directory, path));
+  const key = read(access.apiKeyFile)?.trim();
+  const tls = { ca: read(access.caFile), cert: read(access.certFile), key: read(access.keyFile) };
+  const given = Object.entries(tls).filter(([, value]) => value !== undefined);
+  if (given.length > 0 && base.protocol !== "https:") {
+    throw new AegisError("usage", `Cannot use certificates with "${base}": it is not https`);
+  }
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  if (key !== undefined) headers.Authorization = `Bearer ${key}`;
+
+  async function ask(what: string, path: string, query: Query, init: object) {
+    const url = new URL(`${base.pathname.replace(/\/+$/, "")}${path}`, base);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    let status: number;
+    let body: string;
+    try {
+      const response = await fetch(url, {
+        ...init,
+        headers,
+        redirect: "error",
+        signal: AbortSignal.timeout(requestTimeoutMs),
+        ...(given.length === 0 ? {} : { tls: Object.fromEntries(given) }),
+      });
+      [status, body] = [response.status, await response.text()];
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new AegisError("internal", `${what}: cannot ask ${base.origin}: ${why}`, {
+        hint: "is the server running there? --server names another one",
+        cause,
+      });
+    }
+    return answerOf(what, status, body);
+  }
+
+  return {
+    get: (what, path, query) => ask(what, path, query, {}),
+    post: (what, path, query, body) =>
+      ask(what, path, query, { method: "POST", body: JSON.stringify(body) }),
+  };
+}
+
+function answerOf(what: string, status: number, body: string): JsonObject {
+  if (status !== 200) {
+    const shown = body.trimEnd().slice(0, shownBodyMax);
+    throw new AegisError("internal", `${what}: server returned ${status}: ${shown}`);
+  }
+  let answer: JsonValue;
+  try {
+    answer = JSON.parse(body) as JsonValue;
+  } catch (cause) {
+    throw new AegisError("internal", `${what}: the server's answer is no JSON`, { cause });
+  }
+  if (typeof answer === "object" && answer !== null && !Array.isArray(answer)) {
+    return answer as JsonObject;
+  }
+  throw new AegisError("internal", `${what}: the server's answer is no object`);
+}
+
+function serverAddress(text: string): URL {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "") return url;
+  throw new AegisError(
+    "usage",
+    `Cannot use "${text}" as a server: it is no http or https address`,
+    {
+      hint: "for instance http://localhost:8080",
+    },
+  );
+}
+
+/** @throws {AegisError} `config/not-found` */
+export function readSmallFile(path: AbsPath): string {
+  try {
+    if (statSync(path).size <= policySizeMaxBytes) return readFileSync(path, "utf8");
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AegisError("config/not-found", `Cannot read "${path}": ${why}`, { cause });
+  }
+  throw new AegisError("config/invalid", `Cannot read "${path}": it is too large`);
+}
+
+export interface SessionName {
+  readonly tenant: string;
+  readonly session: string;
+}
+
+export interface Verified {
+  readonly valid: boolean;
+  readonly firstBadSeq: number;
+  readonly error: string;
+  /** A session nobody wrote to is valid as well. */
+  readonly isEmpty: boolean;
+}
+
+export async function verifySession(
+  client: ControlClient,
+  { tenant, session }: SessionName,
+): Promise<Verified> {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/verify`;
+  const answer = await client.get("verify", path, { tenant_id: tenant });
+  const { valid, first_bad_seq: seq, error } = answer;
+  if (typeof valid !== "boolean") {
+    throw new AegisError(
+      "internal",
+      "verify: the server's answer does not say whether it is valid",
+    );
+  }
+  const query = { tenant_id: tenant, session_id: session, limit: "1" };
+  const { Events } = await client.get("verify", "/v1/events", query);
+  return {
+    valid,
+    firstBadSeq: typeof seq === "number" ? seq : 0,
+    error: typeof error === "string" ? error : "",
+    isEmpty: !Array.isArray(Events) || Events.length === 0,
+  };
+}
+
+/** Every event of a session, a page at a time. */
+export async function* sessionEvents(
+  client: ControlClient,
+  { tenant, session }: SessionName,
+): AsyncGenerator<readonly JsonValue[]> {
+  const seen = new Set<string>();
+  for (let token = ""; ; ) {
+    const query = { tenant_id: tenant, session_id: session, limit: "1000" };
+    const more = token === "" ? {} : { page_token: token };
+    const page = await client.get("export", "/v1/events", { ...query, ...more });
+    const { Events = null, NextToken = "" } = page;
+    if (Array.isArray(Events)) yield Events;
+    else if (Events !== null) throw new AegisError("internal", "export: the answer has no events");
+    if (NextToken === "" || NextToken === null) return;
+    if (typeof NextToken !== "string" || seen.has(NextToken)) {
+      throw new AegisError("internal", "export: the server's pages do not end");
+    }
+    seen.add(NextToken);
+    token = NextToken;
+  }
+}
