@@ -210,7 +210,8 @@ bool plan_only_watches(const struct plan *plan)
 	unsigned int permitted = 0;
 
 	if (!plan->has_notify || plan->has_landlock || plan->namespaces ||
-	    plan->notify & ~(uint32_t)(NOTIFY_RECORD_ALLOWED | NOTIFY_RECORD_FAILED))
+	    plan->notify & ~(uint32_t)(NOTIFY_RECORD_ALLOWED | NOTIFY_RECORD_FAILED |
+				       NOTIFY_MAKES_SOCKETS))
 		return false;
 	for (size_t i = 0; i < plan->rule_count; i++) {
 		if (!plan->rules[i].permit)
@@ -219,4 +220,9 @@ bool plan_only_watches(const struct plan *plan)
 			permitted |= plan->rules[i].actions;
 	}
 	return permitted == (1u << ACTION_COUNT) - 1;
+}
+
+bool plan_makes_sockets(const struct plan *plan)
+{
+	return plan->has_notify && plan->notify & NOTIFY_MAKES_SOCKETS;
 }

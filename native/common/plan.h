@@ -49,6 +49,9 @@ enum plan_notify {
 	NOTIFY_VERIFY_PROGRAMS = 64,
 	/* Rows of programs say what is in them. */
 	NOTIFY_HASH_PROGRAMS = 128,
+	/* No descriptor can be taken out of a process: the listener is handed over, and where the
+	 * broker performs socket calls it makes the sockets. */
+	NOTIFY_MAKES_SOCKETS = 256,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */
@@ -197,5 +200,7 @@ void plan_free(struct plan *plan);
 /* True when the box confines nothing: every action is permitted, and nothing but the audit is set
  * up. */
 bool plan_only_watches(const struct plan *plan);
+/* No descriptor can be taken out of a process. */
+bool plan_makes_sockets(const struct plan *plan);
 
 #endif

@@ -26,7 +26,9 @@
 #include "../common/fd.h"
 #include "command.h"
 #include "descendants.h"
+#include "ferry.h"
 #include "frames.h"
+#include "held.h"
 #include "landlock.h"
 #include "limits.h"
 #include "links.h"
@@ -231,10 +233,13 @@ static void start_answering(struct box *box)
 	if (error != 0)
 		die("frames", -error, "Cannot start the frame writer");
 	if (number >= 0) {
-		listener = caller_take_fd(&command, number);
+		listener = plan_makes_sockets(box->plan) ? ferry_receive(box->command_link)
+							 : caller_take_fd(&command, number);
 		if (listener < 0)
 			die("notify", -listener, "Cannot take the listener from the command");
-		error = notify_start(listener, &box->rules);
+		error = box->rules.makes_sockets ? held_start() : 0;
+		if (error == 0)
+			error = notify_start(listener, &box->rules);
 		if (error != 0)
 			die("notify", -error, "Cannot start answering the box's calls");
 	}

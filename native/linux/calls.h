@@ -19,6 +19,7 @@ enum call_kind {
 	CALL_MKNOD,
 	/* Changes an existing object: content size, mode, owner, times, extended attributes. */
 	CALL_CHANGE,
+	CALL_SOCKET,
 	CALL_CONNECT,
 	CALL_BIND,
 	CALL_LISTEN,

@@ -16,6 +16,7 @@
 #include "../common/die.h"
 #include "../common/exit.h"
 #include "../common/fd.h"
+#include "ferry.h"
 #include "landlock.h"
 #include "limits.h"
 #include "seccomp.h"
@@ -35,7 +36,8 @@ static void set_limits(const struct plan *plan)
 		umask((mode_t)plan->umask);
 }
 
-static void confine(const struct plan *plan, const struct command_setup *setup, int *listener)
+static void confine(const struct plan *plan, const struct command_setup *setup, int *listener,
+		    struct ferry *ferry)
 {
 	int error;
 
@@ -46,6 +48,11 @@ static void confine(const struct plan *plan, const struct command_setup *setup, 
 	}
 	if (plan->filter_size == 0)
 		return;
+	if (plan_makes_sockets(plan)) {
+		error = ferry_start(ferry, setup->broker);
+		if (error != 0)
+			die("seccomp", -error, "Cannot hand the listener over");
+	}
 	*listener = seccomp_install(plan, plan->has_notify);
 	if (*listener == -EBUSY)
 		die("seccomp", EBUSY,
@@ -68,6 +75,7 @@ static void await(int fd)
 
 _Noreturn void command_run(const struct plan *plan, const struct command_setup *setup)
 {
+	struct ferry ferry;
 	int listener = -1;
 	int error;
 
@@ -76,8 +84,9 @@ _Noreturn void command_run(const struct plan *plan, const struct command_setup *
 	if (chdir(plan->directory) < 0)
 		die("directory", errno, "Cannot enter the directory \"%s\"", plan->directory);
 	set_limits(plan);
-	confine(plan, setup, &listener);
-	if (fd_write_all(setup->broker, &listener, sizeof(listener)) < 0)
+	confine(plan, setup, &listener, &ferry);
+	if (fd_write_all(setup->broker, &listener, sizeof(listener)) < 0 ||
+	    (plan_makes_sockets(plan) && ferry_send(&ferry, listener) != 0))
 		_exit(AE_EXIT_FAILED);
 	await(setup->broker);
 	if (fd_write_all(setup->links->start, "", 1) < 0)

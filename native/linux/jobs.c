@@ -20,6 +20,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "held.h"
 #include "resolve_name.h"
 
 enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 64 * 1024, RESTART = 512 /* ERESTARTSYS */ };
@@ -94,8 +95,10 @@ static int hand_over(const struct running *running, int fd)
 static int perform_connect(const struct job *job)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&job->address;
+	int result = connect(job->fd, address, job->address_size) < 0 ? -errno : 0;
 
-	return connect(job->fd, address, job->address_size) < 0 ? -errno : 0;
+	held_settle(job->fd);
+	return result;
 }
 
 static void *work(void *argument)

@@ -30,10 +30,13 @@ int message_read(struct request *request, uint64_t at, struct message *message)
 
 bool message_is_performed(const struct request *request)
 {
-	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	ae_auto_fd int socket = socket_look(request);
 	int type = 0;
 	socklen_t size = sizeof(type);
 
+	/* One that is not held here is no datagram socket of the internet. */
+	if (socket < 0 && request->rules->makes_sockets)
+		return false;
 	/* What cannot be looked at is performed, which then fails with the reason. */
 	return socket < 0 || getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
 	       (type != SOCK_STREAM && type != SOCK_SEQPACKET);

@@ -26,6 +26,7 @@
 #include "broker.h"
 #include "changes.h"
 #include "exec.h"
+#include "held.h"
 #include "names.h"
 #include "opens.h"
 #include "programs.h"
@@ -99,6 +100,8 @@ static int judge(struct request *request)
 	case CALL_MKDIR:
 	case CALL_MKNOD:
 		return answer_name(request, names_answer);
+	case CALL_SOCKET:
+		return request->rules->makes_sockets ? held_make(request) : ANSWER_CONTINUE;
 	case CALL_BIND:
 		return answer_name(request, sockets_answer);
 	case CALL_CONNECT:

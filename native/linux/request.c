@@ -24,6 +24,8 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
 	rules->verify_programs = plan->notify & NOTIFY_VERIFY_PROGRAMS;
 	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
+	rules->takes_nothing = plan_makes_sockets(plan);
+	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
 	rules->gateway_port = plan->gateway.port;
 	rules->own_network = plan->namespaces & CLONE_NEWNET;
 	rules->rules = plan->rules;

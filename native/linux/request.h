@@ -32,6 +32,10 @@ struct box_rules {
 	/* Who answers a call must run what may be run: see exec.h. */
 	bool verify_programs;
 	bool hash_programs;
+	/* Sockets are made here, because none can be taken out of a process. */
+	bool makes_sockets;
+	/* No descriptor can be taken out of a process. */
+	bool takes_nothing;
 	/* Every message is sent by the broker, whatever it is sent on. */
 	bool broker_messages;
 	/* Connections go by name: through the outside service at the end of this link; -1: they do

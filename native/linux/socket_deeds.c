@@ -15,6 +15,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "held.h"
 #include "jobs.h"
 #include "serve.h"
 
@@ -66,15 +67,37 @@ uint8_t socket_protocol(int socket)
 	}
 }
 
+int socket_look(const struct request *request)
+{
+	int number = (int)request->data->args[0];
+
+	return request->rules->makes_sockets ? held_take(&request->caller, number)
+					     : caller_take_fd(&request->caller, number);
+}
+
+int socket_refusal(int error)
+{
+	switch (-error) {
+	case ESRCH:
+		return ANSWER_NONE;
+	case EBADF:
+	case ENOTSOCK:
+	case EISCONN:
+		return -error;
+	case EALREADY:
+		return EISCONN;
+	default:
+		return EACCES;
+	}
+}
+
 int socket_take(const struct request *request, int *answer)
 {
-	int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	int socket = socket_look(request);
 
 	*answer = 0;
-	if (socket == -ESRCH)
-		*answer = ANSWER_NONE;
-	else if (socket < 0)
-		*answer = socket == -EBADF ? EBADF : EACCES;
+	if (socket < 0)
+		*answer = socket_refusal(socket);
 	else if (socket_protocol(socket) != request->protocol)
 		*answer = EBADF;
 	else
@@ -124,7 +147,9 @@ int socket_connect_on(struct request *request, const struct peer *peer, int take
 	if (!may_wait(socket)) {
 		const struct sockaddr *address = (const struct sockaddr *)&job.address;
 
-		return connect(socket, address, job.address_size) < 0 ? errno : ANSWER_DONE;
+		answer = connect(socket, address, job.address_size) < 0 ? errno : ANSWER_DONE;
+		held_settle(socket);
+		return answer;
 	}
 	job.fd = fd_steal(&socket);
 	if (peer_is_path(peer))
@@ -175,6 +200,11 @@ int socket_bind(struct request *request, const struct peer *peer)
 		return answer;
 	if (peer_is_path(peer))
 		return bind_path(request, socket, peer);
+	answer = bind(socket, &peer->address.any, peer->size) < 0 ? errno : ANSWER_DONE;
+	/* Somebody may have had the address who has closed his socket by now. */
+	if (answer != EADDRINUSE || !request->rules->makes_sockets)
+		return answer;
+	held_forget();
 	return bind(socket, &peer->address.any, peer->size) < 0 ? errno : ANSWER_DONE;
 }
 
@@ -208,6 +238,7 @@ int socket_listen(struct request *request, bool keeps_port)
 		shutdown(socket, SHUT_RDWR);
 		return EACCES;
 	}
+	held_settle(socket);
 	return ANSWER_DONE;
 }
 

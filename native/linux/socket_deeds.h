@@ -31,6 +31,9 @@ int peer_read(struct request *request, uint64_t at, uint64_t size, struct peer *
 socklen_t peer_address(const struct request *request, const struct peer *peer,
 		       struct sockaddr_storage *address);
 
+/* The caller's socket to look at, or -errno; what to answer then. */
+int socket_look(const struct request *request);
+int socket_refusal(int error);
 /* The caller's socket, and proof that it is the caller's; *answer is what to say when not 0. */
 int socket_take(const struct request *request, int *answer);
 int socket_connect(struct request *request, const struct peer *peer);

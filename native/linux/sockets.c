@@ -192,15 +192,19 @@ static int judge_listen(struct request *request, struct peer *peer, bool *keeps_
 
 static int answer_listen(struct request *request)
 {
-	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
+	ae_auto_fd int socket = socket_look(request);
 	struct peer peer = {.size = 0};
 	int answer = ANSWER_CONTINUE;
 	bool keeps_port = false;
 
-	if (socket == -ESRCH)
-		return ANSWER_NONE;
+	/* Nothing is confined then, and there is nothing to look at. */
+	if (socket < 0 && request->rules->takes_nothing && !request->rules->makes_sockets)
+		return ANSWER_CONTINUE;
+	/* It listens by now, and only the length of its queue could change. */
+	if (socket == -EALREADY)
+		return ANSWER_DONE;
 	if (socket < 0)
-		return socket == -EBADF ? EBADF : EACCES;
+		return socket == -EISCONN ? EACCES : socket_refusal(socket);
 	if (!routes_may_listen(request, socket))
 		return EACCES;
 	if (is_bound_to(socket, &peer))
@@ -326,18 +330,14 @@ static int answer_messages(struct request *request)
 	return broker_reply(&request->caller, (int)done) ? ANSWER_SENT : ANSWER_NONE;
 }
 
-static uint8_t protocol_asked(const struct request *request)
-{
-	ae_auto_fd int socket = caller_take_fd(&request->caller, (int)request->data->args[0]);
-
-	return socket < 0 ? 0 : socket_protocol(socket);
-}
-
 int sockets_answer(struct request *request)
 {
 	const __u64 *arguments = request->data->args;
+	ae_auto_fd int socket = socket_look(request);
 
-	request->protocol = protocol_asked(request);
+	if (request->call->kind == CALL_CONNECT && (socket == -EISCONN || socket == -EALREADY))
+		return EISCONN;
+	request->protocol = socket < 0 ? 0 : socket_protocol(socket);
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
 	if (request->call->kind == CALL_CONNECT)
 		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);

@@ -227,6 +227,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.recordFailed === true,
     notify.verifyPrograms,
     notify.hashPrograms === true,
+    notify.makesSockets === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

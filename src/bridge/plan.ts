@@ -132,6 +132,11 @@ export interface NotifyPlan {
   readonly verifyPrograms: boolean;
   /** Frames of programs have the SHA-256 of the file that was judged. Absent: no. */
   readonly hashPrograms?: boolean;
+  /**
+   * No descriptor can be taken out of a process: the command hands its listener over, and with
+   * `brokerSocket` the helper makes the sockets, for which the filter notifies socket().
+   */
+  readonly makesSockets?: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */

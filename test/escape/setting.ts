@@ -3,9 +3,9 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { containerFilter, noNamespacesFilter } from "../support/container-calls.ts";
 import { asPlainUser, isRoot, repoRoot } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
-import { containerFilter, noNamespacesFilter } from "./container-calls.ts";
 
 export interface Setting {
   readonly name: "root" | "root in a container" | "plain user" | "no namespaces" | "container";
@@ -100,14 +100,14 @@ function make(): Tools {
     writeFileSync(join(folder, name), bytes, { mode: 0o644 });
     return join(folder, name);
   };
-  const compile = (name: string) => {
-    const source = join(repoRoot, "test/escape/attacks", `${name}.c`);
+  const compile = (name: string, sources = "test/escape/attacks") => {
+    const source = join(repoRoot, sources, `${name}.c`);
     execute(["cc", "-O1", "-static", "-o", join(folder, name), source]);
     return join(folder, name);
   };
   return {
     attack: attackBinary(),
-    withFilter: compile("with-filter"),
+    withFilter: compile("with-filter", "test/fixtures"),
     outside: compile("outside"),
     landlockOnly: compile("landlock-only"),
     container: write("container", containerFilter()),

@@ -16,12 +16,19 @@ import { hostFeatures } from "../../src/enforce/linux/probe.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
 import type { AccessPayload } from "../../src/model/event.ts";
 import type { LimitPlan } from "../../src/model/limits.ts";
+import { containerFilter } from "./container-calls.ts";
 import { asPlainUser, giveToPlainUser, isRoot, repoRoot } from "./harness.ts";
 import { permit, request, under } from "./ir.ts";
 import { removeTree, tempDir } from "./temp.ts";
 
 export interface Setting {
-  readonly name: "root" | "plain user" | "no namespaces" | "root, no namespaces";
+  readonly name:
+    | "root"
+    | "plain user"
+    | "no namespaces"
+    | "root, no namespaces"
+    | "container"
+    | "root, container";
   readonly isPlain: boolean;
   /** What a command is started through. */
   readonly through: (argv: readonly string[]) => string[];
@@ -42,6 +49,19 @@ export function settings(): readonly Setting[] {
   ];
 }
 
+/** What a container of default settings lets a process call, for whom this account can be. */
+export function containers(): readonly Setting[] {
+  const contained = (argv: readonly string[]) => [
+    programs().withFilter,
+    programs().container,
+    ...argv,
+  ];
+  return [
+    { name: "container", isPlain: true, through: (argv) => asPlainUser(contained(argv)) },
+    ...(isRoot() ? [{ name: "root, container", isPlain: false, through: contained } as const] : []),
+  ];
+}
+
 /** A fresh folder that belongs to whoever runs in `setting`. */
 export function testFolder(setting: Setting): string {
   const folder = tempDir("box");
@@ -53,6 +73,9 @@ interface Programs {
   readonly attempt: string;
   readonly noUserns: string;
   readonly exhaust: string;
+  readonly withFilter: string;
+  /** What a container of default settings lets a process call, for `withFilter`. */
+  readonly container: string;
 }
 
 const built: { programs?: Programs } = {};
@@ -78,8 +101,12 @@ function compileAll(): Programs {
     if (exitCode !== 0) throw new Error(`cannot compile ${name}.c: ${stderr.toString()}`);
     return out;
   };
+  const container = join(folder, "container");
+  writeFileSync(container, containerFilter(), { mode: 0o644 });
   return {
     folder,
+    container,
+    withFilter: compile("with-filter"),
     attempt: compile("attempt"),
     noUserns: compile("no-userns"),
     exhaust: compile("exhaust"),

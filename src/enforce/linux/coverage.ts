@@ -211,7 +211,11 @@ function network(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (needs.byName !== undefined) return networkByName(means, host);
   const hasPorts = means.landlock && host.landlockAbi >= 4;
   if (means.notify)
-    return enforced(hasPorts && landlockName(host), "seccomp", "supervisor connects and binds");
+    return enforced(
+      hasPorts && landlockName(host),
+      "seccomp",
+      socketsBy(means, "connects and binds"),
+    );
   if (!hasPorts) {
     return grade(
       "absent",
@@ -226,9 +230,17 @@ function network(needs: Needs, means: Means, host: HostFeatures): Grade {
   );
 }
 
+function socketsBy({ takesSockets }: Means, does: string): string {
+  return takesSockets ? `supervisor ${does}` : `supervisor makes sockets and ${does}`;
+}
+
 function networkByName(means: Means, host: HostFeatures): Grade {
   if (!means.notify) {
     const why = `connections by name are made by the supervisor: ${host.lacks.notify}`;
+    return grade("absent", "", why);
+  }
+  if (!means.takesSockets) {
+    const why = `connections by name take a caller's socket: ${host.lacks.descriptors}`;
     return grade("absent", "", why);
   }
   return enforced(
@@ -245,7 +257,7 @@ function unixSockets(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (means.notify)
     return enforced(
       byLandlock && landlockName(host),
-      "supervisor connects",
+      socketsBy(means, "connects"),
       "seccomp refuses datagrams",
     );
   if (byLandlock) return enforced(landlockName(host), "seccomp refuses datagrams");

@@ -6,11 +6,13 @@ import type { Arch } from "./syscall-table.ts";
 export const featureNames = [
   "landlock",
   "notify",
+  "descriptors",
   "mount namespace",
   "pid namespace",
   "net namespace",
   "ipc namespace",
 ] as const;
+/** `descriptors`: those of other processes can be taken, which a container may refuse. */
 export type FeatureName = (typeof featureNames)[number];
 
 export interface HostFeatures {

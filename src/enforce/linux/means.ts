@@ -43,6 +43,8 @@ export interface Means {
   readonly net: boolean;
   readonly ipc: boolean;
   readonly notify: boolean;
+  /** Sockets are looked at where they are; else the supervisor makes each of them itself. */
+  readonly takesSockets: boolean;
   /** Every open and every change of a file is performed by the broker on what it judged. */
   readonly broker: boolean;
   /** It answers nobody who runs what may not be run. */
@@ -102,15 +104,18 @@ export function meansFor(needs: Needs, host: HostFeatures, opener: Opener): Mean
   const isUncovered = !mounts && protection.covered.some((guard) => !(broker && guard.brokerHolds));
   const isShort = (needs.confinesFiles && !landlock) || isUncovered;
   const notify = has(host, "notify");
+  const takesSockets = has(host, "descriptors");
   return {
     landlock,
     mounts,
     // Without a mount namespace /proc would go on showing the processes outside.
     pid: confines && mounts && has(host, "pid namespace"),
     net:
-      (needs.deniesNetwork || (needs.byName !== undefined && notify)) && has(host, "net namespace"),
+      (needs.deniesNetwork || (needs.byName !== undefined && notify && takesSockets)) &&
+      has(host, "net namespace"),
     ipc: confines && has(host, "ipc namespace"),
     notify,
+    takesSockets,
     broker,
     verifies: broker && (needs.runsLoaders || needs.exceedsExec),
     judgesAll: notify && isShort,
@@ -139,7 +144,8 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     descriptor: judges,
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
-    send: (isAudited && needs.connectsAnywhere) || needs.byName !== undefined,
+    ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
+    send: (isAudited && needs.connectsAnywhere) || goesByName(needs, means),
   };
 }
 
@@ -157,6 +163,16 @@ export function judgesSockets(needs: Needs): boolean {
   return needs.confinesFiles || needs.confinesNetwork;
 }
 
+/** No socket can be taken out of a process: those that are judged are made by the supervisor. */
+export function makesSockets(needs: Needs, means: Means): boolean {
+  return means.notify && !means.takesSockets && judgesSockets(needs);
+}
+
+/** Connections go through the gateway, whose sockets take the place of the caller's. */
+export function goesByName({ byName }: Needs, means: Means): boolean {
+  return byName !== undefined && means.notify && means.takesSockets;
+}
+
 export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
   return {
     inet: inetPolicy(needs, means),
@@ -171,12 +187,12 @@ export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
  * socket of the box leads out and takes the name: every socket without a network namespace, with
  * one only those for datagrams.
  */
-export function sendsMessages({ byName }: Needs, means: Means): boolean {
-  return byName !== undefined && means.notify && (!means.net || byName.datagrams);
+export function sendsMessages(needs: Needs, means: Means): boolean {
+  return goesByName(needs, means) && (!means.net || needs.byName?.datagrams === true);
 }
 
 function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
-  if (needs.byName !== undefined) return means.notify ? "by-name" : "none";
+  if (needs.byName !== undefined) return goesByName(needs, means) ? "by-name" : "none";
   // In a network namespace of its own a box reaches itself and nothing else.
   if (needs.deniesNetwork) return means.net ? "any" : "none";
   return needs.connectsAnywhere ? "any" : "tcp";

@@ -19,6 +19,7 @@ import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
 import { loadersFor } from "./loaders.ts";
 import {
+  goesByName,
   judgesSockets,
   type Lowering,
   type Means,
@@ -98,7 +99,7 @@ export function planLinux(
     coverage: coverageOf(needs, means, host),
     sources: table.sources,
     mayShow: mayShow(request, regions),
-    network: needs.byName !== undefined && means.notify ? networkRules(capabilities) : undefined,
+    network: goesByName(needs, means) ? networkRules(capabilities) : undefined,
   });
 }
 
@@ -127,6 +128,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     brokerMessages: sendsMessages(needs, means),
     verifyPrograms: means.verifies,
     ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
+    ...(means.takesSockets ? {} : { makesSockets: true }),
   };
 }
 
@@ -266,6 +268,7 @@ function observe(
           brokerMessages: false,
           recordFailed,
           verifyPrograms: false,
+          ...(has(host, "descriptors") ? {} : { makesSockets: true }),
         }
       : undefined,
     rules: table.rules,

@@ -43,7 +43,8 @@ export function noFeatures(
 
 const parts: Readonly<Record<FeatureName, readonly string[]>> = {
   landlock: ["landlock_restrict"],
-  notify: ["seccomp_filter", "seccomp_listener", "process_vm_readv", "pidfd_getfd"],
+  notify: ["seccomp_filter", "seccomp_listener", "process_vm_readv"],
+  descriptors: ["pidfd_getfd"],
   "mount namespace": ["mountns", "tmpfs_mount", "mount_setattr"],
   "pid namespace": ["pidns", "proc_mount"],
   "net namespace": ["netns"],
@@ -75,15 +76,17 @@ const namespaced: ReadonlySet<FeatureName> = new Set([
 
 function explain(feature: FeatureName, part: string, value: string | undefined): string {
   if (value === undefined) return `the helper reported nothing about ${part}`;
-  const known = advice[feature];
+  const known = part === "seccomp_listener" && value === "EBUSY" ? listenerAdvice : advice[feature];
   return `${part} failed with ${value}${known === "" ? "" : `; ${known}`}`;
 }
 
 const namespaceAdvice =
   "user namespaces are switched off here (a container, AppArmor or a sysctl); run outside, or let aegis make them";
+const listenerAdvice = "an outer sandbox holds the one listener a process tree can have";
 const advice: Readonly<Record<FeatureName, string>> = {
   landlock: "Landlock needs Linux 5.13 with landlock among the active security modules",
-  notify: "an outer sandbox may hold the one listener a process tree can have",
+  notify: "the system calls of a box are answered through it; a container may refuse it",
+  descriptors: "a container refuses it; sockets are made by aegis instead",
   "mount namespace": namespaceAdvice,
   "pid namespace": namespaceAdvice,
   "net namespace": namespaceAdvice,

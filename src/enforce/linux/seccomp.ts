@@ -41,6 +41,8 @@ export interface NotifiedCalls {
   readonly descriptor: boolean;
   readonly exec: boolean;
   readonly socket: boolean;
+  /** socket() itself, where the filter lets it through. */
+  readonly makesSockets?: boolean;
   /** Datagrams sent to an address given with them. */
   readonly send: boolean;
 }
@@ -98,13 +100,16 @@ export function notifiesAny(notified: NotifiedCalls): boolean {
   return open !== "none" || create || change || descriptor || exec || socket || send;
 }
 
+function notified(asked: boolean): Answer {
+  return asked ? "notify" : "allow";
+}
+
 function callRules(plan: FilterPlan): Map<string, CallRule> {
   const rules = new Map<string, CallRule>();
   const set = (names: readonly string[], rule: CallRule) => {
     for (const name of names) rules.set(name, rule);
   };
   const { notify } = plan;
-  const notified = (asked: boolean): Answer => (asked ? "notify" : "allow");
   set(pathCalls.create, notified(notify.create));
   set([...pathCalls.remove, ...pathCalls.change], notified(notify.change));
   set(descriptorCalls, notified(notify.descriptor));
@@ -161,7 +166,7 @@ function confine(
     });
   }
   if (plan.sockets.inet === "unrestricted") return;
-  rules.set("socket", socketRule(plan.sockets));
+  rules.set("socket", socketRule(plan.sockets, notified(plan.notify.makesSockets === true)));
   rules.set("socketpair", socketPairRule(plan.sockets));
   if (plan.sockets.fastOpen) return;
   for (const [name, argument] of [
@@ -255,13 +260,13 @@ const socketType = { stream: 1, datagram: 2, seqpacket: 5 } as const;
 const socketTypeMask = 0xf;
 const protocol = { any: 0, icmp: 1, tcp: 6, udp: 17, icmp6: 58, udplite: 136, mptcp: 262 } as const;
 
-function socketRule(policy: SocketPolicy): CallRule {
+function socketRule(policy: SocketPolicy, granted: Answer): CallRule {
   const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [family.unix], rule: unixRule(policy) },
-    { values: [family.inet, family.inet6], rule: inetRule(policy.inet) },
+    { values: [family.unix], rule: unixRule(policy, granted) },
+    { values: [family.inet, family.inet6], rule: inetRule(policy.inet, granted) },
   ];
   if (policy.netlinkRoute) {
-    cases.push({ values: [family.netlink], rule: only(2, [0], "allow", noFamily) });
+    cases.push({ values: [family.netlink], rule: only(2, [0], granted, noFamily) });
   }
   // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel
   // without them.
@@ -269,31 +274,31 @@ function socketRule(policy: SocketPolicy): CallRule {
 }
 
 function socketPairRule(policy: SocketPolicy): CallRule {
-  const cases = [{ values: [family.unix], rule: unixRule(policy) }];
+  const cases = [{ values: [family.unix], rule: unixRule(policy, "allow") }];
   return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
 }
 
-function unixRule(policy: SocketPolicy): CallRule {
-  if (policy.unixDatagrams) return "allow";
+function unixRule(policy: SocketPolicy, granted: Answer): CallRule {
+  if (policy.unixDatagrams) return granted;
   const values = [socketType.stream, socketType.seqpacket];
   return {
     argument: 1,
     mask: socketTypeMask,
-    cases: [{ values, rule: "allow" }],
+    cases: [{ values, rule: granted }],
     otherwise: denied,
   };
 }
 
-function inetRule(inet: SocketPolicy["inet"]): CallRule {
+function inetRule(inet: SocketPolicy["inet"], granted: Answer): CallRule {
   if (inet === "none") return denied;
   const { any, tcp, mptcp, udp, udplite, icmp, icmp6 } = protocol;
   const stream = inet === "any" ? [any, tcp, mptcp] : [any, tcp];
   const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [socketType.stream], rule: only(2, stream, "allow", denied) },
+    { values: [socketType.stream], rule: only(2, stream, granted, denied) },
   ];
   if (inet !== "tcp") {
     const values = inet === "any" ? [any, udp, udplite, icmp, icmp6] : [any, udp, icmp, icmp6];
-    cases.push({ values: [socketType.datagram], rule: only(2, values, "allow", denied) });
+    cases.push({ values: [socketType.datagram], rule: only(2, values, granted, denied) });
   }
   return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
 }

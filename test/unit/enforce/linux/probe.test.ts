@@ -45,6 +45,7 @@ test("a feature is there only when all it takes works", () => {
     [{ proc_mount: "EPERM" }, ["pid namespace"]],
     [{ seccomp_listener: "EBUSY" }, ["notify"]],
     [{ process_vm_readv: "EPERM" }, ["notify"]],
+    [{ pidfd_getfd: "EPERM" }, ["descriptors"]],
     [{ landlock_restrict: "ENOSYS" }, ["landlock"]],
     [{ netns: undefined }, ["net namespace"]],
     [{ netns: "something new" }, ["net namespace"]],
@@ -75,4 +76,10 @@ test("what is missing says which part failed and how", () => {
   expect(Object.values(noFeatures("no helper", plain).lacks)).toEqual(
     featureNames.map(() => "no helper"),
   );
+});
+
+test("an outer sandbox is blamed for the listener only when it has it", () => {
+  const why = (value: string) => hostFeatures(output({ seccomp_listener: value }), plain).lacks;
+  expect(why("EBUSY").notify).toContain("an outer sandbox holds the one listener");
+  expect(why("EPERM").notify).not.toContain("outer sandbox");
 });
