@@ -1,9 +1,9 @@
 // What a person is told about denials: the telling ones first, each with what would allow it.
 
-import { formatEndpoint } from "../base/host.ts";
 import { smallestGrant } from "../policy/grant.ts";
 import type { Denial } from "../supervise/recorder.ts";
 import type { DenialAdvice } from "./launch-result.ts";
+import { type NetworkAdvice, networkAdvice, shownEndpoint } from "./network-advice.ts";
 import { policyDisk } from "./policy-disk.ts";
 
 /** Denials whose paths are looked up. */
@@ -33,9 +33,9 @@ function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
 }
 
 function advice(denial: Denial, agent: string): DenialAdvice {
-  const { action, path, host, port, count, rule, reason } = denial;
-  const resource = port === undefined ? path : formatEndpoint(host ?? path, port);
-  return { action, resource, count, rule, reason, fix: fixFor(denial, agent) };
+  const { action, path, port, count, rule, reason } = denial;
+  const resource = port === undefined ? path : shownEndpoint(denial);
+  return { action, resource, count, rule, reason, ...fixFor(denial, agent) };
 }
 
 function isSocketCall(flags: string): boolean {
@@ -45,14 +45,21 @@ function isSocketCall(flags: string): boolean {
 /**
  * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
  */
-export function fixFor({ action, path, host, port, rule }: Denial, agent: string): string {
-  if (/^(protected|aegis):/.test(rule)) return "";
-  if (action === "ProcessSpawn" && rule === "flag:--exec") return `--exec ${path}`;
+export function fixFor(denial: Denial, agent: string): NetworkAdvice {
+  const { action, path, port, rule } = denial;
+  if (/^(protected|aegis):/.test(rule)) return only("");
+  if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
   if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
-    return `"${path}" added to permissions.exec.allowed_bins of the manifest`;
+    return only(`"${path}" added to permissions.exec.allowed_bins of the manifest`);
   // Who was asked and said no may say yes next time, or grant it.
   if (rule !== "" && !/^(credentials|ask):/.test(rule))
-    return `the rule ${rule} taken out of the policy`;
-  const grant = smallestGrant({ action, agent, resource: { path, host, port } });
-  return grant.flag ?? `the policy line ${grant.cedar}`;
+    return only(`the rule ${rule} taken out of the policy`);
+  if (port !== undefined) return networkAdvice(denial, agent);
+  const resource = { path, host: undefined, port };
+  const grant = smallestGrant({ action, agent, resource });
+  return only(grant.flag ?? `the policy line ${grant.cedar}`);
+}
+
+function only(fix: string): NetworkAdvice {
+  return { fix, note: "" };
 }

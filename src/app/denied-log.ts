@@ -19,7 +19,7 @@ import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { isMissing } from "../config/files.ts";
 import { accessIn } from "../ledger/access.ts";
 import type { Action } from "../model/capability.ts";
-import type { SealedEvent } from "../model/event.ts";
+import type { NetProtocol, SealedEvent } from "../model/event.ts";
 import { fixFor } from "./denial-advice.ts";
 
 /** Environment variable that names the file to the command. */
@@ -43,12 +43,16 @@ export interface DeniedLine {
   readonly path?: string;
   readonly host?: string;
   readonly port?: number;
+  /** `tcp` when absent; `dns` is a question for the address of `host`. */
+  readonly protocol?: NetProtocol;
   readonly program: string;
   /** The rule that forbids it; null when no rule permits it. */
   readonly rule: string | null;
   readonly reason: string;
   /** The smallest flag of `aegis run`, or policy line, that would allow it; null: nothing does. */
   readonly grant: string | null;
+  /** What the person should know before granting it. */
+  readonly note?: string;
   /** How many equal attempts this line stands for. */
   readonly count: number;
   /** The row of the ledger. */
@@ -113,16 +117,18 @@ function fullLine({ session_id, seq }: SealedEvent): object {
 export function deniedLine(event: SealedEvent, agent: string): DeniedLine | undefined {
   const access = accessIn(event);
   if (access?.decision !== "deny") return undefined;
-  const { action, path, host, port, rule, reason, exe, count } = access;
-  const grant = fixFor(access, agent);
+  const { action, path, host, port, protocol, rule, reason, exe, count } = access;
+  const { fix, note } = fixFor(access, agent);
   return {
     time: new Date(event.ts_unix_ms).toISOString(),
     operation: action,
     ...(host === undefined || port === undefined ? { path } : { host, port }),
+    ...(protocol === undefined ? {} : { protocol }),
     program: exe,
     rule: rule === "" ? null : rule,
     reason,
-    grant: grant === "" ? null : grant,
+    grant: fix === "" ? null : fix,
+    ...(note === "" ? {} : { note }),
     count,
     event: { session: event.session_id, seq: event.seq },
   };

@@ -16,6 +16,8 @@ export interface DenialAdvice {
   readonly reason: string;
   /** Smallest flag that would allow it; empty when no flag can. */
   readonly fix: string;
+  /** What to know before; empty when nothing. */
+  readonly note: string;
 }
 
 /** A limit the box came to, as a person meets it. */

@@ -24,6 +24,21 @@ export type AddressClass =
   | "transition"
   | "reserved";
 
+/** Goes on after "it is". */
+export const classWords: Readonly<Record<AddressClass, string>> = {
+  public: "a public address",
+  unspecified: "this machine",
+  loopback: "this machine",
+  private: "in a private network",
+  "link-local": "on the local link",
+  metadata: "a cloud's metadata service",
+  shared: "in a provider's network",
+  multicast: "many machines",
+  documentation: "an address for documentation",
+  transition: "an address that carries another",
+  reserved: "a reserved address",
+};
+
 /** The address in these bytes; sixteen that carry a mapped address are one of four. */
 export function ipOfBytes(bytes: Uint8Array): Ip {
   if (bytes.length === 4) return { family: 4, bytes: [...bytes] };
@@ -35,7 +50,7 @@ export function classOfIp(ip: Ip): AddressClass {
   const nat64 = throughNat64(ip);
   if (nat64 !== undefined) return classOfIp(nat64);
   const table = ip.family === 4 ? v4Classes : v6Classes;
-  return table.find(({ range }) => isInCidr(ip, range))?.kind ?? "public";
+  return table().find(({ range }) => isInCidr(ip, range))?.kind ?? "public";
 }
 
 /** The IPv4 address a packet to this IPv6 address may end at, when it carries one. */
@@ -61,7 +76,7 @@ interface ClassRow {
 }
 
 /** The first row that fits decides, so single addresses stand before the block they are in. */
-const v4Classes = rows([
+const v4Classes = rows(() => [
   ["169.254.169.254/32", "metadata"],
   ["169.254.170.2/32", "metadata"],
   ["169.254.170.23/32", "metadata"],
@@ -89,7 +104,7 @@ const v4Classes = rows([
   ["240.0.0.0/4", "reserved"],
 ]);
 
-const v6Classes = rows([
+const v6Classes = rows(() => [
   ["::/128", "unspecified"],
   ["::1/128", "loopback"],
   ["::/96", "transition"],
@@ -110,12 +125,19 @@ const v6Classes = rows([
   ["::/0", "reserved"],
 ]);
 
-function rows(table: readonly (readonly [string, AddressClass])[]): readonly ClassRow[] {
-  return table.map(([text, kind]) => {
-    const range = parseCidr(text);
-    assert(range !== undefined, `${text} is a range of addresses`);
-    return { range, kind };
-  });
+/** Read when the first address is asked about: most launches ask about none. */
+function rows(
+  table: () => readonly (readonly [string, AddressClass])[],
+): () => readonly ClassRow[] {
+  let read: readonly ClassRow[] | undefined;
+  return () => {
+    read ??= table().map(([text, kind]) => {
+      const range = parseCidr(text);
+      assert(range !== undefined, `${text} is a range of addresses`);
+      return { range, kind };
+    });
+    return read;
+  };
 }
 
 function throughNat64({ family, bytes }: Ip): Ip | undefined {

@@ -18,10 +18,11 @@ export async function checkDatagram(
   target: Target,
   caller: Caller,
 ): Promise<Uint8Array> {
-  const { judgement, ips, failure } = await permit(context, target);
+  const permission = await permit(context, target);
+  const { judgement, ips, failure } = permission;
   const { host, port, protocol } = target;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller } as const;
-  const details = { ...shownIp(target, ips), ...(failure && { error: failure.error }) };
+  const details = { ...shownIp(target, permission), ...(failure && { error: failure.error }) };
   await context.recorder.record({ ...subject, flags: "connect" }, judgement, details);
   const [ip] = ips;
   if (!judgement.isAllowed || ip === undefined) return Uint8Array.of(failure?.errno ?? denied);

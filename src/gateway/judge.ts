@@ -12,7 +12,7 @@ import {
   protocols,
 } from "../model/capability.ts";
 import { type Decider, prepareDecider } from "../policy/decide.ts";
-import { type AddressClass, classOfIp, embeddedIp } from "./address.ts";
+import { classOfIp, classWords, embeddedIp } from "./address.ts";
 import { type Host, hostOfIp } from "./host.ts";
 import type { Judgement } from "./record.ts";
 
@@ -129,20 +129,6 @@ function flawOf(policy: Policy, ip: Ip, target: Target): Judgement | undefined {
   const reason = `${where} is ${classWords[kind]}, and no permit names it`;
   return { isAllowed: false, rule: "", reason };
 }
-
-const classWords: Readonly<Record<AddressClass, string>> = {
-  public: "a public address",
-  unspecified: "this machine",
-  loopback: "this machine",
-  private: "in a private network",
-  "link-local": "on the local link",
-  metadata: "a cloud's metadata service",
-  shared: "in a provider's network",
-  multicast: "many machines",
-  documentation: "an address for documentation",
-  transition: "an address that carries another",
-  reserved: "a reserved address",
-};
 
 /** Bits of the widest special blocks, 224.0.0.0/4 and fc00::/7: what is wider means everything. */
 const namingBitsMin = { 4: 4, 6: 7 } as const;

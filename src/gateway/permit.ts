@@ -19,6 +19,8 @@ export interface Permission {
   readonly judgement: Judgement;
   /** What may be dialled. */
   readonly ips: readonly Ip[];
+  /** Why the name is refused, when it is one of its addresses. */
+  readonly refusedIp?: Ip;
   /** Allowed, but there is nothing to dial. */
   readonly failure: DialFailure | undefined;
 }
@@ -35,13 +37,19 @@ export async function permit(context: PermitContext, target: Target): Promise<Pe
   }
   const flaws = found.map((candidate) => context.judge.flawOfIp(candidate, target));
   const ips = found.filter((_, at) => flaws[at] === undefined);
-  const flaw = flaws.find((one) => one !== undefined);
-  if (ips.length === 0 && flaw !== undefined) return { judgement: flaw, ips, failure: undefined };
+  const [flaw] = flaws;
+  const [refusedIp] = found;
+  if (ips.length === 0 && flaw !== undefined && refusedIp !== undefined)
+    return { judgement: flaw, ips, refusedIp, failure: undefined };
   return { judgement, ips: ips.slice(0, dialAddressesMax), failure: undefined };
 }
 
 /** The address for the record, unless the target is that address. */
-export function shownIp({ host }: Target, [ip]: readonly Ip[]): Pick<Details, "address"> {
+export function shownIp(
+  { host }: Target,
+  { ips: [first], refusedIp }: Permission,
+): Pick<Details, "address"> {
+  const ip = first ?? refusedIp;
   return ip === undefined || host.ip !== undefined ? {} : { address: formatIp(ip) };
 }
 

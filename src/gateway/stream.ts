@@ -64,7 +64,7 @@ export async function openStream(context: StreamContext, request: StreamRequest)
   const connection = context.nextConnection();
   await context.recorder.record(subject, judgement, {
     ...(judgement.isAllowed ? { connection } : {}),
-    ...shownIp(target, ips),
+    ...shownIp(target, permission),
     ...(failure === undefined ? {} : { error: failure.error }),
   });
   if (!judgement.isAllowed || failure !== undefined) {

@@ -10,6 +10,7 @@ import {
   type AccessPayload,
   type EventDraft,
   eventTypeOfAction,
+  type NetProtocol,
   type SealedEvent,
 } from "../model/event.ts";
 
@@ -18,6 +19,10 @@ export interface Denial {
   readonly path: string;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  /** These three as in `AccessPayload`. */
+  readonly protocol: NetProtocol | undefined;
+  readonly address: string | undefined;
+  readonly connection: number | undefined;
   readonly rule: string;
   readonly reason: string;
   /** Call and flags of the first of them. */
@@ -130,7 +135,8 @@ function createTally(): Tally {
         return;
       }
       denied += payload.count;
-      const key = `${payload.action}\0${payload.path}\0${payload.port ?? ""}`;
+      const { action, path, port, protocol } = payload;
+      const key = [action, path, port, protocol].join("\0");
       const known = denials.get(key);
       if (known !== undefined) denials.set(key, { ...known, count: known.count + payload.count });
       else if (denials.size < denialsKeptMax) denials.set(key, toDenial(payload));
@@ -169,6 +175,8 @@ function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>
 }
 
 function toDenial(payload: AccessPayload): Denial {
-  const { action, path, host, port, rule, reason, flags, count } = payload;
-  return { action, path, host, port, rule, reason, flags, count };
+  const { action, path, host, port, protocol, address, connection } = payload;
+  const { rule, reason, flags, count } = payload;
+  const network = { host, port, protocol, address, connection };
+  return { action, path, ...network, rule, reason, flags, count };
 }

@@ -23,6 +23,7 @@ export interface RunReport {
     readonly rule: string;
     readonly reason: string;
     readonly fix: string;
+    readonly note: string;
   }[];
   readonly weaker: readonly { readonly protection: string; readonly why: string }[];
   readonly environment_removed: readonly string[];
@@ -48,6 +49,7 @@ export function runReport(result: LaunchResult): RunReport {
       rule: denial.rule,
       reason: denial.reason,
       fix: denial.fix,
+      note: denial.note,
     })),
     weaker: weakerRows(result),
     environment_removed: result.environmentRemoved,
@@ -89,10 +91,11 @@ function limitLines(hit: LimitHitAdvice): string[] {
 function denialLines(denial: DenialAdvice, isEnforced: boolean): string[] {
   const times = denial.count > 1 ? ` (${denial.count} times)` : "";
   const what = `${denial.action} ${escapeControls(denial.resource)}${times}`;
+  const note = denial.note === "" ? "" : ` (${escapeControls(denial.note)})`;
   const fix =
     denial.fix === ""
       ? "nothing lifts this; do it outside the box if it has to be done"
-      : `allow it with ${escapeControls(denial.fix)}`;
+      : `allow it with ${escapeControls(denial.fix)}${note}`;
   const verb = isEnforced ? "denied" : "would deny";
   return [`aegis: ${verb} ${what}: ${escapeControls(denial.reason)}`, `aegis:   ${fix}`];
 }
