@@ -97,7 +97,9 @@ export interface AccessPayload {
   readonly port?: number;
   /** What the gateway knows of a connection; absent where the kernel alone decided. */
   readonly protocol?: NetProtocol;
-  /** Address the connection goes to, or was refused for, when the host is a name that was resolved. */
+  /**
+   * Address the connection goes to, or was refused for, when the host is a name that was resolved.
+   */
   readonly address?: string;
   /** Number of the connection in its session; rows with the same number are about the same one. */
   readonly connection?: number;

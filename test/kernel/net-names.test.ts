@@ -126,6 +126,19 @@ for (const setting of settings()) {
     });
   }
 
+  testWith(needs, `${setting.name}: a connection tells nothing about interfaces`, async () => {
+    const script = `
+import fcntl, termios
+s = socket.create_connection(("${named}", ${webPort}))
+for request in (0x8912, 0x8933, 0x8946):
+    try: fcntl.ioctl(s, request, b"lo" + b"\\0" * 38); print("told")
+    except PermissionError: print("refused")
+s.send(b"GET / HTTP/1.0\\r\\nHost: ${named}:${webPort}\\r\\n\\r\\n"); s.recv(1, socket.MSG_PEEK)
+print(struct.unpack("i", fcntl.ioctl(s, termios.FIONREAD, bytes(4)))[0] > 0)`;
+    const { stdout } = await run(setting, python(script));
+    expect(stdout.trim().split("\n")).toEqual(["refused", "refused", "refused", "True"]);
+  });
+
   testWith(
     needs,
     `${setting.name}: an address, a port and a protocol that no rule names`,

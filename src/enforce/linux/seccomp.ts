@@ -140,7 +140,7 @@ function confine(
   rules.set("unshare", unless(0, unshareNamespaces, "allow"));
   rules.set("personality", only(0, [0, personalityQuery], "allow"));
   const closed = plan.notify.descriptor ? fileIoctls : [];
-  rules.set("ioctl", except(1, [TIOCSTI, TIOCLINUX, ...closed], "allow"));
+  rules.set("ioctl", ioctlRule(plan.sockets, [TIOCSTI, TIOCLINUX, ...closed]));
   rules.set("prctl", prctlRule(plan));
   for (const [name, argument] of [
     ["mknod", 1],
@@ -217,6 +217,29 @@ function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
  * CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET; CLONE_NEWTIME exists for unshare only, clone reads
  * it as a signal.
  */
+/**
+ * Any socket tells about the interfaces, addresses and neighbours of the network namespace it was
+ * made in, and those of a box that does not connect by itself come from outside.
+ */
+function ioctlRule({ inet, netlinkRoute }: SocketPolicy, closed: readonly number[]): CallRule {
+  const forbidden = except(1, closed, "allow");
+  if (inet === "unrestricted" || (netlinkRoute && inet !== "by-name")) return forbidden;
+  // By types first, so that a request of any other takes few steps.
+  const types = [...new Set(closed.map((request) => (request & requestTypes) >>> 0))];
+  const cases = [
+    { values: types, rule: forbidden },
+    { values: [SIOC], rule: only(1, ofTheSocketItself, "allow") },
+  ];
+  return { argument: 1, mask: requestTypes, cases, otherwise: "allow" };
+}
+
+/** Also takes 0x8b00, what is asked about wireless interfaces, for 0x8900: a test less. */
+const requestTypes = 0xfffffd00;
+const SIOC = 0x8900;
+/**
+ * FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD.
+ */
+const ofTheSocketItself = [0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x894b];
 const cloneNamespaces = 0x7e020000;
 const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;
