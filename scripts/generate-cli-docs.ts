@@ -4,6 +4,7 @@
 
 import { join } from "node:path";
 import { ownSpecs } from "../src/cli/aegisctl.ts";
+import { command as daemon } from "../src/cli/aegisd.ts";
 import { type CommandSpec, typedName } from "../src/cli/args.ts";
 import { exitStatus } from "../src/cli/exit.ts";
 import { flagTerms, usageOf } from "../src/cli/help.ts";
@@ -13,7 +14,7 @@ export const cliDocsPath = join(import.meta.dir, "../docs/cli.md");
 
 /** The whole text of docs/cli.md. */
 export async function renderCliDocs(): Promise<string> {
-  const specs = [...(await allSpecs()), ...(await ownSpecs())];
+  const specs = [...(await allSpecs()), ...(await ownSpecs()), daemon.spec];
   return [introduction(), ...specs.map(renderCommand)].join("\n");
 }
 

@@ -13,7 +13,6 @@ import {
 } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret, uniqueSuffix } from "../base/ids.ts";
-import { policySizeMaxBytes } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
@@ -21,7 +20,9 @@ import { decideFast } from "../control/decide/fast.ts";
 import { loadRego } from "../control/decide/rego.ts";
 import { createControlLog } from "../ledger/control-log.ts";
 import { openSqliteStore } from "../ledger/sqlite.ts";
+import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
+import { readManifestText, requireManifest } from "./manifest-files.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -33,7 +34,21 @@ export interface ServeOptions {
   readonly manifest: string | undefined;
   /** File of API keys; none: on a loopback address everybody may everything. */
   readonly keys: string | undefined;
+  /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
+  readonly rateLimit?: number;
+  readonly tls?: ServedTls | undefined;
 }
+
+/** PEM texts. */
+export interface ServedTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Callers have to show a certificate that one of these vouches for. */
+  readonly ca: string | undefined;
+}
+
+/** Instead of a ledger's path: one that is gone with the process. */
+export const memoryLedger = ":memory:";
 
 /** Everything a server needs; nothing listens yet. */
 export interface ServeParts {
@@ -45,6 +60,8 @@ export interface ServeParts {
   readonly keys: readonly ServedKey[];
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
+  readonly rateLimit: number;
+  readonly tls: ServedTls | undefined;
 }
 
 /** @throws {AegisError} when the server could not answer as asked */
@@ -62,15 +79,16 @@ export async function prepareServe(
       hint: "give --keys FILE, or serve on 127.0.0.1",
     });
   }
-  const database =
-    options.ledger === undefined ? paths.ledger : resolvePath(around.directory, options.ledger);
+  const manifest = await manifestOf(options.manifest, around.directory);
   return {
     hostname,
     port,
     keys,
-    log: createControlLog(openSqliteStore(database)),
+    rateLimit: options.rateLimit ?? 0,
+    tls: options.tls,
+    log: createControlLog(await storeOf(options.ledger, paths.ledger, around.directory)),
     decide: await toolPolicy(),
-    manifest: readManifest(options.manifest, around.directory),
+    manifest,
     secret: approvalSecret(resolvePath(paths.keys, "approval.secret")),
     nowMs: () => around.clock.nowUnixMs(),
   };
@@ -95,25 +113,24 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-function readManifest(path: string | undefined, directory: AbsPath): JsonValue {
+async function storeOf(
+  ledger: string | undefined,
+  otherwise: AbsPath,
+  directory: AbsPath,
+): Promise<Store> {
+  if (ledger !== memoryLedger) {
+    return openSqliteStore(ledger === undefined ? otherwise : resolvePath(directory, ledger));
+  }
+  const { createMemoryStore } = await import("../ledger/memory.ts");
+  return createMemoryStore("aegis.local/memory");
+}
+
+/** As it was written, once it is known to be valid. */
+async function manifestOf(path: string | undefined, directory: AbsPath): Promise<JsonValue> {
   if (path === undefined) return {};
   const file = resolvePath(directory, path);
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new AegisError("policy/not-found", `Cannot read the manifest "${file}"`, { cause });
-  }
-  if (text.length > policySizeMaxBytes) {
-    throw new AegisError("policy/invalid", `Cannot read the manifest "${file}": it is too large`);
-  }
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch (cause) {
-    throw new AegisError("policy/invalid", `Cannot read the manifest "${file}": it is no JSON`, {
-      cause,
-    });
-  }
+  await requireManifest(file);
+  return JSON.parse(readManifestText(file)) as JsonValue;
 }
 
 const secretSizeBytes = 32;

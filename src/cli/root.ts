@@ -8,7 +8,7 @@ import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 
 /** Other names the binary is installed under that no command of this build has yet. */
-const otherNames = new Set(["aegisd", "aegis-server"]);
+const otherNames = new Set(["aegis-server"]);
 
 /**
  * @param calledAs argv[0] as the caller gave it
@@ -18,7 +18,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
   const [name, ...rest] = argv;
   const launches = name === "run" || name === "wrap" || name === "learn";
   const program = calledAs.slice(calledAs.lastIndexOf("/") + 1);
-  if (program === "aegisctl") return runProgram(argv);
+  if (program === "aegisctl" || program === "aegisd") return runProgram(program, argv);
   try {
     refuseOtherNames(program);
     if (name === "run" || name === "wrap") {
@@ -38,8 +38,15 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
 }
 
 /** Programs that are documented to fail with 1, whatever the reason. */
-async function runProgram(argv: readonly string[]): Promise<number> {
+async function runProgram(
+  program: "aegisctl" | "aegisd",
+  argv: readonly string[],
+): Promise<number> {
   try {
+    if (program === "aegisd") {
+      const { command } = await import("./aegisd.ts");
+      return await command.start(argv);
+    }
     const { runAegisctl } = await import("./aegisctl.ts");
     return await runAegisctl(argv);
   } catch (error) {

@@ -6,8 +6,18 @@ import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { policyView } from "../control/state/view.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
-import { membersOf, plainValue, Refusal, type Route, reply, textMember } from "./http.ts";
+import type { Caller } from "./auth.ts";
+import {
+  type Call,
+  membersOf,
+  plainValue,
+  Refusal,
+  type Route,
+  reply,
+  textMember,
+} from "./http.ts";
 import type { LiveStates } from "./live.ts";
+import type { RateLimiter } from "./rate-limit.ts";
 
 export interface DecideParts {
   readonly log: ControlLog;
@@ -16,6 +26,8 @@ export interface DecideParts {
   /** The manifest the server was started with; an empty one declares nothing. */
   readonly manifest: JsonValue;
   readonly nowMs: () => number;
+  readonly limiter: RateLimiter;
+  readonly callerOf: (call: Call) => Caller;
 }
 
 export function decideRoute(parts: DecideParts): Route {
@@ -31,17 +43,33 @@ export function decideRoute(parts: DecideParts): Route {
       const event = given("event", {});
       const manifest = given("manifest", parts.manifest);
       const session = sessionOf(members);
+      const own = session?.tenant ?? parts.callerOf(call).tenant;
+      const isLimited = overLimit(parts.limiter, own, event);
+      const decide = (snapshot: JsonValue): ToolDecision =>
+        isLimited ? limited : parts.decide({ event, snapshot, manifest });
       if (session === undefined) {
-        return reply(200, {
-          ...parts.decide({ event, snapshot: given("snapshot", {}), manifest }),
-        });
+        return reply(200, { ...decide(given("snapshot", {})) });
       }
       const state = await parts.states.current(session.tenant, session.id);
-      const decision = parts.decide({ event, snapshot: policyView(state), manifest });
+      const decision = decide(policyView(state));
       await record(parts, session, event, decision);
       return reply(200, { ...decision });
     },
   };
+}
+
+const limited: ToolDecision = { outcome: "deny", reason: "RATE_LIMITED", constraints: {} };
+
+/** @param tenant undefined: whichever the event names */
+function overLimit(limiter: RateLimiter, tenant: string | undefined, event: JsonValue): boolean {
+  if (member(event, "event_type") !== "TOOL_CALL_PROPOSED") return false;
+  const named = tenant ?? member(event, "tenant_id");
+  const tool = proposed(event).tool_name;
+  const call = {
+    tenant: typeof named === "string" ? named : "",
+    tool: typeof tool === "string" ? tool : "",
+  };
+  return limiter.take([call]) > 0;
 }
 
 interface NamedSession {

@@ -21,17 +21,24 @@ import {
   requiredQuery,
   textMember,
 } from "./http.ts";
+import { type RateLimiter, rateLimited } from "./rate-limit.ts";
 
 const batchMax = 1000;
 
-export function eventRoutes(log: ControlLog, nowMs: () => number): readonly Route[] {
+export function eventRoutes(
+  log: ControlLog,
+  nowMs: () => number,
+  limiter: RateLimiter,
+): readonly Route[] {
   return [
     {
       method: "POST",
       path: "/v1/events",
       async handle(call) {
         const key = call.headers.get("Idempotency-Key") ?? undefined;
-        const [outcome] = await log.append([appendRequest(await call.json(), nowMs, key)]);
+        const request = appendRequest(await call.json(), nowMs, key);
+        admit(limiter, [request]);
+        const [outcome] = await log.append([request]);
         if (outcome === undefined) throw new Error("broken invariant: no outcome");
         return answer(outcome);
       },
@@ -40,11 +47,8 @@ export function eventRoutes(log: ControlLog, nowMs: () => number): readonly Rout
       method: "POST",
       path: "/v1/events:batch",
       async handle(call) {
-        const lines = (await call.text()).split("\n").filter((line) => line.trim() !== "");
-        if (lines.length > batchMax) {
-          throw new Refusal(413, "batch_too_large", `at most ${batchMax} events at once`);
-        }
-        const requests = lines.map((line) => appendRequest(parseBody(line), nowMs, undefined));
+        const requests = batchRequests(await call.text(), nowMs);
+        admit(limiter, requests);
         const outcomes = await log.append(requests);
         const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
         const isWhole = outcomes.every(({ kind }) => kind !== "refused");
@@ -78,6 +82,26 @@ export function eventRoutes(log: ControlLog, nowMs: () => number): readonly Rout
       },
     },
   ];
+}
+
+function batchRequests(text: string, nowMs: () => number): readonly AppendRequest[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  if (lines.length > batchMax) {
+    throw new Refusal(413, "batch_too_large", `at most ${batchMax} events at once`);
+  }
+  return lines.map((line) => appendRequest(parseBody(line), nowMs, undefined));
+}
+
+/** @throws {Refusal} 429, and then none of them is stored */
+function admit(limiter: RateLimiter, requests: readonly AppendRequest[]): void {
+  const proposed = requests.filter(({ type }) => type === "TOOL_CALL_PROPOSED");
+  const wait = limiter.take(
+    proposed.map(({ tenant, payload }) => {
+      const tool = payload instanceof Map ? payload.get("tool_name") : undefined;
+      return { tenant, tool: typeof tool === "string" ? tool : "" };
+    }),
+  );
+  if (wait > 0) throw rateLimited(wait);
 }
 
 /** What the reference daemon answers: capitalised members, payload and hashes in base64. */

@@ -31,6 +31,7 @@ export class Refusal extends Error {
     readonly code: string,
     message: string,
     readonly more: JsonObject = {},
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -47,8 +48,8 @@ export function reply(
   });
 }
 
-export function replyRefusal({ status, code, message, more }: Refusal): Response {
-  return reply(status, { error: message, code, ...more });
+export function replyRefusal({ status, code, message, more, headers }: Refusal): Response {
+  return reply(status, { error: message, code, ...more }, headers);
 }
 
 /** Only the strictest UTF-8: a repaired text would not be what was sent. */

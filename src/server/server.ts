@@ -19,6 +19,7 @@ import {
   replyRefusal,
 } from "./http.ts";
 import { createLiveStates } from "./live.ts";
+import { createRateLimiter } from "./rate-limit.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { tailRoute } from "./tail.ts";
 
@@ -34,6 +35,26 @@ export interface ServerOptions {
   /** Signs approval tokens. */
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
+  /** Calls of one tool by one tenant in a minute; 0: no limit. */
+  readonly rateLimit: number;
+  readonly tls: ServerTls | undefined;
+  readonly onAnswered?: (request: AnsweredRequest) => void;
+}
+
+/** PEM texts. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Callers have to show a certificate that one of these vouches for. */
+  readonly ca: string | undefined;
+}
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** As the routes are written, because a path may hold a token; `-` for an unknown one. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
 }
 
 export interface RunningServer {
@@ -45,17 +66,20 @@ export interface RunningServer {
 
 const bodySizeMax = 8 * 1024 * 1024;
 const idleTimeoutSeconds = 120;
+/** Answered without a key. */
+const openRoutes: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 export function startServer(options: ServerOptions): RunningServer {
   const { log, hostname, keys, nowMs } = options;
   const states = createLiveStates(log);
   const caller = (call: Call) => callerOf(call.headers, keys);
+  const limiter = createRateLimiter(options.rateLimit, nowMs);
   const routes: readonly Route[] = [
     { method: "GET", path: "/healthz", handle: () => reply(200, { status: "ok" }) },
     { method: "GET", path: "/readyz", handle: () => ready(log) },
-    ...eventRoutes(log, nowMs),
+    ...eventRoutes(log, nowMs, createRateLimiter(options.rateLimit, nowMs)),
     ...sessionRoutes(log, states),
-    decideRoute({ ...options, states }),
+    decideRoute({ ...options, states, limiter, callerOf: caller }),
     ...approvalRoutes({ log, secret: options.secret, nowMs, callerOf: caller }),
     tailRoute(log),
   ];
@@ -64,7 +88,15 @@ export function startServer(options: ServerOptions): RunningServer {
     port: options.port,
     maxRequestBodySize: bodySizeMax,
     idleTimeout: idleTimeoutSeconds,
-    fetch: (request) => answer(request, routes, keys, hostsOf(hostname, server.port ?? 0)),
+    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
+    fetch: async (request) => {
+      const started = nowMs();
+      const hosts = hostsOf(hostname, server.port ?? 0);
+      const { response, route } = await answer(request, routes, keys, hosts);
+      const [method, durationMs] = [request.method, nowMs() - started];
+      options.onAnswered?.({ method, route, status: response.status, durationMs });
+      return response;
+    },
     error: () => replyRefusal(new Refusal(500, "internal", "the request could not be answered")),
   });
   return {
@@ -72,6 +104,11 @@ export function startServer(options: ServerOptions): RunningServer {
     port: server.port ?? 0,
     stop: () => server.stop(),
   };
+}
+
+function tlsOptions({ cert, key, ca }: ServerTls): Bun.TLSOptions {
+  if (ca === undefined) return { cert, key };
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: true };
 }
 
 /** What a request may call this server. */
@@ -101,17 +138,19 @@ async function answer(
   routes: readonly Route[],
   keys: readonly ApiKey[],
   hosts: ReadonlySet<string>,
-): Promise<Response> {
+): Promise<{ readonly response: Response; readonly route: string }> {
+  let route = "-";
   try {
     const url = new URL(request.url);
     if (keys.length === 0) refuseBrowsers(request.headers, hosts);
     const found = routeFor(routes, request.method, url.pathname);
+    route = found.route.path;
     const call = await callFrom(request, url, found.params);
     const isBatch = found.route.path.endsWith(":batch");
-    if (!url.pathname.endsWith("z")) await requireOwnTenant(call, keys, isBatch);
-    return await found.route.handle(call);
+    if (!openRoutes.has(route)) await requireOwnTenant(call, keys, isBatch);
+    return { response: await found.route.handle(call), route };
   } catch (error) {
-    return failure(error);
+    return { response: failure(error), route };
   }
 }
 

@@ -297,7 +297,7 @@ describe("every command", () => {
     });
   }
 
-  for (const calledAs of ["/usr/local/bin/aegisd", "aegis-server"]) {
+  for (const calledAs of ["/usr/local/bin/aegis-server", "aegis-server"]) {
     test(`called as ${calledAs} it says that this is not part of the build`, async () => {
       const outcome = await spawnAegis(["--help"], { calledAs });
       expect([outcome.exitCode, outcome.stdout]).toEqual([2, ""]);

@@ -1,0 +1,137 @@
+// `aegisd`: what its flags and aegis.yaml ask for, as options of the server, or the reason for not
+// starting. Flags win over the file; nothing that was asked for is left out silently.
+
+import { statSync } from "node:fs";
+import { AegisError } from "../base/errors.ts";
+import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { type DaemonFile, readDaemonFile } from "../config/daemon.ts";
+import { readSmallFile } from "./control-client.ts";
+import { memoryLedger, type ServeOptions } from "./serve.ts";
+
+/** As typed; undefined for a flag that was not given. */
+export interface DaemonFlags {
+  readonly config: string | undefined;
+  readonly dsn: string | undefined;
+  readonly addr: string | undefined;
+  readonly manifest: string | undefined;
+  readonly keys: string | undefined;
+  readonly trustMode: "dev" | "prod" | undefined;
+  readonly mcpAddr: string | undefined;
+  /** Undefined: as the file says. */
+  readonly rateLimit: number | undefined;
+  readonly telemetryDisabled: boolean;
+  readonly telemetryPath: string | undefined;
+}
+
+export interface DaemonOptions extends ServeOptions {
+  readonly log: {
+    readonly level: "debug" | "info" | "warn" | "error";
+    readonly format: "text" | "json";
+  };
+}
+
+/** @throws {AegisError} `config/invalid` naming the key */
+export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOptions {
+  const file = fileOf(flags.config, directory);
+  const { addr, dsn, manifest, keys } = file;
+  refuseMissing(flags, file);
+  const chosen = flags.dsn ?? dsn;
+  return {
+    address: flags.addr ?? (addr === "" ? ":8080" : addr),
+    ledger: chosen === "" ? undefined : ledgerOfDsn(chosen, directory),
+    manifest: flags.manifest ?? given(manifest),
+    keys: flags.keys ?? given(keys),
+    rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
+    tls: tlsOf(file.tls, directory),
+    log: { level: file.log?.level || "info", format: file.log?.format || "text" },
+  };
+}
+
+function fileOf(config: string | undefined, directory: AbsPath): DaemonFile {
+  if (config === undefined) return readDaemonFile("no file", "");
+  const path = resolvePath(directory, config);
+  return readDaemonFile(path, readSmallFile(path));
+}
+
+/** What is documented and not part of this build must not be believed in. */
+function refuseMissing(flags: DaemonFlags, file: DaemonFile): void {
+  if ((flags.trustMode ?? file.trust_mode) === "prod") {
+    const why = "it wants a proven signature, and checking signatures is not part of this build";
+    throw invalid("trust_mode", `"prod": ${why}`, "use dev, and a manifest you checked yourself");
+  }
+  if ((flags.mcpAddr ?? file.mcp_addr) !== "") {
+    throw invalid("mcp_addr", "the MCP proxy is not part of this build", "remove it");
+  }
+  if (flags.telemetryDisabled || file.telemetry?.disabled === true) return;
+  const wanted = file.telemetry?.disabled === false || (file.telemetry?.path ?? "") !== "";
+  if (!wanted && flags.telemetryPath === undefined) return;
+  const hint = "set telemetry.disabled: true, or give --telemetry-disabled";
+  throw invalid("telemetry", "telemetry is not part of this build", hint);
+}
+
+function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] {
+  const [cert = "", key = "", ca = ""] = [tls?.cert_file, tls?.key_file, tls?.ca_file];
+  if (tls?.enabled !== true) {
+    if (tls?.enabled === false || `${cert}${key}${ca}` === "") return undefined;
+    throw invalid("tls.enabled", "there are certificates and nobody says whether to use them");
+  }
+  if (cert === "") throw invalid("tls.cert_file", "it is required where tls.enabled is true");
+  if (key === "") throw invalid("tls.key_file", "it is required where tls.enabled is true");
+  const read = (path: string) => readSmallFile(resolvePath(directory, path));
+  return { cert: read(cert), key: read(key), ca: ca === "" ? undefined : read(ca) };
+}
+
+/** @throws {AegisError} for every form and parameter that would mean something else here */
+export function ledgerOfDsn(dsn: string, directory: AbsPath): string {
+  if (/^postgres(ql)?:/i.test(dsn)) {
+    throw invalid("dsn", "PostgreSQL is not part of this build", "use file:PATH");
+  }
+  if (dsn === ":memory:") return memoryLedger;
+  if (!dsn.startsWith("file:")) {
+    if (/^[a-z][a-z0-9+.-]+:/i.test(dsn))
+      throw invalid("dsn", "it is no file:PATH, path or :memory:");
+    return dsn;
+  }
+  const cut = dsn.indexOf("?");
+  const path = decodedPath(dsn.slice(5, cut < 0 ? undefined : cut).replace(/^\/\/(?=\/)/, ""));
+  const query = new URLSearchParams(cut < 0 ? "" : dsn.slice(cut + 1));
+  for (const [name, value] of query) requireParameter(name, value);
+  if (path === ":memory:" || query.get("mode") === "memory") return memoryLedger;
+  if (path === "") throw invalid("dsn", "it names no file");
+  const isThere = statSync(resolvePath(directory, path), { throwIfNoEntry: false }) !== undefined;
+  if (query.get("mode") === "rw" && !isThere) throw invalid("dsn", `"${path}" is not there`);
+  return path;
+}
+
+function decodedPath(text: string): string {
+  try {
+    const path = decodeURIComponent(text);
+    if (!path.includes("\0")) return path;
+  } catch {
+    // ignored: the error below says so
+  }
+  throw invalid("dsn", "its path is no URI");
+}
+
+/** Values that say what this server does anyway; `cache` changes nothing but speed. */
+const parameters: Readonly<Record<string, RegExp>> = {
+  mode: /^(rwc|rw|memory)$/,
+  cache: /^(shared|private)$/,
+  _journal_mode: /^wal$/i,
+  _journal: /^wal$/i,
+};
+
+function requireParameter(name: string, value: string): void {
+  const known = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+  if (known?.test(value) === true) return;
+  const hint = "mode=rwc, mode=rw, cache=shared and _journal_mode=WAL are";
+  throw invalid("dsn", `the parameter ${name}=${value} is not part of this build`, hint);
+}
+
+function given(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function invalid(key: string, why: string, hint?: string): AegisError {
+  return new AegisError("config/invalid", `config: invalid ${key}: ${why}`, { hint });
+}

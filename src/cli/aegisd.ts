@@ -1,0 +1,109 @@
+// `aegisd`: the server of `aegis serve` by its documented command line, with aegis.yaml and with
+// log lines on standard error.
+
+import type { DaemonOptions } from "../app/daemon.ts";
+import { AegisError } from "../base/errors.ts";
+import { rateLimitMax, trustModes } from "../config/daemon.ts";
+import type { AnsweredRequest } from "../server/server.ts";
+import { defineCommand } from "./command.ts";
+import { exitStatus } from "./exit.ts";
+import { writeErr, writeOut } from "./output.ts";
+import { escapeControls } from "./render/text.ts";
+
+export const command = defineCommand(
+  {
+    program: "aegisd",
+    name: "",
+    summary: "The control plane's server: `aegis serve` with aegis.yaml and log lines.",
+    flags: {
+      config: { kind: "text", value: "FILE", summary: "aegis.yaml; flags win over it" },
+      dsn: {
+        kind: "text",
+        value: "DSN",
+        summary: "file:PATH, a path or :memory:. Default: your own ledger.",
+      },
+      addr: { kind: "text", value: "[HOST]:PORT", summary: "Where to listen. Default: :8080." },
+      manifest: {
+        kind: "text",
+        value: "FILE",
+        summary: "Manifest for decisions whose request has none",
+      },
+      keys: { kind: "text", value: "FILE", summary: "API keys, as `aegis serve` reads them" },
+      "trust-mode": { kind: "choice", choices: trustModes, summary: "prod is refused" },
+      "rate-limit": {
+        kind: "text",
+        value: "N",
+        summary: "Calls of one tool by one tenant in a minute; 0: no limit, -1: as the file says",
+      },
+      "telemetry-disabled": { kind: "switch", summary: "Do without the telemetry of the file" },
+      "telemetry-path": { kind: "text", value: "FILE", summary: "Refused in this build" },
+      "mcp-addr": { kind: "text", value: "ADDR", summary: "Refused in this build" },
+    },
+    operands: {},
+    launches: false,
+    examples: ["aegisd --addr :8080", "aegisd --config /etc/aegis/aegis.yaml"],
+  },
+  async ({ flags }, context) => {
+    const { config, dsn, addr, manifest, keys } = flags;
+    const { daemonOptions } = await import("../app/daemon.ts");
+    const options = daemonOptions(
+      {
+        ...{ config, dsn, addr, manifest, keys },
+        trustMode: flags["trust-mode"],
+        mcpAddr: flags["mcp-addr"],
+        rateLimit: rateLimitOf(flags["rate-limit"]),
+        telemetryDisabled: flags["telemetry-disabled"],
+        telemetryPath: flags["telemetry-path"],
+      },
+      context.directory,
+    );
+    const { prepareServe } = await import("../app/serve.ts");
+    const { startServer } = await import("../server/server.ts");
+    const parts = await prepareServe(options, context);
+    const onAnswered = logWriter(options.log, () => context.clock.nowUnixMs());
+    const server = startServer({ ...parts, onAnswered });
+    const { hostname, port } = server;
+    const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
+    writeOut(`aegisd listening on ${escapeControls(address)}\n`);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+    await promise;
+    await server.stop();
+    return exitStatus.ok;
+  },
+);
+
+function rateLimitOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === "-1") return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value <= rateLimitMax) return value;
+  const range = `-1 or a whole number from 0 to ${rateLimitMax}`;
+  throw new AegisError("usage", `Cannot use "${text}" for "--rate-limit": it is not ${range}`);
+}
+
+const levels = ["debug", "info", "warn", "error"] as const;
+
+/** A line for each answered request. Routes stand for paths: a path may hold a token. */
+function logWriter(
+  { level: least, format }: DaemonOptions["log"],
+  nowMs: () => number,
+): (request: AnsweredRequest) => void {
+  return ({ method, route, status, durationMs }) => {
+    const level = levelOf(route, status);
+    if (levels.indexOf(level) < levels.indexOf(least)) return;
+    const time = new Date(nowMs()).toISOString();
+    if (format === "text") {
+      writeErr(`${time} ${level} ${escapeControls(method)} ${route} ${status} ${durationMs} ms\n`);
+      return;
+    }
+    const entry = { time, level, msg: "request", method, route, status, duration_ms: durationMs };
+    writeErr(`${JSON.stringify(entry)}\n`);
+  };
+}
+
+function levelOf(route: string, status: number): (typeof levels)[number] {
+  if (status >= 500) return "error";
+  if (status >= 400) return "warn";
+  return route === "/healthz" || route === "/readyz" ? "debug" : "info";
+}

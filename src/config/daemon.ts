@@ -1,0 +1,101 @@
+// The keys of aegis.yaml, the file of a control plane. A key that is not known ends the start: an
+// ignored one is a protection somebody believes in. What the keys lead to is decided in app/.
+
+import { AegisError } from "../base/errors.ts";
+import {
+  type Decoder,
+  defaulted,
+  flag,
+  integer,
+  isTable,
+  note,
+  optional,
+  type Problem,
+  table,
+  text,
+} from "./decode.ts";
+
+export const trustModes = ["dev", "prod"] as const;
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+export const logFormats = ["text", "json"] as const;
+/** Calls of one tool by one tenant, in a minute. */
+export const rateLimitMax = 1_000_000;
+
+/** Empty texts mean that nothing was said. */
+function choice<const W extends string>(words: readonly W[]): Decoder<W | ""> {
+  return (value, at, problems) =>
+    value === "" ? "" : (words.find((word) => word === value) ?? wrong(words, at, problems));
+}
+
+function wrong(words: readonly string[], at: Problem["path"], problems: Problem[]): undefined {
+  return note(problems, at, `must be one of ${words.join(", ")}`);
+}
+
+const path = defaulted(text, "");
+
+const daemonFile = table({
+  dsn: path,
+  addr: path,
+  manifest: path,
+  mcp_addr: path,
+  keys: path,
+  trust_mode: defaulted(choice(trustModes), ""),
+  rate_limit: optional(integer(0, rateLimitMax)),
+  telemetry: optional(table({ disabled: optional(flag), path })),
+  tls: optional(table({ enabled: optional(flag), cert_file: path, key_file: path, ca_file: path })),
+  log: optional(
+    table({
+      level: defaulted(choice(logLevels), ""),
+      format: defaulted(choice(logFormats), ""),
+    }),
+  ),
+});
+
+export type DaemonFile = NonNullable<ReturnType<typeof daemonFile>>;
+
+/** @throws {AegisError} `config/invalid` naming the keys */
+export function readDaemonFile(source: string, content: string): DaemonFile {
+  let value: unknown;
+  try {
+    value = Bun.YAML.parse(content);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AegisError("config/invalid", `config: parse "${source}": ${why}`, { cause });
+  }
+  const problems: Problem[] = repeatedKeys(content).map((key) => ({
+    path: [key],
+    message: "is given twice",
+  }));
+  const decoded = daemonFile(withoutNulls(value) ?? {}, [], problems);
+  if (decoded !== undefined && problems.length === 0) return decoded;
+  const lines = problems.map(({ path: at, message }) => `${at.join(".") || "the file"} ${message}`);
+  throw new AegisError("config/invalid", `config: invalid "${source}": ${lines.join("; ")}`, {
+    hint: "correct or remove the named keys",
+  });
+}
+
+/** `key:` without a value is as good as absent. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (!isTable(value)) return value;
+  const present = Object.entries(value).map(
+    ([key, member]) => [key, withoutNulls(member)] as const,
+  );
+  return Object.fromEntries(present.filter(([, member]) => member !== undefined));
+}
+
+/** The parser lets the last one win; a person may believe in the first. */
+function repeatedKeys(content: string): readonly string[] {
+  const seen = new Set<string>();
+  const repeated: string[] = [];
+  let section = "";
+  for (const line of content.split("\n")) {
+    const [, indent = "", name = ""] = /^(\s*)["']?([\w.-]+)["']?\s*:(?:\s|$)/.exec(line) ?? [];
+    if (name === "") continue;
+    if (indent === "") section = name;
+    const key = indent === "" ? name : `${section}.${name}`;
+    if (seen.has(key)) repeated.push(key);
+    seen.add(key);
+  }
+  return repeated;
+}
