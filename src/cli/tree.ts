@@ -72,6 +72,13 @@ const config: Branch = {
   },
 };
 
+const conformance: Branch = {
+  summary: "Test control planes against what they must answer.",
+  commands: {
+    run: async () => (await import("./command/conformance/run.ts")).command,
+  },
+};
+
 const sections: readonly Section[] = [
   {
     title: "Run",
@@ -98,6 +105,7 @@ const sections: readonly Section[] = [
       serve: async () => (await import("./command/serve.ts")).command,
       approve: async () => (await import("./command/approve.ts")).command,
       manifest,
+      conformance,
     },
   },
   {
