@@ -14,6 +14,7 @@ import {
   runUnasked,
   textOf,
 } from "../support/asked.ts";
+import { programs } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 
 const needs = ["linux", "landlock", "seccomp"] as const;
@@ -176,61 +177,82 @@ describe("the record", () => {
   });
 });
 
+/** With a mount namespace, where most of the disk cannot be written, and without. */
+const settings: readonly [setting: string, launcher: () => readonly string[]][] = [
+  ["with namespaces", () => []],
+  ["without namespaces", () => [programs().noUserns]],
+];
+
 describe("what is opened", () => {
-  testWith(needs, "is the file asked about, though the link leads elsewhere by then", async () => {
-    const place = askedPlace();
-    const link = join(place.workspace, "link");
-    symlinkSync(join(place.other, "a"), link);
-    await using asked = runAsked(place, `cat ${link}; cat ${link}`);
-    expect(await asked.question()).toContain(`"${place.other}/a"`);
-    unlinkSync(link);
-    symlinkSync(join(place.other, "b"), link);
-    await asked.answer("o");
-    await asked.see(/text of a/);
-    expect(await asked.question()).toContain(`"${place.other}/b"`);
-    await asked.answer("n");
-    await asked.exited;
-    expect(asked.screen).not.toContain("text of b");
-  });
+  for (const [setting, launcher] of settings) {
+    testWith(
+      needs,
+      `${setting}: is the file asked about, though the link leads elsewhere by then`,
+      async () => {
+        const place = askedPlace();
+        const link = join(place.workspace, "link");
+        symlinkSync(join(place.other, "a"), link);
+        await using asked = runAsked(place, `cat ${link}; cat ${link}`, [], launcher());
+        expect(await asked.question()).toContain(`"${place.other}/a"`);
+        unlinkSync(link);
+        symlinkSync(join(place.other, "b"), link);
+        await asked.answer("o");
+        await asked.see(/text of a/);
+        expect(await asked.question()).toContain(`"${place.other}/b"`);
+        await asked.answer("n");
+        await asked.exited;
+        expect(asked.screen).not.toContain("text of b");
+      },
+    );
 
-  testWith(needs, "is the file asked about, though another has its name by then", async () => {
-    const place = askedPlace();
-    await using asked = runAsked(place, 'cat "$OTHER/a"');
-    await asked.question();
-    renameSync(join(place.other, "a"), join(place.other, "moved"));
-    renameSync(join(place.other, "b"), join(place.other, "a"));
-    await asked.answer("o");
-    await asked.exited;
-    expect(asked.screen).toContain("text of a");
-    expect(asked.screen).not.toContain("text of b");
-  });
+    testWith(
+      needs,
+      `${setting}: is the file asked about, though another has its name by then`,
+      async () => {
+        const place = askedPlace();
+        await using asked = runAsked(place, 'cat "$OTHER/a"', [], launcher());
+        await asked.question();
+        renameSync(join(place.other, "a"), join(place.other, "moved"));
+        renameSync(join(place.other, "b"), join(place.other, "a"));
+        await asked.answer("o");
+        await asked.exited;
+        expect(asked.screen).toContain("text of a");
+        expect(asked.screen).not.toContain("text of b");
+      },
+    );
 
-  testWith(needs, "is never another file in place of one to be written", async () => {
-    const place = askedPlace();
-    await using asked = runAsked(place, 'echo more >>"$OTHER/a"; echo over >"$OTHER/c"');
-    expect(await asked.question()).toContain("wants to write");
-    renameSync(join(place.other, "a"), join(place.other, "moved"));
-    renameSync(join(place.other, "b"), join(place.other, "a"));
-    await asked.answer("o");
-    await asked.question();
-    await asked.answer("o");
-    await asked.exited;
-    expect(textOf(join(place.other, "a"))).toBe("text of b\n");
-    expect(textOf(join(place.other, "c"))).toBe("over\n");
-  });
+    testWith(needs, `${setting}: is never another file in place of one to be written`, async () => {
+      const place = askedPlace();
+      await using asked = runAsked(
+        place,
+        'echo more >>"$OTHER/a"; echo over >"$OTHER/c"',
+        [],
+        launcher(),
+      );
+      expect(await asked.question()).toContain("wants to write");
+      renameSync(join(place.other, "a"), join(place.other, "moved"));
+      renameSync(join(place.other, "b"), join(place.other, "a"));
+      await asked.answer("o");
+      await asked.question();
+      await asked.answer("o");
+      await asked.exited;
+      expect(textOf(join(place.other, "a"))).toBe("text of b\n");
+      expect(textOf(join(place.other, "c"))).toBe("over\n");
+    });
 
-  testWith(needs, "is a folder's list, but not what lies in it", async () => {
-    const place = askedPlace();
-    await using asked = runAsked(place, 'ls "$OTHER"; cat "$OTHER/a"; echo done');
-    expect(await asked.question()).toContain("wants to list the folder");
-    await asked.answer("s");
-    await asked.see(/a\s+b\s+c\s+d/);
-    expect(await asked.question()).toContain("wants to read");
-    await asked.answer("n");
-    await asked.see(/done/);
-    await asked.exited;
-    expect(asked.screen).not.toContain("text of");
-  });
+    testWith(needs, `${setting}: is a folder's list, but not what lies in it`, async () => {
+      const place = askedPlace();
+      await using asked = runAsked(place, 'ls "$OTHER"; cat "$OTHER/a"; echo done', [], launcher());
+      expect(await asked.question()).toContain("wants to list the folder");
+      await asked.answer("s");
+      await asked.see(/a\s+b\s+c\s+d/);
+      expect(await asked.question()).toContain("wants to read");
+      await asked.answer("n");
+      await asked.see(/done/);
+      await asked.exited;
+      expect(asked.screen).not.toContain("text of");
+    });
+  }
 });
 
 describe("nobody is asked", () => {

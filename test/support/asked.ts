@@ -53,13 +53,26 @@ export interface Asked {
   readonly exited: Promise<number>;
 }
 
-/** `flags` before `--`; `script` is for sh, whose `$OTHER` is the folder no rule is about. */
+/**
+ * `flags` before `--`; `script` is for sh, whose `$OTHER` is the folder no rule is about.
+ * @param launcher put before aegis
+ */
 export function runAsked(
   place: AskedPlace,
   script: string,
   flags: readonly string[] = [],
+  launcher: readonly string[] = [],
 ): Asked & AsyncDisposable {
-  const argv = [aegisBinary(), "run", "--ask", "--quiet", "--policy", place.policy, ...flags];
+  const argv = [
+    ...launcher,
+    aegisBinary(),
+    "run",
+    "--ask",
+    "--quiet",
+    "--policy",
+    place.policy,
+    ...flags,
+  ];
   let output = "";
   let seen = 0;
   const text = new TextDecoder();
