@@ -22,7 +22,7 @@ export function terminalPrompt(): Prompt {
   return {
     async ask(question, signal) {
       if (terminal === undefined) return complain("there is no terminal");
-      if (!terminal.isOurs()) return complain("aegis is in the background");
+      if (!terminal.isOurs()) return complain("another job has the terminal");
       terminal.enter();
       isAsking = true;
       const over = AbortSignal.any([signal, closing.signal]);
