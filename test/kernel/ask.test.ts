@@ -12,6 +12,7 @@ import {
   modeOf,
   runAsked,
   runUnasked,
+  runWithoutTerminal,
   textOf,
 } from "../support/asked.ts";
 import { programs } from "../support/box.ts";
@@ -297,7 +298,7 @@ describe("nobody is asked", () => {
 
   testWith(needs, "without a terminal, which is said once", async () => {
     const place = askedPlace();
-    const { stderr, stdout, exitCode } = await runWithoutTerminal(place, ["--ask"]);
+    const { stderr, stdout, exitCode } = await runWithoutTerminal(place, twice, ["--ask"]);
     expect(stderr.match(/aegis: cannot ask: there is no terminal/g)).toHaveLength(1);
     expect(stdout).toBe("done\n");
     expect(exitCode).toBe(0);
@@ -305,30 +306,12 @@ describe("nobody is asked", () => {
 
   testWith(needs, "in JSON without a terminal, which is refused", async () => {
     const place = askedPlace();
-    const { stderr, exitCode } = await runWithoutTerminal(place, ["--ask", "--json"]);
+    const { stderr, exitCode } = await runWithoutTerminal(place, twice, ["--ask", "--json"]);
     expect(stderr).toContain("there is no terminal to ask at");
     expect(exitCode).not.toBe(0);
-    expect((await runWithoutTerminal(place, ["--json"])).exitCode).toBe(0);
+    expect((await runWithoutTerminal(place, twice, ["--json"])).exitCode).toBe(0);
   });
 });
-
-/** In a session of its own, which has no terminal. */
-async function runWithoutTerminal(
-  place: ReturnType<typeof askedPlace>,
-  flags: readonly string[],
-): Promise<{ stdout: string; stderr: string; exitCode: number }> {
-  const { aegisBinary, cleanEnvironment } = await import("../support/harness.ts");
-  const argv = ["run", "--quiet", ...flags, "--policy", place.policy, "--env", "OTHER"];
-  const child = Bun.spawn(["setsid", "-w", aegisBinary(), ...argv, "--", "sh", "-c", `${twice}`], {
-    cwd: place.workspace,
-    env: cleanEnvironment(place.env),
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { stdout, stderr, exitCode: await child.exited };
-}
 
 describe("a box cannot", () => {
   testWith(needs, "write on the terminal by the name of a file", async () => {

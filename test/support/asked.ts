@@ -63,16 +63,8 @@ export function runAsked(
   flags: readonly string[] = [],
   launcher: readonly string[] = [],
 ): Asked & AsyncDisposable {
-  const argv = [
-    ...launcher,
-    aegisBinary(),
-    "run",
-    "--ask",
-    "--quiet",
-    "--policy",
-    place.policy,
-    ...flags,
-  ];
+  const asks = ["run", "--ask", "--quiet", "--policy", place.policy];
+  const argv = [...launcher, aegisBinary(), ...asks, ...flags];
   let output = "";
   let seen = 0;
   const text = new TextDecoder();
@@ -154,4 +146,22 @@ export function modeOf(path: string): number {
 
 export function textOf(path: string): string {
   return readFileSync(path, "utf8");
+}
+
+/** With --ask or not, in a session of its own, which has no terminal. */
+export async function runWithoutTerminal(
+  place: AskedPlace,
+  script: string,
+  flags: readonly string[],
+): Promise<Outcome> {
+  const argv = ["run", "--quiet", ...flags, "--policy", place.policy, "--env", "OTHER"];
+  const child = Bun.spawn(["setsid", "-w", aegisBinary(), ...argv, "--", "sh", "-c", script], {
+    cwd: place.workspace,
+    env: cleanEnvironment(place.env),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { stdout, stderr, exitCode: await child.exited };
 }
