@@ -199,7 +199,7 @@ static uint64_t at_least(uint64_t time, uint64_t least)
 	return time < least ? least : time;
 }
 
-bool counts_know(const struct target *target)
+static bool is_covered(const struct target *target)
 {
 	const struct counted *counted;
 
@@ -222,18 +222,18 @@ void counts_start(const struct plan *plan, const struct judge *judge)
 
 bool counts_cover(const struct target *target, uint64_t (*generation)(void))
 {
-	if (counts_know(target))
+	if (is_covered(target))
 		return true;
 	if (counts.is_counted &&
 	    tree_now_ms() - counts.counted_ms < at_least(counts.took_ms * PAUSE_FACTOR, PAUSE_MS))
 		return false;
 	count_names(generation);
-	return counts_know(target);
+	return is_covered(target);
 }
 
 void counts_add(const struct target *target)
 {
-	bool is_known = target->links == 1 || counts_know(target);
+	bool is_known = target->links == 1 || is_covered(target);
 	uint64_t birth = counts_birth(target->fd, "");
 	struct counted *slot;
 

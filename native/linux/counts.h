@@ -9,10 +9,8 @@
 #include "resolve.h"
 
 void counts_start(const struct plan *plan, const struct judge *judge);
-/* Whether all names of `target` are known to be such. */
-bool counts_know(const struct target *target);
 /*
- * The same. Looks for them when that may help; `generation` is read
+ * Whether all names of `target` are such. Looks for them when that may help; `generation` is read
  * before and after and has to be the same even number, or names changed meanwhile and nothing is
  * believed.
  */

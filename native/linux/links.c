@@ -195,18 +195,16 @@ static bool is_at_risk(const struct target *target, bool writable)
 	return getuid() == target->owner && (writable || !is_system_place(target->path));
 }
 
-static bool is_covered(const struct target *target, bool may_look)
+static bool is_covered(const struct target *target)
 {
 	bool covered;
 
 	pthread_mutex_lock(&links.counting);
-	covered = may_look ? counts_cover(target, generation) : counts_know(target);
+	covered = counts_cover(target, generation);
 	pthread_mutex_unlock(&links.counting);
 	return covered;
 }
 
-/* The broker itself only looks where another process has come back from: a file system that does
- * not answer would hold up all who ask. */
 static struct verdict judge_names(const struct target *target, enum action action)
 {
 	const struct verdict allowed = {true, JUDGE_NO_RULE};
@@ -216,17 +214,15 @@ static struct verdict judge_names(const struct target *target, enum action actio
 	struct scanned scanned;
 	uint32_t rule;
 
-	if (writable ? is_covered(target, false) : action == ACTION_FILE_READ && is_free(target))
+	if (writable ? is_covered(target) : action == ACTION_FILE_READ && is_free(target))
 		return allowed;
 	scanned = find_forbidden(target);
 	rule = scanned.rules[action == ACTION_FILE_WRITE];
 	if (rule != JUDGE_NO_RULE)
 		return (struct verdict){false, rule};
-	if (action == ACTION_FILE_WRITE && links.writes_everywhere && scanned.is_whole)
-		return allowed;
-	if (action == ACTION_FILE_READ && (scanned.is_whole || !is_at_risk(target, writable)))
-		return allowed;
-	return writable && scanned.is_over && is_covered(target, true) ? allowed : unknown;
+	if (action == ACTION_FILE_WRITE)
+		return links.writes_everywhere && scanned.is_whole ? allowed : unknown;
+	return scanned.is_whole || !is_at_risk(target, writable) ? allowed : unknown;
 }
 
 static uint32_t removed_rule(const struct target *target, enum action action)

@@ -261,7 +261,6 @@ struct scanned scan_find(dev_t device, ino_t inode)
 	if (scan.link >= 0)
 		scan.is_over = wait_for_look();
 	slot = slot_of(device, inode);
-	scanned.is_over = scan.is_over;
 	scanned.is_whole = scan.is_over && scan.found->is_whole;
 	for (size_t i = 0; i < 2; i++)
 		scanned.rules[i] = slot->rules[i] - 1;

@@ -15,8 +15,6 @@ struct scanned {
 	uint32_t rules[2];
 	/* Every forbidden place was looked through. */
 	bool is_whole;
-	/* The look has ended by itself, whole or not. */
-	bool is_over;
 };
 
 /*
