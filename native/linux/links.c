@@ -137,10 +137,8 @@ static bool is_below(const char *path, const char *folder)
 
 static bool is_installed(const char *path)
 {
-	static const char *const places[] = {
-		"/usr",	 "/lib", "/lib32", "/lib64", "/libx32", "/bin",
-		"/sbin", "/opt", "/nix",   "/gnu",   "/snap",
-	};
+	static const char *const places[] = {"/usr",  "/lib", "/lib32", "/lib64", "/libx32", "/bin",
+					     "/sbin", "/opt", "/nix",	"/gnu",	  "/snap"};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		if (is_below(path, places[i]))
