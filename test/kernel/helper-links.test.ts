@@ -168,7 +168,7 @@ describe("as tools lay files out", () => {
     [
       "git clone --local",
       "git init -q r; git -C r -c user.name=a -c user.email=a@b commit -q --allow-empty -m m",
-      "git clone -q --local r c; git -C c log --format=%s; stat -c %h c/.git/objects/*/* | head -1",
+      "git clone -q --local r c && git -C c log --format=%s && stat -c %h c/.git/objects/*/* | head -1",
       /^m\n2\n$/,
     ],
     [

@@ -73,7 +73,9 @@ export const shownSource: RuleSource = {
   effect: "permit",
 };
 
-/** Of a denial of a file with several names, not all of which are known to be free. */
+/**
+ * Of a denial of a file with several names, not all of which are known to be free: native/README.md.
+ */
 export const severalNamesSource: RuleSource = {
   rule: "box:several-names",
   source: "built-in",

@@ -47,7 +47,6 @@ test("names what exists, what would be made and what would be reached before wha
   ]);
 });
 
-const copy = "a copy in the file's place (cp it to a new name, then mv that over it)";
 const fixes = [
   ["an unmatched read", { action: "FileRead" }, `--read ${root}/there`],
   ["an unmatched write", { action: "FileWrite" }, `--write ${root}/there`],
@@ -56,12 +55,12 @@ const fixes = [
   [
     "a write to a file with several names",
     { action: "FileWrite", rule: "box:several-names" },
-    copy,
+    "a copy in the file's place (cp it to a new name, then mv that over it)",
   ],
   [
     "a read of one",
     { rule: "box:several-names" },
-    `${copy}, or narrower patterns in the rules that forbid`,
+    "a copy in the file's place (cp it to a new name, then mv that over it), or narrower patterns in the rules that forbid",
   ],
   ["a rule of the user's own", { rule: "mine" }, "the rule mine taken out of the policy"],
 ] as const;
