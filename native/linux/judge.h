@@ -10,8 +10,6 @@
 #include "../common/plan.h"
 
 #define JUDGE_NO_RULE UINT32_MAX
-/* Stands in a verdict for what follows from a file's having several names: links.h. */
-#define JUDGE_SEVERAL_NAMES (UINT32_MAX - 1)
 /* In place of a rule: a person was asked; the answer is added. */
 #define JUDGE_ASKED 0xffffff00u
 
@@ -30,7 +28,7 @@ struct subject {
 
 struct verdict {
 	bool allowed;
-	/* Index of the deciding rule, JUDGE_NO_RULE or JUDGE_SEVERAL_NAMES. */
+	/* Index of the deciding rule or JUDGE_NO_RULE. */
 	uint32_t rule;
 };
 

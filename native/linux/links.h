@@ -1,6 +1,6 @@
 /*
  * Files with several names: what is said of one name must hold whichever is used. Only where the
- * broker opens; elsewhere nothing here has an effect.
+ * broker opens.
  */
 #ifndef AE_LINKS_H
 #define AE_LINKS_H
@@ -9,26 +9,16 @@
 #include "request.h"
 
 /*
- * Before the box's mounts and Landlock, because the forbidden files have to be found behind them.
- * `judge` is of the same plan. 0 or -errno.
+ * Sets a process on the files that a forbid rule names, while everything can still be looked at:
+ * before the box's mounts and Landlock. `judge` is of the same plan. 0 or -errno.
  */
 int links_start(const struct plan *plan, const struct judge *judge);
 /*
  * What the other names of `target` have to say about reading or writing it, when its own name lets
- * it through: a forbid rule, or JUDGE_SEVERAL_NAMES where they are not all known. May wait for a
- * look at the forbidden places.
+ * it through.
  */
 struct verdict links_judge(const struct target *target, enum action action);
-
-/*
- * Around every call of the broker that changes names, one at a time. What is not there is ignored.
- * A name that moves waits for a look that is under way, which could miss it.
- */
-void links_begin_removal(const struct entry *at);
-void links_begin_move(const struct entry *from, const struct entry *to);
-void links_begin_link(void);
-void links_end_change(void);
-/* `target` has got one more name, which the box may write. */
-void links_note_link(const struct target *target);
+/* The broker is about to make one more name for `target`; both may be written when `writable`. */
+void links_note_link(const struct target *target, bool writable);
 
 #endif

@@ -73,16 +73,6 @@ export const shownSource: RuleSource = {
   effect: "permit",
 };
 
-/**
- * Of a denial of a file with several names, not all of which are known to be free: native/README.md.
- */
-export const severalNamesSource: RuleSource = {
-  rule: "box:several-names",
-  source: "built-in",
-  line: 0,
-  effect: "forbid",
-};
-
 /** For a box that is only watched. */
 export function permitEverything(): Capability {
   return {

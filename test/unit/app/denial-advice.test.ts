@@ -52,16 +52,6 @@ const fixes = [
   ["an unmatched write", { action: "FileWrite" }, `--write ${root}/there`],
   ["a credential", { rule: "credentials:ssh" }, `--read ${root}/there`],
   ["a protected name", { rule: "protected:git-hooks" }, ""],
-  [
-    "a write to a file with several names",
-    { action: "FileWrite", rule: "box:several-names" },
-    "a copy in the file's place (cp it to a new name, then mv that over it)",
-  ],
-  [
-    "a read of one",
-    { rule: "box:several-names" },
-    "a copy in the file's place (cp it to a new name, then mv that over it), or narrower patterns in the rules that forbid",
-  ],
   ["a rule of the user's own", { rule: "mine" }, "the rule mine taken out of the policy"],
 ] as const;
 test.each(fixes)("says what would allow %s", (_, over, fix) => {
