@@ -35,6 +35,8 @@ enum plan_step {
 	STEP_SHOW,
 	/* A resolv.conf that names the box's own loopback, over a file. */
 	STEP_NAMES,
+	/* As STEP_WRITABLE, but what is changed goes to `upper`. */
+	STEP_OVERLAY,
 };
 
 enum plan_notify {
@@ -132,6 +134,9 @@ struct plan_mount {
 	bool optional;
 	uint64_t size;
 	const char *path;
+	/* Of STEP_OVERLAY; else NULL. */
+	const char *upper;
+	const char *work;
 };
 
 struct plan_landlock_path {

@@ -77,11 +77,18 @@ static bool parse_mount(struct parser *parser, struct cursor *payload, uint16_t 
 		return false;
 	mount->path = take_str(parser, payload);
 	mount->optional = flags & FLAG_OPTIONAL;
-	if (step < STEP_READ_ONLY_ROOT || step > STEP_NAMES || !mount->path)
+	if (step < STEP_READ_ONLY_ROOT || step > STEP_OVERLAY || !mount->path)
 		return false;
 	mount->step = (enum plan_step)step;
 	if (step == STEP_READ_ONLY_ROOT || step == STEP_PROC)
 		return mount->path[0] == 0;
+	if (step == STEP_OVERLAY) {
+		mount->upper = take_str(parser, payload);
+		mount->work = take_str(parser, payload);
+		/* What is missing cannot be left out: the place would be read-only, or worse. */
+		if (!is_path(mount->upper) || !is_path(mount->work) || mount->optional)
+			return false;
+	}
 	return is_path(mount->path) && mount->mode <= 07777;
 }
 

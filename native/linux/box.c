@@ -88,7 +88,7 @@ static void lift_descriptor_limit(void)
 static void build_namespaces(const struct box *box)
 {
 	const struct plan *plan = box->plan;
-	const char *culprit = "/";
+	struct mounts_culprit culprit;
 	int error = namespaces_enter_inner(plan->namespaces);
 
 	if (error != 0)
@@ -103,7 +103,8 @@ static void build_namespaces(const struct box *box)
 	if (plan->namespaces & CLONE_NEWNS) {
 		error = mounts_apply(plan, &culprit);
 		if (error != 0)
-			die("mount", -error, "Cannot prepare \"%s\" for the box", culprit);
+			die(culprit.step, -error, "Cannot prepare \"%s\" for the box",
+			    culprit.path);
 	}
 	if (chdir("/") < 0)
 		die("mount", errno, "Cannot enter the box's root");

@@ -19,6 +19,7 @@
 
 #include "../common/fd.h"
 #include "namespaces.h"
+#include "overlay.h"
 #include "roots.h"
 #include "tree.h"
 #include "uapi.h"
@@ -63,6 +64,8 @@ static struct {
 	const struct judge *judge;
 	/* Whether every path may be written that no forbid rule names. */
 	bool writes_everywhere;
+	/* A file has another device there than it had when it was found. */
+	bool has_overlay;
 	struct found *found;
 	int finished;
 	struct counted *counts;
@@ -149,6 +152,7 @@ int links_start(const struct plan *plan, const struct judge *judge)
 
 	links.plan = plan;
 	links.judge = judge;
+	links.has_overlay = overlay_is_used(plan);
 	note_reach(plan);
 	roots_collect(plan, false, &roots);
 	links.counts = calloc(COUNTED_MAX, sizeof(*links.counts));
@@ -192,8 +196,8 @@ static struct verdict judge_forbidden(const struct target *target, enum action a
 		const struct forbidden *file = &found->files[i];
 		uint32_t rule = file->rules[action == ACTION_FILE_WRITE];
 
-		if (file->device == target->device && file->inode == target->inode &&
-		    rule != JUDGE_NO_RULE)
+		if ((file->device == target->device || links.has_overlay) &&
+		    file->inode == target->inode && rule != JUDGE_NO_RULE)
 			return (struct verdict){false, rule};
 	}
 	return verdict;

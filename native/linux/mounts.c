@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "../common/fd.h"
+#include "overlay.h"
 #include "uapi.h"
 
 enum { CLONE_FLAGS = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC };
@@ -272,6 +273,7 @@ static int apply_step(struct mounts *mounts, size_t index)
 	case STEP_READ_ONLY_ROOT:
 		return set_attributes(AT_FDCWD, "/", AT_RECURSIVE, MOUNT_ATTR_RDONLY);
 	case STEP_WRITABLE:
+	case STEP_OVERLAY:
 		return mounts->clones[index] < 0 ? 0
 						 : attach_clone(mounts->clones[index], mount->path);
 	case STEP_READ_ONLY:
@@ -298,31 +300,35 @@ static bool is_missing(int error)
 }
 
 /* Also fills mounts->clones. */
-static int clone_places(struct mounts *mounts, const char **culprit)
+static int clone_places(struct mounts *mounts, struct mounts_culprit *culprit)
 {
 	const struct plan *plan = mounts->plan;
 
 	for (size_t i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
 
-		if (mount->step != STEP_WRITABLE && mount->step != STEP_SHOW)
+		if (mount->step != STEP_WRITABLE && mount->step != STEP_SHOW &&
+		    mount->step != STEP_OVERLAY)
 			continue;
-		mounts->clones[i] = clone_tree(mount->path);
+		mounts->clones[i] =
+			mount->step == STEP_OVERLAY ? overlay_make(mount) : clone_tree(mount->path);
 		if (mounts->clones[i] >= 0 || (mount->optional && is_missing(mounts->clones[i])))
 			continue;
-		*culprit = mount->path;
+		culprit->path = mount->path;
+		if (mount->step == STEP_OVERLAY)
+			culprit->step = "overlay";
 		return mounts->clones[i];
 	}
 	return 0;
 }
 
-static int apply_all(struct mounts *mounts, const char **culprit)
+static int apply_all(struct mounts *mounts, struct mounts_culprit *culprit)
 {
 	const struct plan *plan = mounts->plan;
 	struct mount_attr private = {.propagation = /* MS_PRIVATE */ 1 << 18};
 	int error;
 
-	*culprit = "/";
+	*culprit = (struct mounts_culprit){"mount", "/"};
 	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof(private)) < 0)
 		return -errno;
 	error = clone_places(mounts, culprit);
@@ -330,12 +336,12 @@ static int apply_all(struct mounts *mounts, const char **culprit)
 		error = apply_step(mounts, i);
 		if (plan->mounts[i].optional && is_missing(error))
 			error = 0;
-		*culprit = plan->mounts[i].path;
+		culprit->path = plan->mounts[i].path;
 	}
 	return error ? error : close_masks(mounts);
 }
 
-int mounts_apply(const struct plan *plan, const char **culprit)
+int mounts_apply(const struct plan *plan, struct mounts_culprit *culprit)
 {
 	struct mounts mounts = {.plan = plan, .masks = -1};
 	int error;

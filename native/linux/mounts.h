@@ -4,7 +4,13 @@
 
 #include "../common/plan.h"
 
-/* 0 or -errno; *culprit then names the path of the step that failed. */
-int mounts_apply(const struct plan *plan, const char **culprit);
+/* What could not be done: "mount" or "overlay", and where. */
+struct mounts_culprit {
+	const char *step;
+	const char *path;
+};
+
+/* 0 or -errno; *culprit then names what failed. */
+int mounts_apply(const struct plan *plan, struct mounts_culprit *culprit);
 
 #endif

@@ -193,6 +193,9 @@ static int judge_way(struct request *request, const struct named *from, const st
 {
 	int answer = judge_pair(request, from, to);
 
+	if (answer == ANSWER_CONTINUE && request->rules->moves_copy &&
+	    S_ISREG(from->at.target.mode) && from->at.target.links > 1)
+		return EXDEV;
 	if (answer != ANSWER_CONTINUE || !S_ISDIR(from->at.target.mode))
 		return answer;
 	return judge_directory(request, from, to);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "links.h"
+#include "overlay.h"
 #include "programs.h"
 #include "resolve_name.h"
 
@@ -26,6 +27,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
 	rules->takes_nothing = plan_makes_sockets(plan);
 	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
+	rules->moves_copy = overlay_is_used(plan);
 	rules->gateway_port = plan->gateway.port;
 	rules->own_network = plan->namespaces & CLONE_NEWNET;
 	rules->rules = plan->rules;

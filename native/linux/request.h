@@ -38,6 +38,8 @@ struct box_rules {
 	bool takes_nothing;
 	/* Every message is sent by the broker, whatever it is sent on. */
 	bool broker_messages;
+	/* A move may copy a file, and the copy would not be known for one with several names. */
+	bool moves_copy;
 	/* Connections go by name: through the outside service at the end of this link; -1: they do
 	 * not. */
 	int outside;

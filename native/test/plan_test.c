@@ -71,6 +71,39 @@ static void test_content(void)
 	plan_free(&plan);
 }
 
+static int parse_overlay(const char *upper, const char *work, uint16_t flags)
+{
+	build_begin(&builder);
+	build_namespaces(&builder, 0x00020000);
+	build_record(&builder, 4, flags);
+	build_u16(&builder, STEP_OVERLAY);
+	build_u16(&builder, 0);
+	build_u32(&builder, 0);
+	build_u64(&builder, 0);
+	build_str(&builder, "/place");
+	build_str(&builder, upper);
+	if (work)
+		build_str(&builder, work);
+	build_record_end(&builder);
+	build_command(&builder);
+	build_end(&builder);
+	return parse(builder.size);
+}
+
+static void test_overlay(void)
+{
+	check(parse_overlay("/up", "/work", 0) == 0, "an overlay");
+	check(!strcmp(plan.mounts[0].upper, "/up") && !strcmp(plan.mounts[0].work, "/work"),
+	      "its layers");
+	plan_free(&plan);
+	check(parse_overlay("/up", NULL, 0) == -EINVAL, "an overlay without a work folder");
+	plan_free(&plan);
+	check(parse_overlay("up", "/work", 0) == -EINVAL, "an overlay of a relative path");
+	plan_free(&plan);
+	check(parse_overlay("/up", "/work", 1) == -EINVAL, "an optional overlay");
+	plan_free(&plan);
+}
+
 /* Every shorter piece of a good plan, a byte too many, and every header byte changed, is refused.
  */
 static void test_cuts(void)
@@ -124,6 +157,7 @@ int main(int count, char **arguments)
 	}
 	test_rows();
 	test_content();
+	test_overlay();
 	test_cuts();
 	test_padding();
 	printf("plan_test: %zu plans\n", plan_case_count);

@@ -8,7 +8,6 @@ import {
   openSync,
   readdirSync,
   rmdirSync,
-  rmSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -21,6 +20,7 @@ import { accessIn } from "../ledger/access.ts";
 import type { Action } from "../model/capability.ts";
 import type { NetProtocol, SealedEvent } from "../model/event.ts";
 import { fixFor } from "./denial-advice.ts";
+import { removeTree } from "./remove-tree.ts";
 
 /** Environment variable that names the file to the command. */
 export const deniedLogVariable = "AEGIS_DENIED_LOG";
@@ -140,7 +140,7 @@ function removeLeftovers(folder: AbsPath, nowUnixMs: number): void {
     const path = resolvePath(folder, name);
     const madeUnixMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowUnixMs;
     if (nowUnixMs - madeUnixMs < leftoverAgeMinMs || isRunning(Number.parseInt(name, 10))) continue;
-    rmSync(path, { recursive: true, force: true });
+    removeTree(path);
   }
 }
 

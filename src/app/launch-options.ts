@@ -4,6 +4,7 @@ import type { AuditLevel } from "../enforce/backend.ts";
 import type { LimitWish } from "../model/limits.ts";
 import type { Prompt } from "../supervise/asking.ts";
 import type { EnvironmentGrant } from "../supervise/environment.ts";
+import type { DryRunChoice } from "./dry-run-choice.ts";
 
 export interface LaunchOptions {
   /**
@@ -40,5 +41,7 @@ export interface LaunchOptions {
   readonly ledger: string | undefined;
   readonly tag: string | undefined;
   readonly quiet: boolean;
+  /** What is changed goes to a layer of this run; who decides what becomes of it. Absent: no. */
+  readonly dryRun?: DryRunChoice | undefined;
   readonly json: boolean;
 }

@@ -5,6 +5,7 @@ import type { BoxExit } from "../enforce/backend.ts";
 import type { Checkpoint } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
 import type { LimitName } from "../model/limits.ts";
+import type { DryRunResult } from "./dry-run-choice.ts";
 
 /** A denial as a person meets it. */
 export interface DenialAdvice {
@@ -50,4 +51,6 @@ export interface LaunchResult {
   readonly environmentRemoved: readonly string[];
   readonly limitHits: readonly LimitHitAdvice[];
   readonly checkpoint: Checkpoint;
+  /** Absent when what was changed is changed. */
+  readonly dryRun?: DryRunResult | undefined;
 }

@@ -26,6 +26,7 @@ import {
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
+import type { DryRun } from "./dry-run.ts";
 import { launchLimits } from "./launch-limits.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchResult } from "./launch-result.ts";
@@ -58,18 +59,13 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const backend = await selectBackend(resolvePath(paths.home, "cache/helper"), () =>
     accessSources(around.clock),
   );
-  const boxSubject: BoxSubject = {
-    options,
-    subject,
-    around,
-    backend,
-    platform: platformName,
-    places,
-    path: variable(environment, "PATH"),
-    binary: ownBinary(subject),
-  };
+  const path = variable(environment, "PATH");
+  const binary = ownBinary(subject);
+  const about = { options, subject, around, backend, places, path, binary };
+  const boxSubject: BoxSubject = { ...about, platform: platformName };
   if (!subject.observeOnly) requireListed(boxSubject, command.program);
   const { box, snapshot } = await prepareBox(boxSubject);
+  const dry = await dryRunFor(boxSubject, box);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
   const openAsking = await askingFor(boxSubject);
@@ -79,7 +75,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const { session, exit, totals, limitHits, checkpoint } = await superviseRun({
     backend,
     box,
-    launch: { ...command, limits: held, ...(denied && { shown: denied.shown }) },
+    launch: { ...command, limits: held, ...(denied && { shown: denied.shown }), ...dry?.launch },
     openGateway: gatewayFor(boxSubject, box),
     limits,
     openSession: () => openSession(boxSubject, snapshot, coverage),
@@ -88,9 +84,9 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     judge,
     openAsking,
     onStored: denied?.log.add,
+    onEnded: dry?.decide,
   }).finally(() => {
-    options.prompt?.close();
-    denied?.log.close();
+    for (const each of [options.prompt, denied?.log, dry]) each?.close();
     held.release();
   });
   return {
@@ -106,6 +102,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     environmentRemoved: environment.removed,
     limitHits: adviseOnLimits(limitHits, limits),
     checkpoint,
+    dryRun: dry?.result(),
   };
 }
 
@@ -119,7 +116,7 @@ async function openSession(
   const ledger = await openForWriting(around, subject.ledger);
   const opening = {
     name: subject.agent,
-    mode: options.mode,
+    mode: options.dryRun === undefined ? options.mode : "dry-run",
     command: options.command,
     directory: subject.workspace,
     policyHash: snapshot.hash,
@@ -141,6 +138,28 @@ function limitsFor({ options, subject }: BoxSubject, { sources }: PolicySnapshot
 async function judgeFor(subject: BoxSubject, snapshot: PolicySnapshot): Promise<Judge | undefined> {
   const { observedJudge } = await import("./observed-judge.ts");
   return observedJudge(subject, snapshot);
+}
+
+/** @throws {AegisError} `enforce/insufficient` where something would be changed for real */
+async function dryRunFor(
+  { options, subject, around, backend }: BoxSubject,
+  box: PreparedBox,
+): Promise<DryRun | undefined> {
+  if (options.dryRun === undefined) return undefined;
+  if (subject.observeOnly) {
+    const hint = "use a configuration whose isolation is the kernel, or none";
+    throw new AegisError("usage", "Cannot run dry: this configuration only records", { hint });
+  }
+  if (options.prompt !== undefined)
+    throw new AegisError("usage", "Cannot ask in a dry run: a yes would open the file itself");
+  const { openDryRun } = await import("./dry-run.ts");
+  const folder = runFolder(around);
+  return openDryRun({
+    choice: options.dryRun,
+    wanted: backend.overlayPlaces(box),
+    folder,
+    clock: around.clock,
+  });
 }
 
 /** Not loaded where the policy needs none. */

@@ -18,6 +18,7 @@ export type ErrorCode =
   | "enforce/unsupported"
   | "launch/not-found"
   | "launch/refused"
+  | "launch/incomplete"
   | "ledger/unavailable"
   | "ledger/conflict"
   | "ledger/tampered"

@@ -138,7 +138,7 @@ function writeLimits(writer: PlanWriter, { cgroup, holds }: LimitPlan): void {
 /** Record flag: a missing path is skipped. */
 const optionalFlag = 1;
 
-const kinds = {
+export const kinds = {
   namespaces: 1,
   rlimit: 2,
   umask: 3,
@@ -161,7 +161,7 @@ const kinds = {
 const userNamespace = 0x10000000;
 const limitMeans = { rlimit: 1, supervisor: 2, cgroup: 4 } as const;
 
-const mountSteps = {
+export const mountSteps = {
   "read-only-root": 1,
   writable: 2,
   "read-only": 3,
@@ -171,6 +171,7 @@ const mountSteps = {
   proc: 7,
   show: 8,
   names: 9,
+  overlay: 10,
 } as const;
 
 /** Bit i stands for the i-th of these. */
@@ -246,6 +247,22 @@ function writeMount(writer: PlanWriter, step: MountStep): void {
     },
     isOptional ? optionalFlag : 0,
   );
+}
+
+/** A mount step of its own: it names two more folders. */
+export function writeOverlay(
+  writer: PlanWriter,
+  layer: { readonly place: string; readonly upper: string; readonly work: string },
+): void {
+  writer.record(kinds.mount, () => {
+    writer.u16(mountSteps.overlay);
+    writer.u16(0);
+    writer.u32(0);
+    writer.u64(0n);
+    writer.path(layer.place);
+    writer.path(layer.upper);
+    writer.path(layer.work);
+  });
 }
 
 function writeGateway(writer: PlanWriter, { port, resolverPort, token }: GatewayPlan): void {

@@ -54,6 +54,24 @@ export interface BoxLaunch {
   readonly gateway?: BoxGateway;
   /** Who is asked, in a box that was prepared to ask. */
   readonly onAsked?: AskHandler;
+  /** One for each of the backend's `overlayPlaces`; absent: what is changed is changed. */
+  readonly overlays?: readonly BoxOverlay[];
+}
+
+/** Where one launch keeps what its box changes in a place of the host. */
+export interface BoxOverlay {
+  readonly place: string;
+  /** Two empty folders of this launch alone, in the same file system. */
+  readonly upper: string;
+  readonly work: string;
+}
+
+/** What a dry run keeps apart. */
+export interface OverlayPlaces {
+  /** Every folder of the host the box may change something in. */
+  readonly places: readonly string[];
+  /** Paths in them that the box may not change. */
+  readonly covers: readonly string[];
 }
 
 /** An open that no rule is about. */
@@ -170,6 +188,12 @@ export interface Backend {
    * @throws {AegisError} `enforce/insufficient` when one that was asked for cannot be held at all
    */
   holdLimits(box: PreparedBox, limits: Limits): HeldLimits;
+  /**
+   * What a launch of `box` with `overlays` has to keep apart.
+   * @throws {AegisError} `enforce/insufficient` when something could be changed for real all the
+   * same
+   */
+  overlayPlaces(box: PreparedBox): OverlayPlaces;
   /**
    * Compiles capabilities for this kernel.
    * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold,

@@ -37,6 +37,7 @@ export const eventTypes = [
   "SESSION_TAGGED",
   "LIMIT_HIT",
   "ACCESS_ASKED",
+  "DRY_RUN",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

@@ -47,6 +47,10 @@ export interface SupervisedRun {
   readonly openAsking?: ((note: (draft: EventDraft) => void) => AskHandler) | undefined;
   /** Told of events once they are durable, while the box runs; must not throw. */
   readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
+  /** When the box is gone: what more the session has to say; must not throw. */
+  readonly onEnded?:
+    | ((exit: BoxExit) => readonly EventDraft[] | Promise<readonly EventDraft[]>)
+    | undefined;
 }
 
 export type RecordAccesses = (accesses: readonly BoxAccess[]) => void | Promise<void>;
@@ -185,9 +189,10 @@ async function closeSession({
   limitHits,
 }: Ending): Promise<RunOutcome> {
   const { totals, last } = await finishRecording(recorder);
+  const more = (await run.onEnded?.(exit)) ?? [];
   const tsUnixMs = run.clock.nowUnixMs();
   const checkpoint = await writer.close({
-    last: [...last, exitDraft(run.launch, exit, tsUnixMs)],
+    last: [...last, exitDraft(run.launch, exit, tsUnixMs), ...more],
     tsUnixMs,
     exitStatus: exit.status,
     summary: { allowed: totals.allowed, denied: totals.denied },

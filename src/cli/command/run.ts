@@ -16,6 +16,7 @@ import { type CommandSpec, type ParsedArgs, parseArgs } from "../args.ts";
 import { createContext } from "../context.ts";
 import { renderHelp } from "../help.ts";
 import { writeErr, writeOut } from "../output.ts";
+import { renderDryRun } from "../render/dry-run.ts";
 import { renderRunSummary, runReport } from "../render/run.ts";
 
 const directoryFlag = {
@@ -115,6 +116,18 @@ export const runSpec = {
       kind: "switch",
       summary: "Ask at the terminal about files that no rule is about, instead of denying them.",
     },
+    "dry-run": {
+      kind: "switch",
+      summary:
+        "Keep changes to files apart; at the end list them and ask: commit, discard or keep. See docs/use.md.",
+    },
+    commit: { kind: "switch", summary: "With --dry-run: commit the changes without asking." },
+    discard: { kind: "switch", summary: "With --dry-run: discard the changes without asking." },
+    keep: {
+      kind: "text",
+      value: "DIR",
+      summary: "With --dry-run: move the changes and a list of them to a new folder.",
+    },
     ledger: { kind: "text", value: "PATH", summary: "Ledger to write." },
     tag: tagFlag,
     quiet: quietFlag,
@@ -126,10 +139,12 @@ export const runSpec = {
     "aegis run -- python3 agent.py",
     "aegis run --limit memory=4G --limit time=30m -- npm test",
     "aegis run --policy workspace-net --read ~/data -- claude",
+    "aegis run --dry-run -- make format",
     "aegis run --config my-agent -- python3 agent.py",
   ],
   notes: [
     "The exit status is the command's own, 128 + N when signal N ended it, 125 when aegis failed, 126 when the launch was refused, 127 when there is no such command. A box that is ended for a limit has 137.",
+    "With --dry-run, 125 also says that something could not be committed. Without a terminal and without --commit, --discard or --keep the changes are listed and discarded.",
   ],
 } as const satisfies CommandSpec;
 
@@ -158,7 +173,7 @@ export const wrapSpec = {
 export async function runCommand(argv: readonly string[], mode: "run" | "wrap"): Promise<number> {
   const spec = mode === "run" ? runSpec : wrapSpec;
   const args = mode === "run" ? parseArgs(runSpec, argv) : undefined;
-  const options = mode === "run" ? runOptions(args) : wrapOptions(parseArgs(wrapSpec, argv));
+  const options = mode === "run" ? await runOptions(args) : wrapOptions(parseArgs(wrapSpec, argv));
   if (options === undefined) {
     writeOut(renderHelp(spec));
     return 0;
@@ -169,6 +184,7 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   const result = await launch({ ...options, ...prompt }, context);
   if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
   else if (!options.quiet) writeErr(renderRunSummary(result));
+  else if (result.dryRun !== undefined) writeErr(renderDryRun(result.dryRun));
   const failure = result.exit.failure;
   if (failure !== undefined) {
     throw new AegisError(
@@ -177,6 +193,13 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
       {
         hint: failure.hint,
       },
+    );
+  }
+  if (result.dryRun !== undefined && result.dryRun.left.length > 0) {
+    throw new AegisError(
+      "launch/incomplete",
+      `Cannot commit ${result.dryRun.left.length} of ${result.dryRun.changes.length} changes`,
+      { hint: `what is left was kept in "${result.dryRun.kept ?? ""}"` },
     );
   }
   const { endProcess } = await import("../../app/end-process.ts");
@@ -195,7 +218,9 @@ async function promptFor({ json }: LaunchOptions): Promise<Pick<LaunchOptions, "
   return { prompt: terminalPrompt() };
 }
 
-function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions | undefined {
+async function runOptions(
+  args: ParsedArgs<typeof runSpec> | undefined,
+): Promise<LaunchOptions | undefined> {
   if (args === undefined) return undefined;
   const { flags } = args;
   return {
@@ -223,7 +248,23 @@ function runOptions(args: ParsedArgs<typeof runSpec> | undefined): LaunchOptions
     tag: flags.tag,
     quiet: flags.quiet,
     json: flags.json,
+    dryRun: await dryRun(flags),
   };
+}
+
+async function dryRun(
+  flags: ParsedArgs<typeof runSpec>["flags"],
+): Promise<LaunchOptions["dryRun"]> {
+  const { commit, discard, keep } = flags;
+  if (!flags["dry-run"] && !commit && !discard && keep === undefined) return undefined;
+  const { dryRunChoice } = await import("../dry-run-question.ts");
+  if (flags.ask) {
+    throw new AegisError("usage", "Cannot ask in a dry run: a yes would open the file itself", {
+      hint: "leave out --ask or --dry-run",
+    });
+  }
+  const given = { dryRun: flags["dry-run"], commit, discard, keep };
+  return dryRunChoice(given, createContext().directory);
 }
 
 function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptions | undefined {

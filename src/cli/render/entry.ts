@@ -94,6 +94,8 @@ function detailOf({ event_type, payload }: SealedEvent): string {
       return `${text(payload.limit)} ${text(payload.effect)} ${text(payload.exe)}`.trimEnd();
     case "ACCESS_ASKED":
       return `${text(payload.asked)} ${text(payload.path)}: ${text(payload.answer)}`;
+    case "DRY_RUN":
+      return text(payload.decision);
     case "POLICY_LOADED":
       return text(payload.hash).slice(0, 16);
     default:

@@ -1,7 +1,9 @@
 // The end of a launch as text and as JSON. Paths and commands come from the box and are escaped
 // before a terminal sees them.
 
+import type { ChangeView, DryRunResult } from "../../app/dry-run-choice.ts";
 import type { DenialAdvice, LaunchResult, LimitHitAdvice } from "../../app/launch-result.ts";
+import { dryRunLines } from "./dry-run.ts";
 import { escapeControls } from "./text.ts";
 
 /** Denials named in the summary; the ledger has them all. */
@@ -31,6 +33,13 @@ export interface RunReport {
   readonly enforced: boolean;
   readonly limits_hit: readonly LimitHitAdvice[];
   readonly checkpoint: { readonly size: number; readonly root: string };
+  /** Of `--dry-run` only. */
+  readonly dry_run?: {
+    readonly decision: DryRunResult["decision"];
+    readonly changes: readonly ChangeView[];
+    readonly not_committed: DryRunResult["left"];
+    readonly kept: string | null;
+  };
 }
 
 export function runReport(result: LaunchResult): RunReport {
@@ -56,7 +65,17 @@ export function runReport(result: LaunchResult): RunReport {
     enforced: result.isEnforced,
     limits_hit: result.limitHits,
     checkpoint: { size: result.checkpoint.size, root: result.checkpoint.root },
+    ...(result.dryRun === undefined ? {} : { dry_run: dryRunView(result.dryRun) }),
   };
+}
+
+function dryRunView({
+  decision,
+  changes,
+  left,
+  kept,
+}: DryRunResult): NonNullable<RunReport["dry_run"]> {
+  return { decision, changes, not_committed: left, kept: kept ?? null };
 }
 
 /** The summary on standard error, one fact a line. */
@@ -74,6 +93,7 @@ export function renderRunSummary(result: LaunchResult): string {
     lines.push(`aegis: kept out of the environment: ${names} (pass one on with --env NAME)`);
   }
   for (const row of weakerRows(result)) lines.push(`aegis: weaker: ${row.protection}: ${row.why}`);
+  if (result.dryRun !== undefined) lines.push(...dryRunLines(result.dryRun));
   return `${lines.join("\n")}\n`;
 }
 

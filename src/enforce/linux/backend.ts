@@ -2,11 +2,13 @@
 // launches commands in it. All decisions are in plan.ts; all processes are the bridge's.
 
 import { AegisError } from "../../base/errors.ts";
+import { assert } from "../../base/result.ts";
 import { appendCommand, encodeBox, showFile } from "../../bridge/encode-plan.ts";
 import type { FailedFrame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
+import { withOverlays } from "../../bridge/overlay-plan.ts";
 import { probeHelper } from "../../bridge/probe-helper.ts";
-import type { Backend, BoxExit, BoxFailure, BoxLaunch } from "../backend.ts";
+import type { Backend, BoxExit, BoxFailure, BoxLaunch, BoxOverlay } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
 import { isAllowedRead, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
@@ -16,6 +18,7 @@ import { type HostFeatures, has } from "./features.ts";
 import { inexpressible } from "./finding.ts";
 import { holdLinuxLimits } from "./hold-limits.ts";
 import { fsRight } from "./landlock.ts";
+import { overlayPlaces } from "./overlays.ts";
 import { planLinux } from "./plan.ts";
 import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
 import { hostFeatures, noFeatures } from "./probe.ts";
@@ -49,9 +52,10 @@ export function createLinuxBackend(helperDirectory: string): Backend {
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
-    async launch(box, { limits, onLimit, onAsked, ...command }, record, start) {
+    overlayPlaces: (box) => overlayPlaces(unpackBox(box.bytes).plan),
+    async launch(box, { limits, onLimit, onAsked, overlays, ...command }, record, start) {
       if (box.network !== undefined && command.gateway === undefined) throw withoutGateway();
-      const { kept, environment } = withShown(unpackBox(box.bytes), command);
+      const { kept, environment } = withShown(withLayers(unpackBox(box.bytes), overlays), command);
       const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
         ...(command.stdoutToStderr ? { stdout: 2 } : {}),
@@ -94,6 +98,16 @@ async function probeHost(helper: Helper): Promise<HostFeatures> {
     // ignored: every feature is then missing for this reason, and planning refuses what needs one
     return noFeatures(error instanceof Error ? error.message : String(error), machine);
   }
+}
+
+/** @throws {AegisError} `enforce/insufficient` when a place would be changed for real */
+function withLayers(kept: KeptBox, overlays: readonly BoxOverlay[] | undefined): KeptBox {
+  if (overlays === undefined) return kept;
+  const missing = overlayPlaces(kept.plan).places.filter(
+    (place) => !overlays.some((overlay) => overlay.place === place),
+  );
+  assert(missing.length === 0, "every place of a dry run has its layers");
+  return { ...kept, plan: withOverlays(kept.plan, overlays) };
 }
 
 /** The box with the file of this launch in it, and the environment that names it. */
@@ -152,6 +166,8 @@ const hints: Readonly<Record<string, string>> = {
   directory: "grant the working folder, or choose another with --dir",
   namespaces: "run `aegis setup`: what the plan was made for is gone",
   mount: "run again: the plan was made for files that have changed",
+  overlay:
+    "run without --dry-run: this kernel, or the file system of AEGIS_HOME, cannot lay one folder over another",
   landlock: "run `aegis setup`: what the plan was made for is gone",
   notify: "run without the outer sandbox, or with --audit off",
   seccomp: "run without the outer sandbox, or with --audit off",

@@ -25,6 +25,11 @@ export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   return {
     prepare: (request: BoxRequest) => prepareSeatbelt(machine, request),
     holdLimits: (_, limits) => holdSeatbeltLimits(limits),
+    overlayPlaces() {
+      throw new AegisError("enforce/unsupported", "Cannot keep a dry run apart on macOS", {
+        hint: "it takes Linux; work in a copy of the folder",
+      });
+    },
     async launch(box, launch, record, start) {
       const begin = () => launchSeatbelt(machine, box, launch, record);
       return start === undefined ? begin() : launchAfter(start, begin);

@@ -1,0 +1,76 @@
+// Which places of a box a dry run has to keep apart, and whether they can be: everything the box
+// may change on the host has to be a folder of its own in the mount table, without mounts below.
+
+import { readFileSync, statSync } from "node:fs";
+import { AegisError } from "../../base/errors.ts";
+import { contains } from "../../base/paths.ts";
+import { mountsOf } from "../../bridge/overlay-plan.ts";
+import type { OverlayPlaces } from "../backend.ts";
+
+/** @throws {AegisError} `enforce/insufficient` when something would be changed for real */
+export function overlayPlaces(plan: Uint8Array): OverlayPlaces {
+  const mounts = mountsOf(plan);
+  if (!mounts.some(({ step }) => step === "read-only-root")) {
+    throw insufficient(
+      "the box has no mounts of its own, or may change everything",
+      "see `aegis setup`; grant the folders the command works in, not everything",
+    );
+  }
+  const mounted = mountTable();
+  const places = mounts.filter(({ step }) => step === "writable").map(({ path }) => path);
+  const kept = places.filter((place) => !holdsTerminals(place, mounted));
+  for (const place of kept) refuseUnfit(place, places, mounted);
+  const covers = mounts.filter(({ step }) => coverSteps.has(step)).map(({ path }) => path);
+  return { places: kept, covers };
+}
+
+const coverSteps: ReadonlySet<string> = new Set(["read-only", "mask-directory", "mask-file"]);
+
+/**
+ * Terminals are no files: they can be written where everything is read-only, and only their modes
+ * cannot be changed then.
+ */
+function holdsTerminals(place: string, mounted: readonly Mounted[]): boolean {
+  return mounted.findLast(({ at }) => at === place)?.type === "devpts";
+}
+
+function refuseUnfit(place: string, places: readonly string[], mounted: readonly Mounted[]): void {
+  if (!statSync(place).isDirectory()) {
+    throw insufficient(`"${place}" is a file that may be written`, "grant the folder it lies in");
+  }
+  if (places.some((other) => other !== place && contains(other, place))) {
+    const hint = "leave out the rule that forbids only deleting it";
+    throw insufficient(`"${place}" is a mount of its own in a writable folder`, hint);
+  }
+  const below = mounted.find(({ at }) => at !== place && contains(place, at))?.at;
+  if (below !== undefined) {
+    throw insufficient(
+      `another file system is mounted at "${below}", in the writable folder "${place}"`,
+      "unmount it, or grant the folders beside it",
+    );
+  }
+}
+
+interface Mounted {
+  readonly at: string;
+  readonly type: string;
+}
+
+/** Mount point and type of every mount: proc_pid_mountinfo(5). */
+function mountTable(): readonly Mounted[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").trimEnd().split("\n");
+  return lines.map((line) => {
+    const [before = "", after = ""] = line.split(" - ", 2);
+    return { at: unescapeOctal(before.split(" ")[4] ?? ""), type: after.split(" ")[0] ?? "" };
+  });
+}
+
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
+
+function insufficient(why: string, hint: string): AegisError {
+  return new AegisError("enforce/insufficient", `Cannot keep a dry run apart: ${why}`, { hint });
+}
