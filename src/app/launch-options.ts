@@ -4,7 +4,7 @@ import type { AuditLevel } from "../enforce/backend.ts";
 import type { LimitWish } from "../model/limits.ts";
 import type { Prompt } from "../supervise/asking.ts";
 import type { EnvironmentGrant } from "../supervise/environment.ts";
-import type { DryRunChoice } from "./dry-run-choice.ts";
+import type { DryRunChoice } from "./dry-run/choice.ts";
 
 export interface LaunchOptions {
   /**

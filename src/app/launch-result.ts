@@ -5,7 +5,7 @@ import type { BoxExit } from "../enforce/backend.ts";
 import type { Checkpoint } from "../ledger/contract.ts";
 import type { Coverage } from "../model/coverage.ts";
 import type { LimitName } from "../model/limits.ts";
-import type { DryRunResult } from "./dry-run-choice.ts";
+import type { DryRunResult } from "./dry-run/choice.ts";
 
 /** A denial as a person meets it. */
 export interface DenialAdvice {

@@ -26,7 +26,7 @@ import {
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
-import type { DryRun } from "./dry-run.ts";
+import type { DryRun } from "./dry-run/dry-run.ts";
 import { launchLimits } from "./launch-limits.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchResult } from "./launch-result.ts";
@@ -152,7 +152,7 @@ async function dryRunFor(
   }
   if (options.prompt !== undefined)
     throw new AegisError("usage", "Cannot ask in a dry run: a yes would open the file itself");
-  const { openDryRun } = await import("./dry-run.ts");
+  const { openDryRun } = await import("./dry-run/dry-run.ts");
   const folder = runFolder(around);
   return openDryRun({
     choice: options.dryRun,

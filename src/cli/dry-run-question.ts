@@ -2,7 +2,7 @@
 // said so. Answers come from the terminal itself, never from the command's own input.
 
 import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs";
-import type { ChangeView, DryRunChoice, DryRunDecision } from "../app/dry-run-choice.ts";
+import type { ChangeView, DryRunChoice, DryRunDecision } from "../app/dry-run/choice.ts";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { forgetInput } from "../bridge/forget-input.ts";

@@ -1,6 +1,6 @@
 // The changes of a dry run as lines. The box chose the names; they are escaped here.
 
-import type { ChangeView, DryRunResult } from "../../app/dry-run-choice.ts";
+import type { ChangeView, DryRunResult } from "../../app/dry-run/choice.ts";
 import { escapeControls } from "./text.ts";
 
 /** Changes named in the summary of a run; `--json` has them all. */

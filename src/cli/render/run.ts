@@ -1,7 +1,7 @@
 // The end of a launch as text and as JSON. Paths and commands come from the box and are escaped
 // before a terminal sees them.
 
-import type { ChangeView, DryRunResult } from "../../app/dry-run-choice.ts";
+import type { ChangeView, DryRunResult } from "../../app/dry-run/choice.ts";
 import type { DenialAdvice, LaunchResult, LimitHitAdvice } from "../../app/launch-result.ts";
 import { dryRunLines } from "./dry-run.ts";
 import { escapeControls } from "./text.ts";

@@ -3,8 +3,8 @@
 // the layer, so plain paths are safe here as long as no link is followed.
 
 import { chmodSync, readdirSync, readlinkSync } from "node:fs";
-import type { Xattrs } from "../bridge/xattrs.ts";
-import { type Look, lookAt } from "./dry-run-folder.ts";
+import type { Xattrs } from "../../bridge/xattrs.ts";
+import { type Look, lookAt } from "./folder.ts";
 
 /**
  * - `whiteout`: what was there under this name is deleted.

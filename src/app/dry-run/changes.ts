@@ -2,11 +2,11 @@
 // The place belongs to the host and may have changed meanwhile; what did is a conflict.
 
 import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
-import { contains } from "../base/paths.ts";
-import type { Xattrs } from "../bridge/xattrs.ts";
-import { isMissing } from "../config/files.ts";
-import { type Folder, type Look, lookAt, openFolder } from "./dry-run-folder.ts";
-import { isCarried, type UpperEntry } from "./dry-run-upper.ts";
+import { contains } from "../../base/paths.ts";
+import type { Xattrs } from "../../bridge/xattrs.ts";
+import { isMissing } from "../../config/files.ts";
+import { type Folder, type Look, lookAt, openFolder } from "./folder.ts";
+import { isCarried, type UpperEntry } from "./upper.ts";
 
 /** `attributes`: mode, owner, times or extended attributes alone. */
 export type ChangeKind = "added" | "changed" | "deleted" | "attributes";

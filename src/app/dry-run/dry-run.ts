@@ -3,25 +3,25 @@
 // its own folder, which a later one removes.
 
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
-import type { Clock } from "../base/clock.ts";
-import { AegisError } from "../base/errors.ts";
-import { uniqueSuffix } from "../base/ids.ts";
-import { type AbsPath, contains, parentOf, resolvePath } from "../base/paths.ts";
-import { openXattrs, type Xattrs } from "../bridge/xattrs.ts";
-import type { BoxOverlay, OverlayPlaces } from "../enforce/backend.ts";
-import type { EventDraft } from "../model/event.ts";
-import { type Change, changesIn, type DryPlace } from "./dry-run-changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { AegisError } from "../../base/errors.ts";
+import { uniqueSuffix } from "../../base/ids.ts";
+import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
+import { openXattrs, type Xattrs } from "../../bridge/xattrs.ts";
+import type { BoxOverlay, OverlayPlaces } from "../../enforce/backend.ts";
+import type { EventDraft } from "../../model/event.ts";
+import { removeTree } from "../remove-tree.ts";
+import { type Change, changesIn, type DryPlace } from "./changes.ts";
 import {
   type ChangeView,
   type DryRunChoice,
   type DryRunDecision,
   type DryRunResult,
   viewOf,
-} from "./dry-run-choice.ts";
-import { commitChanges, copyChanges, type LeftBehind } from "./dry-run-commit.ts";
-import { lookAt } from "./dry-run-folder.ts";
-import { readUpper } from "./dry-run-upper.ts";
-import { removeTree } from "./remove-tree.ts";
+} from "./choice.ts";
+import { commitChanges, copyChanges, type LeftBehind } from "./commit.ts";
+import { lookAt } from "./folder.ts";
+import { readUpper } from "./upper.ts";
 
 export interface DryRun {
   readonly launch: { readonly overlays: readonly BoxOverlay[] };

@@ -1,6 +1,6 @@
 // What a person, or a flag, says about the changes of a dry run, and what became of them.
 
-import type { Change, ChangeKind } from "./dry-run-changes.ts";
+import type { Change, ChangeKind } from "./changes.ts";
 
 export type DryRunDecision =
   | { readonly kind: "commit" | "discard" }

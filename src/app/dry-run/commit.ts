@@ -18,11 +18,11 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { uniqueSuffix } from "../base/ids.ts";
-import type { Xattrs } from "../bridge/xattrs.ts";
-import { anyIn, type Change, type DryPlace } from "./dry-run-changes.ts";
-import { type Folder, lookAt, openFolder, removeIn, withFolder } from "./dry-run-folder.ts";
-import type { UpperEntry } from "./dry-run-upper.ts";
+import { uniqueSuffix } from "../../base/ids.ts";
+import type { Xattrs } from "../../bridge/xattrs.ts";
+import { anyIn, type Change, type DryPlace } from "./changes.ts";
+import { type Folder, lookAt, openFolder, removeIn, withFolder } from "./folder.ts";
+import type { UpperEntry } from "./upper.ts";
 
 export interface CommitContext {
   readonly places: readonly DryPlace[];
