@@ -47,11 +47,11 @@ export async function checkHead({
   head: TreeHead;
   last: Checkpoint | undefined;
 }> {
-  // Read before the head: another process may add and remember events at any moment.
+  // Both before the head: another process may add, sign and remember events at any moment.
   const remembered = memory.latest();
+  const last = await latestCheckpoint(store);
   const head = await store.head();
   refuseContradiction(store.origin, head, remembered, memory.place);
-  const last = await latestCheckpoint(store);
   if (last !== undefined) await refuseFork(store, head, last);
   return { head, last };
 }

@@ -161,8 +161,11 @@ export function prepareDatabase(db: Database, path: string): void {
 }
 
 function recognise(db: Database, path: string): "ledger" | "older" | "empty" {
-  const marks = "SELECT (SELECT * FROM pragma_application_id), (SELECT * FROM pragma_user_version)";
-  const [application, version] = firstRow(db, marks);
+  // In one statement, so from one state of the file: another process may be making the tables.
+  const marks =
+    "SELECT (SELECT * FROM pragma_application_id), (SELECT * FROM pragma_user_version), " +
+    "(SELECT count(*) FROM sqlite_master)";
+  const [application, version, objects] = firstRow(db, marks);
   const isOurs = application === applicationId;
   if (isOurs && version === schemaVersion) return "ledger";
   if (isOurs && typeof version === "number" && version in olderVersions) return "older";
@@ -171,8 +174,6 @@ function recognise(db: Database, path: string): "ledger" | "older" | "empty" {
     const message = `Cannot open the ledger "${path}": ${format}`;
     throw new AegisError("ledger/unavailable", message, { hint: "update aegis" });
   }
-  const sql = "SELECT count(*) AS count FROM sqlite_master";
-  const objects = db.query<{ count: number }, []>(sql).get()?.count;
   if (objects === 0 && version === 0) return "empty";
   const message = `Cannot open the ledger "${path}": it is another kind of database`;
   throw new AegisError("ledger/unavailable", message, { hint: "choose another file" });
