@@ -33,6 +33,8 @@ export interface LaunchOptions {
   /** Record the SHA-256 of each program that is run. */
   readonly execHash: boolean;
   readonly environment: readonly EnvironmentGrant[];
+  /** As `parseCredential` reads them, so no secret is in them; absent: none. */
+  readonly credentials?: readonly string[];
   readonly limits: readonly LimitWish[];
   readonly audit: AuditLevel;
   /** Whom to ask about what no rule allows; absent: nobody, it is denied. */

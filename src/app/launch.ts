@@ -27,6 +27,7 @@ import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
 import type { DryRun } from "./dry-run/dry-run.ts";
+import type { LaunchCredentials } from "./launch-credentials.ts";
 import { launchLimits } from "./launch-limits.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import type { LaunchResult } from "./launch-result.ts";
@@ -49,12 +50,15 @@ import type { Surroundings } from "./surroundings.ts";
  * Launches the command and waits for it; the session is closed and durable when this resolves.
  * @throws {AegisError} for everything that kept the command from being launched
  */
-export async function launch(options: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
+export async function launch(given: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
   const paths = aegisPaths(around.environment);
   privateDirectory(paths.home);
+  const credentials = await credentialsFor(given, around);
+  const options = { ...given, deny: [...given.deny, ...(credentials?.files ?? [])] };
   const subject = launchSubject(options, around);
   const places = placesOf(subject, around);
-  const environment = launchEnvironment(options, around, subject);
+  const plainEnvironment = launchEnvironment(options, around, subject);
+  const environment = credentials?.censor(plainEnvironment) ?? plainEnvironment;
   const command = boxLaunch(options, subject, environment);
   const backend = await selectBackend(resolvePath(paths.home, "cache/helper"), () =>
     accessSources(around.clock),
@@ -65,6 +69,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
   const boxSubject: BoxSubject = { ...about, platform: platformName };
   if (!subject.observeOnly) requireListed(boxSubject, command.program);
   const { box, snapshot } = await prepareBox(boxSubject);
+  credentials?.requireReach(box.network, subject.agent);
   const dry = await dryRunFor(boxSubject, box);
   const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
   const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
@@ -76,7 +81,7 @@ export async function launch(options: LaunchOptions, around: Surroundings): Prom
     backend,
     box,
     launch: { ...command, limits: held, ...(denied && { shown: denied.shown }), ...dry?.launch },
-    openGateway: gatewayFor(boxSubject, box),
+    openGateway: gatewayFor(boxSubject, box, credentials),
     limits,
     openSession: () => openSession(boxSubject, snapshot, coverage),
     clock: around.clock,
@@ -166,13 +171,26 @@ async function dryRunFor(
 function gatewayFor(
   { subject, around }: BoxSubject,
   { network }: PreparedBox,
+  secrets: LaunchCredentials | undefined,
 ): ((record: RecordAccesses) => Promise<OpenGateway>) | undefined {
   if (network === undefined) return undefined;
   return async (record) => {
     const { openGateway } = await import("../gateway/gateway.ts");
     const { agent } = subject;
-    return openGateway({ capabilities: network, agent, clock: around.clock, record });
+    const { credentials = [], authorities = [] } = secrets ?? {};
+    const { clock } = around;
+    return openGateway({ capabilities: network, agent, clock, record, credentials, authorities });
   };
+}
+
+/** Not loaded where there are none. */
+async function credentialsFor(
+  { credentials = [], environment }: LaunchOptions,
+  around: Surroundings,
+): Promise<LaunchCredentials | undefined> {
+  if (credentials.length === 0) return undefined;
+  const { launchCredentials } = await import("./launch-credentials.ts");
+  return launchCredentials(credentials, environment, around.environment);
 }
 
 /** Not loaded where nobody is asked. */

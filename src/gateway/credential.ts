@@ -40,12 +40,16 @@ const wrappedPort = 443;
 export const plainPort = 80;
 
 /**
- * `NAME=SOURCE@HOST[,HOST]`. SOURCE is `env:VARIABLE`, `file:/PATH` or `command:PROGRAM ARGUMENTS`
- * (words between spaces, no shell); HOST is `HOST[:PORT]`, reached by TLS, or `http://HOST[:PORT]`.
+ * `NAME[=SOURCE]@HOST[,HOST]`. SOURCE is `env:VARIABLE`, `file:/PATH` or `command:PROGRAM WORDS`
+ * (words between spaces, no shell), without it the variable NAME; HOST is `HOST[:PORT]`, reached by
+ * TLS, or `http://HOST[:PORT]`.
  */
 export function parseCredential(text: string): Result<CredentialSpec, string> {
-  const [, name = "", sourceText = "", hosts = ""] = /^([^=]*)=(.*)@([^@]*)$/s.exec(text) ?? [];
-  if (!variableName.test(name)) return err("it does not start with NAME=");
+  const full = /^[^=@]*@/.test(text)
+    ? text.replace(/^[^@]*/, (name) => `${name}=env:${name}`)
+    : text;
+  const [, name = "", sourceText = "", hosts = ""] = /^([^=]*)=(.*)@([^@]*)$/s.exec(full) ?? [];
+  if (!variableName.test(name)) return err("it does not start with NAME@ or NAME=");
   const source = parseSource(sourceText);
   if (source === undefined)
     return err("the source is none of env:VARIABLE, file:/PATH, command:PROGRAM");

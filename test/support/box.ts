@@ -13,7 +13,7 @@ import { realDisk } from "../../src/enforce/linux/disk.ts";
 import type { HostFeatures } from "../../src/enforce/linux/features.ts";
 import { type LinuxPlan, planLinux } from "../../src/enforce/linux/plan.ts";
 import { hostFeatures } from "../../src/enforce/linux/probe.ts";
-import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
+import { type Gateway, type GatewayOptions, openGateway } from "../../src/gateway/gateway.ts";
 import type { AccessPayload } from "../../src/model/event.ts";
 import type { LimitPlan } from "../../src/model/limits.ts";
 import { containerFilter } from "./container-calls.ts";
@@ -158,6 +158,7 @@ export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
   readonly limits?: (planned: LinuxPlan) => LimitPlan;
   /** Addresses of a name, for the gateway; default: none has any. */
   readonly resolve?: (name: string) => readonly string[];
+  readonly secrets?: Pick<GatewayOptions, "credentials" | "authorities">;
 }
 
 /** What the fixture itself needs. */
@@ -177,6 +178,7 @@ export async function runBox(
     environment = ["PATH=/usr/bin:/bin"],
     argv,
     resolve,
+    secrets,
     limits,
     ...asked
   } = options;
@@ -191,7 +193,7 @@ export async function runBox(
   const program = words[0] ?? "";
   const command = { directory, program, argv: words, environment };
   const connections: AccessPayload[] = [];
-  const gateway = await gatewayFor(planned.value, connections, resolve);
+  const gateway = await gatewayFor(planned.value, connections, resolve, secrets);
   const bytes = encodePlan({
     ...planned.value.plan,
     ...command,
@@ -207,9 +209,11 @@ async function gatewayFor(
   { network }: LinuxPlan,
   connections: AccessPayload[],
   resolve: BoxOptions["resolve"] = () => [],
+  secrets: BoxOptions["secrets"] = {},
 ): Promise<Gateway | undefined> {
   if (network === undefined) return undefined;
   return openGateway({
+    ...secrets,
     capabilities: network,
     agent: "agent",
     clock: systemClock,

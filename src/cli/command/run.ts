@@ -91,6 +91,12 @@ export const runSpec = {
       summary: "Run nothing but this program and others so named, by name or path.",
     },
     env: envFlag,
+    credential: {
+      kind: "list",
+      value: "NAME[=SOURCE]@HOST",
+      summary:
+        "Put a secret into requests to HOST; the box has a placeholder in NAME: see docs/network.md.",
+    },
     limit: {
       kind: "list",
       value: "NAME=VALUE",
@@ -241,6 +247,7 @@ async function runOptions(
     exec: flags.exec,
     execHash: flags["exec-hash"],
     environment: flags.env.map(environmentGrant),
+    credentials: flags.credential,
     limits: flags.limit.map(limitWish),
     audit: flags.audit ?? "full",
     allowWeaker: flags["allow-weaker"],
