@@ -2,8 +2,9 @@
 // differs.
 
 import { AegisError } from "../base/errors.ts";
-import { parseSessionId } from "../base/ids.ts";
+import { parseSessionId, type SessionId } from "../base/ids.ts";
 import type { Ledger, SessionRecord } from "../ledger/contract.ts";
+import { readSessionKey } from "../ledger/foreign.ts";
 
 /** Shortest piece taken for an id. */
 const pieceMin = 4;
@@ -32,6 +33,10 @@ async function sessionsLike(ledger: Ledger, text: string): Promise<readonly Sess
   const id = parseSessionId(text);
   if (id !== undefined) {
     const session = await ledger.session(id);
+    return session === undefined ? [] : [session];
+  }
+  if (readSessionKey(text) !== undefined) {
+    const session = await ledger.session(text as SessionId);
     return session === undefined ? [] : [session];
   }
   const piece = text.toLowerCase();

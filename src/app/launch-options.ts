@@ -42,6 +42,13 @@ export interface LaunchOptions {
   readonly allowWeaker: boolean;
   readonly ledger: string | undefined;
   readonly tag: string | undefined;
+  /** A session of the control plane to record into; absent: one of its own. */
+  readonly joins?: {
+    /** `TENANT/ID`. */
+    readonly session: string;
+    /** Absent: the token is in the environment. */
+    readonly tokenFile: string | undefined;
+  };
   readonly quiet: boolean;
   /** What is changed goes to a layer of this run; who decides what becomes of it. Absent: no. */
   readonly dryRun?: DryRunChoice | undefined;

@@ -6,7 +6,7 @@ import { resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { BoxLaunch, PreparedBox, ShownFile } from "../enforce/backend.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
-import type { SessionWriter } from "../ledger/contract.ts";
+import type { JoinedSession, SessionWriter } from "../ledger/contract.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { Limits } from "../model/limits.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
@@ -64,10 +64,10 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     accessSources(around.clock),
   );
   const path = variable(environment, "PATH");
-  const binary = ownBinary(subject);
-  const about = { options, subject, around, backend, places, path, binary };
+  const about = { options, subject, around, backend, places, path, binary: ownBinary(subject) };
   const boxSubject: BoxSubject = { ...about, platform: platformName };
   if (!subject.observeOnly) requireListed(boxSubject, command.program);
+  const joined = await joinedSession(boxSubject);
   const { box, snapshot } = await prepareBox(boxSubject);
   credentials?.requireReach(box.network, subject.agent);
   const dry = await dryRunFor(boxSubject, box);
@@ -83,7 +83,7 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     launch: { ...command, limits: held, ...(denied && { shown: denied.shown }), ...dry?.launch },
     openGateway: gatewayFor(boxSubject, box, credentials),
     limits,
-    openSession: () => openSession(boxSubject, snapshot, coverage),
+    openSession: () => openSession(boxSubject, snapshot, coverage, joined),
     clock: around.clock,
     signals: processSignals,
     judge,
@@ -115,6 +115,7 @@ async function openSession(
   { options, subject, around }: BoxSubject,
   snapshot: PolicySnapshot,
   coverage: Coverage,
+  joined: JoinedSession | undefined,
 ): Promise<SessionWriter> {
   // Never closed: that would fold the log into the database, which a later command does when it has
   // grown, and the process ends soon after the session.
@@ -128,7 +129,16 @@ async function openSession(
     tag: options.tag,
     coverage,
   };
-  return ledger.openSession(opening, snapshot, around.clock.nowUnixMs());
+  const nowMs = around.clock.nowUnixMs();
+  if (joined !== undefined) return ledger.joinSession(joined, opening, snapshot, nowMs);
+  return ledger.openSession(opening, snapshot, nowMs);
+}
+
+/** Not loaded where the session is its own. */
+async function joinedSession({ options, around }: BoxSubject): Promise<JoinedSession | undefined> {
+  if (options.joins === undefined) return undefined;
+  const { sessionToJoin } = await import("./join-session.ts");
+  return sessionToJoin(options.joins, around);
 }
 
 function limitsFor({ options, subject }: BoxSubject, { sources }: PolicySnapshot): Limits {

@@ -1,18 +1,7 @@
 // `aegis serve`: the ledger of this user, the tool policy and the control plane's HTTP server put
 // together.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
 import { AegisError } from "../base/errors.ts";
-import { randomSecret, uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
@@ -25,6 +14,7 @@ import type { JsonValue } from "../model/event.ts";
 import { readManifestText, requireManifest } from "./manifest-files.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
+import { serverSecret } from "./server-secret.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export interface ServeOptions {
@@ -59,6 +49,8 @@ export interface ServeParts {
   readonly manifest: JsonValue;
   readonly keys: readonly ServedKey[];
   readonly secret: Uint8Array;
+  /** Of the ledger. */
+  readonly origin: string;
   readonly nowMs: () => number;
   readonly rateLimit: number;
   readonly tls: ServedTls | undefined;
@@ -80,16 +72,18 @@ export async function prepareServe(
     });
   }
   const manifest = await manifestOf(options.manifest, around.directory);
+  const store = await storeOf(options.ledger, paths.ledger, around.directory);
   return {
     hostname,
     port,
     keys,
     rateLimit: options.rateLimit ?? 0,
     tls: options.tls,
-    log: createControlLog(await storeOf(options.ledger, paths.ledger, around.directory)),
+    log: createControlLog(store),
     decide: await toolPolicy(),
     manifest,
-    secret: approvalSecret(resolvePath(paths.keys, "approval.secret")),
+    secret: serverSecret(paths.keys),
+    origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
   };
 }
@@ -131,55 +125,4 @@ async function manifestOf(path: string | undefined, directory: AbsPath): Promise
   const file = resolvePath(directory, path);
   await requireManifest(file);
   return JSON.parse(readManifestText(file)) as JsonValue;
-}
-
-const secretSizeBytes = 32;
-
-/** Made once; whoever links first wins. */
-function approvalSecret(path: AbsPath): Uint8Array {
-  const known = readSecret(path);
-  if (known !== undefined) return known;
-  privateDirectory(resolvePath(path, ".."));
-  const temporary = `${path}.${uniqueSuffix()}`;
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-  const fd = openSync(temporary, flags, 0o600);
-  try {
-    writeSync(fd, randomSecret(secretSizeBytes));
-  } finally {
-    closeSync(fd);
-  }
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    unlinkSync(temporary);
-  }
-  const made = readSecret(path);
-  if (made === undefined) throw unusable(path, "it vanished");
-  return made;
-}
-
-function readSecret(path: AbsPath): Uint8Array | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    if ((fstatSync(fd).mode & 0o077) !== 0) throw unusable(path, "others may read it");
-    const bytes = readFileSync(fd);
-    if (bytes.length !== secretSizeBytes) throw unusable(path, "it does not hold a secret");
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function unusable(path: AbsPath, why: string): AegisError {
-  return new AegisError("config/invalid", `Cannot use "${path}": ${why}`, {
-    hint: "remove it: approvals that wait then have to be asked for again",
-  });
 }

@@ -5,6 +5,7 @@ import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { EventDraft, SealedEvent } from "../model/event.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
+import { localTenant } from "./foreign.ts";
 import { appendLeaves, type TreeHead, type TreeNode } from "./merkle.ts";
 import type { Sealer } from "./seal.ts";
 import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
@@ -19,6 +20,8 @@ import {
 export interface AdditionRequest {
   readonly session: SessionId;
   readonly tenant: string;
+  /** What its tenant calls the session, where that is not `session`. */
+  readonly ownId?: string | undefined;
   /** Name of the session's agent. */
   readonly user: string;
   /** Asked for one by one: a draft may tell what the session adds up to with those before it. */
@@ -43,12 +46,14 @@ export function buildAddition(
   const sealed: SealedEvent[] = [];
   let policyLoad: PolicyLoadRow | undefined;
   const { tenant, user, policy } = request;
+  const isForeign = tenant !== localTenant;
   for (const draft of request.drafts(session, base.head)) {
-    refuseAfterClose(session, draft);
+    // A client's session has no end of its own: it goes on where something comes after it.
+    if (!isForeign) refuseAfterClose(session, draft);
     const index = base.head.size + events.length;
     const { nextSeq: seq, lastHash: prevHash } = session;
     const { event, body, leaf } = sealer(
-      { tenant, user, session: session.id, seq, prevHash },
+      { tenant, user, session: request.ownId ?? session.id, seq, prevHash },
       draft,
     );
     const decision = decisionOf(draft.payload);
@@ -56,7 +61,8 @@ export function buildAddition(
     events.push({ ...columns, type: draft.type, decision, leaf, body });
     sealed.push(event);
     addEvent(session, event);
-    if (draft.type === "POLICY_LOADED" && policy !== undefined) {
+    const isLoad = draft.type === (isForeign ? "BOX_OPENED" : "POLICY_LOADED");
+    if (isLoad && policy !== undefined) {
       policyLoad = { index, session: session.id, tsUnixMs: draft.tsUnixMs, snapshot: policy };
     }
   }

@@ -157,8 +157,27 @@ export interface SessionWriter {
   }): Promise<Checkpoint>;
 }
 
+/** A box that records into the session of a client, between that one's own events. */
+export interface JoinedSession {
+  readonly tenant: string;
+  readonly session: string;
+  /** Ledger that the right to join was given for. */
+  readonly origin: string;
+}
+
 export interface Ledger {
   openSession(
+    opening: SessionOpening,
+    snapshot: PolicySnapshot,
+    tsUnixMs: number,
+  ): Promise<SessionWriter>;
+  /**
+   * As `openSession`, in a session of the control plane; its `close` ends the box alone.
+   * @throws {AegisError} `ledger/conflict` when that session has ended, or the right to join is for
+   * another ledger
+   */
+  joinSession(
+    joined: JoinedSession,
     opening: SessionOpening,
     snapshot: PolicySnapshot,
     tsUnixMs: number,

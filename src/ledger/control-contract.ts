@@ -29,6 +29,7 @@ export type AppendRefusalCode =
   | "first_has_prev"
   | "idempotency_mismatch"
   | "tenant_reserved"
+  | "type_reserved"
   | "event_invalid";
 
 export type AppendOutcome =

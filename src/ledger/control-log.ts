@@ -7,6 +7,7 @@ import { sha256Hex } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../base/limits.ts";
+import { isBoxEvent } from "../model/event.ts";
 import type {
   AppendOutcome,
   AppendRefusalCode,
@@ -194,6 +195,9 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
   const { tenant, session, user, type, payload, seq, tsUnixMs } = request;
   if (tenant === localTenant) {
     return refused("tenant_reserved", `the tenant "${localTenant}" is this machine's own`, state);
+  }
+  if (isBoxEvent(type)) {
+    return refused("type_reserved", `only a box records events of type ${type}`, state);
   }
   const names = [tenant, session, user, type];
   const isSound =

@@ -195,6 +195,20 @@ export function sessionKey(tenant: string, session: string): SessionId {
   return `${tenantPrefix(tenant)}${session}` as SessionId;
 }
 
+/** Tenant and id of a client's session; undefined where the key is none of a client's. */
+export function readSessionKey(key: string): ForeignSession | undefined {
+  const cut = key.indexOf("/");
+  if (cut < 1 || cut === key.length - 1) return undefined;
+  const tenant = key.slice(0, cut).replaceAll("%2F", "/").replaceAll("%25", "%");
+  const session = key.slice(cut + 1);
+  return sessionKey(tenant, session) === key ? { tenant, session } : undefined;
+}
+
+export interface ForeignSession {
+  readonly tenant: string;
+  readonly session: string;
+}
+
 /** What the keys of all sessions of a tenant begin with, and no other's. */
 export function tenantPrefix(tenant: string): string {
   return `${tenant.replace(/[%/]/g, encodeURIComponent)}/`;

@@ -9,11 +9,11 @@ import { type PolicySnapshot, policySnapshot } from "../model/policy-snapshot.ts
 import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addition.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { compareCheckpoints, proveEvent } from "./claims.ts";
-import type { Checkpoint, Ledger, SessionWriter } from "./contract.ts";
-import { localTenant } from "./foreign.ts";
+import type { Checkpoint, JoinedSession, Ledger, SessionWriter } from "./contract.ts";
+import { localTenant, readSessionKey, sessionKey } from "./foreign.ts";
 import type { HeadMemory } from "./head-memory.ts";
 import { rootOf, type TreeHead } from "./merkle.ts";
-import { openingDrafts } from "./opening.ts";
+import { joiningDrafts, openingDrafts } from "./opening.ts";
 import { createSealer, readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import type { KeySource } from "./signer.ts";
@@ -32,13 +32,14 @@ interface Added {
   readonly head: TreeHead;
 }
 
-type Append = (request: Omit<AdditionRequest, "tenant">) => Promise<Added>;
+type Append = (request: AdditionRequest) => Promise<Added>;
 
 export function createLedger(parts: LedgerParts): Ledger {
   const { store, keys } = parts;
   const append = createAppend(store);
   return {
     openSession: (...opening) => openSession(parts, append, ...opening),
+    joinSession: (...joining) => joinSession(parts, append, ...joining),
     tag: (...tag) => tagSession(store, append, ...tag),
     sessions: (page) => store.sessions(page),
     session: (id) => store.session(id),
@@ -69,7 +70,7 @@ function createAppend(store: Store): Append {
   return async (request) => {
     let built: BuiltAddition | undefined;
     await store.append(request.session, (base) => {
-      built = buildAddition(sealer, base, { ...request, tenant: localTenant });
+      built = buildAddition(sealer, base, request);
       return built.addition;
     });
     if (built === undefined) throw new Error("broken invariant: the store did not build");
@@ -91,9 +92,9 @@ async function openSession(
   const isNewPolicy = before?.policyHash !== opening.policyHash;
   requireOwnHash(opening, snapshot, isNewPolicy);
   const id = newSessionId();
+  const own = { session: id, tenant: localTenant, user: opening.name };
   const { head } = await append({
-    session: id,
-    user: opening.name,
+    ...own,
     policy: snapshot,
     drafts(_, found) {
       refuseContradiction(store.origin, found, remembered, memory.place);
@@ -102,26 +103,73 @@ async function openSession(
   });
   const { origin } = store;
   memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
-  return createWriter(parts, append, { id, user: opening.name, openedSize: head.size });
+  return createWriter(parts, append, { own, openedSize: head.size, lastDrafts });
+}
+
+async function joinSession(
+  parts: LedgerParts,
+  append: Append,
+  { tenant, session, origin }: JoinedSession,
+  opening: SessionOpening,
+  snapshot: PolicySnapshot,
+  tsUnixMs: number,
+): Promise<SessionWriter> {
+  const { store, memory } = parts;
+  const key = sessionKey(tenant, session);
+  if (origin !== store.origin) throw cannotJoin(key, "the session is in another ledger");
+  const remembered = memory.latest();
+  requireOwnHash(opening, snapshot, true);
+  const box = newSessionId();
+  const own = { session: key, tenant, ownId: session, user: opening.name };
+  const { head } = await append({
+    ...own,
+    policy: snapshot,
+    drafts(state, found) {
+      refuseContradiction(store.origin, found, remembered, memory.place);
+      if (state.closedUnixMs !== undefined) throw cannotJoin(key, "it has ended");
+      return joiningDrafts({ opening, snapshot, head: found, tsUnixMs }, box);
+    },
+  });
+  memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
+  // Of several boxes in one session each row says which one it is of.
+  const named = (draft: EventDraft): EventDraft => ({
+    ...draft,
+    payload: { ...draft.payload, box },
+  });
+  const writer = createWriter(parts, append, {
+    own,
+    openedSize: head.size,
+    *lastDrafts(_, { last, tsUnixMs, exitStatus, summary }) {
+      yield* last.map(named);
+      yield { type: "BOX_CLOSED", tsUnixMs, payload: { box, exit_status: exitStatus, summary } };
+    },
+  });
+  return { ...writer, append: (drafts) => writer.append(drafts.map(named)) };
+}
+
+function cannotJoin(key: SessionId, why: string): AegisError {
+  return new AegisError("ledger/conflict", `Cannot join session "${key}": ${why}`, {
+    hint: "ask the server for a token of a session that goes on, and use its ledger",
+  });
 }
 
 interface OpenedSession {
-  readonly id: SessionId;
-  readonly user: string;
+  readonly own: Pick<AdditionRequest, "session" | "tenant" | "ownId" | "user">;
   /** Events in the ledger when it was opened. */
   readonly openedSize: number;
+  readonly lastDrafts: (session: SessionState, end: SessionEnd) => Iterable<EventDraft>;
 }
 
 function createWriter(
   parts: LedgerParts,
   append: Append,
-  { id, user, openedSize }: OpenedSession,
+  { own, openedSize, lastDrafts }: OpenedSession,
 ): SessionWriter {
   let signed = openedSize;
   const write = (drafts: (session: SessionState) => Iterable<EventDraft>) =>
-    append({ session: id, user, drafts, policy: undefined });
+    append({ ...own, drafts, policy: undefined });
   return {
-    id,
+    id: own.session,
     async append(drafts) {
       if (drafts.length === 0) return [];
       const { events, head } = await write(() => drafts);
@@ -155,8 +203,12 @@ async function tagSession(
       hint: "list the sessions with `aegis audit sessions`",
     });
   }
+  if (readSessionKey(id) !== undefined) {
+    throw new AegisError("ledger/conflict", `Cannot tag session "${id}": it is a client's own`);
+  }
   const draft: EventDraft = { type: "SESSION_TAGGED", tsUnixMs, payload: { tag } };
-  await append({ session: id, user: session.name, drafts: () => [draft], policy: undefined });
+  const own = { session: id, tenant: localTenant, user: session.name };
+  await append({ ...own, drafts: () => [draft], policy: undefined });
 }
 
 type SessionEnd = Parameters<SessionWriter["close"]>[0];

@@ -22,7 +22,28 @@ const commandSizeMaxBytes = 24_000;
 
 export function openingDrafts(facts: OpeningFacts): readonly EventDraft[] {
   const { opening, snapshot, isNewPolicy, head, tsUnixMs } = facts;
-  const opened: JsonObject = {
+  const opened = openedPayload(opening, head);
+  const drafts: EventDraft[] = [{ type: "SESSION_OPENED", tsUnixMs, payload: opened }];
+  if (isNewPolicy) {
+    const payload = { hash: snapshot.hash, sources: sourcesOf(snapshot) };
+    drafts.push({ type: "POLICY_LOADED", tsUnixMs, payload });
+  }
+  drafts.push(coverageDraft(opening, tsUnixMs));
+  return drafts;
+}
+
+/** The same facts where a box joins a session that is not its own. */
+export function joiningDrafts(
+  { opening, snapshot, head, tsUnixMs }: Omit<OpeningFacts, "isNewPolicy">,
+  box: string,
+): readonly EventDraft[] {
+  const payload = { box, ...openedPayload(opening, head), sources: sourcesOf(snapshot) };
+  const opened: EventDraft = { type: "BOX_OPENED", tsUnixMs, payload };
+  return [opened, coverageDraft(opening, tsUnixMs)];
+}
+
+function openedPayload(opening: SessionOpening, head: TreeHead): JsonObject {
+  return {
     name: opening.name,
     mode: opening.mode,
     ...commandPayload(opening.command),
@@ -31,23 +52,15 @@ export function openingDrafts(facts: OpeningFacts): readonly EventDraft[] {
     tag: opening.tag ?? null,
     tree: { size: head.size, root: rootOf(head).toBase64() },
   };
-  const drafts: EventDraft[] = [{ type: "SESSION_OPENED", tsUnixMs, payload: opened }];
-  if (isNewPolicy) {
-    const sources = snapshot.sources.map(({ kind, name, text }) => ({
-      kind,
-      name,
-      sha256: sha256Hex(text),
-    }));
-    drafts.push({ type: "POLICY_LOADED", tsUnixMs, payload: { hash: snapshot.hash, sources } });
-  }
-  const coverage = opening.coverage.map(({ protection, level, by, why }) => ({
-    protection,
-    level,
-    by,
-    why,
-  }));
-  drafts.push({ type: "COVERAGE", tsUnixMs, payload: { coverage } });
-  return drafts;
+}
+
+function sourcesOf({ sources }: PolicySnapshot): JsonObject[] {
+  return sources.map(({ kind, name, text }) => ({ kind, name, sha256: sha256Hex(text) }));
+}
+
+function coverageDraft({ coverage }: SessionOpening, tsUnixMs: number): EventDraft {
+  const rows = coverage.map(({ protection, level, by, why }) => ({ protection, level, by, why }));
+  return { type: "COVERAGE", tsUnixMs, payload: { coverage: rows } };
 }
 
 /** Arguments can be megabytes, an event cannot: then the first ones and a hash of all of them. */

@@ -21,7 +21,8 @@ const unixMsMax = 8.64e15;
 export interface ChainPosition {
   readonly tenant: string;
   readonly user: string;
-  readonly session: SessionId;
+  /** As the envelope names it: a client's session without its tenant. */
+  readonly session: string;
   readonly seq: number;
   /** `hash` of the event before; `""` for `seq` 0. */
   readonly prevHash: string;
@@ -51,7 +52,7 @@ export function createSealer(): Sealer {
     const event: SealedEvent = {
       tenant_id: at.tenant,
       user_id: at.user,
-      session_id: at.session,
+      session_id: at.session as SessionId,
       seq: at.seq,
       ts_unix_ms: draft.tsUnixMs,
       event_type: draft.type,
@@ -69,9 +70,12 @@ function envelopeText(at: ChainPosition, draft: EventDraft): string {
   if (!Number.isSafeInteger(tsUnixMs) || tsUnixMs < 0 || tsUnixMs > unixMsMax) {
     throw invalid(draft, `its time ${tsUnixMs} is not a number of milliseconds`);
   }
+  // In sessions of clients the first event has no hash before it at all.
+  const isFirstForeign = at.prevHash === "" && at.tenant !== localTenant;
   return (
     `{"event_type":${canonicalJson(draft.type)},"payload":${canonicalJson(draft.payload, 1)},` +
-    `"prev_hash":"${at.prevHash}","seq":${at.seq},"session_id":"${at.session}",` +
+    (isFirstForeign ? "" : `"prev_hash":"${at.prevHash}",`) +
+    `"seq":${at.seq},"session_id":${canonicalJson(at.session)},` +
     `"tenant_id":${canonicalJson(at.tenant)},"ts_unix_ms":${tsUnixMs},` +
     `"user_id":${canonicalJson(at.user)}}`
   );

@@ -2,7 +2,7 @@
 // table can never mean something else than the events it was derived from. Pure.
 
 import type { SessionId } from "../base/ids.ts";
-import type { JsonObject, JsonValue, SealedEvent } from "../model/event.ts";
+import { isBoxEvent, type JsonObject, type JsonValue, type SealedEvent } from "../model/event.ts";
 import type { SessionRecord } from "./contract.ts";
 import { localTenant } from "./foreign.ts";
 
@@ -61,6 +61,8 @@ function addForeign(tally: SessionTally, event: SealedEvent): void {
     tally.mode = "api";
     tally.openedUnixMs = ts_unix_ms;
   }
+  // What a box still does is no new beginning.
+  if (isBoxEvent(event_type)) return;
   tally.closedUnixMs = event_type === "TERMINATION" ? ts_unix_ms : undefined;
 }
 

@@ -118,11 +118,18 @@ function addEventTo(pass: Pass, stored: StoredEvent): void {
     report(pass, "modified", stored.index, what);
   }
   follow(pass, stored.index, event);
-  if (event.event_type === "POLICY_LOADED" && event.tenant_id === localTenant) {
-    const { session_id: session, ts_unix_ms: tsUnixMs, payload } = event;
-    const hash = String(payload.hash);
-    pass.policyLoads.push({ index: stored.index, session, tsUnixMs, hash });
+  const hash = loadedPolicy(event);
+  if (hash !== undefined) {
+    const session = sessionKey(event.tenant_id, event.session_id);
+    pass.policyLoads.push({ index: stored.index, session, tsUnixMs: event.ts_unix_ms, hash });
   }
+}
+
+/** Hash of the policy that this event says was loaded. */
+function loadedPolicy({ event_type, tenant_id, payload }: SealedEvent): string | undefined {
+  if (tenant_id !== localTenant)
+    return event_type === "BOX_OPENED" ? String(payload.policy_hash) : undefined;
+  return event_type === "POLICY_LOADED" ? String(payload.hash) : undefined;
 }
 
 function isInPlace(pass: Pass, { index }: StoredEvent): boolean {

@@ -38,8 +38,20 @@ export const eventTypes = [
   "LIMIT_HIT",
   "ACCESS_ASKED",
   "DRY_RUN",
+  "BOX_OPENED",
+  "BOX_CLOSED",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
+
+/** Recorded by this machine alone, also in the session of a client that a box joined. */
+const boxEventTypes: ReadonlySet<string> = new Set(
+  eventTypes.filter((type) => type !== "TOOL_CALL" && type !== "API_USAGE"),
+);
+
+/** True for what nobody may claim over an API. */
+export function isBoxEvent(type: string): boolean {
+  return boxEventTypes.has(type);
+}
 
 /** The event that records an action. */
 export const eventTypeOfAction: Readonly<Record<Action, EventType>> = {

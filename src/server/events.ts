@@ -156,6 +156,7 @@ const statuses = {
   first_has_prev: 400,
   idempotency_mismatch: 422,
   tenant_reserved: 403,
+  type_reserved: 403,
   event_invalid: 400,
 } as const;
 

@@ -20,6 +20,7 @@ import {
 } from "./http.ts";
 import { createLiveStates } from "./live.ts";
 import { createRateLimiter } from "./rate-limit.ts";
+import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { tailRoute } from "./tail.ts";
 
@@ -32,8 +33,10 @@ export interface ServerOptions {
   readonly manifest: JsonValue;
   /** None: only on loopback, and then everybody may everything. */
   readonly keys: readonly ApiKey[];
-  /** Signs approval tokens. */
+  /** Signs tokens, of approvals and of sessions. */
   readonly secret: Uint8Array;
+  /** Of the ledger behind `log`. */
+  readonly origin: string;
   readonly nowMs: () => number;
   /** Calls of one tool by one tenant in a minute; 0: no limit. */
   readonly rateLimit: number;
@@ -79,6 +82,7 @@ export function startServer(options: ServerOptions): RunningServer {
     { method: "GET", path: "/readyz", handle: () => ready(log) },
     ...eventRoutes(log, nowMs, createRateLimiter(options.rateLimit, nowMs)),
     ...sessionRoutes(log, states),
+    sessionTokenRoute(options),
     decideRoute({ ...options, states, limiter, callerOf: caller }),
     ...approvalRoutes({ log, secret: options.secret, nowMs, callerOf: caller }),
     tailRoute(log),

@@ -136,6 +136,16 @@ export const runSpec = {
     },
     ledger: { kind: "text", value: "PATH", summary: "Ledger to write." },
     tag: tagFlag,
+    session: {
+      kind: "text",
+      value: "TENANT/ID",
+      summary: "Record into a session of the control plane; takes a token of it.",
+    },
+    "session-token": {
+      kind: "text",
+      value: "FILE",
+      summary: "File with the token. Default: the variable AEGIS_SESSION_TOKEN.",
+    },
     quiet: quietFlag,
     json: jsonFlag,
   },
@@ -253,6 +263,7 @@ async function runOptions(
     allowWeaker: flags["allow-weaker"],
     ledger: flags.ledger,
     tag: flags.tag,
+    ...joinsOf(flags.session, flags["session-token"]),
     quiet: flags.quiet,
     json: flags.json,
     dryRun: await dryRun(flags),
@@ -303,6 +314,17 @@ function wrapOptions(args: ParsedArgs<typeof wrapSpec> | undefined): LaunchOptio
     quiet: flags.quiet,
     json: flags.json,
   };
+}
+
+function joinsOf(
+  session: string | undefined,
+  tokenFile: string | undefined,
+): Pick<LaunchOptions, "joins"> {
+  if (session !== undefined) return { joins: { session, tokenFile } };
+  if (tokenFile === undefined) return {};
+  throw new AegisError("usage", "Cannot use --session-token: nothing says which session it is of", {
+    hint: "add --session TENANT/ID",
+  });
 }
 
 export function limitWish(text: string): LimitWish {

@@ -3,7 +3,7 @@
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { isBoxEvent, type JsonObject, type JsonValue } from "../../model/event.ts";
 import {
   argsHash,
   findLoop,
@@ -112,12 +112,14 @@ export function newState(): SessionState {
   };
 }
 
-/** The state after one more event; any type counts as a step, known or not. */
+/** The state after one more event; any type but a box's own counts as a step, known or not. */
 export function applyEvent(
   before: SessionState,
   event: ReducedEvent,
   budgets: Budgets = defaultBudgets,
 ): SessionState {
+  // What a box did on behalf of the session is no step of the agent's.
+  if (isBoxEvent(event.type)) return { ...before, last_seq: event.seq };
   const counted = count(before, event);
   const payload = isObject(event.payload) ? event.payload : undefined;
   const change = changes[event.type];
