@@ -26,12 +26,6 @@ const list: readonly KnownOpen[] = [
     breaksTwin: true,
   },
   { rows: /^glob-link$/, why: "as link-read", breaksTwin: true },
-  { rows: /^forks$/, why: "processes have no bound" },
-  {
-    rows: /^kernel-read-(kpagemap|slabinfo)$/,
-    only: "root",
-    why: "/proc is granted as a whole, and these files belong to root",
-  },
 ];
 
 /** Why a row may fail its test; undefined when it may not. */

@@ -93,8 +93,9 @@ function readPolicy(tokens: Tokens): PolicyJson {
   tokens.skip(",");
   tokens.expect(")");
   const conditions: PolicyJson["conditions"] = [];
-  if (tokens.skip("when", "{")) {
-    conditions.push({ kind: "when", body: readOr(tokens) });
+  for (const kind of ["when", "unless"] as const) {
+    if (!tokens.skip(kind, "{")) continue;
+    conditions.push({ kind, body: readOr(tokens) });
     tokens.expect("}");
   }
   tokens.expect(";");

@@ -103,7 +103,7 @@ describe("what is not plain is left to the engine", () => {
   const rows: readonly string[] = [
     "permit(principal, action, resource)",
     "permit(principal, action, resource); permit(principal, action, resource);",
-    "permit(principal, action, resource) unless { resource has host };",
+    "permit(principal, action, resource) unless { resource has host } when { resource has port };",
     "permit(principal is Aegis::Agent, action, resource);",
     "permit(principal == ?principal, action, resource);",
     "allow(principal, action, resource);",
