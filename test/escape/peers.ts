@@ -54,19 +54,13 @@ const bwrap: System = {
 
 const firejail: System = {
   name: "firejail",
-  start: ({ workspace, outside, sockets, readable }, argv) => [
-    ...[
-      "/usr/bin/firejail",
-      "--quiet",
-      "--noprofile",
-      "--include=/etc/firejail/disable-common.inc",
-    ],
+  // Its own lists are for the home of the account, which the scene's is not.
+  start: (scene, argv) => [
+    ...["/usr/bin/firejail", "--quiet", "--noprofile"],
     ...["--net=none", "--private-tmp", "--private-dev", "--caps.drop=all", "--seccomp"],
     ...["--nonewprivs", "--noroot", "--nogroups", "--ipc-namespace", "--deterministic-exit-code"],
-    ...[outside, sockets, join(workspace, "denied"), join(workspace, "parent/kept")].map(
-      (path) => `--blacklist=${path}`,
-    ),
-    ...[`--read-only=${readable}`, `--read-only=${join(workspace, ".git")}`],
+    ...closed(scene).map((path) => `--blacklist=${path}`),
+    ...[scene.readable, join(scene.workspace, ".git")].map((path) => `--read-only=${path}`),
     ...["--", ...argv],
   ],
 };

@@ -235,7 +235,8 @@ export const secretsAndResources = rows("L", [
     words: ["forks", "3000"],
     twin: ["forks", "100"],
     seconds: 30,
-    wanted: "a box may have 4,096 processes unless --limit asks for fewer; test/kernel/limits.test.ts",
+    wanted:
+      "a box may have 4,096 processes unless --limit asks for fewer; test/kernel/limits.test.ts",
   },
   {
     name: "descriptors",
