@@ -43,6 +43,10 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     keys: flags.keys ?? given(keys),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
+    telemetry: {
+      isDisabled: flags.telemetryDisabled || file.telemetry?.disabled === true,
+      path: given(flags.telemetryPath ?? "") ?? given(file.telemetry?.path ?? ""),
+    },
     log: { level: file.log?.level || "info", format: file.log?.format || "text" },
   };
 }
@@ -62,11 +66,6 @@ function refuseMissing(flags: DaemonFlags, file: DaemonFile): void {
   if ((flags.mcpAddr ?? file.mcp_addr) !== "") {
     throw invalid("mcp_addr", "the MCP proxy is not part of this build", "remove it");
   }
-  if (flags.telemetryDisabled || file.telemetry?.disabled === true) return;
-  const wanted = file.telemetry?.disabled === false || (file.telemetry?.path ?? "") !== "";
-  if (!wanted && flags.telemetryPath === undefined) return;
-  const hint = "set telemetry.disabled: true, or give --telemetry-disabled";
-  throw invalid("telemetry", "telemetry is not part of this build", hint);
 }
 
 function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] {

@@ -7,6 +7,7 @@ import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { decideFast } from "../control/decide/fast.ts";
 import { loadRego } from "../control/decide/rego.ts";
+import type { Telemetry } from "../control/telemetry/span.ts";
 import { createControlLog } from "../ledger/control-log.ts";
 import { openSqliteStore } from "../ledger/sqlite.ts";
 import type { Store } from "../ledger/store.ts";
@@ -16,6 +17,7 @@ import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
 import { serverSecret } from "./server-secret.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
 
 export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone. */
@@ -27,6 +29,7 @@ export interface ServeOptions {
   /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
   readonly rateLimit?: number;
   readonly tls?: ServedTls | undefined;
+  readonly telemetry: TelemetryOptions;
 }
 
 /** PEM texts. */
@@ -54,6 +57,7 @@ export interface ServeParts {
   readonly nowMs: () => number;
   readonly rateLimit: number;
   readonly tls: ServedTls | undefined;
+  readonly telemetry: Telemetry;
 }
 
 /** @throws {AegisError} when the server could not answer as asked */
@@ -85,6 +89,7 @@ export async function prepareServe(
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
+    telemetry: await openTelemetry(options.telemetry, around),
   };
 }
 

@@ -130,3 +130,5 @@ export const relayLingerMs = 5000;
 export const secretMaxBytes = 8192;
 /** How long a program may take to print a secret, milliseconds: it may ask its user. */
 export const secretCommandMs = 60_000;
+/** File of traces, bytes: then a new one is begun, and one such file is kept. */
+export const traceFileMaxBytes = 64 << 20;

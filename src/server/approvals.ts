@@ -25,6 +25,7 @@ import {
   requiredQuery,
   textMember,
 } from "./http.ts";
+import { describeOn } from "./traced.ts";
 
 export interface ApprovalParts {
   readonly log: ControlLog;
@@ -75,6 +76,7 @@ async function ask({ log, secret, nowMs }: ApprovalParts, call: Call): Promise<R
   if (!(await log.putRecord({ kind, key, json: JSON.stringify(approval) }, undefined))) {
     throw new Refusal(503, "ledger_unavailable", "the request could not be stored");
   }
+  spoken(call, approval, "APPROVAL_REQUESTED");
   return reply(201, { token, ...shown(approval) });
 }
 
@@ -129,10 +131,17 @@ async function decide(parts: ApprovalParts, call: Call): Promise<Response> {
     ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: patch.diff.map(plain) }),
   };
   await record(log, approval, "APPROVAL_DECIDED", event, nowMs());
+  spoken(call, approval, "APPROVAL_DECIDED");
   return reply(200, {
     ...shown(approval),
     ...(patch === undefined ? {} : { diff: patch.diff.map(plain) }),
   });
+}
+
+/** Without its arguments and its message: they are in the ledger. */
+function spoken(call: Call, { tenant_id, session_id, tool_name }: Approval, type: string): void {
+  const payload = new Map([["tool_name", tool_name]]);
+  describeOn(call.span, { tenant: tenant_id, session: session_id, type, payload });
 }
 
 const statuses = {

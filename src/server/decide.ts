@@ -18,6 +18,7 @@ import {
 } from "./http.ts";
 import type { LiveStates } from "./live.ts";
 import type { RateLimiter } from "./rate-limit.ts";
+import { describeDecisionOn } from "./traced.ts";
 
 export interface DecideParts {
   readonly log: ControlLog;
@@ -47,11 +48,15 @@ export function decideRoute(parts: DecideParts): Route {
       const isLimited = overLimit(parts.limiter, own, event);
       const decide = (snapshot: JsonValue): ToolDecision =>
         isLimited ? limited : parts.decide({ event, snapshot, manifest });
+      const describe = (decision: ToolDecision): ToolDecision => {
+        describeDecisionOn(call.span, { session, call: proposed(event), decision });
+        return decision;
+      };
       if (session === undefined) {
-        return reply(200, { ...decide(given("snapshot", {})) });
+        return reply(200, { ...describe(decide(given("snapshot", {}))) });
       }
       const state = await parts.states.current(session.tenant, session.id);
-      const decision = decide(policyView(state));
+      const decision = describe(decide(policyView(state)));
       await record(parts, session, event, decision);
       return reply(200, { ...decision });
     },
@@ -108,7 +113,7 @@ async function record(
 }
 
 /** Which call the decision is about. */
-function proposed(event: JsonValue): Readonly<Record<string, JsonValue>> {
+function proposed(event: JsonValue): { readonly tool_name?: string; readonly call_id?: string } {
   const payload = member(event, "payload");
   const [tool, id] = [member(payload, "tool_name"), member(payload, "call_id")];
   return {

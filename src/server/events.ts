@@ -22,6 +22,7 @@ import {
   textMember,
 } from "./http.ts";
 import { type RateLimiter, rateLimited } from "./rate-limit.ts";
+import { describeOn } from "./traced.ts";
 
 const batchMax = 1000;
 
@@ -40,6 +41,7 @@ export function eventRoutes(
         admit(limiter, [request]);
         const [outcome] = await log.append([request]);
         if (outcome === undefined) throw new Error("broken invariant: no outcome");
+        describeOn(call.span, request, outcome.kind === "refused" ? {} : outcome);
         return answer(outcome);
       },
     },
@@ -51,6 +53,7 @@ export function eventRoutes(
         admit(limiter, requests);
         const outcomes = await log.append(requests);
         const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
+        call.span?.set({ "aegis.batch.size": outcomes.length });
         const isWhole = outcomes.every(({ kind }) => kind !== "refused");
         const headers = { "Content-Type": "application/x-ndjson" };
         return new Response(text, { status: isWhole ? 201 : 207, headers });

@@ -3,6 +3,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import { type JsonMembers, type JsonTree, parseJsonText, plainJson } from "../base/json-text.ts";
+import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 
 export interface Call {
@@ -12,6 +13,8 @@ export interface Call {
   readonly headers: Headers;
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;
+  /** Where calls of this route are traced. */
+  readonly span?: TelemetrySpan;
   /** @throws {Refusal} when the body is no JSON text */
   json(): Promise<JsonTree>;
   text(): Promise<string>;

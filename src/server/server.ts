@@ -3,6 +3,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { approvalRoutes } from "./approvals.ts";
@@ -23,6 +24,7 @@ import { createRateLimiter } from "./rate-limit.ts";
 import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { tailRoute } from "./tail.ts";
+import { traced } from "./traced.ts";
 
 export interface ServerOptions {
   readonly log: ControlLog;
@@ -42,6 +44,8 @@ export interface ServerOptions {
   readonly rateLimit: number;
   readonly tls: ServerTls | undefined;
   readonly onAnswered?: (request: AnsweredRequest) => void;
+  /** Ended by `stop`. */
+  readonly telemetry?: Telemetry;
 }
 
 /** PEM texts. */
@@ -73,11 +77,11 @@ const idleTimeoutSeconds = 120;
 const openRoutes: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 export function startServer(options: ServerOptions): RunningServer {
-  const { log, hostname, keys, nowMs } = options;
+  const { log, hostname, keys, nowMs, telemetry = noTelemetry } = options;
   const states = createLiveStates(log);
   const caller = (call: Call) => callerOf(call.headers, keys);
   const limiter = createRateLimiter(options.rateLimit, nowMs);
-  const routes: readonly Route[] = [
+  const routes = traced(telemetry, [
     { method: "GET", path: "/healthz", handle: () => reply(200, { status: "ok" }) },
     { method: "GET", path: "/readyz", handle: () => ready(log) },
     ...eventRoutes(log, nowMs, createRateLimiter(options.rateLimit, nowMs)),
@@ -86,7 +90,7 @@ export function startServer(options: ServerOptions): RunningServer {
     decideRoute({ ...options, states, limiter, callerOf: caller }),
     ...approvalRoutes({ log, secret: options.secret, nowMs, callerOf: caller }),
     tailRoute(log),
-  ];
+  ]);
   const server: Bun.Server<undefined> = Bun.serve({
     hostname,
     port: options.port,
@@ -106,7 +110,10 @@ export function startServer(options: ServerOptions): RunningServer {
   return {
     hostname,
     port: server.port ?? 0,
-    stop: () => server.stop(),
+    stop: async () => {
+      await server.stop();
+      await telemetry.stop();
+    },
   };
 }
 

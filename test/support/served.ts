@@ -25,12 +25,12 @@ export interface Served {
   stop(): Promise<number>;
 }
 
-/** A folder of its own with links to the binary. */
-export function linkedPrograms(): Linked {
+/** A folder of its own with links to the binary, and what they find in their environment. */
+export function linkedPrograms(environment: Readonly<Record<string, string>> = {}): Linked {
   const folder = tempDir("links");
   for (const name of ["aegisd", "aegisctl", "aegis"])
     symlinkSync(aegisBinary(), `${folder}/${name}`);
-  const env = { HOME: tempDir("home"), PATH: process.env.PATH ?? "" };
+  const env = { HOME: tempDir("home"), PATH: process.env.PATH ?? "", ...environment };
   const spawn = (name: string, args: readonly string[]) =>
     Bun.spawn([`${folder}/${name}`, ...args], {
       cwd: folder,

@@ -27,6 +27,12 @@ export const command = defineCommand(
         value: "FILE",
         summary: "API keys, a line each: SHA256 agent|approver|admin TENANT|* NAME.",
       },
+      "telemetry-disabled": { kind: "switch", summary: "Write and send no traces." },
+      "telemetry-path": {
+        kind: "text",
+        value: "FILE",
+        summary: "Where traces go. Default: traces.ndjson in AEGIS_HOME.",
+      },
     },
     operands: {},
     launches: false,
@@ -34,7 +40,11 @@ export const command = defineCommand(
   },
   async ({ flags }, context) => {
     const { addr, ledger, manifest, keys } = flags;
-    const parts = await prepareServe({ address: addr ?? ":8080", ledger, manifest, keys }, context);
+    const telemetry = { isDisabled: flags["telemetry-disabled"], path: flags["telemetry-path"] };
+    const parts = await prepareServe(
+      { address: addr ?? ":8080", ledger, manifest, keys, telemetry },
+      context,
+    );
     const server = startServer(parts);
     writeErr(`aegis: listening on http://${server.hostname}:${server.port}\n`);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,50 +1,127 @@
-// What leaves the machine as telemetry is copied without secrets: members that are named like one
-// lose their value, texts lose mail addresses, telephone numbers and long hexadecimal tokens. Pure.
+// What telemetry carries is a copy without secrets: members that are named like one lose their
+// value, texts lose mail addresses, telephone numbers and whatever is recognised as a key. Pure.
+// Texts come from agents and whoever speaks to them, so every pattern takes linear time.
 
 import type { JsonValue } from "../../model/event.ts";
 
-/** Compared in any case and without `-` and `_`. */
+/** In small letters, without `-`, `_` and spaces; also at the end of a longer name. */
+const secretEndings =
+  /(?:password|passwd|passphrase|secret|token|apikey|privatekey|secretkey|accesskey|signingkey|encryptionkey|credentials?|authorization|creditcard|cookie)$/;
 const secretNames: ReadonlySet<string> = new Set([
-  "password",
-  "passwd",
-  "secret",
-  "token",
-  "apikey",
-  "authorization",
-  "auth",
-  "credential",
-  "credentials",
-  "privatekey",
-  "accesstoken",
-  "refreshtoken",
-  "sessiontoken",
-  "clientsecret",
-  "cookie",
-  "ssn",
-  "creditcard",
+  ...["auth", "ssn", "pwd", "jwt", "bearer", "cvv", "pin", "otp", "sessionkey", "cardnumber"],
 ]);
+/** `--password` and its like, where the value is the next argument. */
+const secretOption = /^--?[\w-]{1,64}$/;
+
+const unmarked = `(?!\\s{0,4}\\\\?["']?\\[(?:REDACTED|EMAIL|PHONE|TOKEN|OMITTED)\\])`;
+const value = `(?:"[^"\\r\\n]*"|'[^'\\r\\n]*'|[^\\s"',;&}\\]]+)`;
+const named =
+  "(?:pass(?:word|wd|phrase)|secret|token|(?:api|access|private|secret)[_-]?key|credential)";
+const assigned = `\\\\?["']?\\s{0,4}[:=]${unmarked}\\s{0,4}`;
 
 const patterns: readonly (readonly [RegExp, string])[] = [
-  [/[\w.%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}/g, "[EMAIL]"],
+  [/-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[^-]*(?:-----END[A-Z0-9 ]{0,60}-----)?/g, "[TOKEN]"],
+  [new RegExp(`\\b(authorization${assigned})[^\\r\\n]+`, "gi"), "$1[REDACTED]"],
+  [new RegExp(`(${named}${assigned})\\\\?${value}`, "gi"), "$1[REDACTED]"],
+  [/\b(bearer\s{1,4})[\w.~+/=-]{8,}/gi, "$1[TOKEN]"],
+  [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@?#]{1,256}@/gi, "$1[REDACTED]@"],
+  [
+    /\b(?:[sr]k[-_][\w-]{12,}|whsec_[\w+/=]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|gl[a-z]{2,4}-[\w-]{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|hf_\w{20,}|AGE-SECRET-KEY-\w{16,}|hv[sbr]\.[\w-]{20,})/g,
+    "[TOKEN]",
+  ],
+  [/(?<![\w-])eyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*)?/g, "[TOKEN]"],
+];
+const numbers: readonly (readonly [RegExp, string])[] = [
+  [/\+\d(?:[ .()-]{0,2}\d){7,14}\b/g, "[PHONE]"],
   [/\b(?:\+?1[ \t.-]?)?\(?\d{3}\)?[ \t.-]?\d{3}[ \t.-]?\d{4}\b/g, "[PHONE]"],
   [/\b[0-9A-Fa-f]{32,}\b/g, "[TOKEN]"],
 ];
 
+const omitted = "[OMITTED]";
+
+/** What one value may cost: whatever lies beyond is left out whole, so that no secret is cut. */
+interface Budget {
+  characters: number;
+  values: number;
+}
+
 /** A copy that may be sent away; arrays and objects are entered, whatever is inside. */
-export function redact(value: JsonValue): JsonValue {
-  if (typeof value === "string") return redactText(value);
-  if (Array.isArray(value)) return value.map(redact);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([name, member]): [string, JsonValue] => {
-    return [redactText(name), isSecretName(name) ? "[REDACTED]" : redact(member)];
-  });
+export function redact(input: JsonValue): JsonValue {
+  return redactWithin(input, { characters: 64 * 1024, values: 4096 });
+}
+
+function redactWithin(input: JsonValue, budget: Budget): JsonValue {
+  budget.values -= 1;
+  if (budget.values < 0) return omitted;
+  if (typeof input === "string") {
+    budget.characters -= input.length;
+    return budget.characters < 0 ? omitted : redactText(input);
+  }
+  if (typeof input !== "object" || input === null) return input;
+  if (Array.isArray(input)) return redactList(input, budget);
+  const entries: [string, JsonValue][] = [];
+  for (const [name, member] of Object.entries(input)) {
+    budget.characters -= name.length;
+    if (budget.values <= 0 || budget.characters < 0) {
+      entries.push([omitted, omitted]);
+      break;
+    }
+    entries.push([
+      redactText(name),
+      isSecretName(name) ? "[REDACTED]" : redactWithin(member, budget),
+    ]);
+  }
   return Object.fromEntries(entries);
 }
 
+function redactList(items: readonly JsonValue[], budget: Budget): JsonValue {
+  const copy: JsonValue[] = [];
+  let before: JsonValue | undefined;
+  for (const item of items) {
+    if (budget.values <= 0) {
+      copy.push(omitted);
+      break;
+    }
+    const isValue = typeof before === "string" && secretOption.test(before) && isSecretName(before);
+    copy.push(isValue && typeof item === "string" ? "[REDACTED]" : redactWithin(item, budget));
+    before = item;
+  }
+  return copy;
+}
+
 export function redactText(text: string): string {
-  return patterns.reduce((rest, [pattern, mark]) => rest.replace(pattern, mark), text);
+  // Nothing below is shorter: `a@b.cc`.
+  if (text.length < 6) return text;
+  const rest = withoutAddresses(replaceAll(patterns, text));
+  return /\d/.test(rest) || rest.length >= 32 ? replaceAll(numbers, rest) : rest;
+}
+
+/** Names that programs gave: as they are where they are a number in hex, as most ids are. */
+export function redactId(text: string): string {
+  return /^[0-9A-Fa-f-]{1,64}$/.test(text) ? text : redactText(text);
+}
+
+function replaceAll(list: readonly (readonly [RegExp, string])[], text: string): string {
+  return list.reduce((rest, [pattern, mark]) => rest.replace(pattern, mark), text);
+}
+
+/** By hand: as one pattern this takes quadratic time where there are many characters and no `@`. */
+function withoutAddresses(text: string): string {
+  if (!text.includes("@")) return text;
+  let copied = "";
+  let from = 0;
+  for (const match of text.matchAll(/@[A-Za-z0-9.\u0080-\uffff-]*\.[A-Za-z\u0080-\uffff]{2,}/g)) {
+    let start = match.index;
+    while (start > from && /[\w.%+\u0080-\uffff-]/.test(text.charAt(start - 1))) start -= 1;
+    if (start === match.index) continue;
+    copied += `${text.slice(from, start)}[EMAIL]`;
+    from = match.index + match[0].length;
+  }
+  return copied + text.slice(from);
 }
 
 function isSecretName(name: string): boolean {
-  return secretNames.has(name.toLowerCase().replace(/[-_]/g, ""));
+  if (name.length > 256) return false;
+  const plain = name.toLowerCase().replace(/[-_ ]/g, "");
+  return secretNames.has(plain) || secretEndings.test(plain);
 }

@@ -1,7 +1,7 @@
 // What telemetry may carry away.
 
 import { describe, expect, test } from "bun:test";
-import { redact } from "../../../src/control/telemetry/redact.ts";
+import { redact, redactText } from "../../../src/control/telemetry/redact.ts";
 import type { JsonValue } from "../../../src/model/event.ts";
 
 const hex = "0123456789abcdef0123456789ABCDEF";
@@ -26,6 +26,34 @@ const rows: readonly (readonly [string, JsonValue, JsonValue])[] = [
   ],
   ["a name that is one", { "x@example.com": 1 }, { "[EMAIL]": 1 }],
   [
+    "the end of a longer name",
+    { DB_PASSWORD: "x", page: 1 },
+    { DB_PASSWORD: "[REDACTED]", page: 1 },
+  ],
+  [
+    "an option's value",
+    ["--api-key", "k", "--user", "me"],
+    ["--api-key", "[REDACTED]", "--user", "me"],
+  ],
+  ["an assignment", "run PASSWORD=hunter2 now", "run PASSWORD=[REDACTED] now"],
+  ["JSON inside a text", '{"secret": "a b", "n": 1}', '{"secret": [REDACTED], "n": 1}'],
+  ["a header", "Authorization: Basic dXNlcjpwYXNz", "Authorization: [REDACTED]"],
+  ["a bearer's token", "with Bearer abc.def-ghi", "with Bearer [TOKEN]"],
+  [
+    "a password in an address",
+    "at https://me:pw!@example.com/x",
+    "at https://[REDACTED]@example.com/x",
+  ],
+  ["an issuer's prefix", "use ghp_0123456789abcdefghij", "use [TOKEN]"],
+  ["a JSON web token", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln x", "[TOKEN] x"],
+  [
+    "a private key",
+    "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nrest",
+    "[TOKEN]\nrest",
+  ],
+  ["a number of another country", "+49 170 1234567", "[PHONE]"],
+  ["an address of other letters", "an jörg@münchen.de", "an [EMAIL]"],
+  [
     "nothing else",
     { a: [null, true, 1.5, "text"], b: {} },
     { a: [null, true, 1.5, "text"], b: {} },
@@ -38,4 +66,30 @@ describe("redact()", () => {
     expect(redact(value)).toEqual(expected);
     expect(JSON.stringify(value)).toBe(before);
   });
+});
+
+test("what is too much is left out whole, and takes no time", () => {
+  const long = "a".repeat(1 << 20);
+  expect(redact({ long, after: "x" })).toEqual({ long: "[OMITTED]", "[OMITTED]": "[OMITTED]" });
+  const many = redact(Array.from({ length: 100_000 }, () => 1));
+  expect(many).toHaveLength(4096);
+});
+
+const hostile: readonly (readonly [string, string])[] = [
+  ["many letters before no @", "a".repeat(60_000)],
+  ["many letters behind an @", `@${"a".repeat(60_000)}`],
+  ["many @", "a@".repeat(30_000)],
+  ["many dots behind an @", `a@${"a.".repeat(30_000)}`],
+  ["many starts of a web token", "eyJ-".repeat(15_000)],
+  ["many starts of a key", "-----BEGIN PRIVATE KEY-----".repeat(2000)],
+  ["many names of secrets", 'secret="'.repeat(7000)],
+  ["many spaces behind a name", `token${" ".repeat(60_000)}`],
+  ["many digits", "+1 ".repeat(20_000)],
+  ["much hexadecimal", `${"f".repeat(60_000)}g`],
+  ["many schemes", "a://".repeat(15_000)],
+];
+test.each(hostile)("%s take linear time", (_, text) => {
+  const started = performance.now();
+  redactText(text);
+  expect(performance.now() - started).toBeLessThan(1000);
 });

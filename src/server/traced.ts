@@ -1,0 +1,107 @@
+// A span for each call that records, asks or decides. Routes say what it was about; that it was
+// answered, and with which status, is said here.
+
+import { type JsonTree, plainJson } from "../base/json-text.ts";
+import { describeEvent, toolAttributes } from "../control/telemetry/describe.ts";
+import type { Telemetry, TelemetrySpan } from "../control/telemetry/span.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
+import type { Route } from "./http.ts";
+
+/** Reads have no spans: they are many and say nothing about an agent. */
+export function traced(telemetry: Telemetry, routes: readonly Route[]): readonly Route[] {
+  return routes.map((route) => tracedRoute(telemetry, route));
+}
+
+function tracedRoute(telemetry: Telemetry, route: Route): Route {
+  if (route.method !== "POST" || !route.path.startsWith("/v1/")) return route;
+  return {
+    ...route,
+    async handle(call) {
+      const span = telemetry.start({
+        name: `${route.method} ${route.path}`,
+        kind: "server",
+        parent: call.headers.get("traceparent"),
+        state: call.headers.get("tracestate"),
+        attributes: { "http.request.method": route.method, "http.route": route.path },
+      });
+      try {
+        const response = await route.handle({ ...call, span });
+        span.set({ "http.response.status_code": response.status });
+        span.end(response.status >= 400 ? String(response.status) : undefined);
+        return response;
+      } catch (error) {
+        const { status, code } = refusalIn(error);
+        span.set({ "http.response.status_code": status });
+        span.end(code);
+        throw error;
+      }
+    },
+  };
+}
+
+function refusalIn(error: unknown): { readonly status: number; readonly code: string } {
+  if (typeof error !== "object" || error === null) return { status: 500, code: "internal" };
+  const { status, code } = error as { readonly status?: unknown; readonly code?: unknown };
+  return {
+    status: typeof status === "number" ? status : 500,
+    code: typeof code === "string" ? code : "internal",
+  };
+}
+
+export interface SpokenEvent {
+  readonly tenant: string;
+  readonly session: string;
+  readonly type: string;
+  /** As it was spelled. */
+  readonly payload: JsonTree;
+}
+
+/** @param stored where it stands, once it is stored */
+export function describeOn(
+  span: TelemetrySpan | undefined,
+  event: SpokenEvent,
+  stored: { readonly seq?: number; readonly hash?: string } = {},
+): void {
+  if (span === undefined) return;
+  const payload = plainOrNull(event.payload);
+  const { name, attributes } = describeEvent({ type: event.type, payload });
+  span.of(event);
+  span.rename(name);
+  span.set({ ...attributes, "aegis.event.seq": stored.seq, "aegis.event.hash": stored.hash });
+  if (isObject(payload)) span.payload(payload);
+}
+
+function plainOrNull(tree: JsonTree): JsonValue {
+  try {
+    return plainJson(tree);
+  } catch {
+    // ignored: a number that JavaScript has not; the event keeps it, its span does without
+    return null;
+  }
+}
+
+export interface SpokenDecision {
+  /** Undefined: the caller's own snapshot was asked about. */
+  readonly session: { readonly tenant: string; readonly id: string } | undefined;
+  readonly call: { readonly tool_name?: string; readonly call_id?: string };
+  readonly decision: { readonly outcome: string; readonly reason: string };
+}
+
+export function describeDecisionOn(
+  span: TelemetrySpan | undefined,
+  { session, call, decision }: SpokenDecision,
+): void {
+  if (span === undefined) return;
+  if (session !== undefined) span.of({ tenant: session.tenant, session: session.id });
+  const { tool_name: tool, call_id: id } = call;
+  span.rename(tool === undefined ? "decide" : `decide ${tool}`);
+  span.set({
+    ...toolAttributes(tool, id),
+    "aegis.policy.outcome": decision.outcome,
+    "aegis.policy.reason": decision.reason,
+  });
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
