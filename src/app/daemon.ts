@@ -16,6 +16,8 @@ export interface DaemonFlags {
   readonly manifest: string | undefined;
   readonly keys: string | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
+  /** The allow-list's file. */
+  readonly trust: string | undefined;
   readonly mcpAddr: string | undefined;
   /** Undefined: as the file says. */
   readonly rateLimit: number | undefined;
@@ -40,6 +42,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     address: flags.addr ?? (addr === "" ? ":8080" : addr),
     ledger: chosen === "" ? undefined : ledgerOfDsn(chosen, directory),
     manifest: flags.manifest ?? given(manifest),
+    trust: trustOf(flags, file, directory),
     keys: flags.keys ?? given(keys),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
@@ -59,13 +62,19 @@ function fileOf(config: string | undefined, directory: AbsPath): DaemonFile {
 
 /** What is documented and not part of this build must not be believed in. */
 function refuseMissing(flags: DaemonFlags, file: DaemonFile): void {
-  if ((flags.trustMode ?? file.trust_mode) === "prod") {
-    const why = "it wants a proven signature, and checking signatures is not part of this build";
-    throw invalid("trust_mode", `"prod": ${why}`, "use dev, and a manifest you checked yourself");
-  }
   if ((flags.mcpAddr ?? file.mcp_addr) !== "") {
     throw invalid("mcp_addr", "the MCP proxy is not part of this build", "remove it");
   }
+}
+
+function trustOf(
+  { trustMode, trust }: DaemonFlags,
+  file: DaemonFile,
+  directory: AbsPath,
+): ServeOptions["trust"] {
+  const mode = trustMode ?? (file.trust_mode === "prod" ? "prod" : "dev");
+  const list = trust ?? given(file.trust);
+  return { mode, file: list === undefined ? undefined : resolvePath(directory, list) };
 }
 
 function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] {

@@ -1,5 +1,6 @@
 // What `run` and `wrap` were asked to do, as the command line said it; launch.ts gives it meaning.
 
+import type { AbsPath } from "../base/paths.ts";
 import type { AuditLevel } from "../enforce/backend.ts";
 import type { LimitWish } from "../model/limits.ts";
 import type { Prompt } from "../supervise/asking.ts";
@@ -19,6 +20,11 @@ export interface LaunchOptions {
   /** Templates, files or folders, merged; empty: the configuration's, else the default template. */
   readonly policies: readonly string[];
   readonly manifest: string | undefined;
+  /**
+   * Told the very text that is compiled, before anything is; throws for one that is not trusted.
+   * Absent: nobody is asked.
+   */
+  readonly judgeManifest?: (path: AbsPath, text: string) => Promise<void>;
   readonly profiles: readonly string[];
   readonly directory: string | undefined;
   readonly name: string | undefined;

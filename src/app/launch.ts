@@ -55,7 +55,7 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
   privateDirectory(paths.home);
   const credentials = await credentialsFor(given, around);
   const options = { ...given, deny: [...given.deny, ...(credentials?.files ?? [])] };
-  const subject = launchSubject(options, around);
+  const subject = await judgedSubject(options, around);
   const places = placesOf(subject, around);
   const plainEnvironment = launchEnvironment(options, around, subject);
   const environment = credentials?.censor(plainEnvironment) ?? plainEnvironment;
@@ -109,6 +109,15 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     checkpoint,
     dryRun: dry?.result(),
   };
+}
+
+/** A manifest that is not trusted ends the launch before anything was done for it. */
+async function judgedSubject(options: LaunchOptions, around: Surroundings): Promise<LaunchSubject> {
+  const subject = launchSubject(options, around);
+  for (const { name, text } of subject.texts.manifests) {
+    await options.judgeManifest?.(resolvePath(around.directory, name), text);
+  }
+  return subject;
 }
 
 async function openSession(

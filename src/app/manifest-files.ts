@@ -18,6 +18,7 @@ import { parseJsonText } from "../base/json-text.ts";
 import { policySizeMaxBytes } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { type Declared, integrityProblems, pathFlaw } from "../control/manifest/integrity.ts";
+import { readSignature } from "../control/trust/signed-bytes.ts";
 import { type Manifest, parseManifest } from "../policy/manifest/parse.ts";
 
 /** @throws {AegisError} with the text `manifest: open PATH: …` */
@@ -41,14 +42,17 @@ export function readManifestText(path: AbsPath): string {
   }
 }
 
-/** The checked manifest, or its first flaw as the format words it. */
+/** The checked manifest with its text, or its first flaw as the format words it. */
 export type ReadManifest =
-  | { readonly ok: true; readonly manifest: Manifest }
+  | { readonly ok: true; readonly manifest: Manifest; readonly text: string }
   | { readonly ok: false; readonly message: string; readonly hint: string };
 
 /** @throws {AegisError} when there is no such file */
-export async function readManifest(path: AbsPath): Promise<ReadManifest> {
-  const text = readManifestText(path);
+export function readManifest(path: AbsPath): Promise<ReadManifest> {
+  return checkManifestText(path, readManifestText(path));
+}
+
+export async function checkManifestText(path: AbsPath, text: string): Promise<ReadManifest> {
   try {
     // Stricter than what follows: a name given twice would be read in two ways.
     parseJsonText(text);
@@ -58,15 +62,23 @@ export async function readManifest(path: AbsPath): Promise<ReadManifest> {
     return { ok: false, message: `manifest: decode: ${why}`, hint: "" };
   }
   const parsed = await parseManifest({ kind: "manifest", name: path, text });
-  if (parsed.ok) return { ok: true, manifest: parsed.value };
+  if (parsed.ok) return { ok: true, manifest: parsed.value, text };
   const { message = "manifest: invalid", hint = "" } = parsed.error[0] ?? {};
   return { ok: false, message, hint };
 }
 
 /** @throws {AegisError} `policy/invalid` with the first flaw */
 export async function requireManifest(path: AbsPath): Promise<Manifest> {
-  const read = await readManifest(path);
-  if (read.ok) return read.manifest;
+  return (await requireManifestText(path)).manifest;
+}
+
+/** The manifest and the very text it was read from. @throws {AegisError} as `requireManifest` */
+export async function requireManifestText(
+  path: AbsPath,
+  text: string = readManifestText(path),
+): Promise<{ readonly manifest: Manifest; readonly text: string }> {
+  const read = await checkManifestText(path, text);
+  if (read.ok) return read;
   throw new AegisError("policy/invalid", read.message, {
     hint: read.hint === "" ? undefined : read.hint,
   });
@@ -79,7 +91,8 @@ export interface IntegrityResult {
 
 /**
  * @param directory the folder that declared paths are relative to
- * @param manifestPath is left out of the tree: it holds the tree's own hash
+ * @param manifestPath is left out of the tree, as is the file of its signature: the one holds the
+ * tree's own hash, the other is made over it
  */
 export function checkIntegrity(
   { json }: Manifest,
@@ -92,9 +105,9 @@ export function checkIntegrity(
   const unusable: string[] = [];
   const found = new Map<string, string>();
   const paths = declared.treeHash === undefined ? usable(files) : undefined;
-  const own = realpathSync(manifestPath);
+  const own = ownFiles(manifestPath, json.integrity?.signature ?? "");
   for (const path of paths ?? filesBelow(folder, unusable)) {
-    if (paths === undefined && `${folder}/${path}` === own) continue;
+    if (paths === undefined && own.has(`${folder}/${path}`)) continue;
     const hash = hashOf(folder, path, unusable);
     if (hash !== undefined) found.set(path, hash);
   }
@@ -103,6 +116,13 @@ export function checkIntegrity(
     (text) => !(text.endsWith(": missing") && known.has(text.slice(0, text.lastIndexOf(": ")))),
   );
   return { count: found.size, problems: [...unusable, ...others].sort() };
+}
+
+function ownFiles(manifestPath: AbsPath, signature: string): ReadonlySet<string> {
+  const real = realpathSync(manifestPath);
+  const written = readSignature(signature);
+  const below = real.slice(0, real.lastIndexOf("/") + 1);
+  return new Set(written.kind === "file" ? [real, `${below}${written.path}`] : [real]);
 }
 
 function usable(files: Readonly<Record<string, string>>): readonly string[] {

@@ -12,7 +12,8 @@ import { createControlLog } from "../ledger/control-log.ts";
 import { openSqliteStore } from "../ledger/sqlite.ts";
 import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
-import { readManifestText, requireManifest } from "./manifest-files.ts";
+import { requireManifestText } from "./manifest-files.ts";
+import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
 import { serverSecret } from "./server-secret.ts";
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly address: string;
   readonly ledger: string | undefined;
   readonly manifest: string | undefined;
+  /** Absent: trust mode dev without an allow-list. */
+  readonly trust?: TrustOptions | undefined;
   /** File of API keys; none: on a loopback address everybody may everything. */
   readonly keys: string | undefined;
   /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
@@ -58,6 +61,8 @@ export interface ServeParts {
   readonly rateLimit: number;
   readonly tls: ServedTls | undefined;
   readonly telemetry: Telemetry;
+  /** To be told whoever starts it. */
+  readonly warnings: readonly string[];
 }
 
 /** @throws {AegisError} when the server could not answer as asked */
@@ -75,7 +80,7 @@ export async function prepareServe(
       hint: "give --keys FILE, or serve on 127.0.0.1",
     });
   }
-  const manifest = await manifestOf(options.manifest, around.directory);
+  const { manifest, warnings } = await manifestOf(options, around.directory);
   const store = await storeOf(options.ledger, paths.ledger, around.directory);
   return {
     hostname,
@@ -86,6 +91,7 @@ export async function prepareServe(
     log: createControlLog(store),
     decide: await toolPolicy(),
     manifest,
+    warnings,
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
@@ -124,10 +130,14 @@ async function storeOf(
   return createMemoryStore("aegis.local/memory");
 }
 
-/** As it was written, once it is known to be valid. */
-async function manifestOf(path: string | undefined, directory: AbsPath): Promise<JsonValue> {
-  if (path === undefined) return {};
-  const file = resolvePath(directory, path);
-  await requireManifest(file);
-  return JSON.parse(readManifestText(file)) as JsonValue;
+/** As it was written, once it is known to be valid and as trusted as the mode asks for. */
+async function manifestOf(
+  { manifest: name, trust = { mode: "dev", file: undefined } }: ServeOptions,
+  directory: AbsPath,
+): Promise<{ readonly manifest: JsonValue; readonly warnings: readonly string[] }> {
+  if (name === undefined) return { manifest: {}, warnings: [] };
+  const path = resolvePath(directory, name);
+  const read = await requireManifestText(path);
+  const warnings = await requireTrust({ path, ...read }, trust);
+  return { manifest: JSON.parse(read.text) as JsonValue, warnings };
 }

@@ -19,8 +19,11 @@ const commands: Readonly<Record<string, LoadCommand>> = {
   approve: async () => (await import("./command/approve.ts")).command,
   "manifest validate": async () => (await import("./command/manifest/validate.ts")).command,
   "manifest install": async () => (await import("./command/manifest/install.ts")).command,
+  "manifest verify": async () => (await import("./command/manifest/verify.ts")).command,
   "manifest show": async () => (await import("./command/manifest/show.ts")).command,
   "manifest generate": async () => (await import("./command/manifest/generate.ts")).command,
+  "manifest keygen": async () => (await import("./command/manifest/keygen.ts")).command,
+  "manifest sign": async () => (await import("./command/manifest/sign.ts")).command,
 };
 
 /** Those that have no name in the tree of `aegis`. */

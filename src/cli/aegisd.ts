@@ -29,7 +29,12 @@ export const command = defineCommand(
         summary: "Manifest for decisions whose request has none",
       },
       keys: { kind: "text", value: "FILE", summary: "API keys, as `aegis serve` reads them" },
-      "trust-mode": { kind: "choice", choices: trustModes, summary: "prod is refused" },
+      "trust-mode": {
+        kind: "choice",
+        choices: trustModes,
+        summary: "prod refuses a manifest that nobody on the allow-list signed. Default: dev.",
+      },
+      trust: { kind: "text", value: "FILE", summary: "The allow-list: docs/manifests.md" },
       "rate-limit": {
         kind: "text",
         value: "N",
@@ -48,11 +53,11 @@ export const command = defineCommand(
     examples: ["aegisd --addr :8080", "aegisd --config /etc/aegis/aegis.yaml"],
   },
   async ({ flags }, context) => {
-    const { config, dsn, addr, manifest, keys } = flags;
+    const { config, dsn, addr, manifest, keys, trust } = flags;
     const { daemonOptions } = await import("../app/daemon.ts");
     const options = daemonOptions(
       {
-        ...{ config, dsn, addr, manifest, keys },
+        ...{ config, dsn, addr, manifest, keys, trust },
         trustMode: flags["trust-mode"],
         mcpAddr: flags["mcp-addr"],
         rateLimit: rateLimitOf(flags["rate-limit"]),
@@ -64,14 +69,16 @@ export const command = defineCommand(
     const { prepareServe } = await import("../app/serve.ts");
     const { startServer } = await import("../server/server.ts");
     const parts = await prepareServe(options, context);
-    const onAnswered = logWriter(options.log, () => context.clock.nowUnixMs());
+    const nowMs = () => context.clock.nowUnixMs();
+    for (const warning of parts.warnings) logWarning(options.log, nowMs(), warning);
+    const onAnswered = logWriter(options.log, nowMs);
     const server = startServer({ ...parts, onAnswered });
     const { hostname, port } = server;
     const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
-    writeOut(`aegisd listening on ${escapeControls(address)}\n`);
     const { promise, resolve } = Promise.withResolvers<void>();
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
+    writeOut(`aegisd listening on ${escapeControls(address)}\n`);
     await promise;
     await server.stop();
     return exitStatus.ok;
@@ -104,6 +111,13 @@ function logWriter(
     const entry = { time, level, msg: "request", method, route, status, duration_ms: durationMs };
     writeErr(`${JSON.stringify(entry)}\n`);
   };
+}
+
+function logWarning({ level, format }: DaemonOptions["log"], nowMs: number, text: string): void {
+  if (level === "error") return;
+  const time = new Date(nowMs).toISOString();
+  if (format === "text") writeErr(`${time} warn ${escapeControls(text)}\n`);
+  else writeErr(`${JSON.stringify({ time, level: "warn", msg: text })}\n`);
 }
 
 function levelOf(route: string, status: number): (typeof levels)[number] {

@@ -54,12 +54,15 @@ const audit: Branch = {
 };
 
 const manifest: Branch = {
-  summary: "Check, show and draft capability manifests.",
+  summary: "Check, show, draft and sign capability manifests.",
   commands: {
     validate: async () => (await import("./command/manifest/validate.ts")).command,
     install: async () => (await import("./command/manifest/install.ts")).command,
+    verify: async () => (await import("./command/manifest/verify.ts")).command,
     show: async () => (await import("./command/manifest/show.ts")).command,
     generate: async () => (await import("./command/manifest/generate.ts")).command,
+    keygen: async () => (await import("./command/manifest/keygen.ts")).command,
+    sign: async () => (await import("./command/manifest/sign.ts")).command,
   },
 };
 

@@ -40,6 +40,7 @@ const daemonFile = table({
   mcp_addr: path,
   keys: path,
   trust_mode: defaulted(choice(trustModes), ""),
+  trust: path,
   rate_limit: optional(integer(0, rateLimitMax)),
   telemetry: optional(table({ disabled: optional(flag), path })),
   tls: optional(table({ enabled: optional(flag), cert_file: path, key_file: path, ca_file: path })),

@@ -80,9 +80,10 @@ test("the documented file starts it, and every key of it has its effect", async 
   expect(existsSync(`${linked.folder}/first.db`)).toBe(true);
   const lines = server.said().trimEnd().split("\n");
   const entries = lines.map((line) => JSON.parse(line) as Record<string, string>);
-  const [first] = entries;
+  const [unsigned, first] = entries;
+  expect(unsigned).toMatchObject({ level: "warn", msg: expect.stringContaining("signature") });
   expect(first).toMatchObject({ level: "info", method: "POST", route: "/v1/policy/decide" });
-  expect(entries.filter(({ level }) => level === "warn")).toHaveLength(4);
+  expect(entries.filter(({ level }) => level === "warn")).toHaveLength(5);
   expect(entries.map(({ route }) => route)).not.toContain("/healthz");
   expect(server.said()).not.toContain("a-secret-token");
 });
@@ -172,8 +173,12 @@ describe("it does not start with what it would not do", () => {
     ["an unknown parameter", "dsn: file:a.db?vfs=unix-none", [], "vfs=unix-none"],
     ["a ledger to be read alone", "dsn: file:a.db?mode=ro", [], "mode=ro"],
     ["a ledger that has to be there", "dsn: file:a.db?mode=rw", [], '"a.db" is not there'],
-    ["trust mode prod", "trust_mode: prod", [], 'invalid trust_mode: "prod"'],
-    ["trust mode prod by flag", "", ["--trust-mode", "prod"], "invalid trust_mode"],
+    [
+      "trust mode prod without an allow-list",
+      "trust_mode: prod\nmanifest: good.json",
+      [],
+      "manifest: prod mode requires an allow-list",
+    ],
     ["another trust mode", "trust_mode: none", [], "trust_mode must be one of dev, prod"],
     ["the MCP proxy", "mcp_addr: ':8081'", [], "invalid mcp_addr"],
     ["traces that are a folder", "telemetry:\n  path: /tmp", [], 'Cannot write traces to "/tmp"'],

@@ -15,6 +15,7 @@ import type { EnvironmentGrant } from "../../supervise/environment.ts";
 import { type CommandSpec, type ParsedArgs, parseArgs } from "../args.ts";
 import { createContext } from "../context.ts";
 import { renderHelp } from "../help.ts";
+import { launchTrust, launchTrustFlags } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { renderDryRun } from "../render/dry-run.ts";
 import { renderRunSummary, runReport } from "../render/run.ts";
@@ -56,6 +57,7 @@ export const runSpec = {
       value: "FILE",
       summary: "Also grant what a capability manifest declares.",
     },
+    ...launchTrustFlags,
     profile: { kind: "list", value: "NAME", summary: "Also grant what a tool needs, e.g. node." },
     dir: directoryFlag,
     name: nameFlag,
@@ -197,7 +199,8 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   const { launch } = await import("../../app/launch.ts");
   const context = createContext();
   const prompt = args?.flags.ask === true ? await promptFor(options) : {};
-  const result = await launch({ ...options, ...prompt }, context);
+  const trust = args === undefined ? {} : launchTrust(args.flags, context.directory);
+  const result = await launch({ ...options, ...prompt, ...trust }, context);
   if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
   else if (!options.quiet) writeErr(renderRunSummary(result));
   else if (result.dryRun !== undefined) writeErr(renderDryRun(result.dryRun));

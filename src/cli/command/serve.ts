@@ -4,6 +4,7 @@ import { prepareServe } from "../../app/serve.ts";
 import { startServer } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
+import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
 import { writeErr } from "../output.ts";
 
 export const command = defineCommand(
@@ -22,6 +23,7 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Manifest for decisions whose request has none.",
       },
+      ...trustFlags,
       keys: {
         kind: "text",
         value: "FILE",
@@ -41,10 +43,10 @@ export const command = defineCommand(
   async ({ flags }, context) => {
     const { addr, ledger, manifest, keys } = flags;
     const telemetry = { isDisabled: flags["telemetry-disabled"], path: flags["telemetry-path"] };
-    const parts = await prepareServe(
-      { address: addr ?? ":8080", ledger, manifest, keys, telemetry },
-      context,
-    );
+    const trust = trustOptions(flags, context.directory);
+    const options = { address: addr ?? ":8080", ledger, manifest, keys, telemetry, trust };
+    const parts = await prepareServe(options, context);
+    warn(parts.warnings);
     const server = startServer(parts);
     writeErr(`aegis: listening on http://${server.hostname}:${server.port}\n`);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,11 +1,12 @@
 // `aegis manifest install`: the name is the documented one; nothing is copied anywhere.
 
-import { checkIntegrity, requireManifest } from "../../../app/manifest-files.ts";
+import { checkIntegrity, requireManifestText } from "../../../app/manifest-files.ts";
+import { judgeInProd } from "../../../app/manifest-trust.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { parentOf, resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";
-import { trustModeFlag, unprovenSignature } from "../../manifest-flags.ts";
+import { trustFlags, trustOptions } from "../../manifest-flags.ts";
 import { writeOut } from "../../output.ts";
 import { escapeControls } from "../../render/text.ts";
 
@@ -19,7 +20,7 @@ export const command = defineCommand(
         value: "DIR",
         summary: "The files' folder. Default: the one the manifest is in.",
       },
-      "trust-mode": trustModeFlag,
+      ...trustFlags,
     },
     operands: { FILE: { required: true, summary: "The manifest" } },
     launches: false,
@@ -33,8 +34,13 @@ export const command = defineCommand(
   },
   async ({ flags, operands }, { directory }) => {
     const path = resolvePath(directory, operands.FILE);
-    const manifest = await requireManifest(path);
-    if (flags["trust-mode"] === "prod") throw new AegisError("policy/invalid", unprovenSignature);
+    const read = await requireManifestText(path);
+    const { manifest } = read;
+    const { mode, file } = trustOptions(flags, directory);
+    if (mode === "prod") {
+      const verdict = await judgeInProd({ path, ...read }, file);
+      if (!verdict.ok) throw new AegisError("policy/invalid", verdict.error);
+    }
     const folder = flags.dir === undefined ? parentOf(path) : resolvePath(directory, flags.dir);
     writeOut(`${escapeControls(`Verifying "${manifest.name}" v${manifest.version}...`)}\n`);
     const { count, problems } = checkIntegrity(manifest, folder, path);

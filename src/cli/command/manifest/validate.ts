@@ -1,10 +1,11 @@
 // `aegis manifest validate`
 
 import { readManifest } from "../../../app/manifest-files.ts";
+import { judgeInProd } from "../../../app/manifest-trust.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";
-import { trustModeFlag, unprovenSignature } from "../../manifest-flags.ts";
+import { trustFlags, trustOptions } from "../../manifest-flags.ts";
 import { writeOut } from "../../output.ts";
 import { escapeControls } from "../../render/text.ts";
 
@@ -12,16 +13,24 @@ export const command = defineCommand(
   {
     name: "manifest validate",
     summary: "Check what a capability manifest says.",
-    flags: { "trust-mode": trustModeFlag },
+    flags: trustFlags,
     operands: { FILE: { required: true, summary: "The manifest" } },
     launches: false,
     examples: ["aegis manifest validate aegis-manifest.json"],
-    notes: ["The first flaw is told after INVALID, and the exit status is 1."],
+    notes: [
+      "The first flaw is told after INVALID, one of the signature after SIGNATURE INVALID, and the " +
+        "exit status is 1. Files are not looked at: `manifest verify` does.",
+    ],
   },
   async ({ flags, operands }, { directory }) => {
-    const read = await readManifest(resolvePath(directory, operands.FILE));
+    const path = resolvePath(directory, operands.FILE);
+    const read = await readManifest(path);
     if (!read.ok) return failed(`INVALID: ${read.message}`);
-    if (flags["trust-mode"] === "prod") return failed(`SIGNATURE INVALID: ${unprovenSignature}`);
+    const { mode, file } = trustOptions(flags, directory);
+    if (mode === "prod") {
+      const verdict = await judgeInProd({ path, ...read }, file);
+      if (!verdict.ok) return failed(`SIGNATURE INVALID: ${verdict.error}`);
+    }
     const { name, version, publisher } = read.manifest;
     writeOut(`${escapeControls(`OK: manifest "${name}" v${version} by ${publisher}`)}\n`);
     return exitStatus.ok;
