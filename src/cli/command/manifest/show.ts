@@ -22,7 +22,7 @@ export const command = defineCommand(
     launches: false,
     examples: [
       "aegis manifest show aegis-manifest.json",
-      "aegis manifest show --signed-bytes aegis-manifest.json > signed; cosign sign-blob signed --bundle aegis-manifest.sigstore.json",
+      "aegis manifest show --signed-bytes aegis-manifest.json > signed",
     ],
   },
   async ({ flags, operands }, { directory }) => {

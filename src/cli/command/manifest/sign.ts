@@ -17,7 +17,7 @@ export const command = defineCommand(
     },
     operands: { FILE: { required: true, summary: "The manifest" } },
     launches: false,
-    examples: ["aegis manifest sign --key ~/keys/acme.pem skill/aegis-manifest.json"],
+    examples: ["aegis manifest sign --key ~/acme.pem skill/aegis-manifest.json"],
     notes: [
       "Signed is the RFC 8785 form of the manifest without integrity.signature, which " +
         "`aegis manifest show --signed-bytes FILE` prints. An earlier signature is replaced.",

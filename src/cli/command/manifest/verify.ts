@@ -33,9 +33,8 @@ export const command = defineCommand(
     operands: { FILE: { required: true, summary: "The manifest" } },
     launches: false,
     examples: [
-      "aegis manifest verify --trust /etc/aegis/trust.json skill/aegis-manifest.json",
-      "aegis manifest verify --key acme.pem.pub skill/aegis-manifest.json",
-      "aegis manifest verify --identity release@acme.example --issuer https://accounts.google.com --sigstore-root trusted_root.json skill/aegis-manifest.json",
+      "aegis manifest verify --trust trust.json aegis-manifest.json",
+      "aegis manifest verify --key acme.pem.pub aegis-manifest.json",
     ],
     notes: [
       "Nothing is fetched. The first flaw is told after INVALID, and the exit status is 1. With " +
