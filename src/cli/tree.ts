@@ -109,6 +109,8 @@ const sections: readonly Section[] = [
       approve: async () => (await import("./command/approve.ts")).command,
       manifest,
       conformance,
+      backup: async () => (await import("./command/backup.ts")).command,
+      restore: async () => (await import("./command/restore.ts")).command,
     },
   },
   {

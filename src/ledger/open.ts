@@ -44,10 +44,18 @@ function assemble(place: LedgerPlace, store: Store): Ledger {
   return createLedger({ store, ...outsideOf(place, store.origin) });
 }
 
-function outsideOf({ database, keys }: LedgerPlace, origin: string) {
-  // By the database's place, not its content: whatever stands there later has to answer for it.
-  const heads = `${keys}/heads/${sha256Hex(database).slice(0, 32)}`;
-  return { keys: keyFile(`${keys}/ledger.key`, origin), memory: createHeadFile(heads) };
+function outsideOf(place: LedgerPlace, origin: string) {
+  return { keys: keyFile(keyPath(place), origin), memory: createHeadFile(headsPath(place)) };
+}
+
+/** The signing key of every ledger of this user. */
+export function keyPath({ keys }: LedgerPlace): string {
+  return `${keys}/ledger.key`;
+}
+
+/** By the database's place, not its content: whatever stands there later has to answer for it. */
+export function headsPath({ database, keys }: LedgerPlace): string {
+  return `${keys}/heads/${sha256Hex(database).slice(0, 32)}`;
 }
 
 /** Nothing is signed, and so nothing remembered, of a ledger that is not there. */

@@ -79,6 +79,20 @@ export function keyFile(path: string, name: string): KeySource {
   };
 }
 
+/** The verifier key of a key file's text. @throws {AegisError} when it holds none */
+export async function keyOfText(text: string, name: string): Promise<VerifierKey> {
+  const seed = seedOf(text);
+  if (seed !== undefined) return (await createSigner(name, seed)).verifierKey;
+  throw new AegisError("ledger/unavailable", "Cannot use the signing key: it is none");
+}
+
+function seedOf(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const seed = text.startsWith(header)
+    ? fromBase64(text.slice(header.length).trimEnd())
+    : undefined;
+  return seed?.length === seedSizeBytes ? seed : undefined;
+}
+
 function readSeed(path: string): Uint8Array | undefined {
   let fd: number;
   try {
@@ -92,10 +106,8 @@ function readSeed(path: string): Uint8Array | undefined {
     if ((mode & 0o077) !== 0) throw unusable(path, "others may read or write it");
     const buffer = new Uint8Array(256);
     const text = new TextDecoder().decode(buffer.subarray(0, readSync(fd, buffer)));
-    const seed = text.startsWith(header)
-      ? fromBase64(text.slice(header.length).trimEnd())
-      : undefined;
-    if (seed?.length !== seedSizeBytes) throw unusable(path, "it does not hold a key");
+    const seed = seedOf(text);
+    if (seed === undefined) throw unusable(path, "it does not hold a key");
     return seed;
   } finally {
     closeSync(fd);

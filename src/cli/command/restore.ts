@@ -1,0 +1,86 @@
+// `aegis restore`: a ledger out of a backup, where none is.
+
+import { restore } from "../../app/backup.ts";
+import { AegisError } from "../../base/errors.ts";
+import { defineCommand } from "../command.ts";
+import { jsonFlag } from "../flags.ts";
+import { writeErr, writeOut } from "../output.ts";
+import { renderFacts } from "../render/facts.ts";
+import { jsonText } from "../render/json.ts";
+import { escapeControls } from "../render/text.ts";
+
+export const command = defineCommand(
+  {
+    name: "restore",
+    summary: "Restore a ledger from a backup, after verifying all of it.",
+    flags: {
+      ledger: {
+        kind: "text",
+        value: "PATH",
+        summary: "Where to; nothing may be there. Default: the ledger of `serve`",
+      },
+      config: { kind: "text", value: "NAME", summary: "To the ledger of this configuration" },
+      checkpoint: {
+        kind: "text",
+        value: "FILE",
+        summary: "A published checkpoint that the backup has to reach",
+      },
+      "accept-older": {
+        kind: "switch",
+        summary: "Give up events that were published after the backup was made",
+      },
+      "without-key": {
+        kind: "switch",
+        summary: "Restore although no key is here to check the signatures with",
+      },
+      json: jsonFlag,
+    },
+    operands: { FILE: { required: false, summary: "The backup" } },
+    launches: false,
+    examples: ["aegis restore ledger.backup", "aegis restore --checkpoint head.note ledger.backup"],
+  },
+  async ({ flags, operands }, context) => {
+    const file = operands.FILE;
+    if (file === undefined) {
+      throw new AegisError("usage", "Cannot restore: nothing says what from", {
+        hint: "for instance `aegis restore ledger.backup`",
+      });
+    }
+    const { ledger, config, checkpoint } = flags;
+    const acceptOlder = flags["accept-older"];
+    const withoutKey = flags["without-key"];
+    const wish = { file, ledger, config, checkpoint, acceptOlder, withoutKey };
+    const restored = await restore(wish, context);
+    const { facts, missing, olderMemory, warnings, isKeyRestored } = restored;
+    for (const warning of warnings) writeErr(`warning: ${escapeControls(warning)}\n`);
+    if (missing > 0) {
+      const moved = olderMemory === undefined ? "" : `; what was remembered is in ${olderMemory}`;
+      const text = `this ledger lacks ${missing} events that were published${moved}`;
+      writeErr(`warning: ${escapeControls(text)}\n`);
+    }
+    const report = {
+      file: restored.file,
+      ledger: restored.ledger,
+      origin: facts.origin,
+      events: facts.size,
+      root: facts.root,
+      made_unix_ms: facts.madeUnixMs,
+      events_missing: missing,
+      key_restored: isKeyRestored,
+    };
+    if (flags.json) writeOut(jsonText(report));
+    else {
+      writeOut(
+        renderFacts([
+          ["Ledger", restored.ledger],
+          ["Backup", restored.file],
+          ["Made", new Date(facts.madeUnixMs).toISOString()],
+          ["Events", String(facts.size)],
+          ["Tree", facts.root],
+          ["Key", isKeyRestored ? "restored from the backup" : "as it is here"],
+        ]),
+      );
+    }
+    return 0;
+  },
+);
