@@ -132,3 +132,7 @@ export const secretMaxBytes = 8192;
 export const secretCommandMs = 60_000;
 /** File of traces, bytes: then a new one is begun, and one such file is kept. */
 export const traceFileMaxBytes = 64 << 20;
+/** Body of a request to the control plane, bytes: a batch of ordinary events has some 500 KiB. */
+export const requestBodyMaxBytes = 8 * 1024 * 1024;
+/** How long such a body may take to come, milliseconds. */
+export const requestBodyMs = 30_000;

@@ -10,28 +10,20 @@ import {
   isWaiting,
   requestApproval,
 } from "../control/approvals/router.ts";
+import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import { tenantPrefix } from "../ledger/foreign.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
+import * as api from "./api/approvals.ts";
 import type { Caller } from "./auth.ts";
-import {
-  type Call,
-  countQuery,
-  membersOf,
-  plainValue,
-  Refusal,
-  type Route,
-  reply,
-  requiredQuery,
-  textMember,
-} from "./http.ts";
+import { refusalOf } from "./events.ts";
+import { type Call, Refusal, type Route, reply, route } from "./http.ts";
 import { describeOn } from "./traced.ts";
 
 export interface ApprovalParts {
   readonly log: ControlLog;
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
-  readonly callerOf: (call: Call) => Caller;
 }
 
 const kind = "approval";
@@ -40,26 +32,24 @@ const approvalsMax = 100_000;
 
 export function approvalRoutes(parts: ApprovalParts): readonly Route[] {
   return [
-    { method: "POST", path: "/v1/approvals", handle: (call) => ask(parts, call) },
-    { method: "GET", path: "/v1/approvals", handle: (call) => list(parts, call) },
-    { method: "GET", path: "/v1/approvals/{token}", handle: (call) => look(parts, call) },
-    { method: "POST", path: "/v1/approvals/{token}", handle: (call) => decide(parts, call) },
+    route(api.askApproval, (call) => ask(parts, call)),
+    route(api.listApprovals, (call) => list(parts, call)),
+    route(api.getApproval, ({ params, query, caller }) =>
+      look(parts, { token: params.token, tenant: query.tenant_id || caller.tenant }),
+    ),
+    route(api.decideApproval, (call) => decide(parts, call)),
   ];
 }
 
-async function ask({ log, secret, nowMs }: ApprovalParts, call: Call): Promise<Response> {
-  const members = membersOf(await call.json());
-  const [tenant, session, tool] = ["tenant_id", "session_id", "tool_name"].map((name) => {
-    const value = textMember(members, name);
-    if (value !== undefined && value !== "") return value;
-    throw new Refusal(400, "member_missing", `${name} is required`);
-  });
-  const args = members.get("args");
+async function ask(
+  { log, secret, nowMs }: ApprovalParts,
+  { body, span }: Call<typeof api.askApproval>,
+): Promise<Response> {
   const request = {
-    tenant: tenant ?? "",
-    session: session ?? "",
-    tool: tool ?? "",
-    args: args === undefined || args === null ? {} : objectOf(plainValue(args), "args"),
+    tenant: body.tenant_id,
+    session: body.session_id,
+    tool: body.tool_name,
+    args: jsonObject(body.args ?? {}),
   };
   const { token, approval } = requestApproval(
     request,
@@ -74,90 +64,96 @@ async function ask({ log, secret, nowMs }: ApprovalParts, call: Call): Promise<R
   await record(log, approval, "APPROVAL_REQUESTED", event, nowMs());
   const key = keyOf(approval);
   if (!(await log.putRecord({ kind, key, json: JSON.stringify(approval) }, undefined))) {
-    throw new Refusal(503, "ledger_unavailable", "the request could not be stored");
+    throw new Refusal("ledger_unavailable", "the request could not be stored");
   }
-  spoken(call, approval, "APPROVAL_REQUESTED");
+  spoken(span, approval, "APPROVAL_REQUESTED");
   return reply(201, { token, ...shown(approval) });
 }
 
-async function list({ log, nowMs }: ApprovalParts, { query }: Call): Promise<Response> {
-  const tenant = requiredQuery(query, "tenant_id");
-  const limit = countQuery(query, "limit", { least: 1, most: 1000, otherwise: 100 });
-  const records = await log.records(kind, `${tenantPrefix(tenant)}`, 10_000);
+async function list(
+  { log, nowMs }: ApprovalParts,
+  { query }: Call<typeof api.listApprovals>,
+): Promise<Response> {
+  const records = await log.records(kind, tenantPrefix(query.tenant_id), 10_000);
   const waiting = records
     .map(({ json }) => JSON.parse(json) as Approval)
     .filter((approval) => isWaiting(approval, nowMs()));
-  return reply(200, { approvals: waiting.slice(0, limit).map(shown) });
+  return reply(200, { approvals: waiting.slice(0, query.limit).map(shown) });
 }
 
-async function look(parts: ApprovalParts, call: Call): Promise<Response> {
-  const found = await find(parts, call);
-  if (found === undefined)
-    throw new Refusal(404, "approval_not_found", "approval: token not found");
+/** Undefined: the token alone. */
+interface Wanted {
+  readonly token: string;
+  readonly tenant: string | undefined;
+}
+
+async function look({ log }: ApprovalParts, wanted: Wanted): Promise<Response> {
+  const found = await find(log, wanted);
+  if (found === undefined) throw new Refusal("approval_not_found", "approval: token not found");
   return reply(200, shown(found.approval));
 }
 
-async function decide(parts: ApprovalParts, call: Call): Promise<Response> {
-  const { log, nowMs } = parts;
-  const members = membersOf(await call.json());
-  const allow = members.get("allow");
-  if (typeof allow !== "boolean") throw new Refusal(400, "type_invalid", "allow must be a boolean");
-  const edited = members.get("edited_args");
+async function decide(
+  { log, nowMs }: ApprovalParts,
+  { params, query, body, caller, span }: Call<typeof api.decideApproval>,
+): Promise<Response> {
+  const { allow } = body;
   const decision = {
     allow,
-    message: textMember(members, "message"),
-    edited_args:
-      edited === undefined || edited === null
-        ? undefined
-        : objectOf(plainValue(edited), "edited_args"),
+    message: body.message ?? undefined,
+    edited_args: body.edited_args == null ? undefined : jsonObject(body.edited_args),
   };
-  const found = await find(parts, call);
-  const { name, role } = parts.callerOf(call);
-  const approver = { name: textMember(members, "approver") ?? name, isAgent: role === "agent" };
+  const tenant = query.tenant_id || caller.tenant;
+  const found = await find(log, { token: params.token, tenant });
+  const approver = approverOf(caller, body.approver ?? undefined);
   const decided = decideApproval(found?.approval, decision, approver, nowMs());
-  if (!decided.ok)
-    throw new Refusal(statuses[decided.error.code], decided.error.code, decided.error.message);
+  if (!decided.ok) {
+    const { code, message } = decided.error;
+    throw new Refusal(code === "approval_own_request" ? "role_forbidden" : code, message);
+  }
   const { approval, patch } = decided.value;
   const next = { kind, key: keyOf(approval), json: JSON.stringify(approval) };
   // Only one decision replaces the very record it was made about.
   if (!(await log.putRecord(next, found?.json))) {
-    throw new Refusal(409, "approval_decided", "approval: already decided");
+    throw new Refusal("approval_decided", "approval: already decided");
   }
+  const diff = patch?.diff.map(plain);
   const event = {
     tool_name: approval.tool_name,
     approval_token_hash: approval.token_hash,
     approved: allow,
     decided_by: approver.name,
-    ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: patch.diff.map(plain) }),
+    ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: diff ?? [] }),
   };
   await record(log, approval, "APPROVAL_DECIDED", event, nowMs());
-  spoken(call, approval, "APPROVAL_DECIDED");
-  return reply(200, {
-    ...shown(approval),
-    ...(patch === undefined ? {} : { diff: patch.diff.map(plain) }),
-  });
+  spoken(span, approval, "APPROVAL_DECIDED");
+  return reply(200, { ...shown(approval), ...(diff === undefined ? {} : { diff }) });
 }
 
 /** Without its arguments and its message: they are in the ledger. */
-function spoken(call: Call, { tenant_id, session_id, tool_name }: Approval, type: string): void {
+function spoken(
+  span: TelemetrySpan | undefined,
+  { tenant_id, session_id, tool_name }: Approval,
+  type: string,
+): void {
   const payload = new Map([["tool_name", tool_name]]);
-  describeOn(call.span, { tenant: tenant_id, session: session_id, type, payload });
+  describeOn(span, { tenant: tenant_id, session: session_id, type, payload });
 }
 
-const statuses = {
-  approval_not_found: 404,
-  approval_decided: 409,
-  approval_expired: 410,
-  approval_own_request: 403,
-} as const;
+/** A key says who decides; without keys the caller says it. */
+function approverOf(
+  { name, role, isKnown }: Caller,
+  claimed: string | undefined,
+): { readonly name: string; readonly isAgent: boolean } {
+  return { name: isKnown ? name : (claimed ?? name), isAgent: role === "agent" };
+}
 
 /** By the tenant that is named, or the key's own, or the token alone: nobody guesses one. */
 async function find(
-  { log, callerOf }: ApprovalParts,
-  call: Call,
+  log: ControlLog,
+  { token, tenant }: Wanted,
 ): Promise<{ readonly approval: Approval; readonly json: string } | undefined> {
-  const tenant = call.query.get("tenant_id") || callerOf(call).tenant;
-  const hash = hashToken(call.params.token ?? "");
+  const hash = hashToken(token);
   const record =
     tenant === undefined
       ? (await log.records(kind, "", approvalsMax)).find(({ key }) => key.endsWith(hash))
@@ -180,9 +176,7 @@ async function record(
   const payload = parseJsonText(JSON.stringify(event));
   const request = { tenant: tenant_id, session: session_id, user: "", type, payload };
   const [outcome] = await log.append([{ ...request, tsUnixMs: nowMs }]);
-  if (outcome?.kind === "stored") return;
-  const why = outcome?.kind === "refused" ? outcome.message : "no answer";
-  throw new Refusal(400, "event_invalid", why);
+  if (outcome?.kind === "refused") throw refusalOf(outcome);
 }
 
 function shown(approval: Approval): JsonObject {
@@ -193,8 +187,7 @@ function plain(change: object): JsonObject {
   return { ...change };
 }
 
-function objectOf(value: JsonValue, name: string): JsonObject {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (isObject) return value as JsonObject;
-  throw new Refusal(400, "type_invalid", `${name} must be an object`);
+/** What was read from JSON text is nothing else. */
+function jsonObject(value: Readonly<Record<string, unknown>>): JsonObject {
+  return value as Readonly<Record<string, JsonValue>>;
 }

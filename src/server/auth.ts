@@ -3,26 +3,25 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "../base/hash.ts";
+import type { Operation, Role } from "./api/operation.ts";
 import { Refusal } from "./http.ts";
-
-/** `agent` may record and ask, `approver` may also decide about tool calls, `admin` everything. */
-export const roles = ["agent", "approver", "admin"] as const;
-export type Role = (typeof roles)[number];
 
 export interface Caller {
   readonly name: string;
   readonly role: Role;
   /** Undefined: every tenant. */
   readonly tenant: string | undefined;
+  /** By a key: nobody else can have that name. */
+  readonly isKnown: boolean;
 }
 
-export interface ApiKey extends Caller {
+export interface ApiKey extends Omit<Caller, "isKnown"> {
   /** SHA-256 of the key. */
   readonly hash: Uint8Array;
 }
 
 /** On a port of this machine that nobody needs a key for. */
-const localCaller: Caller = { name: "local", role: "admin", tenant: undefined };
+const localCaller: Caller = { name: "local", role: "admin", tenant: undefined, isKnown: false };
 
 /**
  * @param keys none: everybody who reaches the port may everything, so it has to be a loopback one
@@ -36,14 +35,24 @@ export function callerOf(headers: Headers, keys: readonly ApiKey[]): Caller {
   let found: ApiKey | undefined;
   // All of them, so that the time tells nothing about which one is nearly right.
   for (const key of keys) if (timingSafeEqual(hash, key.hash)) found = key;
-  if (found !== undefined && text !== "") return found;
-  throw new Refusal(401, "unauthorized", "a valid API key is required");
+  if (found !== undefined && text !== "") {
+    const { name, role, tenant } = found;
+    return { name, role, tenant, isKnown: true };
+  }
+  throw new Refusal("unauthorized", "a valid API key is required");
+}
+
+/** @throws {Refusal} 403 for what the role may not do */
+export function requireRole({ role }: Caller, { roles }: Operation): void {
+  if (roles === "open" || roles.includes(role)) return;
+  const may = roles.join(" or ");
+  throw new Refusal("role_forbidden", `a key of the role ${may} is required, this one is ${role}`);
 }
 
 /** @throws {Refusal} 403 for another tenant's data */
-export function requireTenant({ tenant }: Caller, wanted: string | null): void {
-  if (tenant === undefined || wanted === null || wanted === tenant) return;
-  throw new Refusal(403, "tenant_forbidden", "this key is another tenant's");
+export function requireTenant({ tenant }: Caller, wanted: string | undefined): void {
+  if (tenant === undefined || wanted === undefined || wanted === tenant) return;
+  throw new Refusal("tenant_forbidden", "this key is another tenant's");
 }
 
 /**
@@ -53,11 +62,9 @@ export function requireTenant({ tenant }: Caller, wanted: string | null): void {
  */
 export function refuseBrowsers(headers: Headers, hosts: ReadonlySet<string>): void {
   const host = (headers.get("Host") ?? "").toLowerCase();
-  if (!hosts.has(host))
-    throw new Refusal(403, "host_forbidden", `host "${host}" is not served here`);
+  if (!hosts.has(host)) throw new Refusal("host_forbidden", `host "${host}" is not served here`);
   const origin = headers.get("Origin");
   if (origin === null) return;
   const isOwn = [...hosts].some((own) => origin === `http://${own}` || origin === `https://${own}`);
-  if (!isOwn)
-    throw new Refusal(403, "origin_forbidden", "requests of other pages are not answered");
+  if (!isOwn) throw new Refusal("origin_forbidden", "requests of other pages are not answered");
 }

@@ -6,14 +6,16 @@ import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { policyView } from "../control/state/view.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
-import type { Caller } from "./auth.ts";
+import { decideRequest, decide as operation } from "./api/decide.ts";
+import { refusalOf } from "./events.ts";
 import {
-  type Call,
   membersOf,
   plainValue,
   Refusal,
   type Route,
+  refuseUnknown,
   reply,
+  route,
   textMember,
 } from "./http.ts";
 import type { LiveStates } from "./live.ts";
@@ -28,39 +30,41 @@ export interface DecideParts {
   readonly manifest: JsonValue;
   readonly nowMs: () => number;
   readonly limiter: RateLimiter;
-  readonly callerOf: (call: Call) => Caller;
 }
 
+const requestMembers: ReadonlySet<string> = new Set(Object.keys(decideRequest.shape));
+const sessionMembers: ReadonlySet<string> = new Set(["tenant_id", "session_id", "user_id"]);
+
 export function decideRoute(parts: DecideParts): Route {
-  return {
-    method: "POST",
-    path: "/v1/policy/decide",
-    async handle(call) {
-      const members = membersOf(await call.json());
-      const given = (name: string, otherwise: JsonValue): JsonValue => {
-        const value = members.get(name);
-        return value === undefined || value === null ? otherwise : plainValue(value);
-      };
-      const event = given("event", {});
-      const manifest = given("manifest", parts.manifest);
-      const session = sessionOf(members);
-      const own = session?.tenant ?? parts.callerOf(call).tenant;
-      const isLimited = overLimit(parts.limiter, own, event);
-      const decide = (snapshot: JsonValue): ToolDecision =>
-        isLimited ? limited : parts.decide({ event, snapshot, manifest });
-      const describe = (decision: ToolDecision): ToolDecision => {
-        describeDecisionOn(call.span, { session, call: proposed(event), decision });
-        return decision;
-      };
-      if (session === undefined) {
-        return reply(200, { ...describe(decide(given("snapshot", {}))) });
-      }
-      const state = await parts.states.current(session.tenant, session.id);
-      const decision = describe(decide(policyView(state)));
-      await record(parts, session, event, decision);
-      return reply(200, { ...decision });
-    },
-  };
+  return route(operation, async (call) => {
+    const members = membersOf(call.json());
+    refuseUnknown(members, requestMembers);
+    const event = objectMember(members, "event") ?? {};
+    const snapshot = objectMember(members, "snapshot") ?? {};
+    const manifest = objectMember(members, "manifest") ?? parts.manifest;
+    const session = sessionOf(members);
+    const own = session?.tenant ?? call.caller.tenant;
+    const isLimited = overLimit(parts.limiter, own, event);
+    const decide = (known: JsonValue): ToolDecision =>
+      isLimited ? limited : parts.decide({ event, snapshot: known, manifest });
+    const describe = (decision: ToolDecision): ToolDecision => {
+      describeDecisionOn(call.span, { session, call: proposed(event), decision });
+      return decision;
+    };
+    if (session === undefined) return reply(200, { ...describe(decide(snapshot)) });
+    const state = await parts.states.current(session.tenant, session.id);
+    const decision = describe(decide(policyView(state)));
+    await record(parts, session, event, decision);
+    return reply(200, { ...decision });
+  });
+}
+
+/** Undefined when it is absent. */
+function objectMember(members: JsonMembers, name: string): JsonValue | undefined {
+  const value = members.get(name);
+  if (value === undefined || value === null) return undefined;
+  if (value instanceof Map) return plainValue(value);
+  throw new Refusal("type_invalid", `invalid JSON: "${name}" is no object`);
 }
 
 const limited: ToolDecision = { outcome: "deny", reason: "RATE_LIMITED", constraints: {} };
@@ -86,11 +90,15 @@ interface NamedSession {
 function sessionOf(members: JsonMembers): NamedSession | undefined {
   const session = members.get("session");
   if (session === undefined || session === null) return undefined;
-  const named = membersOf(session);
+  if (!(session instanceof Map)) {
+    throw new Refusal("type_invalid", 'invalid JSON: "session" is no object');
+  }
+  const named: JsonMembers = session;
+  refuseUnknown(named, sessionMembers);
   const tenant = textMember(named, "tenant_id") ?? "";
   const id = textMember(named, "session_id") ?? "";
   if (tenant === "" || id === "") {
-    throw new Refusal(400, "member_missing", "session needs tenant_id and session_id");
+    throw new Refusal("member_missing", "session needs tenant_id and session_id");
   }
   return { tenant, id, user: textMember(named, "user_id") ?? "" };
 }
@@ -108,8 +116,8 @@ async function record(
   const request = { tenant, session: id, user, type: "POLICY_DECISION", payload };
   const [stored] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
   if (stored?.kind === "stored") return;
-  const why = stored?.kind === "refused" ? stored.message : "no answer";
-  throw new Refusal(503, "ledger_unavailable", `the decision could not be recorded: ${why}`);
+  if (stored?.kind === "refused") throw refusalOf(stored);
+  throw new Error("broken invariant: a decision without a place was stored before");
 }
 
 /** Which call the decision is about. */

@@ -10,21 +10,23 @@ import type {
 } from "../ledger/control-contract.ts";
 import { hashBytes } from "../ledger/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
+import { batchMax, eventDraft, listEvents, postBatch, postEvent } from "./api/events.ts";
+import { ndjson } from "./api/operation.ts";
 import {
-  countQuery,
+  atLine,
   membersOf,
-  parseBody,
   Refusal,
   type Route,
+  refuseUnknown,
   reply,
+  replyLegacy,
   replyRefusal,
-  requiredQuery,
+  route,
   textMember,
+  wantsLegacy,
 } from "./http.ts";
 import { type RateLimiter, rateLimited } from "./rate-limit.ts";
 import { describeOn } from "./traced.ts";
-
-const batchMax = 1000;
 
 export function eventRoutes(
   log: ControlLog,
@@ -32,67 +34,62 @@ export function eventRoutes(
   limiter: RateLimiter,
 ): readonly Route[] {
   return [
-    {
-      method: "POST",
-      path: "/v1/events",
-      async handle(call) {
-        const key = call.headers.get("Idempotency-Key") ?? undefined;
-        const request = appendRequest(await call.json(), nowMs, key);
-        admit(limiter, [request]);
-        const [outcome] = await log.append([request]);
-        if (outcome === undefined) throw new Error("broken invariant: no outcome");
-        describeOn(call.span, request, outcome.kind === "refused" ? {} : outcome);
-        return answer(outcome);
-      },
-    },
-    {
-      method: "POST",
-      path: "/v1/events:batch",
-      async handle(call) {
-        const requests = batchRequests(await call.text(), nowMs);
-        admit(limiter, requests);
-        const outcomes = await log.append(requests);
-        const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
-        call.span?.set({ "aegis.batch.size": outcomes.length });
-        const isWhole = outcomes.every(({ kind }) => kind !== "refused");
-        const headers = { "Content-Type": "application/x-ndjson" };
-        return new Response(text, { status: isWhole ? 201 : 207, headers });
-      },
-    },
-    {
-      method: "GET",
-      path: "/v1/events",
-      async handle({ query, headers }) {
-        const limit = countQuery(query, "limit", { least: 1, most: 1000, otherwise: 100 });
-        const events = await log.events({
-          tenant: requiredQuery(query, "tenant_id"),
-          session: given(query, "session_id"),
-          type: given(query, "event_type"),
-          toolName: given(query, "tool_name"),
-          outcome: given(query, "policy_outcome"),
-          fromUnixMs: timeQuery(query, "from_ts"),
-          toUnixMs: timeQuery(query, "to_ts"),
-          after: afterToken(query),
-          limit: limit + 1,
-        });
-        const shown = events.slice(0, limit);
-        const next = events.length > limit ? String(shown.at(-1)?.index ?? "") : "";
-        if (!(headers.get("Accept") ?? "").includes(legacyType)) {
-          return reply(200, { Events: shown.map(eventJson), NextToken: next });
-        }
-        const Events = shown.length === 0 ? null : shown.map(legacyEvent);
-        return reply(200, { Events, NextToken: next }, { "Content-Type": legacyType });
-      },
-    },
+    route(postEvent, async (call) => {
+      const key = call.headers.get("Idempotency-Key") || undefined;
+      const request = appendRequest(call.json(), nowMs, key);
+      admit(limiter, [request]);
+      const [outcome] = await log.append([request]);
+      if (outcome === undefined) throw new Error("broken invariant: no outcome");
+      describeOn(call.span, request, outcome.kind === "refused" ? {} : outcome);
+      return answer(outcome);
+    }),
+    route(postBatch, async (call) => {
+      const requests = batchRequests(call.lines(), nowMs);
+      admit(limiter, requests);
+      const outcomes = await log.append(requests);
+      const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
+      call.span?.set({ "aegis.batch.size": outcomes.length });
+      const isWhole = outcomes.every(({ kind }) => kind !== "refused");
+      const headers = { "Content-Type": ndjson };
+      return new Response(text, { status: isWhole ? 201 : 207, headers });
+    }),
+    route(listEvents, async ({ query, headers }) => {
+      const { limit } = query;
+      const events = await log.events({
+        tenant: query.tenant_id,
+        session: given(query.session_id),
+        type: given(query.event_type),
+        toolName: given(query.tool_name),
+        outcome: given(query.policy_outcome),
+        fromUnixMs: query.from_ts,
+        toUnixMs: query.to_ts,
+        after: afterToken(query.page_token),
+        limit: limit + 1,
+      });
+      const shown = events.slice(0, limit);
+      const next = events.length > limit ? String(shown.at(-1)?.index ?? "") : "";
+      if (!wantsLegacy(headers)) {
+        return reply(200, { Events: shown.map(eventJson), NextToken: next });
+      }
+      return replyLegacy({
+        Events: shown.length === 0 ? null : shown.map(legacyEvent),
+        NextToken: next,
+      });
+    }),
   ];
 }
 
-function batchRequests(text: string, nowMs: () => number): readonly AppendRequest[] {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
+function batchRequests(lines: readonly JsonTree[], nowMs: () => number): readonly AppendRequest[] {
   if (lines.length > batchMax) {
-    throw new Refusal(413, "batch_too_large", `at most ${batchMax} events at once`);
+    throw new Refusal("batch_too_large", `at most ${batchMax} events at once`);
   }
-  return lines.map((line) => appendRequest(parseBody(line), nowMs, undefined));
+  return lines.map((line, at) => {
+    try {
+      return appendRequest(line, nowMs, undefined);
+    } catch (error) {
+      throw error instanceof Refusal ? atLine(error, at) : error;
+    }
+  });
 }
 
 /** @throws {Refusal} 429, and then none of them is stored */
@@ -106,9 +103,6 @@ function admit(limiter: RateLimiter, requests: readonly AppendRequest[]): void {
   );
   if (wait > 0) throw rateLimited(wait);
 }
-
-/** What the reference daemon answers: capitalised members, payload and hashes in base64. */
-export const legacyType = "application/vnd.aegis.v0+json";
 
 export function eventJson(event: LoggedEvent): JsonObject {
   return {
@@ -153,24 +147,17 @@ function line(outcome: AppendOutcome): JsonObject {
   return { status: "refused", http_status: status, error: message, code, ...more };
 }
 
-const statuses = {
-  chain_conflict: 409,
-  hash_mismatch: 400,
-  first_has_prev: 400,
-  idempotency_mismatch: 422,
-  tenant_reserved: 403,
-  type_reserved: 403,
-  event_invalid: 400,
-} as const;
-
-function refusalOf(outcome: AppendOutcome & { kind: "refused" }): Refusal {
+/** What a client is told that sent what cannot be stored. */
+export function refusalOf(outcome: AppendOutcome & { kind: "refused" }): Refusal {
   const { code, message, expectedSeq, expectedPrevHash } = outcome;
   const more =
     code === "chain_conflict"
       ? { expected_seq: expectedSeq, expected_prev_hash: expectedPrevHash }
       : {};
-  return new Refusal(statuses[code], code, message, more);
+  return new Refusal(code, message, more);
 }
+
+const draftMembers: ReadonlySet<string> = new Set(Object.keys(eventDraft.shape));
 
 /** @throws {Refusal} where a member has the wrong type or a required one is missing */
 export function appendRequest(
@@ -179,10 +166,11 @@ export function appendRequest(
   idempotencyKey: string | undefined,
 ): AppendRequest {
   const members = membersOf(body);
+  refuseUnknown(members, draftMembers);
   const tenant = textMember(members, "tenant_id") ?? "";
   const session = textMember(members, "session_id") ?? "";
   if (tenant === "" || session === "") {
-    throw new Refusal(400, "member_missing", "tenant_id and session_id are required");
+    throw new Refusal("member_missing", "tenant_id and session_id are required");
   }
   const ts = integerMember(members.get("ts_unix_ms"), "ts_unix_ms") ?? 0;
   const hash = hashMember(members.get("hash"), "hash");
@@ -205,7 +193,7 @@ function integerMember(value: JsonTree | undefined, name: string): number | unde
   if (value === undefined || value === null) return undefined;
   const number = value instanceof NumberText ? Number(value.text) : Number.NaN;
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Refusal(400, "type_invalid", `invalid JSON: "${name}" is no whole number up to 2^53`);
+  throw new Refusal("type_invalid", `invalid JSON: "${name}" is no whole number up to 2^53`);
 }
 
 function hashMember(value: JsonTree | undefined, name: string): Uint8Array | undefined {
@@ -214,22 +202,15 @@ function hashMember(value: JsonTree | undefined, name: string): Uint8Array | und
   const bytes = hashBytes(value);
   if (bytes !== undefined) return bytes;
   const how = "base64, hex or a list of 32 integers";
-  throw new Refusal(400, "hash_invalid", `invalid JSON: "${name}" is no hash in ${how}`);
+  throw new Refusal("hash_invalid", `invalid JSON: "${name}" is no hash in ${how}`);
 }
 
-function given(query: URLSearchParams, name: string): string | undefined {
-  const value = query.get(name);
-  return value === null || value === "" ? undefined : value;
-}
-
-function timeQuery(query: URLSearchParams, name: string): number | undefined {
-  if (given(query, name) === undefined) return undefined;
-  return countQuery(query, name, { least: 0, most: 8.64e15 - 1, otherwise: 0 });
+function given(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 /** Any other text stands for no page at all. */
-function afterToken(query: URLSearchParams): number | undefined {
-  const token = given(query, "page_token");
-  if (token === undefined) return undefined;
+function afterToken(token: string | undefined): number | undefined {
+  if (token === undefined || token === "") return undefined;
   return /^\d{1,15}$/.test(token) ? Number(token) : Number.MAX_SAFE_INTEGER;
 }

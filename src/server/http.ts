@@ -1,42 +1,61 @@
 // What every route is made of: what it is told of a request, what it may answer, and how an answer
 // becomes bytes. Requests come from anyone who reaches the port.
 
+import type { z } from "zod";
 import { AegisError } from "../base/errors.ts";
 import { type JsonMembers, type JsonTree, parseJsonText, plainJson } from "../base/json-text.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
+import { type Code, statusOf } from "./api/codes.ts";
+import { legacyType, type Operation } from "./api/operation.ts";
+import type { Caller } from "./auth.ts";
 
-export interface Call {
-  /** Parts of the path that the route names. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
+type Read<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Record<string, never>>;
+
+/** A request as its operation's schemas read it. */
+export interface Call<O extends Operation = Operation> {
+  /** Parts of the path that the operation names. */
+  readonly params: Read<O["params"]>;
+  readonly query: Read<O["query"]>;
   readonly headers: Headers;
   /** Aborted when the caller is gone. */
   readonly signal: AbortSignal;
+  readonly caller: Caller;
   /** Where calls of this route are traced. */
   readonly span?: TelemetrySpan;
+  /** Nothing where the operation's body is read by hand. */
+  readonly body: O["body"] extends { readonly schema: infer Schema } ? Read<Schema> : undefined;
   /** @throws {Refusal} when the body is no JSON text */
-  json(): Promise<JsonTree>;
-  text(): Promise<string>;
+  json(): JsonTree;
+  /** One value for each line that is not blank. @throws {Refusal} when one is no JSON text */
+  lines(): readonly JsonTree[];
 }
 
 export interface Route {
-  readonly method: "GET" | "POST";
-  /** With parts such as `{id}`. */
-  readonly path: string;
+  readonly operation: Operation;
   handle(call: Call): Promise<Response> | Response;
+}
+
+export function route<O extends Operation>(
+  operation: O,
+  handle: (call: Call<O>) => Promise<Response> | Response,
+): Route {
+  // Whoever calls it made the call by the schemas of this operation.
+  return { operation, handle: (call) => handle(call as Call<Operation> as Call<O>) };
 }
 
 /** An answer that is not what was asked for. The message is for people, `code` for programs. */
 export class Refusal extends Error {
+  readonly status: number;
+
   constructor(
-    readonly status: number,
-    readonly code: string,
+    readonly code: Code,
     message: string,
     readonly more: JsonObject = {},
     readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
+    this.status = statusOf(code);
   }
 }
 
@@ -55,33 +74,71 @@ export function replyRefusal({ status, code, message, more, headers }: Refusal):
   return reply(status, { error: message, code, ...more }, headers);
 }
 
+/** Whether the answer is to have the members that the reference daemon gives it. */
+export function wantsLegacy(headers: Headers): boolean {
+  return (headers.get("Accept") ?? "").includes(legacyType);
+}
+
+export function replyLegacy(body: JsonValue): Response {
+  return reply(200, body, { "Content-Type": legacyType });
+}
+
 /** Only the strictest UTF-8: a repaired text would not be what was sent. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-export function readJson(bytes: Uint8Array): JsonTree {
-  let text: string;
+/** @throws {Refusal} */
+export function readText(bytes: Uint8Array): string {
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch {
-    throw new Refusal(400, "json_invalid", "invalid JSON: the body is not UTF-8");
+    throw new Refusal("json_invalid", "invalid JSON: the body is not UTF-8");
   }
-  return parseBody(text);
 }
 
 export function parseBody(text: string): JsonTree {
-  if (text.trim() === "") throw new Refusal(400, "json_invalid", "invalid JSON: EOF");
+  if (text.trim() === "") throw new Refusal("json_invalid", "invalid JSON: EOF");
   try {
     return parseJsonText(text);
   } catch (error) {
     if (!(error instanceof AegisError)) throw error;
     const why = error.message.replace(/^Cannot read the JSON text: /, "");
-    throw new Refusal(400, "json_invalid", `invalid JSON: ${why}`);
+    throw new Refusal("json_invalid", `invalid JSON: ${why}`);
   }
+}
+
+/** @throws {Refusal} naming the line */
+export function parseLines(text: string): readonly JsonTree[] {
+  const lines: JsonTree[] = [];
+  for (const [at, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    try {
+      lines.push(parseBody(line));
+    } catch (error) {
+      if (error instanceof Refusal) throw atLine(error, at);
+      throw error;
+    }
+  }
+  if (lines.length > 0) return lines;
+  throw new Refusal("json_invalid", "invalid JSON: EOF");
+}
+
+/** @param at from 0 */
+export function atLine({ code, message, more, headers }: Refusal, at: number): Refusal {
+  return new Refusal(code, message, { ...more, line: at + 1 }, headers);
 }
 
 export function membersOf(tree: JsonTree): JsonMembers {
   if (tree instanceof Map) return tree;
-  throw new Refusal(400, "json_invalid", "invalid JSON: the body is no object");
+  throw new Refusal("json_invalid", "invalid JSON: the body is no object");
+}
+
+/** @throws {Refusal} for a member that nobody would read: whoever sent it meant something by it */
+export function refuseUnknown(members: JsonMembers, known: ReadonlySet<string>): void {
+  for (const name of members.keys()) {
+    if (known.has(name)) continue;
+    const shown = JSON.stringify(name.slice(0, 40));
+    throw new Refusal("member_unknown", `invalid JSON: ${shown} is not known here`);
+  }
 }
 
 /** @throws {Refusal} for a number that JavaScript has not */
@@ -90,34 +147,19 @@ export function plainValue(tree: JsonTree): JsonValue {
     return plainJson(tree);
   } catch (error) {
     if (!(error instanceof AegisError)) throw error;
-    throw new Refusal(400, "json_invalid", "invalid JSON: a number is too large");
+    throw new Refusal("json_invalid", "invalid JSON: a number is too large");
   }
 }
+
+const textMax = 512;
 
 /** @throws {Refusal} when it is there and no text */
 export function textMember(members: JsonMembers, name: string): string | undefined {
   const value = members.get(name);
   if (value === undefined || value === null) return undefined;
-  if (typeof value === "string") return value;
-  throw new Refusal(400, "type_invalid", `invalid JSON: "${name}" is no text`);
-}
-
-export function requiredQuery(query: URLSearchParams, name: string): string {
-  const value = query.get(name);
-  if (value !== null && value !== "") return value;
-  throw new Refusal(400, "parameter_missing", `${name} required`);
-}
-
-/** A number between the bounds; the default when absent. */
-export function countQuery(
-  query: URLSearchParams,
-  name: string,
-  { least, most, otherwise }: { least: number; most: number; otherwise: number },
-): number {
-  const text = query.get(name);
-  if (text === null || text === "") return otherwise;
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : -1;
-  if (value >= least && value <= most) return value;
-  const bounds = `a number from ${least} to ${most}`;
-  throw new Refusal(400, "parameter_invalid", `${name} must be ${bounds}`);
+  if (typeof value !== "string") {
+    throw new Refusal("type_invalid", `invalid JSON: "${name}" is no text`);
+  }
+  if (value.length <= textMax) return value;
+  throw new Refusal("type_invalid", `invalid JSON: "${name}" is longer than ${textMax}`);
 }

@@ -64,5 +64,5 @@ function isOpen({ sinceMs }: Window, now: number): boolean {
 
 export function rateLimited(seconds: number): Refusal {
   const text = "rate limit exceeded";
-  return new Refusal(429, "rate_limited", text, {}, { "Retry-After": String(seconds) });
+  return new Refusal("rate_limited", text, {}, { "Retry-After": String(seconds) });
 }

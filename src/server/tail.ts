@@ -2,32 +2,28 @@
 // store is seen within a second.
 
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import { tailEvents } from "./api/events.ts";
+import { eventStream } from "./api/operation.ts";
 import { eventJson } from "./events.ts";
-import { countQuery, type Route, requiredQuery } from "./http.ts";
+import { type Route, route } from "./http.ts";
 
 const pollMs = 1000;
 const pageSize = 500;
 
 export function tailRoute(log: ControlLog): Route {
-  return {
-    method: "GET",
-    path: "/v1/events/stream",
-    async handle({ query, headers, signal }) {
-      const tenant = requiredQuery(query, "tenant_id");
-      const session = query.get("session_id") ?? undefined;
-      const resumed = Number(headers.get("Last-Event-ID") ?? Number.NaN);
-      const most = Number.MAX_SAFE_INTEGER;
-      const end = (await log.size()) - 1;
-      const asked = countQuery(query, "after", { least: 0, most, otherwise: Math.max(end, 0) });
-      const from = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
-      const start = query.has("after") || resumed >= 0 ? from : end;
-      const isWanted = (event: LoggedEvent) =>
-        event.tenant === tenant && (session === undefined || event.session === session);
-      return new Response(stream(log, start, isWanted, signal), {
-        headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
-      });
-    },
-  };
+  return route(tailEvents, async ({ query, headers, signal }) => {
+    const tenant = query.tenant_id;
+    const session = query.session_id || undefined;
+    const resumed = Number(headers.get("Last-Event-ID") || Number.NaN);
+    const end = (await log.size()) - 1;
+    const asked = query.after ?? end;
+    const start = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
+    const isWanted = (event: LoggedEvent) =>
+      event.tenant === tenant && (session === undefined || event.session === session);
+    return new Response(stream(log, start, isWanted, signal), {
+      headers: { "Content-Type": eventStream, "Cache-Control": "no-store" },
+    });
+  });
 }
 
 function stream(

@@ -13,16 +13,17 @@ export function traced(telemetry: Telemetry, routes: readonly Route[]): readonly
 }
 
 function tracedRoute(telemetry: Telemetry, route: Route): Route {
-  if (route.method !== "POST" || !route.path.startsWith("/v1/")) return route;
+  const { method, path } = route.operation;
+  if (method !== "POST" || !path.startsWith("/v1/")) return route;
   return {
     ...route,
     async handle(call) {
       const span = telemetry.start({
-        name: `${route.method} ${route.path}`,
+        name: `${method} ${path}`,
         kind: "server",
         parent: call.headers.get("traceparent"),
         state: call.headers.get("tracestate"),
-        attributes: { "http.request.method": route.method, "http.route": route.path },
+        attributes: { "http.request.method": method, "http.route": path },
       });
       try {
         const response = await route.handle({ ...call, span });

@@ -1,0 +1,86 @@
+// /v1/policy/decide as data.
+
+import { z } from "zod";
+import { answers, json, type Operation, refusal, roles } from "./operation.ts";
+import { anyObject, decision, named, sessionId, tenantId, text } from "./schemas.ts";
+
+export const decideRequest = named(
+  "DecideRequest",
+  z.strictObject({
+    event: anyObject.nullish().describe("`event_type`, and `payload` with `tool_name` and `args`"),
+    snapshot: anyObject.nullish().describe("The session's state as you know it"),
+    manifest: anyObject.nullish().describe("Absent: the one the server was started with"),
+    session: z
+      .strictObject({ tenant_id: tenantId, session_id: sessionId, user_id: text.nullish() })
+      .nullish()
+      .describe("Its live state decides instead of `snapshot`, and the decision is recorded"),
+  }),
+);
+
+const event = {
+  event_type: "TOOL_CALL_PROPOSED",
+  payload: { tool_name: "read_file", call_id: "c2", args: { path: "/workspace/data.csv" } },
+};
+const manifest = { permissions: { tools: ["read_file", "exec"], exec: { allowed_bins: ["ls"] } } };
+
+export const decide = {
+  id: "decide",
+  method: "POST",
+  path: "/v1/policy/decide",
+  tag: "Policy",
+  summary: "Decide about a tool call",
+  details:
+    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that the policy does not read are let be.",
+  roles,
+  body: { schema: decideRequest, type: json, isReadByHand: true },
+  answers: { 200: { description: "The decision", content: answers(decision) } },
+  codes: [
+    "json_invalid",
+    "member_missing",
+    "member_unknown",
+    "type_invalid",
+    "tenant_reserved",
+    "event_invalid",
+  ],
+  examples: [
+    {
+      name: "with a state of your own",
+      body: {
+        event,
+        snapshot: { steps_consumed: 3, tool_calls_consumed: 2, wall_time_ms: 5000 },
+        manifest,
+      },
+      status: 200,
+      answer: {
+        outcome: "allow",
+        reason: "OK",
+        constraints: { max_output_bytes: 1_048_576, timeout_ms: 30_000 },
+      },
+    },
+    {
+      name: "about a session that read something tainted",
+      body: {
+        event: {
+          event_type: "TOOL_CALL_PROPOSED",
+          payload: { tool_name: "exec", call_id: "c3", args: { bin: "ls" } },
+        },
+        manifest,
+        session: { tenant_id: "acme", session_id: "sess-001" },
+      },
+      status: 200,
+      answer: { outcome: "deny", reason: "TAINTED_TO_HIGH_RISK", constraints: {} },
+    },
+    {
+      name: "a tool nobody declared",
+      body: { event },
+      status: 200,
+      answer: { outcome: "deny", reason: "PERMISSION_UNDECLARED", constraints: {} },
+    },
+    {
+      name: "an event that is none",
+      body: { event: "read_file" },
+      status: 400,
+      answer: refusal("type_invalid", 'invalid JSON: "event" is no object'),
+    },
+  ],
+} as const satisfies Operation;

@@ -1,0 +1,29 @@
+// Every operation, in the order of the document. The order is also that in which their examples are
+// run: what one shows may have been stored by another before.
+
+import { askApproval, decideApproval, getApproval, listApprovals } from "./approvals.ts";
+import { decide } from "./decide.ts";
+import { listEvents, postBatch, postEvent, tailEvents } from "./events.ts";
+import type { Operation } from "./operation.ts";
+import { docsPage, health, openApi, ready } from "./service.ts";
+import { getSnapshot, listSessions, mintToken, verifySession } from "./sessions.ts";
+
+export const operations: readonly Operation[] = [
+  postEvent,
+  postBatch,
+  listEvents,
+  tailEvents,
+  listSessions,
+  getSnapshot,
+  verifySession,
+  mintToken,
+  decide,
+  askApproval,
+  listApprovals,
+  getApproval,
+  decideApproval,
+  health,
+  ready,
+  openApi,
+  docsPage,
+];

@@ -1,0 +1,260 @@
+// /v1/sessions as data.
+
+import { z } from "zod";
+import { sessionTokenTtlMsMax } from "../../control/session-token.ts";
+import { answers, json, legacyType, type Operation, refusal, roles } from "./operation.ts";
+import {
+  anyObject,
+  base64Hash,
+  count,
+  hexHash,
+  named,
+  sessionId,
+  tenantId,
+  unixMs,
+} from "./schemas.ts";
+
+const params = z.strictObject({ id: sessionId });
+const tenant = { tenant_id: tenantId };
+
+const session = named(
+  "Session",
+  z.strictObject({
+    session_id: z.string(),
+    user_id: z.string(),
+    event_count: count,
+    first_ts_unix_ms: unixMs,
+    closed: z.boolean(),
+  }),
+);
+
+export const listSessions = {
+  id: "listSessions",
+  method: "GET",
+  path: "/v1/sessions",
+  tag: "Sessions",
+  summary: "List the sessions of a tenant, newest first",
+  roles,
+  query: z.strictObject({ ...tenant, limit: z.int().min(1).max(1000).default(100) }),
+  answers: {
+    200: {
+      description: "The newest ones",
+      content: answers(named("SessionList", z.strictObject({ sessions: z.array(session) }))),
+    },
+  },
+  codes: [],
+  examples: [
+    {
+      name: "the newest one",
+      query: { tenant_id: "acme", limit: 1 },
+      status: 200,
+      answer: {
+        sessions: [
+          {
+            session_id: "sess-002",
+            user_id: "",
+            event_count: 1,
+            first_ts_unix_ms: 1_700_000_000_000,
+            closed: false,
+          },
+        ],
+      },
+    },
+  ],
+} as const satisfies Operation;
+
+const snapshot = named(
+  "Snapshot",
+  z.strictObject({
+    tenant_id: z.string(),
+    session_id: z.string(),
+    last_seq: count,
+    steps_consumed: count,
+    tool_calls_consumed: count,
+    model_calls_consumed: count,
+    wall_time_ms: count,
+    is_tainted: z.boolean(),
+    sanitized_keys: z.array(z.string()),
+    loop_violation: z.string(),
+    state: anyObject.describe("All of it"),
+    snapshot_hash: hexHash.describe("Of the canonical form of `state`"),
+  }),
+);
+
+const legacySnapshot = named(
+  "LegacySnapshot",
+  z.strictObject({
+    TenantID: z.string(),
+    SessionID: z.string(),
+    LastSeq: count,
+    TsUnixMs: unixMs,
+    StateJSON: z.string().describe("Base64 of the state's JSON text"),
+    SnapshotHash: base64Hash,
+  }),
+);
+
+export const getSnapshot = {
+  id: "getSnapshot",
+  method: "GET",
+  path: "/v1/sessions/{id}/snapshot",
+  tag: "Sessions",
+  summary: "What the events of a session add up to now",
+  details: "The flat members are the `snapshot` that POST /v1/policy/decide takes.",
+  roles,
+  params,
+  query: z.strictObject(tenant),
+  answers: { 200: { description: "The state", content: answers(snapshot, legacySnapshot) } },
+  codes: ["session_not_found"],
+  examples: [
+    {
+      name: "after a tool's result",
+      params: { id: "sess-001" },
+      query: { tenant_id: "acme" },
+      status: 200,
+      answer: {
+        steps_consumed: 2,
+        tool_calls_consumed: 1,
+        model_calls_consumed: 0,
+        wall_time_ms: 1000,
+        is_tainted: true,
+        sanitized_keys: [],
+        loop_violation: "",
+        tenant_id: "acme",
+        session_id: "sess-001",
+        last_seq: 1,
+        state: {
+          budgets: {
+            steps_consumed: 2,
+            tool_calls_consumed: 1,
+            model_calls_consumed: 0,
+            wall_time_ms: 1000,
+            session_start_ms: 1_700_000_000_000,
+          },
+          last_outcomes: {
+            last_tool_call_id: "c1",
+            last_tool_name: "read_file",
+            last_tool_was_error: false,
+          },
+          taint_labels: ["tool_output"],
+          handoff: { in_handoff: false },
+          taint: { active_labels: ["tool_output"] },
+        },
+        snapshot_hash: "2b8270bca3ed79daadd3f416b8d6f3301fc10e89110096413d71c31868d87773",
+      },
+    },
+    {
+      name: "a session nobody knows",
+      params: { id: "none" },
+      query: { tenant_id: "acme" },
+      status: 404,
+      answer: refusal("session_not_found", "not found"),
+    },
+  ],
+} as const satisfies Operation;
+
+const volatile = ["token", "expires_unix_ms"];
+
+export const mintToken = {
+  id: "mintSessionToken",
+  method: "POST",
+  path: "/v1/sessions/{id}/token",
+  tag: "Sessions",
+  summary: "A token with which a box may record into the session",
+  details: "For `aegis run --session`. It cannot do anything else.",
+  roles,
+  params,
+  body: {
+    schema: named(
+      "TokenRequest",
+      z.strictObject({
+        tenant_id: tenantId,
+        ttl_ms: z.int().min(1).max(sessionTokenTtlMsMax).optional(),
+      }),
+    ),
+    type: json,
+    isReadByHand: false,
+  },
+  answers: {
+    201: {
+      description: "The token",
+      content: answers(
+        named(
+          "SessionToken",
+          z.strictObject({
+            token: z.string(),
+            tenant_id: z.string(),
+            session_id: z.string(),
+            expires_unix_ms: unixMs,
+          }),
+        ),
+      ),
+    },
+  },
+  codes: ["json_invalid", "member_missing", "member_unknown", "type_invalid", "tenant_reserved"],
+  examples: [
+    {
+      name: "for an hour",
+      params: { id: "sess-001" },
+      body: { tenant_id: "acme", ttl_ms: 3_600_000 },
+      status: 201,
+      answer: {
+        token: "TOKEN",
+        tenant_id: "acme",
+        session_id: "sess-001",
+        expires_unix_ms: 1_700_003_600_000,
+      },
+      volatile,
+    },
+  ],
+} as const satisfies Operation;
+
+const verdict = named(
+  "Verdict",
+  z.strictObject({
+    valid: z.boolean(),
+    first_bad_seq: count.describe("0 when valid"),
+    error: z.string(),
+  }),
+);
+
+const legacyVerdict = named(
+  "LegacyVerdict",
+  z.strictObject({
+    valid: z.boolean(),
+    first_bad_seq: count.optional(),
+    error: z.string().optional(),
+  }),
+);
+
+export const verifySession = {
+  id: "verifySession",
+  method: "GET",
+  path: "/v1/sessions/{id}/verify",
+  tag: "Sessions",
+  summary: "Whether a session is what was recorded",
+  details:
+    "Content is hashed anew and held against the chain and the tree. A session without events is valid.",
+  roles,
+  params,
+  query: z.strictObject(tenant),
+  answers: { 200: { description: "The verdict", content: answers(verdict, legacyVerdict) } },
+  codes: [],
+  examples: [
+    {
+      name: "a sound session",
+      params: { id: "sess-001" },
+      query: { tenant_id: "acme" },
+      status: 200,
+      answer: { valid: true, first_bad_seq: 0, error: "" },
+    },
+    {
+      name: "as the reference daemon says it",
+      params: { id: "sess-001" },
+      query: { tenant_id: "acme" },
+      headers: { Accept: legacyType },
+      status: 200,
+      type: legacyType,
+      answer: { valid: true },
+    },
+  ],
+} as const satisfies Operation;

@@ -1,0 +1,109 @@
+// From a request to its answer: which operation it is for, whether the caller may, what its schemas
+// make of it. Everything that fails on the way is an answer with a stable code.
+
+import { AegisError } from "../base/errors.ts";
+import type { JsonTree } from "../base/json-text.ts";
+import { ndjson } from "./api/operation.ts";
+import { type ApiKey, callerOf, refuseBrowsers, requireRole, requireTenant } from "./auth.ts";
+import {
+  type Call,
+  parseBody,
+  parseLines,
+  plainValue,
+  Refusal,
+  readText,
+  replyRefusal,
+} from "./http.ts";
+import { readBody } from "./read-body.ts";
+import type { Found, Router } from "./router.ts";
+
+export interface Answered {
+  readonly response: Response;
+  /** Of the operation, as it is declared; `-` for none. */
+  readonly path: string;
+}
+
+/** @param hosts what a request may call this server */
+export async function answer(
+  request: Request,
+  router: Router,
+  keys: readonly ApiKey[],
+  hosts: ReadonlySet<string>,
+): Promise<Answered> {
+  let path = "-";
+  try {
+    const url = new URL(request.url);
+    if (keys.length === 0) refuseBrowsers(request.headers, hosts);
+    const found = router.find(request.method, url.pathname);
+    path = found.route.operation.path;
+    const response = await found.route.handle(await callFrom(request, url, found, keys));
+    return { response: request.method === "HEAD" ? await headOf(response) : response, path };
+  } catch (error) {
+    return { response: failure(error), path };
+  }
+}
+
+/** Whoever may not do it is refused before anything of the body is read. */
+async function callFrom(
+  request: Request,
+  url: URL,
+  { route: { operation }, inputs, params }: Found,
+  keys: readonly ApiKey[],
+): Promise<Call> {
+  const { headers, signal } = request;
+  const caller = callerOf(headers, operation.roles === "open" ? [] : keys);
+  requireRole(caller, operation);
+  const bytes = operation.body === undefined ? new Uint8Array() : await readBody(request);
+  const json = once(() => parseBody(readText(bytes)));
+  const lines = once(() => parseLines(readText(bytes)));
+  if (caller.tenant !== undefined) {
+    requireTenant(caller, url.searchParams.get("tenant_id") ?? undefined);
+    const type = operation.body?.type;
+    const trees = type === undefined ? [] : type === ndjson ? lines() : [json()];
+    for (const named of trees.flatMap(tenantsOf)) requireTenant(caller, named);
+  }
+  inputs.headers(headers);
+  const read = operation.body?.isReadByHand === false;
+  return {
+    // The schemas that these were read by are those of the operation whose handler gets them.
+    params: inputs.params(params) as Call["params"],
+    query: inputs.query(url.searchParams) as Call["query"],
+    body: (read ? inputs.body(plainValue(json())) : undefined) as Call["body"],
+    headers,
+    signal,
+    caller,
+    json,
+    lines,
+  };
+}
+
+/** Every tenant that a body names where one is read. */
+function tenantsOf(tree: JsonTree): readonly string[] {
+  if (!(tree instanceof Map)) return [];
+  const session = tree.get("session");
+  const named = [tree.get("tenant_id"), session instanceof Map ? session.get("tenant_id") : null];
+  return named.filter((one) => typeof one === "string");
+}
+
+function once<T>(make: () => T): () => T {
+  const made: { value?: T } = {};
+  return () => {
+    made.value ??= make();
+    return made.value;
+  };
+}
+
+/** Without a body, and without anybody who goes on producing one. */
+async function headOf({ status, headers, body }: Response): Promise<Response> {
+  await body?.cancel();
+  return new Response(null, { status, headers });
+}
+
+function failure(error: unknown): Response {
+  if (error instanceof Refusal) return replyRefusal(error);
+  if (error instanceof AegisError && error.code.startsWith("ledger/")) {
+    const text = `store error: ${error.message}`;
+    return replyRefusal(new Refusal("ledger_unavailable", text));
+  }
+  return replyRefusal(new Refusal("internal", "the request could not be answered"));
+}
