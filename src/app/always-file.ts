@@ -15,7 +15,8 @@ import {
   writeSync,
 } from "node:fs";
 import { policySizeMaxBytes } from "../base/limits.ts";
-import type { Question } from "../enforce/backend.ts";
+import type { AskedPeer, Question } from "../enforce/backend.ts";
+import type { Atom } from "../model/capability.ts";
 import { printCapability, quote } from "../policy/cedar/print.ts";
 import type { AlwaysFile } from "../supervise/asking.ts";
 import type { PolicyTexts } from "./policy-texts.ts";
@@ -36,16 +37,29 @@ export function alwaysFile({ files }: PolicyTexts, agent: string): AlwaysFile | 
 }
 
 /** One policy, named so that rows of later sessions say where it comes from. */
-export function lineFor({ actions, path }: Question, agent: string): string {
+export function lineFor({ actions, path, connection }: Question, agent: string): string {
   const permit = printCapability({
     effect: "permit",
-    actions,
+    actions: connection?.protocol === "tcp" ? ["NetConnect", "NetRequest"] : actions,
     agent,
-    where: [{ kind: "path-equals", path, negated: false }],
+    where:
+      connection === undefined
+        ? [{ kind: "path-equals", path, negated: false }]
+        : peerAtoms(connection),
     origin: { rule: "", source: "", line: 0, column: 0 },
   });
   const id = `asked ${Bun.hash(`${agent}\0${actions.join(" ")}\0${path}`).toString(16)}`;
   return `@id(${quote(id)})\n${permit}\n`;
+}
+
+function peerAtoms({ host, port, protocol }: AskedPeer): readonly Atom[] {
+  const ports: readonly Atom[] =
+    protocol === "icmp" ? [] : [{ kind: "port", op: "==", port, negated: false }];
+  return [
+    { kind: "host-equals", host, negated: false },
+    ...ports,
+    { kind: "protocol", protocol, negated: false },
+  ];
 }
 
 function append(

@@ -17,12 +17,7 @@ import {
   observedEnvironment,
 } from "../supervise/environment.ts";
 import { findProgram } from "../supervise/find-program.ts";
-import {
-  type OpenGateway,
-  type RecordAccesses,
-  type SupervisedRun,
-  superviseRun,
-} from "../supervise/supervisor.ts";
+import { type SupervisedRun, superviseRun } from "../supervise/supervisor.ts";
 import { accessSources } from "./access-sources.ts";
 import { adviseOn } from "./denial-advice.ts";
 import { createDeniedLog, type DeniedLog, deniedLogVariable } from "./denied-log.ts";
@@ -191,14 +186,16 @@ function gatewayFor(
   { subject, around }: BoxSubject,
   { network }: PreparedBox,
   secrets: LaunchCredentials | undefined,
-): ((record: RecordAccesses) => Promise<OpenGateway>) | undefined {
+): SupervisedRun["openGateway"] {
   if (network === undefined) return undefined;
-  return async (record) => {
+  return async (record, onAsked) => {
+    const ask = onAsked && (await import("./ask-connection.ts")).askConnection(onAsked);
     const { openGateway } = await import("../gateway/gateway.ts");
     const { agent } = subject;
     const { credentials = [], authorities = [] } = secrets ?? {};
     const { clock } = around;
-    return openGateway({ capabilities: network, agent, clock, record, credentials, authorities });
+    const base = { capabilities: network, agent, clock, record, credentials, authorities };
+    return openGateway({ ...base, ...(ask && { ask }) });
   };
 }
 

@@ -45,6 +45,8 @@ export const leftoverAgeMinMs = 24 * 3600 * 1000;
 export const replayChangesMax = 10_000;
 /** New questions of a box that are put to a person, each second; the rest is denied. */
 export const asksPerSecondMax = 10;
+/** Questions that may wait for a person at once; the rest is denied. */
+export const asksWaitingMax = 64;
 /** How long a question waits for its answer, milliseconds; then it is no. */
 export const askTimeoutMs = 10 * 60 * 1000;
 /** How long a question stays when its caller has left, milliseconds: a signal brings it back. */

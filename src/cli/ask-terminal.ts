@@ -103,12 +103,13 @@ export function answerOf(typed: string, question: PromptQuestion): PromptAnswer 
 }
 
 export function questionText(question: PromptQuestion): string {
-  const { actions, path, pid, exe, isRepeatable, alwaysIn, folder } = question;
+  const { actions, path, connection, pid, exe, isRepeatable, alwaysIn, folder } = question;
   const program = quoted(exe === "" ? "?" : exe);
   const lines = [
     "",
     `aegis: ${program} (process ${pid}) wants to ${wish(actions)}`,
     `    ${quoted(path)}`,
+    ...(connection === undefined ? [] : peerLines(connection)),
     "  No rule of the policy allows it, and none forbids it.",
     "  o  yes, this once",
     ...(isRepeatable ? ["  s  yes, whenever it is asked for in this session"] : []),
@@ -128,7 +129,15 @@ function quoted(text: string): string {
   return `"${escapeControls(text.replaceAll("\\", "\\\\")).replaceAll('"', '\\"')}"`;
 }
 
+function peerLines({ name, kind }: NonNullable<PromptQuestion["connection"]>): readonly string[] {
+  return [
+    ...(name === undefined ? [] : [`  This is an address of ${quoted(name)}.`]),
+    ...(kind === undefined ? [] : [`  The address is ${kind}.`]),
+  ];
+}
+
 function wish(actions: PromptQuestion["actions"]): string {
+  if (actions.includes("NetConnect")) return "connect to";
   if (actions.includes("DirList")) return "list the folder";
   if (!actions.includes("FileWrite")) return "read";
   return actions.includes("FileRead") ? "read and write" : "write";

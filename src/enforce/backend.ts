@@ -1,7 +1,7 @@
 // What every platform's enforcement offers. app/ picks one through select.ts and never asks which
 // it got.
 
-import type { Capabilities, PathAction } from "../model/capability.ts";
+import type { Action, Capabilities, PathAction, Protocol } from "../model/capability.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { AccessPayload } from "../model/event.ts";
 import type { LimitHit, LimitPlan, Limits } from "../model/limits.ts";
@@ -74,17 +74,31 @@ export interface OverlayPlaces {
   readonly covers: readonly string[];
 }
 
-/** An open that no rule is about. */
+/** An access that no rule is about. */
 export interface Question {
-  /** Of files: FileRead, FileWrite, DirList. Not empty. */
-  readonly actions: readonly PathAction[];
-  /** Links resolved. */
+  /** FileRead, FileWrite, DirList, or NetConnect. Not empty. */
+  readonly actions: readonly (PathAction | Extract<Action, "NetConnect">)[];
+  /** Links resolved; of a connection what it is to, as flags name it. */
   readonly path: string;
+  /** Absent: it is about a file. */
+  readonly connection?: AskedPeer;
   /** The path has bytes that are no text: another path could look the same. */
   readonly isGarbled: boolean;
   /** Process id as seen inside the box. */
   readonly pid: number;
   readonly exe: string;
+}
+
+export interface AskedPeer {
+  /** A name, or the canonical text of an address. */
+  readonly host: string;
+  /** 0 for what knows no ports. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** Of the address: the name it was found for. */
+  readonly name: string | undefined;
+  /** Of an address that is not public: what it is, in words. */
+  readonly kind: string | undefined;
 }
 
 /** `unasked`: no, without asking; `folder`: yes, for the session and everything in the folder. */

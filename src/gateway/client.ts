@@ -3,8 +3,9 @@
 
 import type { Ip } from "../base/ip.ts";
 import { gatewayConnectionsMax, gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
+import type { Waiting } from "./ask.ts";
 import { checkDatagram } from "./datagram.ts";
-import { type Endpoint, silent } from "./endpoint.ts";
+import { type Endpoint, type EndpointEvents, silent } from "./endpoint.ts";
 import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
 import { type Preamble, parsePreamble, preambleKind } from "./preamble.ts";
@@ -113,7 +114,9 @@ function serve(
     case icmp: {
       const protocol = preamble.kind === icmp ? "icmp" : "udp";
       const target = { host, port: protocol === "icmp" ? 0 : port, protocol } as const;
-      answerLater(context, client, checkDatagram(context, target, caller));
+      const { waiting, leaving } = watched(client, arrival.closed);
+      client.hand({ ...silent, ...leaving });
+      answerLater(context, client, checkDatagram(context, target, caller, waiting));
       break;
     }
     case stream: {
@@ -166,18 +169,59 @@ function speakAsProxy(
   greeting.read(early);
 }
 
+/** Kept of what a client says before its connection is there. */
+const earlyMaxBytes = 1 << 16;
+
+/** Only who reads notices that a client leaves, which matters while a person is asked. */
+function watched(
+  client: Endpoint,
+  closed: (error?: string) => void,
+): { waiting: Waiting; leaving: Pick<EndpointEvents, "closed" | "end"> } {
+  const gone = new AbortController();
+  let isAsking = false;
+  const waiting = {
+    signal: gone.signal,
+    begin: () => {
+      isAsking = true;
+      client.resume();
+    },
+    end: () => {
+      isAsking = false;
+      client.pause();
+    },
+  };
+  const leaving = {
+    closed: (error?: string) => {
+      gone.abort();
+      closed(error);
+    },
+    end: () => {
+      if (isAsking) client.reset();
+    },
+  };
+  return { waiting, leaving };
+}
+
 function start(
   { clients, ...context }: ClientContext,
-  request: Omit<StreamRequest, "early">,
+  request: Omit<StreamRequest, "early" | "waiting">,
   { early, closed }: Pick<Arrival, "early" | "closed">,
 ): void {
   const { client } = request;
   const gather = new Gather();
+  const { waiting, leaving } = watched(client, closed);
   gather.push(early);
   client.pause();
-  // What was read before the pause may still come.
-  client.hand({ ...silent, closed, data: (chunk) => gather.push(chunk) });
-  const opened = openStream(context, { ...request, early: gather });
+  // What was read before the pause may still come, and while a person is asked.
+  client.hand({
+    ...silent,
+    ...leaving,
+    data: (chunk) => {
+      gather.push(chunk);
+      if (gather.length > earlyMaxBytes) client.pause();
+    },
+  });
+  const opened = openStream(context, { ...request, early: gather, waiting });
   // What cannot be judged or recorded does not happen.
   track(clients, opened.catch(() => client.reset()).finally(closed));
 }

@@ -2,12 +2,14 @@
 // its packets do not pass the gateway and are neither counted nor read.
 
 import type { Ip } from "../base/ip.ts";
+import { type AskConnection, askTarget, type Waiting } from "./ask.ts";
 import type { Target } from "./judge.ts";
 import { type PermitContext, permit, shownIp } from "./permit.ts";
 import type { Caller, Recorder } from "./record.ts";
 
 export interface DatagramContext extends PermitContext {
   readonly recorder: Recorder;
+  readonly ask: AskConnection | undefined;
 }
 
 const denied = 13;
@@ -17,8 +19,10 @@ export async function checkDatagram(
   context: DatagramContext,
   target: Target,
   caller: Caller,
+  waiting: Waiting,
 ): Promise<Uint8Array> {
-  const permission = await permit(context, target);
+  const ask = askTarget(context.ask, caller, waiting);
+  const permission = await permit(context, target, ask);
   const { judgement, ips, failure } = permission;
   const { host, port, protocol } = target;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller } as const;

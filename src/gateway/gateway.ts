@@ -7,6 +7,7 @@ import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
 import { sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
 import type { Capabilities } from "../model/capability.ts";
+import type { AskConnection } from "./ask.ts";
 import { openKernel } from "./bulk.ts";
 import { acceptClient, type ClientContext, type Clients, track } from "./client.ts";
 import type { Credential } from "./credential.ts";
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   readonly authorities?: readonly string[];
   /** With a client that does not tell what it speaks; default: what real ones need. */
   readonly patience?: PatienceLimits;
+  /** Who is asked about connections no rule is about. Default: they are denied. */
+  readonly ask?: AskConnection;
 }
 
 export interface Gateway {
@@ -54,7 +57,7 @@ const passwordSize = 24;
 /** @throws {AegisError} `enforce/unsupported` when there is no loopback to listen on */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const token = randomSecret(tokenSize);
-  const judge = createJudge(options.capabilities, options.agent);
+  const judge = createJudge(options.capabilities, options.agent, options.ask !== undefined);
   const recorder = createRecorder(options.clock, options.record);
   const names = createNames();
   const resolver = createResolver(judge, names, recorder);
@@ -72,6 +75,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     authorities: options.authorities ?? [],
     patience: options.patience ?? { silenceMs: sniffSilenceMs, totalMs: sniffTotalMs },
     kernel: once(openKernel),
+    ask: options.ask,
     resolve: options.resolve ?? resolveByMachine,
     nextConnection: () => {
       connections += 1;

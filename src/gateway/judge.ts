@@ -34,7 +34,8 @@ export interface Judge {
   couldReach(name: string): Judgement;
 }
 
-export function createJudge(capabilities: Capabilities, agent: string): Judge {
+/** @param asks what no rule is about is not denied yet, so its name has to be found */
+export function createJudge(capabilities: Capabilities, agent: string, asks = false): Judge {
   const policy: Policy = { decider: prepareDecider(capabilities), agent };
   const ports = portsWorthAsking(capabilities);
   const flawOfIp = (ip: Ip, target: Target) => flawOf(policy, ip, target);
@@ -56,13 +57,15 @@ export function createJudge(capabilities: Capabilities, agent: string): Judge {
     couldReach(name) {
       const host: Host = { text: name, ip: undefined };
       let denial: Judgement = { isAllowed: false, rule: "", reason: "no permit matched" };
+      let isAskable = false;
       for (const protocol of protocols)
         for (const port of ports) {
           const judgement = decide(policy, "NetConnect", { host, port, protocol });
           if (judgement.isAllowed) return judgement;
           if (isForbidden(judgement)) denial = judgement;
+          else isAskable = asks;
         }
-      return denial;
+      return isAskable ? { isAllowed: true, rule: "", reason: "asked when it is used" } : denial;
     },
   };
 }

@@ -3,6 +3,7 @@
 
 import { formatIp, type Ip, parseIp } from "../base/ip.ts";
 import { dialAddressesMax, resolveTimeoutMs } from "../base/limits.ts";
+import { type AskTarget, askableAddress, isOpenToQuestion } from "./ask.ts";
 import type { DialFailure } from "./dial.ts";
 import type { Judge, Target } from "./judge.ts";
 import type { Details, Judgement } from "./record.ts";
@@ -25,8 +26,15 @@ export interface Permission {
   readonly failure: DialFailure | undefined;
 }
 
-export async function permit(context: PermitContext, target: Target): Promise<Permission> {
-  const judgement = context.judge.connect(target);
+/** @param ask absent: what no rule is about is denied */
+export async function permit(
+  context: PermitContext,
+  target: Target,
+  ask?: AskTarget,
+): Promise<Permission> {
+  const judged = context.judge.connect(target);
+  const isAsked = ask !== undefined && isOpenToQuestion(context.judge, target, judged);
+  const judgement = isAsked ? await ask(target, judged, undefined) : judged;
   const { ip } = target.host;
   if (!judgement.isAllowed) return { judgement, ips: [], failure: undefined };
   if (ip !== undefined) return { judgement, ips: [ip], failure: undefined };
@@ -37,6 +45,13 @@ export async function permit(context: PermitContext, target: Target): Promise<Pe
   }
   const flaws = found.map((candidate) => context.judge.flawOfIp(candidate, target));
   const ips = found.filter((_, at) => flaws[at] === undefined);
+  const askable = ips.length > 0 ? undefined : askableAddress(target, found, flaws);
+  if (ask !== undefined && askable?.target.host.ip !== undefined) {
+    const answer = await ask(askable.target, askable.denial, target.host.text);
+    const { ip: askedIp } = askable.target.host;
+    if (answer.isAllowed) return { judgement: answer, ips: [askedIp], failure: undefined };
+    return { judgement: answer, ips, refusedIp: askedIp, failure: undefined };
+  }
   const [flaw] = flaws;
   const [refusedIp] = found;
   if (ips.length === 0 && flaw !== undefined && refusedIp !== undefined)

@@ -4,6 +4,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { formatIp } from "../base/ip.ts";
+import { type AskConnection, askTarget, type Waiting, wasAsked, withAnswer } from "./ask.ts";
 import type { Kernel } from "./bulk.ts";
 import { type Credential, wrappedPlace } from "./credential.ts";
 import { type DialResult, dial } from "./dial.ts";
@@ -24,6 +25,8 @@ export interface StreamContext extends PermitContext {
   readonly patience: PatienceLimits;
   /** What moves many bytes; undefined where there is nothing. */
   readonly kernel: () => Kernel | undefined;
+  /** Who is asked about what no rule is about; undefined: nobody. */
+  readonly ask: AskConnection | undefined;
   /** A number no connection before had. */
   readonly nextConnection: () => number;
 }
@@ -40,6 +43,7 @@ export interface StreamRequest {
   readonly answer: (errno: number) => void;
   /** What the client sent already; more may join it until the relay starts. */
   readonly early: Gather;
+  readonly waiting: Waiting;
   /** The client speaks to a proxy: one request with a whole URL. */
   readonly isProxied: boolean;
 }
@@ -59,7 +63,8 @@ export async function openStream(context: StreamContext, request: StreamRequest)
   const { host, port, protocol } = target;
   const flags = isWrapped ? `${request.flags}, with TLS by the gateway` : request.flags;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller, flags } as const;
-  const permission = await permit(context, target);
+  const ask = askTarget(context.ask, caller, request.waiting);
+  const permission = await permit(context, target, ask);
   const { judgement, ips, failure } = permission;
   const connection = context.nextConnection();
   await context.recorder.record(subject, judgement, {
@@ -94,7 +99,9 @@ export async function openStream(context: StreamContext, request: StreamRequest)
     const onOver = (outcome: RelayOutcome): void => {
       recordClose(context, opened, dialled, outcome).then(settle, fail);
     };
-    const { judge, recorder, kernel, credentials, patience } = context;
+    const { recorder, kernel, credentials, patience } = context;
+    const asked = wasAsked(judgement);
+    const judge = asked ? withAnswer(context.judge, target, judgement) : context.judge;
     const setting = { target, judge, isProxied, isWrapped, credentials };
     const parts = { ...setting, client, upstream, caller, connection, recorder, kernel };
     startRelay({ ...parts, patience, onOver }, early.take(early.length));

@@ -1,12 +1,11 @@
-// What becomes of an open that no rule is about: the answer given before, a question to a person,
+// What becomes of an access that no rule is about: the answer given before, a question to a person,
 // or a plain no. One question is shown at a time, others wait, and there are never more than a
 // person could mind. Paths and programs are chosen by the box; what shows them makes them safe.
 
 import type { Clock } from "../base/clock.ts";
-import { asksPerSecondMax, askWithdrawnMs } from "../base/limits.ts";
+import { asksPerSecondMax, asksWaitingMax, askWithdrawnMs } from "../base/limits.ts";
 import { type AbsPath, absPath, contains, parentOf } from "../base/paths.ts";
 import type { Answer, AskHandler, Question } from "../enforce/backend.ts";
-import type { Action } from "../model/capability.ts";
 import type { AskedPayload, EventDraft } from "../model/event.ts";
 
 /**
@@ -87,7 +86,8 @@ class Asking {
     const key = `${actions.join(" ")}\0${path}\0${isGarbled ? pid : ""}`;
     let group = this.#groups.get(key);
     if (group === undefined) {
-      if (!this.#isWithinRate()) return Promise.resolve("unasked");
+      if (this.#groups.size >= asksWaitingMax || !this.#isWithinRate())
+        return Promise.resolve("unasked");
       group = { question, key, waiters: new Set(), controller: new AbortController() };
       this.#groups.set(key, group);
     }
@@ -219,6 +219,8 @@ function rateLimit(clock: Clock): () => boolean {
   };
 }
 
+type AskedAction = Question["actions"][number];
+
 interface Memory {
   find(question: Question): Answer | undefined;
   allow(question: Question, answer: "session" | "always"): void;
@@ -235,10 +237,10 @@ const offeredAfter = 2;
 function createMemory(): Memory {
   const allowed = new Map<string, Answer>();
   const denied = new Set<string>();
-  const folders: { readonly action: Action; readonly folder: string }[] = [];
+  const folders: { readonly action: AskedAction; readonly folder: string }[] = [];
   const counts = new Map<string, number>();
   const keysOf = ({ actions, path }: Question) => actions.map((action) => `${action}\0${path}`);
-  const isInFolder = (action: Action, path: string) =>
+  const isInFolder = (action: AskedAction, path: string) =>
     folders.some((known) => known.action === action && contains(known.folder, path));
   return {
     find(question) {

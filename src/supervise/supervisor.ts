@@ -34,7 +34,9 @@ export interface SupervisedRun {
   readonly box: PreparedBox;
   readonly launch: BoxLaunch;
   /** Makes the gateway the box needs; undefined: it needs none. */
-  readonly openGateway: ((record: RecordAccesses) => Promise<OpenGateway>) | undefined;
+  readonly openGateway:
+    | ((record: RecordAccesses, onAsked: AskHandler | undefined) => Promise<OpenGateway>)
+    | undefined;
   /** Who asked for which, for the record; what holds them is in `launch`. */
   readonly limits: Limits;
   /** Runs while the box is built; the command waits for it. */
@@ -135,11 +137,11 @@ async function startBox(
     (await opened).record(judged(accesses, run.judge));
   let gateway: OpenGateway | undefined;
   try {
-    gateway = await run.openGateway?.(record);
     const onAsked = run.openAsking?.((draft) => {
       // As above.
       opened.then((recorder) => recorder.add(draft)).catch(() => undefined);
     });
+    gateway = await run.openGateway?.(record, onAsked);
     const asked = { ...run.launch, onLimit, ...(onAsked && { onAsked }) };
     const launch = gateway === undefined ? asked : throughGateway(asked, gateway);
     return { starting: await run.backend.launch(run.box, launch, record, opened), gateway };

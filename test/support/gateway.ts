@@ -3,6 +3,7 @@
 
 import { systemClock } from "../../src/base/clock.ts";
 import { formatIp, parseIp } from "../../src/base/ip.ts";
+import type { AskConnection } from "../../src/gateway/ask.ts";
 import type { Credential } from "../../src/gateway/credential.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
 import type { PatienceLimits } from "../../src/gateway/patience.ts";
@@ -42,6 +43,7 @@ export interface TestGatewayOptions {
   readonly credentials?: readonly Credential[];
   readonly authorities?: readonly string[];
   readonly patience?: PatienceLimits;
+  readonly ask?: AskConnection;
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;
 }

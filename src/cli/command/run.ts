@@ -122,7 +122,8 @@ export const runSpec = {
     },
     ask: {
       kind: "switch",
-      summary: "Ask at the terminal about files that no rule is about, instead of denying them.",
+      summary:
+        "Ask at the terminal about files and connections that no rule is about: see docs/ask.md.",
     },
     "dry-run": {
       kind: "switch",

@@ -32,16 +32,20 @@ export interface ByName {
   readonly localPorts: PortSet;
 }
 
-export function networkGrants(capabilities: readonly Capability[]): NetworkGrants {
+/** @param asks connections that no rule is about are asked about, which the gateway does */
+export function networkGrants(capabilities: readonly Capability[], asks = false): NetworkGrants {
   const connect = portsFor(capabilities, "NetConnect", "tcp");
   const bind = portsFor(capabilities, "NetBind", "tcp");
   const others = otherProtocols.map((protocol) => portsFor(capabilities, "NetConnect", protocol));
   const datagrams = others.every(({ ports }) => isAllPorts(ports));
   const isByName =
-    connect.isByHost || bind.isByHost || (!datagrams && capabilities.some(grantsOnlyDatagrams));
+    connect.isByHost ||
+    bind.isByHost ||
+    (!datagrams && capabilities.some(grantsOnlyDatagrams)) ||
+    (asks && !(datagrams && isAllPorts(connect.ports)));
   if (!isByName) return { connect: connect.ports, bind: bind.ports, datagrams, byName: undefined };
   const byName = {
-    datagrams: others.some(({ ports }) => ports.length > 0),
+    datagrams: asks || others.some(({ ports }) => ports.length > 0),
     localPorts: localPorts(capabilities),
   };
   return { connect: [], bind: bind.ports, datagrams: false, byName };

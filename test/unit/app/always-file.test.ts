@@ -50,6 +50,33 @@ test("the line permits what was asked, to the agent that asked, and nothing else
     expect(decide(attemptOf(attempt, agent)).outcome).toBe(outcome);
 });
 
+test("the line of a connection permits that peer by that protocol alone", async () => {
+  const connection = { port: 443, protocol: "tcp", name: undefined, kind: undefined } as const;
+  for (const [host, path] of [
+    ["api.test", "api.test:443"],
+    ["10.0.0.5", "10.0.0.5:443"],
+  ] as const) {
+    const asked: Question = {
+      ...question,
+      actions: ["NetConnect"],
+      path,
+      connection: { ...connection, host },
+    };
+    const { decide } = await deciderOf([cedarSource(lineFor(asked, "agent"))]);
+    const rows = [
+      [`NetConnect ${host}:443`, "allow"],
+      [`NetRequest ${host}:443`, "allow"],
+      [`NetConnect ${host}:80`, "deny"],
+      [`NetConnect udp:${host}:443`, "deny"],
+      ["NetConnect other.test:443", "deny"],
+    ] as const;
+    for (const [attempt, outcome] of rows)
+      expect(`${attempt} ${decide(attemptOf(attempt, "agent")).outcome}`).toBe(
+        `${attempt} ${outcome}`,
+      );
+  }
+});
+
 test("a name cannot end the line it stands in", () => {
   expect(lineFor(question, "agent").split("\n")).toHaveLength(3);
   expect(lineFor(question, "agent")).toContain('"/data/\\"a\\\\b\\u{a}"');

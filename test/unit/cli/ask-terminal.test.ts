@@ -47,6 +47,19 @@ describe("a key", () => {
   }
 });
 
+test("a connection is shown with what its address is, and whose", () => {
+  const connection = { host: "10.0.0.5", port: 80, protocol: "tcp" } as const;
+  const text = questionText({
+    ...least,
+    actions: ["NetConnect"],
+    path: "10.0.0.5:80",
+    connection: { ...connection, name: "a\nb.test", kind: "in a private network" },
+  });
+  expect(text).toContain('wants to connect to\n    "10.0.0.5:80"\n');
+  expect(text).toContain("in a private network");
+  expect(text).not.toContain("a\nb.test");
+});
+
 test("a question names what its keys can do, and no other key", () => {
   expect(
     questionText(whole)

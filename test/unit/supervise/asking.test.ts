@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { asksPerSecondMax } from "../../../src/base/limits.ts";
+import { asksPerSecondMax, asksWaitingMax } from "../../../src/base/limits.ts";
 import type { Answer, Question } from "../../../src/enforce/backend.ts";
 import type { EventDraft } from "../../../src/model/event.ts";
 import {
@@ -214,4 +214,35 @@ test("the record of a question stands before its answer is given", async () => {
       waited_ms: 1234,
     },
   });
+});
+
+test("a connection's answers are about that peer, and offer no folder", async () => {
+  const { ask, answer, shown, notes } = setUp();
+  const connect = (path: string) => ask({ actions: ["NetConnect"], path });
+  const answers = [connect("a.test:443"), connect("b.test:443")];
+  await answer("session");
+  await answer("no");
+  expect(await Promise.all(answers)).toEqual(["session", "no"]);
+  expect(await connect("a.test:443")).toBe("session");
+  const third = connect("a.test:80");
+  expect(shown.at(-1)?.question).toMatchObject({ path: "a.test:80", folder: undefined });
+  await answer("once");
+  expect(await third).toBe("once");
+  expect(notes.map(({ payload }) => payload.asked)).toEqual([
+    "NetConnect",
+    "NetConnect",
+    "NetConnect",
+  ]);
+});
+
+test("so many questions may wait, and no more", async () => {
+  const { ask, answer, clock } = setUp();
+  const answers: Promise<Answer>[] = [];
+  for (let at = 0; at < asksWaitingMax + 1; at++) {
+    clock.ms += 1000;
+    answers.push(ask({ path: `/data/${at}` }));
+  }
+  expect(await answers.at(-1)).toBe("unasked");
+  await answer("quit");
+  expect(new Set(await Promise.all(answers.slice(0, -1)))).toEqual(new Set(["no"]));
 });
