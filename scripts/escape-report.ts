@@ -10,8 +10,9 @@ import { peers } from "../test/escape/peers.ts";
 import { type ClassName, classes, type Row } from "../test/escape/row.ts";
 import { type RowResult, runBoxed, runRows, type System } from "../test/escape/run.ts";
 import { type Setting, settingsOf } from "../test/escape/setting.ts";
-import { aegis, bare, strictAegis } from "../test/escape/systems.ts";
+import { aegis, bare, namedAegis, strictAegis } from "../test/escape/systems.ts";
 import { catalogue } from "../test/escape/table/all.ts";
+import { byName } from "../test/escape/table/by-name.ts";
 import { strictExecution } from "../test/escape/table/programs.ts";
 import { isRoot, repoRoot } from "../test/support/harness.ts";
 import { removeTempDirs } from "../test/support/temp.ts";
@@ -44,8 +45,12 @@ async function columnOf(title: string, system: System, setting: Setting): Promis
   const isOurs = system === aegis;
   const run = await (isOurs ? runBoxed : runRows)(system, setting, catalogue);
   const strict = isOurs ? await runBoxed(strictAegis, setting, strictExecution) : undefined;
+  const named = isOurs ? await runBoxed(namedAegis, setting, byName) : undefined;
   const results = new Map(
-    [...run.results, ...(strict?.results ?? [])].map((result) => [result.row.name, result]),
+    [...run.results, ...(strict?.results ?? []), ...(named?.results ?? [])].map((result) => [
+      result.row.name,
+      result,
+    ]),
   );
   const isEmpty = run.results.every(({ attack }) => attack.answer === "no answer");
   const reason = run.stderr.split("\n").find((line) => line.trim() !== "") ?? "";
@@ -160,7 +165,7 @@ function kernel(): string {
 function ourOpen(shown: readonly Column[]): string[] {
   const ours = shown.filter(({ isOurs }) => isOurs);
   const lines = new Map<string, string[]>();
-  for (const row of [...catalogue, ...strictExecution])
+  for (const row of [...catalogue, ...strictExecution, ...byName])
     for (const column of ours) {
       if (column.results.get(row.name)?.isOpen !== true) continue;
       const reason = reasonOf(row, column.setting) ?? "NOT EXPECTED";

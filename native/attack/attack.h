@@ -29,6 +29,7 @@ extern const struct attack attack_processes[];
 extern const struct attack attack_execution[];
 extern const struct attack attack_calls[];
 extern const struct attack attack_network[];
+extern const struct attack attack_proxy[];
 extern const struct attack attack_races[];
 extern const struct attack attack_races_of_calls[];
 extern const struct attack attack_resources[];

@@ -20,6 +20,7 @@ export async function standAround(
   const { workspace, outside } = places;
   const arrived: string[] = [];
   const { tcp, udp, free } = await openPorts(arrived);
+  const granted = openGranted(arrived);
   const key = (0x41450000 + (process.pid & 0xffff)).toString(16);
   const abstract = `aegis-escape-${process.pid}-${tcp.port}`;
   put(
@@ -44,6 +45,10 @@ export async function standAround(
       tcp: String(tcp.port),
       udp: String(udp.port),
       free: String(free),
+      granted: String(granted.port),
+      port: [granted.port >> 8, granted.port & 0xff]
+        .map((byte) => `\\${byte.toString(16).padStart(2, "0")}`)
+        .join(""),
       abstract,
       key,
       pid: String(victim.pid),
@@ -56,6 +61,7 @@ export async function standAround(
         await server.exited;
       }
       tcp.stop(true);
+      granted.stop(true);
       udp.close();
     },
   };
@@ -81,6 +87,22 @@ async function openPorts(arrived: string[]) {
   const free = unused.port;
   unused.stop(true);
   return { tcp, udp, free };
+}
+
+/** What may be reached where hosts are granted by name; it tells what should not have come. */
+function openGranted(arrived: string[]) {
+  return Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data: (socket, data) => {
+        const text = data.toString("latin1");
+        if (text.includes("evil")) arrived.push(`on the granted port: ${JSON.stringify(text)}`);
+        const isTls = data[0] === 0x16;
+        socket.write(isTls ? "REACHED" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      },
+    },
+  });
 }
 
 /** Programs that give more than their caller has; only root can make them. */

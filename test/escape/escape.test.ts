@@ -8,8 +8,9 @@ import { isRefusedAround, knownOpen } from "./known-open.ts";
 import type { Row } from "./row.ts";
 import { type RowResult, runBoxed, type System, type SystemRun } from "./run.ts";
 import { type Setting, settingsHere } from "./setting.ts";
-import { aegis, globAegis, sealedAegis, strictAegis } from "./systems.ts";
+import { aegis, globAegis, namedAegis, sealedAegis, strictAegis } from "./systems.ts";
 import { catalogue } from "./table/all.ts";
+import { byName } from "./table/by-name.ts";
 import { globs } from "./table/files.ts";
 import { sealedExecution, strictExecution } from "./table/programs.ts";
 
@@ -18,6 +19,7 @@ const batches: readonly { readonly system: System; readonly rows: readonly Row[]
   { system: strictAegis, rows: strictExecution },
   { system: sealedAegis, rows: sealedExecution },
   { system: globAegis, rows: globs },
+  { system: namedAegis, rows: byName },
 ];
 const missing = (["linux", "landlock", "seccomp"] as const).filter((need) => !has(need));
 

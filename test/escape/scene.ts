@@ -30,6 +30,8 @@ export interface Scene extends AsyncDisposable {
   readonly sockets: string;
   /** The program that attacks, in the workspace. */
   readonly attack: string;
+  /** The port of loopback that `{granted}` is. */
+  readonly granted: number;
   readonly aegis: string;
   readonly env: Readonly<Record<string, string>>;
   /** Descriptors of a folder and of a file outside, for the command to inherit as 3 and 4. */
@@ -101,6 +103,7 @@ export async function makeScene(setting: Setting, rows: readonly Row[]): Promise
   return {
     ...{ root, home, workspace, outside, readable, sockets, aegis, inherited },
     attack: join(workspace, "bin/attack"),
+    granted: Number(around.values.granted),
     env: environmentOf(home),
     words: (row, words, as) => words.map((word) => expand(row, word, as)),
     traces: (row) => tracesOf(row, (word) => expand(row, word, "attack")),

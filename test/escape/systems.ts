@@ -49,6 +49,15 @@ export const sealedAegis: System = {
   ledger: readLedger,
 };
 
+/** One port of this machine may be reached, by name. */
+export const namedAegis: System = {
+  name: "aegis, a name",
+  start: (scene, argv) => [
+    ...[...aegisRun(scene), "--net", `localhost:${scene.granted}`, "--", ...argv],
+  ],
+  ledger: readLedger,
+};
+
 function aegisRun(scene: Scene): string[] {
   return [scene.aegis, "run", "--quiet"];
 }

@@ -1,0 +1,190 @@
+// Class H where some hosts are granted by name: what is said to the proxy and to the resolver, by a
+// program that may reach one port of this machine. `{granted}` is that port, `{tcp}` another.
+
+import { rows } from "../row.ts";
+
+const auth = "<auth>";
+const tunnel = connectTo("localhost:{granted}");
+const get = request("GET / HTTP/1.1", "Host: localhost:{granted}");
+const answered = say("HTTP/1.1 200 OK");
+const twin = ["proxy", tunnel, " 200 ", get, answered];
+
+const spellings = [
+  ["loopback", "127.0.0.1"],
+  ["decimal", "2130706433"],
+  ["hexadecimal", "0x7f000001"],
+  ["octal", "0177.0.0.1"],
+  ["short", "127.1"],
+  ["other-loopback", "127.0.0.2"],
+  ["any", "0.0.0.0"],
+  ["mapped", "[::ffff:127.0.0.1]"],
+  ["ipv6", "[::1]"],
+  ["dotted", "localhost."],
+  ["capital", "LocalHost"],
+  ["name", "localhost"],
+] as const;
+
+const inTunnel = [
+  ["host", "a request for another host in a tunnel", ["GET / HTTP/1.1", "Host: evil.example"]],
+  ["trace", "TRACE", ["TRACE / HTTP/1.1", "Host: localhost:{granted}"]],
+  ["connect", "CONNECT in a tunnel", ["CONNECT evil.example:443 HTTP/1.1", "Host: evil.example"]],
+  ["no-host", "no Host", ["GET / HTTP/1.1", "Accept: */*"]],
+  ["two-hosts", "two Hosts", ["GET / HTTP/1.1", "Host: localhost:{granted}", "Host: evil.example"]],
+  ["url", "a whole URL of another host", ["GET http://evil.example/ HTTP/1.1", "Host: localhost"]],
+  [
+    "two-lengths",
+    "Content-Length twice",
+    ["POST / HTTP/1.1", "Host: localhost:{granted}", "Content-Length: 0", "Content-Length: 9"],
+  ],
+  [
+    "both-lengths",
+    "Content-Length and Transfer-Encoding",
+    [
+      "POST / HTTP/1.1",
+      "Host: localhost:{granted}",
+      "Content-Length: 4",
+      "Transfer-Encoding: chunked",
+    ],
+  ],
+  [
+    "coding",
+    "a transfer coding with a space before the colon",
+    ["POST / HTTP/1.1", "Host: localhost:{granted}", "Transfer-Encoding : chunked"],
+  ],
+  ["fold", "a folded field", ["GET / HTTP/1.1", "Host: localhost:{granted}", " evil.example"]],
+] as const;
+
+export const byName = rows("H", [
+  ...spellings.map(([name, host]) => ({
+    name: `proxy-${name}`,
+    technique: `a tunnel to a port that is not granted, of ${host}`,
+    words: ["proxy", connectTo(`${host}:{tcp}`), " 200 "],
+    twin,
+  })),
+  ...inTunnel.map(([name, technique, lines]) => ({
+    name: `tunnel-${name}`,
+    technique,
+    words: ["proxy", tunnel, " 200 ", request(...lines), answered],
+    twin,
+  })),
+  {
+    name: "tunnel-smuggled",
+    technique: "a second request for another host behind the first",
+    words: [
+      ...["proxy", tunnel, " 200 ", get, answered],
+      ...[request("GET /evil HTTP/1.1", "Host: evil.example"), answered],
+    ],
+    twin: ["proxy", tunnel, " 200 ", get, answered, get, answered],
+  },
+  {
+    name: "tunnel-line-feeds",
+    technique: "a request whose lines end in LF alone",
+    words: ["proxy", tunnel, " 200 ", say("GET / HTTP/1.1\nHost: localhost\n\n"), answered],
+    twin,
+  },
+  {
+    name: "tunnel-tls-name",
+    technique: "TLS for another host in a tunnel",
+    words: ["proxy", tunnel, " 200 ", bytes(clientHello("evil.example")), "REACHED"],
+    twin: ["proxy", tunnel, " 200 ", bytes(clientHello("localhost")), "REACHED"],
+  },
+  {
+    name: "url-host",
+    technique: "a whole URL, and another host in Host",
+    words: [
+      "proxy",
+      say(`GET http://localhost:{granted}/ HTTP/1.1\r\nHost: evil.example\r\n${auth}\r\n`),
+      answered,
+    ],
+    twin: [
+      "proxy",
+      say(`GET http://localhost:{granted}/ HTTP/1.1\r\nHost: localhost:{granted}\r\n${auth}\r\n`),
+      answered,
+    ],
+  },
+  ...(
+    [
+      ["socks-nul", "SOCKS5: a name with NUL in it", 1, "localhost\0.evil.example"],
+      ["socks-other", "SOCKS5: a name that is not granted", 1, "evil.example"],
+      ["socks-bind", "SOCKS5: BIND", 2, "localhost"],
+      ["socks-datagrams", "SOCKS5: UDP ASSOCIATE", 3, "localhost"],
+    ] as const
+  ).map(([name, technique, command, host]) => ({
+    name,
+    technique,
+    words: socks(command, host),
+    twin: socks(1, "localhost"),
+  })),
+  ...(
+    [
+      ["other", "the address of a name that is not granted", "evil.example", "1"],
+      ["tunnel", "data in a name below a granted one", "736563726574.localhost.example", "1"],
+      ["text", "data in an answer of text", "evil.example", "16"],
+      ["any", "everything known of a name", "evil.example", "255"],
+    ] as const
+  ).map(([name, technique, host, type]) => ({
+    name: `resolver-${name}`,
+    technique,
+    words: ["name", host, type],
+    twin: ["name", "localhost", "1"],
+  })),
+]);
+
+/** As the technique takes it: bytes that are no plain text in hexadecimal. */
+function say(text: string): string {
+  return text
+    .split(auth)
+    .map((part) => bytes(Buffer.from(part, "latin1")))
+    .join("\\A");
+}
+
+function bytes(data: Uint8Array): string {
+  return [...data]
+    .map((byte) =>
+      byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+        ? String.fromCharCode(byte)
+        : `\\${byte.toString(16).padStart(2, "0")}`,
+    )
+    .join("");
+}
+
+function request(...lines: readonly string[]): string {
+  return say(`${lines.join("\r\n")}\r\n\r\n`);
+}
+
+function connectTo(place: string): string {
+  return say(`CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n${auth}\r\n`);
+}
+
+/** RFC 1928 and 1929. The port is the granted one, whose digits only the scene knows: `{port}`. */
+function socks(command: number, host: string): string[] {
+  const head = Buffer.from([5, command, 0, 3, host.length, ...Buffer.from(host, "latin1")]);
+  return [
+    "proxy",
+    "\\05\\01\\02",
+    "\\05\\02",
+    "\\S",
+    "\\01\\00",
+    `${bytes(head)}{port}`,
+    "\\05\\00",
+  ];
+}
+
+/** The smallest a server takes (RFC 8446 4.1.2), with a name in it (RFC 6066 3). */
+function clientHello(host: string): Uint8Array {
+  const name = Buffer.from(host);
+  const sni = [0, ...size(name.length), ...name];
+  const list = [...size(sni.length), ...sni];
+  const versions = [0, 43, 0, 3, 2, 3, 4];
+  const extensions = [0, 0, ...size(list.length), ...list, ...versions];
+  const body = [
+    ...[3, 3, ...new Uint8Array(32).fill(7), 0],
+    ...[0, 2, 0x13, 1, 1, 0, ...size(extensions.length), ...extensions],
+  ];
+  const message = [1, 0, ...size(body.length), ...body];
+  return Uint8Array.from([0x16, 3, 1, ...size(message.length), ...message]);
+}
+
+function size(count: number): [number, number] {
+  return [count >> 8, count & 0xff];
+}
