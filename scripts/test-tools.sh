@@ -12,6 +12,7 @@ set_up_tests() {
     need_tool gcc "gcc libc6-dev"
     need_tool cargo cargo
     need_tool clang clang
+    has_postgres || missing="$missing postgresql"
     need_tool aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
     [ -z "$missing" ] || provide_tools
@@ -19,6 +20,12 @@ set_up_tests() {
     has_pytest || provide_pytest || say "cannot run here: tests of the Python SDK (pytest)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
+}
+
+has_postgres() {
+    has postgres && has initdb && return 0
+    for program in /usr/lib/postgresql/*/bin/initdb; do [ -x "$program" ] && return 0; done
+    return 1
 }
 
 has_pytest() { "$checkout/build/pytest/bin/python" -c 'import pytest' 2>/dev/null; }

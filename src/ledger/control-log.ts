@@ -16,6 +16,7 @@ import type {
   LoggedEvent,
   LogRecord,
 } from "./control-contract.ts";
+import { idempotencyKey, isCount, needsOf } from "./control-needs.ts";
 import { createReading, loggedFrom } from "./control-read.ts";
 import {
   type ForeignEvent,
@@ -25,7 +26,6 @@ import {
   sealedForeign,
   sealForeign,
   sessionKey,
-  tenantPrefix,
 } from "./foreign.ts";
 import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./merkle.ts";
 import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
@@ -109,7 +109,7 @@ interface Appended {
 
 async function appendAll(store: Store, requests: readonly AppendRequest[]): Promise<Appended> {
   let appended: Appended = { outcomes: [], stored: [] };
-  await store.appendMany((base) => {
+  await store.appendMany(needsOf(requests), (base) => {
     const batch = createBatch(base);
     const outcomes = requests.map((request) => addTo(batch, request));
     appended = { outcomes, stored: batch.stored };
@@ -180,10 +180,6 @@ interface IdempotentAnswer {
   readonly index: number;
 }
 
-function idempotencyKey({ tenant, idempotencyKey = "" }: AppendRequest): string {
-  return `${tenantPrefix(tenant)}${idempotencyKey}`;
-}
-
 function fingerprint(request: AppendRequest): string {
   const { user, session, type, seq, prevHash, hash } = request;
   const payload = canonicalText(request.payload, "python");
@@ -219,10 +215,6 @@ function hasValue(payload: JsonTree): boolean {
     if (error instanceof AegisError) return false;
     throw error;
   }
-}
-
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function completed(request: AppendRequest, state: SessionState): ForeignEvent {

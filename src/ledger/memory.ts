@@ -72,7 +72,7 @@ export function createMemoryStore(origin: string): MemoryStore {
       if (failing !== "before write") add(rows, addition);
       if (isBroken) throw unavailable();
     },
-    async appendMany(build) {
+    async appendMany(_, build) {
       if (isBroken) throw unavailable();
       const additions = build(manyBase(rows));
       isBroken = failing !== undefined;

@@ -3,17 +3,21 @@
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { SessionId } from "../base/ids.ts";
 import type { LogRecord } from "./control-contract.ts";
-import type { SessionState } from "./session-state.ts";
 import {
   type EventRow,
-  eventColumns,
   eventOf,
   type SessionRow,
   sessionColumns,
   sessionOf,
   textOf,
-} from "./sqlite-rows.ts";
+} from "./rows.ts";
+import type { SessionState } from "./session-state.ts";
 import type { ChainQuery, StoredEvent } from "./store.ts";
+
+/** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
+export const eventColumns =
+  "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
+  "CAST(e.body AS BLOB) AS body";
 
 const fromEvents = "FROM event e JOIN session s ON s.num = e.session";
 

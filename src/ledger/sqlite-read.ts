@@ -5,21 +5,11 @@ import type { SessionId } from "../base/ids.ts";
 import type { EventFilter } from "./contract.ts";
 import { columnFilter, matchesSearch } from "./filter.ts";
 import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "./merkle.ts";
-import { readSealed } from "./seal.ts";
-import {
-  readChain,
-  readEvent,
-  readRecord,
-  readRecords,
-  readSessionsUnder,
-} from "./sqlite-chains.ts";
-import { unavailable } from "./sqlite-error.ts";
 import {
   bytesOf,
   type CheckpointRow,
   checkpointOf,
   type EventRow,
-  eventColumns,
   eventOf,
   type HeadRow,
   headOf,
@@ -29,7 +19,17 @@ import {
   sessionColumns,
   sessionIdOf,
   sessionOf,
-} from "./sqlite-rows.ts";
+} from "./rows.ts";
+import { readSealed } from "./seal.ts";
+import {
+  eventColumns,
+  readChain,
+  readEvent,
+  readRecord,
+  readRecords,
+  readSessionsUnder,
+} from "./sqlite-chains.ts";
+import { unavailable } from "./sqlite-error.ts";
 import { type Store, type StoredEvent, storedLevelMin } from "./store.ts";
 
 type Reader = Omit<

@@ -3,8 +3,6 @@
 
 import { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../base/limits.ts";
-import { unavailable } from "./sqlite-error.ts";
-import { readHead, readSessions } from "./sqlite-read.ts";
 import {
   type CheckpointRow,
   checkpointOf,
@@ -17,7 +15,9 @@ import {
   policyOf,
   sessionIdOf,
   textOf,
-} from "./sqlite-rows.ts";
+} from "./rows.ts";
+import { unavailable } from "./sqlite-error.ts";
+import { readHead, readSessions } from "./sqlite-read.ts";
 import { schemaProblems } from "./sqlite-schema.ts";
 import type { PolicyLoadRow, Snapshot, StoredEvent } from "./store.ts";
 

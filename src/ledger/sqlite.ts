@@ -11,10 +11,6 @@ import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
 import type { LogRecord } from "./control-contract.ts";
 import { createPrivateFile, makePrivateDirectory } from "./files.ts";
 import type { TreeHead, TreeNode } from "./merkle.ts";
-import type { SessionState } from "./session-state.ts";
-import { readEvent, readRecord } from "./sqlite-chains.ts";
-import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
-import { createReader } from "./sqlite-read.ts";
 import {
   decisionValue,
   frontierValue,
@@ -27,7 +23,11 @@ import {
   sessionOf,
   sessionValues,
   textOf,
-} from "./sqlite-rows.ts";
+} from "./rows.ts";
+import type { SessionState } from "./session-state.ts";
+import { readEvent, readRecord } from "./sqlite-chains.ts";
+import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
+import { createReader } from "./sqlite-read.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
 import type { Addition, ManyBase, NewEvent, PolicyLoadRow, Store } from "./store.ts";
@@ -49,7 +49,7 @@ export function openSqliteStore(path: string): Store {
     origin,
     ...createReader(db, path),
     append: async (session, build) => writer.append(session, build),
-    appendMany: async (build) => writer.appendMany(build),
+    appendMany: async (needs, build) => writer.appendMany(needs, build),
     putRecord: async (record, expected) => writer.putRecord(record, expected),
     addCheckpoint: async (checkpoint) => writer.addCheckpoint(checkpoint),
     snapshot: async () => openSnapshot(path, origin),
@@ -116,7 +116,7 @@ function createWriter(db: Database, path: string): Writer {
         write(db, addition, known?.num);
       });
     },
-    appendMany(build) {
+    appendMany(_, build) {
       transact(() => {
         const base: ManyBase = {
           head: readHead(db),

@@ -1,5 +1,6 @@
-// What a ledger needs from whatever keeps its rows. Memory and SQLite implement it and share one
-// contract suite. A store computes nothing: hashes, counters and tree nodes are handed to it.
+// What a ledger needs from whatever keeps its rows. Memory, SQLite and PostgreSQL implement it and
+// share one contract suite. A store computes nothing: hashes, counters and tree nodes are handed to
+// it.
 
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
@@ -56,6 +57,13 @@ export interface AppendBase {
   readonly session: SessionState | undefined;
 }
 
+/** What additions to many sessions will look at; anything else reads as absent. */
+export interface AppendNeeds {
+  readonly sessions: readonly SessionId[];
+  readonly events: readonly { readonly session: SessionId; readonly seq: number }[];
+  readonly records: readonly { readonly kind: string; readonly key: string }[];
+}
+
 /** The same for additions to any sessions; what one of them adds, the next one does not see. */
 export interface ManyBase {
   readonly head: TreeHead;
@@ -88,14 +96,15 @@ export interface Store {
   /** Part of every checkpoint; fixed when the store was made. */
   readonly origin: string;
   /**
-   * Runs `build` alone among all writers of all processes and stores what it returns. Durable when
-   * it resolves. An error of `build` leaves everything as it was.
+   * Runs `build` alone among all writers of all processes and stores what it returns; where it has
+   * to begin anew it runs `build` again. Durable when it resolves. An error of `build` leaves
+   * everything as it was.
    * @throws {AegisError} `ledger/unavailable` when the outcome is unknown; every later append on
-   * this handle then throws as well
+   * this handle then throws as well, unless the store can find out
    */
   append(session: SessionId, build: (base: AppendBase) => Addition): Promise<void>;
   /** As `append`, for several additions in one transaction; they follow each other in the tree. */
-  appendMany(build: (base: ManyBase) => readonly Addition[]): Promise<void>;
+  appendMany(needs: AppendNeeds, build: (base: ManyBase) => readonly Addition[]): Promise<void>;
   /** Durable when it resolves; the same size again is no change. */
   addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
   head(): Promise<TreeHead>;
@@ -136,7 +145,10 @@ export interface Store {
 export interface Snapshot {
   readonly origin: string;
   head(): TreeHead;
-  eventsFrom(first: number, limit: number): readonly StoredEvent[];
+  eventsFrom(
+    first: number,
+    limit: number,
+  ): readonly StoredEvent[] | Promise<readonly StoredEvent[]>;
   sessions(): readonly SessionState[];
   policyLoads(): readonly PolicyLoadRow[];
   /** Policies by hash, also those no event speaks of. */
@@ -146,5 +158,5 @@ export interface Snapshot {
   checkpoints(): readonly StoredCheckpoint[];
   /** Tables, indexes and triggers that are not as they were made, one sentence each. */
   schemaProblems(): readonly string[];
-  close(): void;
+  close(): void | Promise<void>;
 }

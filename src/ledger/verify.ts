@@ -32,7 +32,7 @@ export async function verifyLedger({ store, keys, memory }: VerifyParts): Promis
   try {
     return await verifySnapshot(snapshot, { remembered, memoryPlace: memory.place, verifierKey });
   } finally {
-    snapshot.close();
+    await snapshot.close();
   }
 }
 
@@ -41,7 +41,7 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
   const sizes = [...checkpoints, ...outside.remembered.heads].map(({ size }) => size);
   const check = createEventCheck(snapshot.nodes(), sizes);
   for (let first = 0; ; ) {
-    const page = snapshot.eventsFrom(first, ledgerPageSize);
+    const page = await snapshot.eventsFrom(first, ledgerPageSize);
     check.add(page);
     const next = (page.at(-1)?.index ?? -1) + 1;
     // A damaged file can give rows that are out of order: told above, and no reason to go round.

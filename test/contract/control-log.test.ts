@@ -4,7 +4,11 @@ import { describe, expect, test } from "bun:test";
 import { canonicalText } from "../../src/base/canonical-dialects.ts";
 import { sha256 } from "../../src/base/hash.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import type { AppendOutcome, AppendRequest } from "../../src/ledger/control-contract.ts";
+import type {
+  AppendOutcome,
+  AppendRequest,
+  ControlLog,
+} from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { ledgerKinds, opening, recordSession, startMs, testPolicy } from "../support/ledger.ts";
 
@@ -31,12 +35,12 @@ function stored(seq: number, hash?: string): Partial<AppendOutcome> {
 }
 
 describe.each(ledgerKinds)("the control log over %s", (_, open) => {
-  function openLog() {
-    const opened = open();
+  async function openLog() {
+    const opened = await open();
     return { ...opened, log: createControlLog(opened.store) };
   }
 
-  async function append(log: ReturnType<typeof openLog>["log"], request: AppendRequest) {
+  async function append(log: ControlLog, request: AppendRequest) {
     const [outcome] = await log.append([request]);
     if (outcome === undefined) throw new Error("no outcome");
     return outcome;
@@ -63,11 +67,12 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
         "92688d99196824a35772899bd52df2226a5f697bd36240e6f239ee7934e83839",
       ],
     ])("%s", async (_, request, hash) => {
-      expect(await append(openLog().log, request)).toMatchObject(stored(0, hash));
+      const { log } = await openLog();
+      expect(await append(log, request)).toMatchObject(stored(0, hash));
     });
 
     test("an event that follows another", async () => {
-      const { log } = openLog();
+      const { log } = await openLog();
       await append(log, base);
       const hash = "03899cadaa924165997bb320ab06be372b7b0312a1ec9a1110a1aa07c79ce9bd";
       expect(await append(log, second)).toMatchObject(stored(1, hash));
@@ -87,7 +92,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       ["in hex", "a104220de2b2040a93d7b972d1f53538008b42cfdb3371e6209516c95968e8dc"],
     ];
     test.each(seals)("with the hash before it written %s", async (_, hash) => {
-      const { log, ledger } = openLog();
+      const { log, ledger } = await openLog();
       await append(log, base);
       const sealed = { ...second, hash: Uint8Array.fromHex(hash) };
       expect(await append(log, sealed)).toMatchObject(stored(1, hash));
@@ -100,7 +105,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     });
 
     test.each(["go", "python", "rfc8785"] as const)("in the canonical form of %s", async (name) => {
-      const { log, ledger } = openLog();
+      const { log, ledger } = await openLog();
       const payloadText =
         '{"a":1.0,"b":"<&>\u2028","c":-0.0,"d":9007199254740993,"\ufb33":1,"\u{1f602}":1}';
       const envelope = `{"event_type":"X","payload":${payloadText},"seq":0,"session_id":"s","tenant_id":"t","ts_unix_ms":5,"user_id":""}`;
@@ -137,7 +142,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       ["this machine's own tenant", { ...base, tenant: "local" }, "tenant_reserved"],
     ];
     test.each(rows)("%s, and takes the right one after it", async (_, request, code) => {
-      const { log, ledger } = openLog();
+      const { log, ledger } = await openLog();
       await append(log, base);
       const refused = await append(log, request);
       expect(refused).toMatchObject({ kind: "refused", code });
@@ -152,7 +157,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
 
   describe("stores once", () => {
     test("the same event sent again", async () => {
-      const { log } = openLog();
+      const { log } = await openLog();
       await append(log, { ...base, seq: 0 });
       const again = await append(log, { ...base, seq: 0 });
       expect(again).toMatchObject({ kind: "repeated", seq: 0, hash: firstHash, index: 0 });
@@ -160,7 +165,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     });
 
     test("what is sent again under the same key, which stands for nothing else", async () => {
-      const { log } = openLog();
+      const { log } = await openLog();
       const keyed = { ...base, idempotencyKey: "k1" };
       expect(await append(log, keyed)).toMatchObject(stored(0));
       expect(await append(log, keyed)).toMatchObject({ kind: "repeated", seq: 0, index: 0 });
@@ -173,7 +178,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     });
 
     test("both within one transaction", async () => {
-      const { log } = openLog();
+      const { log } = await openLog();
       const keyed = { ...base, idempotencyKey: "k1" };
       const outcomes = await log.append([keyed, keyed, { ...base, seq: 0 }]);
       expect(outcomes.map(({ kind }) => kind)).toEqual(["stored", "repeated", "repeated"]);
@@ -181,7 +186,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("chains many clients at once, and every one is told where it stands", async () => {
-    const { log, ledger } = openLog();
+    const { log, ledger } = await openLog();
     const heard: number[] = [];
     log.onStored(({ index }) => heard.push(index));
     const sessions = Array.from({ length: 20 }, (_, at) => `s${at}`);
@@ -200,7 +205,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("keeps tenants apart, also those whose names contain each other", async () => {
-    const { log } = openLog();
+    const { log } = await openLog();
     for (const tenant of ["a", "ab", "a/b", "a%2Fb"]) {
       await append(log, { ...base, tenant, session: `of ${tenant}` });
     }
@@ -214,7 +219,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("finds events by type, tool, outcome and time, page by page", async () => {
-    const { log } = openLog();
+    const { log } = await openLog();
     for (let i = 0; i < 30; i++) {
       const tool = i % 3 === 0 ? "exec" : "read_file";
       const text = JSON.stringify({
@@ -237,7 +242,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("stands in one ledger with what this machine records", async () => {
-    const { log, ledger } = openLog();
+    const { log, ledger } = await openLog();
     await recordSession(ledger, 5);
     await append(log, base);
     const writer = await ledger.openSession(opening(), testPolicy, startMs);
@@ -252,7 +257,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("keeps small records, and changes them only as expected", async () => {
-    const { log } = openLog();
+    const { log } = await openLog();
     const record = { kind: "approval", key: "acme/1", json: '{"a":1}' };
     expect(await log.putRecord(record, undefined)).toBe(true);
     expect(await log.putRecord({ ...record, json: "2" }, undefined)).toBe(false);

@@ -30,7 +30,7 @@ function join({ ledger, store }: TestLedger, changes: { origin?: string; session
 
 describe.each(ledgerKinds)("a joined session over %s", (_, open) => {
   test("has the box's events between the client's, in one chain that verifies", async () => {
-    const opened = open();
+    const opened = await open();
     const log = createControlLog(opened.store);
     await log.append([call]);
     const writer = await join(opened);
@@ -61,7 +61,7 @@ describe.each(ledgerKinds)("a joined session over %s", (_, open) => {
   });
 
   test("may begin with the box", async () => {
-    const opened = open();
+    const opened = await open();
     await (await join(opened)).close(end);
     const log = createControlLog(opened.store);
     expect(await log.event(call.tenant, call.session, 0)).toMatchObject({
@@ -73,7 +73,7 @@ describe.each(ledgerKinds)("a joined session over %s", (_, open) => {
   });
 
   test("stays ended when a box goes on after its end, and no other box joins it", async () => {
-    const opened = open();
+    const opened = await open();
     const log = createControlLog(opened.store);
     const writer = await join(opened);
     await log.append([{ ...call, type: "TERMINATION" }]);
@@ -85,7 +85,7 @@ describe.each(ledgerKinds)("a joined session over %s", (_, open) => {
   });
 
   test("is not joined through a right to another ledger", async () => {
-    const opened = open();
+    const opened = await open();
     await expect(join(opened, { origin: "aegis.local/other" })).rejects.toThrow("another ledger");
     expect(await createControlLog(opened.store).size()).toBe(0);
   });
@@ -93,7 +93,7 @@ describe.each(ledgerKinds)("a joined session over %s", (_, open) => {
   test.each(["FILE_READ", "BOX_OPENED", "POLICY_LOADED", "SESSION_CLOSED"])(
     "is where %s comes from: no client may send it",
     async (type) => {
-      const log = createControlLog(open().store);
+      const log = createControlLog((await open()).store);
       const [outcome] = await log.append([{ ...call, type }]);
       expect(outcome).toMatchObject({ kind: "refused", code: "type_reserved" });
     },

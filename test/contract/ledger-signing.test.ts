@@ -13,7 +13,7 @@ import {
 
 describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   test("a closed session leaves a checkpoint that verify accepts", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     const writer = await ledger.openSession(opening(), testPolicy, startMs);
     await writer.append([access("/a")]);
     const end = { last: [], tsUnixMs: startMs + 1, exitStatus: 3, summary: { allowed: 1 } };
@@ -25,7 +25,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   });
 
   test("a session's last events are closed and counted with it", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     const writer = await ledger.openSession(opening(), testPolicy, startMs);
     const last = [access("/a", { count: 3 }), access("/b")];
     await writer.close({ last, tsUnixMs: startMs + 1, exitStatus: 0, summary: {} });
@@ -44,7 +44,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   });
 
   test("the same tree is signed once", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     await recordSession(ledger, 3);
     const first = await ledger.checkpoint();
     expect(await ledger.checkpoint()).toEqual(first);
@@ -52,13 +52,13 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   });
 
   test("an open session is reported as unclosed, not as a finding", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     const { id } = await ledger.openSession(opening(), testPolicy, startMs);
     expect(await ledger.verify()).toMatchObject({ valid: true, unclosed: [id] });
   });
 
   test("an event is proven to somebody who has only its bytes, a receipt and the key", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     await recordSession(ledger, 600);
     const key = await ledger.verifierKey();
     for (const index of [0, 1, 255, 256, 511, 603]) {
@@ -71,7 +71,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   });
 
   test("an event that no checkpoint covers yet is proven by a new one", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     await recordSession(ledger, 3);
     await ledger.openSession(opening(), testPolicy, startMs);
     const { checkpoint } = await ledger.prove(7);
@@ -81,7 +81,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   });
 
   test("two checkpoints of one history compare as what they are", async () => {
-    const { ledger } = open();
+    const { ledger } = await open();
     await recordSession(ledger, 3);
     const a = await ledger.checkpoint();
     await recordSession(ledger, 300);

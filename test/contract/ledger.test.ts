@@ -34,7 +34,7 @@ function hashOf({ hash: _, ...envelope }: SealedEvent): string {
 describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   describe("appending", () => {
     test("seals every event under the hash of its canonical form, chained within its session", async () => {
-      const opened = open();
+      const opened = await open();
       await recordSession(opened.ledger, 20);
       await recordSession(opened.ledger, 5);
       const events = await allEvents(opened);
@@ -51,7 +51,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("returns what a later reader gets", async () => {
-      const opened = open();
+      const opened = await open();
       const writer = await opened.ledger.openSession(opening(), testPolicy, startMs);
       const sealed = await writer.append([access("/a"), denial("/b")]);
       expect((await allEvents(opened)).slice(-2)).toEqual([...sealed]);
@@ -64,7 +64,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("keeps every character of a path", async () => {
-      const opened = open();
+      const opened = await open();
       const writer = await opened.ledger.openSession(opening(), testPolicy, startMs);
       const paths = [
         "/é",
@@ -82,7 +82,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("an empty append writes nothing", async () => {
-      const opened = open();
+      const opened = await open();
       const writer = await opened.ledger.openSession(opening(), testPolicy, startMs);
       const before = (await allEvents(opened)).length;
       expect(await writer.append([])).toEqual([]);
@@ -104,7 +104,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
         "ledger/invalid-event",
       ],
     ])("refuses %s, writes none of the batch, and goes on", async (_, bad, code) => {
-      const opened = open();
+      const opened = await open();
       const writer = await opened.ledger.openSession(opening(), testPolicy, startMs);
       const before = (await allEvents(opened)).length;
       const failure = await writer.append([access("/a"), bad]).catch((error) => error);
@@ -116,14 +116,14 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("accepts the deepest payload there may be", async () => {
-      const opened = open();
+      const opened = await open();
       const writer = await opened.ledger.openSession(opening(), testPolicy, startMs);
       await writer.append([access("/", { args: deep(jsonDepthMax - 2) })]);
       expect((await opened.ledger.verify()).findings).toEqual([]);
     });
 
     test("a closed session takes nothing but tags", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const writer = await recordSession(ledger, 1);
       expect(writer.append([access("/a")])).rejects.toThrow("is closed");
       await ledger.tag(writer.id, "late", startMs + 9);
@@ -132,7 +132,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("a long session is signed on its way", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const writer = await ledger.openSession(opening(), testPolicy, startMs);
       const batch = Array.from({ length: signEveryEvents }, (_, i) => access(`/f${i}`));
       await writer.append(batch.slice(1));
@@ -145,7 +145,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
 
   describe("sessions", () => {
     test("begin with what runs, the policy and the protection, on top of the tree before", async () => {
-      const opened = open();
+      const opened = await open();
       await recordSession(opened.ledger, 3);
       const { root, size } = await opened.ledger.checkpoint();
       const changes = { tag: "nightly", command: ["make", "all"] };
@@ -171,7 +171,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("are listed newest first, by name if wanted, with their counters and end", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const a = await recordSession(ledger, 20);
       const b = await recordSession(ledger, 5, { name: "other", command: [] });
       expect((await ledger.sessions({ last: 9 })).map(({ id }) => id)).toEqual([b.id, a.id]);
@@ -194,7 +194,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("count accesses, not rows", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const writer = await ledger.openSession(opening(), testPolicy, startMs);
       await writer.append([access("/a", { count: 40 }), denial("/b")]);
       const exit = {
@@ -209,7 +209,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("are tagged by an event, and only when they exist", async () => {
-      const opened = open();
+      const opened = await open();
       const { ledger } = opened;
       const { id } = await recordSession(ledger, 1);
       await ledger.tag(id, "reviewed", startMs + 9);
@@ -224,7 +224,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("of a command larger than an event keep its beginning and the hash of all of it", async () => {
-      const opened = open();
+      const opened = await open();
       const command = ["tar", ...Array.from({ length: 3000 }, (_, i) => `/some/long/path/${i}`)];
       const writer = await opened.ledger.openSession(opening({ command }), testPolicy, startMs);
       const [first] = await allEvents(opened);
@@ -241,7 +241,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     ]);
 
     test("are recorded when an agent's policy changes, with their text", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const run = (name: string, policy: typeof other) =>
         ledger.openSession(opening({ name, policyHash: policy.hash }), policy, startMs);
       await run("a", testPolicy);
@@ -266,7 +266,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
       ["another text", { ...testPolicy, sources: other.sources }],
       ["another hash than its session", other],
     ])("are refused with %s than they hash to", async (_, policy) => {
-      const { ledger } = open();
+      const { ledger } = await open();
       const failure = await ledger.openSession(opening(), policy, startMs).catch((error) => error);
       expect(failure.code).toBe("ledger/invalid-event");
     });
@@ -274,7 +274,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
 
   describe("reading", () => {
     async function filled() {
-      const { ledger } = open();
+      const { ledger } = await open();
       const a = await ledger.openSession(opening(), testPolicy, startMs);
       await a.append([
         access("/etc/hosts"),
@@ -335,7 +335,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
       ["a session's events", { type: "FILE_READ" }],
       ["what a text matches", { search: "/usr/lib" }],
     ])("pages through %s without gaps or repeats", async (_, filter) => {
-      const { ledger } = open();
+      const { ledger } = await open();
       await recordSession(ledger, 40);
       const whole = await ledger.events(filter, everything);
       const paged: SealedEvent[] = [];
@@ -366,7 +366,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     });
 
     test("an empty ledger is empty and verifies", async () => {
-      const { ledger } = open();
+      const { ledger } = await open();
       expect(await ledger.events({}, everything)).toEqual({ events: [], total: 0 });
       expect(await ledger.sessions({ last: 9 })).toEqual([]);
       expect(await ledger.policyHistory(9)).toEqual([]);

@@ -77,10 +77,10 @@ test("random bits of the database file", async () => {
         const snapshot = await store.snapshot();
         try {
           const report = await verifySnapshot(snapshot, outside);
-          const events = snapshot.eventsFrom(0, 1000);
+          const events = await snapshot.eventsFrom(0, 1000);
           return { report, bodies: events.map(({ body }) => Buffer.from(body).toString()).join() };
         } finally {
-          snapshot.close();
+          await snapshot.close();
         }
       } finally {
         await store.close();

@@ -1,14 +1,19 @@
-// Ledgers for tests: over memory and over SQLite, with the parts an attacker would reach for.
+// Ledgers for tests: over memory, SQLite and PostgreSQL, with the parts an attacker would reach
+// for.
 
 import type { Ledger, SessionWriter } from "../../src/ledger/contract.ts";
 import { createHeadFile, createHeadList, type HeadMemory } from "../../src/ledger/head-memory.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { createMemoryStore, type MemoryStore } from "../../src/ledger/memory.ts";
+import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
+import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { createSigner, type KeySource, keyFile } from "../../src/ledger/signer.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import type { EventDraft, JsonObject, SessionOpening } from "../../src/model/event.ts";
 import { type PolicySnapshot, policySnapshot } from "../../src/model/policy-snapshot.ts";
+import { afterThisTest } from "./endings.ts";
+import { postgresPrograms, postgresServer } from "./postgres.ts";
 import { tempDir } from "./temp.ts";
 
 /** 2026-01-01T00:00:00Z */
@@ -55,10 +60,20 @@ export function sqliteLedger(home = tempDir("ledger")): SqliteLedger {
   return { ledger, store, keys, memory, path, headsPath, keyPath };
 }
 
-/** Every store a ledger can be kept in. */
-export const ledgerKinds: readonly (readonly [string, () => TestLedger])[] = [
-  ["memory", () => memoryLedger()],
-  ["SQLite", () => sqliteLedger()],
+export async function postgresLedger(place?: PostgresPlace): Promise<TestLedger> {
+  const store = await openPostgresStore(place ?? (await (await postgresServer()).place()));
+  afterThisTest(() => store.close());
+  const home = tempDir("ledger");
+  const keys = keyFile(`${home}/keys/ledger.key`, store.origin);
+  const parts = { store, keys, memory: createHeadFile(`${home}/keys/heads/ledger`) };
+  return { ...parts, ledger: createLedger(parts) };
+}
+
+/** Every store a ledger can be kept in, as far as it is installed. */
+export const ledgerKinds: readonly (readonly [string, () => Promise<TestLedger>])[] = [
+  ["memory", async () => memoryLedger()],
+  ["SQLite", async () => sqliteLedger()],
+  ...(postgresPrograms === undefined ? [] : [["PostgreSQL", () => postgresLedger()] as const]),
 ];
 
 export const testPolicy: PolicySnapshot = policySnapshot([

@@ -1,7 +1,11 @@
-// Loaded before the first test file (bunfig.toml): the only hook of bun:test that runs once, after
-// all files.
+// Loaded before the first test file (bunfig.toml): hooks that run for every file.
 
-import { afterAll } from "bun:test";
+import { afterAll, afterEach } from "bun:test";
+import { endAll, endTest } from "./endings.ts";
 import { removeTempDirs } from "./temp.ts";
 
-afterAll(removeTempDirs);
+afterEach(endTest);
+afterAll(async () => {
+  await endAll();
+  removeTempDirs();
+});

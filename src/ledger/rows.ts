@@ -1,5 +1,5 @@
-// Between SQLite's rows and the ledger's types. The database may have been edited by anyone, or be
-// damaged: a value of the wrong kind is read as an empty one, and verify finds that it does not
+// Between a database's rows and the ledger's types. The database may have been edited by anyone, or
+// be damaged: a value of the wrong kind is read as an empty one, and verify finds that it does not
 // fit.
 
 import { canonicalJson } from "../base/canonical-json.ts";
@@ -9,7 +9,7 @@ import type { Hash, TreeHead, TreeNode } from "./merkle.ts";
 import type { SessionState } from "./session-state.ts";
 import type { StoredCheckpoint, StoredEvent } from "./store.ts";
 
-/** A row as SQLite gives it: in a damaged file any column may hold anything. */
+/** In a damaged database any column may hold anything. */
 type Row<Columns extends string> = { readonly [K in Columns]: unknown };
 
 export type SessionRow = Row<
@@ -92,11 +92,6 @@ export function sessionIdOf(value: unknown): SessionId {
 export type EventRow = Row<
   "idx" | "session" | "seq" | "ts_ms" | "type" | "decision" | "leaf" | "body"
 >;
-
-/** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
-export const eventColumns =
-  "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
-  "CAST(e.body AS BLOB) AS body";
 
 /** @param session its id, when the row has only its number */
 export function eventOf(row: EventRow, session = row.session): StoredEvent {
