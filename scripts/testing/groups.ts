@@ -38,6 +38,7 @@ export const groups: readonly Group[] = [
   { name: "escape", timeoutMs: 4 * minutes, tests: "test/escape", twice: true },
   { name: "matrix", timeoutMs: 8 * minutes, tests: "test/matrix" },
   { name: "integration", timeoutMs: 8 * minutes, tests: "test/integration" },
+  { name: "mcp", timeoutMs: 4 * minutes, tests: "test/mcp" },
   { name: "sdk", timeoutMs: 2 * minutes, tests: "test/sdk" },
 ];
 

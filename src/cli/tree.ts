@@ -106,6 +106,7 @@ const sections: readonly Section[] = [
     title: "Serve",
     entries: {
       serve: async () => (await import("./command/serve.ts")).command,
+      mcp: async () => (await import("./command/mcp.ts")).command,
       approve: async () => (await import("./command/approve.ts")).command,
       manifest,
       conformance,

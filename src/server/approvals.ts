@@ -1,14 +1,18 @@
 // /v1/approvals: tool calls that wait for a person. Whoever holds a token may look at its request;
 // deciding it needs an approver's key, which an agent does not have.
 
-import { randomSecret } from "../base/ids.ts";
-import { parseJsonText } from "../base/json-text.ts";
+import {
+  approvalKey,
+  approvalKind,
+  askApproval,
+  readApproval,
+  recordApproval,
+} from "../app/approval-requests.ts";
 import {
   type Approval,
   decideApproval,
   hashToken,
   isWaiting,
-  requestApproval,
 } from "../control/approvals/router.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
@@ -26,7 +30,6 @@ export interface ApprovalParts {
   readonly nowMs: () => number;
 }
 
-const kind = "approval";
 /** Looked through for a token whose tenant nobody named. */
 const approvalsMax = 100_000;
 
@@ -42,7 +45,7 @@ export function approvalRoutes(parts: ApprovalParts): readonly Route[] {
 }
 
 async function ask(
-  { log, secret, nowMs }: ApprovalParts,
+  parts: ApprovalParts,
   { body, span }: Call<typeof api.askApproval>,
 ): Promise<Response> {
   const request = {
@@ -51,21 +54,12 @@ async function ask(
     tool: body.tool_name,
     args: jsonObject(body.args ?? {}),
   };
-  const { token, approval } = requestApproval(
-    request,
-    { secret, nonce: () => randomSecret(8) },
-    nowMs(),
-  );
-  const event = {
-    tool_name: request.tool,
-    approval_token_hash: approval.token_hash,
-    expires_unix_ms: approval.expires_ms,
-  };
-  await record(log, approval, "APPROVAL_REQUESTED", event, nowMs());
-  const key = keyOf(approval);
-  if (!(await log.putRecord({ kind, key, json: JSON.stringify(approval) }, undefined))) {
-    throw new Refusal("ledger_unavailable", "the request could not be stored");
+  const asked = await askApproval(parts, request);
+  if (!asked.ok) {
+    if (asked.error.kind === "refused") throw refusalOf(asked.error);
+    throw new Refusal("ledger_unavailable", asked.error.message);
   }
+  const { token, approval } = asked.value;
   spoken(span, approval, "APPROVAL_REQUESTED");
   return reply(201, { token, ...shown(approval) });
 }
@@ -74,9 +68,9 @@ async function list(
   { log, nowMs }: ApprovalParts,
   { query }: Call<typeof api.listApprovals>,
 ): Promise<Response> {
-  const records = await log.records(kind, tenantPrefix(query.tenant_id), 10_000);
+  const records = await log.records(approvalKind, tenantPrefix(query.tenant_id), 10_000);
   const waiting = records
-    .map(({ json }) => JSON.parse(json) as Approval)
+    .map(({ json }) => readApproval(json))
     .filter((approval) => isWaiting(approval, nowMs()));
   return reply(200, { approvals: waiting.slice(0, query.limit).map(shown) });
 }
@@ -94,9 +88,10 @@ async function look({ log }: ApprovalParts, wanted: Wanted): Promise<Response> {
 }
 
 async function decide(
-  { log, nowMs }: ApprovalParts,
+  parts: ApprovalParts,
   { params, query, body, caller, span }: Call<typeof api.decideApproval>,
 ): Promise<Response> {
+  const { log, nowMs } = parts;
   const { allow } = body;
   const decision = {
     allow,
@@ -112,7 +107,7 @@ async function decide(
     throw new Refusal(code === "approval_own_request" ? "role_forbidden" : code, message);
   }
   const { approval, patch } = decided.value;
-  const next = { kind, key: keyOf(approval), json: JSON.stringify(approval) };
+  const next = { kind: approvalKind, key: approvalKey(approval), json: JSON.stringify(approval) };
   // Only one decision replaces the very record it was made about.
   if (!(await log.putRecord(next, found?.json))) {
     throw new Refusal("approval_decided", "approval: already decided");
@@ -125,7 +120,8 @@ async function decide(
     decided_by: approver.name,
     ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: diff ?? [] }),
   };
-  await record(log, approval, "APPROVAL_DECIDED", event, nowMs());
+  const refused = await recordApproval(parts, approval, "APPROVAL_DECIDED", event);
+  if (refused !== undefined) throw refusalOf(refused);
   spoken(span, approval, "APPROVAL_DECIDED");
   return reply(200, { ...shown(approval), ...(diff === undefined ? {} : { diff }) });
 }
@@ -156,27 +152,10 @@ async function find(
   const hash = hashToken(token);
   const record =
     tenant === undefined
-      ? (await log.records(kind, "", approvalsMax)).find(({ key }) => key.endsWith(hash))
-      : await log.record(kind, `${tenantPrefix(tenant)}${hash}`);
+      ? (await log.records(approvalKind, "", approvalsMax)).find(({ key }) => key.endsWith(hash))
+      : await log.record(approvalKind, `${tenantPrefix(tenant)}${hash}`);
   if (record === undefined) return undefined;
-  return { approval: JSON.parse(record.json) as Approval, json: record.json };
-}
-
-function keyOf({ tenant_id, token_hash }: Approval): string {
-  return `${tenantPrefix(tenant_id)}${token_hash}`;
-}
-
-async function record(
-  log: ControlLog,
-  { tenant_id, session_id }: Approval,
-  type: string,
-  event: JsonObject,
-  nowMs: number,
-): Promise<void> {
-  const payload = parseJsonText(JSON.stringify(event));
-  const request = { tenant: tenant_id, session: session_id, user: "", type, payload };
-  const [outcome] = await log.append([{ ...request, tsUnixMs: nowMs }]);
-  if (outcome?.kind === "refused") throw refusalOf(outcome);
+  return { approval: readApproval(record.json), json: record.json };
 }
 
 function shown(approval: Approval): JsonObject {

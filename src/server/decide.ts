@@ -1,6 +1,8 @@
 // POST /v1/policy/decide: may this tool be called? With a `session` the answer is about its live
 // state and is recorded before it is given; without one the caller's own snapshot counts.
 
+import type { LiveStates } from "../app/live-states.ts";
+import type { RateLimiter } from "../app/rate-limit.ts";
 import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { policyView } from "../control/state/view.ts";
@@ -18,8 +20,6 @@ import {
   route,
   textMember,
 } from "./http.ts";
-import type { LiveStates } from "./live.ts";
-import type { RateLimiter } from "./rate-limit.ts";
 import { describeDecisionOn } from "./traced.ts";
 
 export interface DecideParts {

@@ -1,5 +1,6 @@
 // POST and GET /v1/events: sealed events in, sealed events out.
 
+import type { RateLimiter } from "../app/rate-limit.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { NumberText } from "../base/json-text.ts";
 import type {
@@ -17,6 +18,7 @@ import {
   membersOf,
   Refusal,
   type Route,
+  rateLimited,
   refuseUnknown,
   reply,
   replyLegacy,
@@ -25,7 +27,6 @@ import {
   textMember,
   wantsLegacy,
 } from "./http.ts";
-import { type RateLimiter, rateLimited } from "./rate-limit.ts";
 import { describeOn } from "./traced.ts";
 
 export function eventRoutes(

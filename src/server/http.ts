@@ -59,6 +59,12 @@ export class Refusal extends Error {
   }
 }
 
+/** Of one tool by one tenant there were too many calls in a minute. */
+export function rateLimited(seconds: number): Refusal {
+  const text = "rate limit exceeded";
+  return new Refusal("rate_limited", text, {}, { "Retry-After": String(seconds) });
+}
+
 export function reply(
   status: number,
   body: JsonValue,

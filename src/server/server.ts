@@ -1,6 +1,8 @@
 // The control plane over HTTP: routes over one ledger. Everything that fails on the way is an
 // answer with a stable code, and never an allowance.
 
+import { createLiveStates } from "../app/live-states.ts";
+import { createRateLimiter } from "../app/rate-limit.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
@@ -13,8 +15,6 @@ import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
-import { createLiveStates } from "./live.ts";
-import { createRateLimiter } from "./rate-limit.ts";
 import { createRouter } from "./router.ts";
 import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";

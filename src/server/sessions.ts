@@ -1,11 +1,11 @@
 // GET /v1/sessions and below: what sessions there are, what they add up to, and whether they are
 // what was recorded.
 
+import type { LiveStates } from "../app/live-states.ts";
 import { policyView, stateHash, stateJson } from "../control/state/view.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import { getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
 import { Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
-import type { LiveStates } from "./live.ts";
 
 export function sessionRoutes(log: ControlLog, states: LiveStates): readonly Route[] {
   return [

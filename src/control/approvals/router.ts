@@ -24,6 +24,8 @@ export interface Approval {
   readonly decided_by?: string;
   readonly final_args?: JsonObject;
   readonly message?: string;
+  /** When the allowed call went on; it does so once. */
+  readonly used_ms?: number;
 }
 
 export interface ApprovalRequest {

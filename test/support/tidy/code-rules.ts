@@ -46,6 +46,7 @@ export const ranks: Readonly<Record<string, number>> = {
   supervise: 4,
   app: 5,
   server: 6,
+  mcp: 6,
   cli: 7,
   "main.ts": 8,
 };

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createRateLimiter } from "../../../src/server/rate-limit.ts";
+import { createRateLimiter } from "../../../src/app/rate-limit.ts";
 
 const clock = { ms: 1_000_000 };
 const calls = (tool: string, count = 1, tenant = "t") =>

@@ -1,8 +1,6 @@
 // How many calls of one tool a tenant may propose in a minute. Counted by this process, in windows
 // that begin with the first call. Names come from callers, so their number is bounded.
 
-import { Refusal } from "./http.ts";
-
 export interface ProposedCall {
   readonly tenant: string;
   readonly tool: string;
@@ -60,9 +58,4 @@ export function createRateLimiter(perMinute: number, nowMs: () => number): RateL
 /** A clock that was set back opens a new window. */
 function isOpen({ sinceMs }: Window, now: number): boolean {
   return now >= sinceMs && now - sinceMs < windowMs;
-}
-
-export function rateLimited(seconds: number): Refusal {
-  const text = "rate limit exceeded";
-  return new Refusal("rate_limited", text, {}, { "Retry-After": String(seconds) });
 }

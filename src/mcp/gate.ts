@@ -1,0 +1,229 @@
+// What each tools/call goes through: recorded as proposed, decided about by the session's live
+// state, approved by a person where that is wanted, and its result recorded before anyone sees it.
+// An error anywhere on the way is a denial. Transports are elsewhere.
+
+import type { ApprovalStore } from "../app/approval-requests.ts";
+import type { LiveStates } from "../app/live-states.ts";
+import type { RateLimiter } from "../app/rate-limit.ts";
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
+import { uniqueSuffix } from "../base/ids.ts";
+import { type JsonTree, plainJson } from "../base/json-text.ts";
+import { type Advice, adviceFor } from "../control/decide/advice.ts";
+import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import { budgetsOf } from "../control/state/budgets.ts";
+import { policyView } from "../control/state/view.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
+import { type Approved, approve, openApprovals } from "./approve.ts";
+import { type Limits, limitsOf } from "./limits.ts";
+import { createPermit, type Permit } from "./permit.ts";
+import { type CallName, type CallSession, record, treeOf } from "./record.ts";
+import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
+
+export interface GateParts extends ApprovalStore {
+  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly manifest: JsonValue;
+  readonly states: LiveStates;
+  readonly limiter: RateLimiter;
+  /** How long a call waits for a person before its caller is told to come back. */
+  readonly approvalWaitMs: number;
+  /** Tells the person who runs the proxy. */
+  readonly say: (line: string) => void;
+}
+
+export interface ToolCall {
+  readonly tool: string;
+  /** As they were spelled; null when there are none. */
+  readonly args: JsonTree;
+  /** Of a sanitised text that the arguments are made of. */
+  readonly sanitizerKey: string | undefined;
+  /** Goes on with a call whose result was a question. */
+  readonly isAnswer: boolean;
+  /** Aborted when nobody waits for the result any more. */
+  readonly signal: AbortSignal;
+}
+
+export type Admission =
+  | { readonly kind: "admitted"; readonly permit: Permit }
+  | { readonly kind: "refused"; readonly error: ProxyError };
+
+export interface Gate {
+  /** Never rejects: what goes wrong is a refusal. */
+  admit(session: CallSession, call: ToolCall): Promise<Admission>;
+  /** For the result of a call that was allowed before and is fetched later. */
+  follow(session: CallSession, name: CallName): Permit;
+}
+
+/** A call that was proposed before and goes on now. */
+export interface OpenCall {
+  readonly callId: string;
+  readonly seq: number;
+  /** Of the approval it waits for; undefined: for answers to its questions. */
+  readonly token: { readonly hash: string; readonly text: string | undefined } | undefined;
+}
+
+/** Calls that wait, of all sessions; the oldest go first and are then proposed again. */
+const openMax = 10_000;
+
+export function createGate(parts: GateParts): Gate {
+  const usual = limitsOf({ outcome: "allow", reason: "OK", constraints: {} }, parts.manifest);
+  const open = new Map<string, OpenCall>();
+  const loaded = new Set<string>();
+  const keep = (key: string, call: OpenCall): void => {
+    open.delete(key);
+    open.set(key, call);
+    const [oldest] = open.keys();
+    if (open.size > openMax && oldest !== undefined) open.delete(oldest);
+  };
+  return {
+    follow: (session, name) => createPermit(parts, session, name, usual, undefined, () => {}),
+    async admit(session, call) {
+      try {
+        const place = JSON.stringify([session.tenant, session.id]);
+        if (!loaded.has(place)) {
+          // What was asked before a restart is still waiting, or allowed by now.
+          for (const { tool, args, hash } of await openApprovals(parts, session)) {
+            const waiting = { callId: uniqueSuffix(), seq: 0, token: { hash, text: undefined } };
+            keep(keyOf(session, tool, args), waiting);
+          }
+          loaded.add(place);
+        }
+        return await admitCall(parts, session, call, { open, keep });
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return { kind: "refused", error: notRecorded(call.tool, why) };
+      }
+    },
+  };
+}
+
+export interface OpenCalls {
+  readonly open: Map<string, OpenCall>;
+  keep(key: string, call: OpenCall): void;
+}
+
+/** The whole hash: what was approved must not stand for anything else. */
+function keyOf({ tenant, id }: CallSession, tool: string, args: JsonObject): string {
+  return JSON.stringify([tenant, id, tool, sha256Hex(canonicalJson(args))]);
+}
+
+async function admitCall(
+  parts: GateParts,
+  session: CallSession,
+  call: ToolCall,
+  calls: OpenCalls,
+): Promise<Admission> {
+  const args = plainJson(call.args);
+  const key = keyOf(session, call.tool, objectOf(args));
+  const known = calls.open.get(key);
+  const isGoingOn = known !== undefined && (known.token !== undefined || call.isAnswer);
+  const proposed = isGoingOn ? known : await propose(parts, session, call);
+  if ("error" in proposed) return { kind: "refused", error: proposed.error };
+  const name = { tool: call.tool, callId: proposed.callId };
+  const refuse = async (reason: string, advice: Advice): Promise<Admission> => {
+    const members = { tool_name: call.tool, call_id: name.callId, reason };
+    const stored = await record(parts, session, "TOOL_CALL_DENIED", members);
+    const note = stored.ok ? "" : `; and this could not be recorded: ${stored.error}`;
+    return { kind: "refused", error: deniedCall(name, reason, advice, note) };
+  };
+  const judge = async (judged: JsonValue) => {
+    const state = await parts.states.current(session.tenant, session.id);
+    const event = eventOf(session, proposed.seq, call, name.callId, judged);
+    const input = { event, snapshot: policyView(state), manifest: parts.manifest };
+    const decision = parts.decide(input);
+    const advised = advisedCall(call.tool, judged);
+    const advice = () => adviceFor(decision.reason, advised, state, budgetsOf(parts.manifest));
+    return { decision, advice };
+  };
+  const isLimited = !isGoingOn && parts.limiter.take([{ tenant: session.tenant, tool: call.tool }]);
+  if (isLimited !== false && isLimited > 0) {
+    const state = await parts.states.current(session.tenant, session.id);
+    const advised = advisedCall(call.tool, args);
+    return refuse("RATE_LIMITED", adviceFor("RATE_LIMITED", advised, state, budgetsOf({})));
+  }
+  const { decision, advice } = await judge(args);
+  if (decision.outcome === "deny") return refuse(decision.reason, advice());
+  let approved: Approved | undefined;
+  if (decision.outcome === "require_approval") {
+    const waiting = { key, calls, known: isGoingOn ? known : undefined, seq: proposed.seq };
+    const answer = await approve(parts, session, name, objectOf(args), call.signal, waiting);
+    if (answer.kind === "waits") return { kind: "refused", error: answer.error };
+    if (answer.kind === "denied") return refuse(answer.reason, answer.advice);
+    approved = answer;
+    // Time went by, and a person may have changed the arguments: what is forbidden stays so.
+    const again = await judge(approved.editedArgs ?? args);
+    if (again.decision.outcome === "deny") return refuse(again.decision.reason, again.advice());
+  }
+  calls.open.delete(key);
+  const limits = limitsOf(decision, parts.manifest);
+  return allow(parts, session, name, { approved, limits, reopen: reopening(calls, key, proposed) });
+}
+
+/** A result that is a question leaves the call open for the answer. */
+function reopening(calls: OpenCalls, key: string, { callId, seq }: OpenCall): () => void {
+  return () => calls.keep(key, { callId, seq, token: undefined });
+}
+
+async function propose(
+  parts: GateParts,
+  session: CallSession,
+  { tool, args, sanitizerKey }: ToolCall,
+): Promise<OpenCall | { readonly error: ProxyError }> {
+  const callId = uniqueSuffix();
+  const members = { tool_name: tool, args, call_id: callId, sanitizer_key: sanitizerKey };
+  const stored = await record(parts, session, "TOOL_CALL_PROPOSED", members);
+  if (!stored.ok) return { error: notRecorded(tool, stored.error) };
+  return { callId, seq: stored.value, token: undefined };
+}
+
+interface Allowing {
+  readonly approved: Approved | undefined;
+  readonly limits: Limits;
+  readonly reopen: () => void;
+}
+
+async function allow(
+  parts: GateParts,
+  session: CallSession,
+  name: { readonly tool: string; readonly callId: string },
+  { approved, limits, reopen }: Allowing,
+): Promise<Admission> {
+  const constraints = { max_output_bytes: limits.outputMax, timeout_ms: limits.timeoutMs };
+  const stored = await record(parts, session, "TOOL_CALL_ALLOWED", {
+    tool_name: name.tool,
+    call_id: name.callId,
+    policy_ref: approved === undefined ? "policy" : `approval:${approved.tokenHash.slice(0, 16)}`,
+    constraints: treeOf(constraints),
+    edited_args: approved?.editedArgs === undefined ? undefined : treeOf(approved.editedArgs),
+  });
+  if (!stored.ok) return { kind: "refused", error: notRecorded(name.tool, stored.error) };
+  const permit = createPermit(parts, session, name, limits, approved?.editedArgs, reopen);
+  return { kind: "admitted", permit };
+}
+
+function eventOf(
+  { tenant, id }: CallSession,
+  seq: number,
+  { tool, sanitizerKey }: ToolCall,
+  callId: string,
+  args: JsonValue,
+): JsonValue {
+  const sanitizer = sanitizerKey === undefined ? {} : { sanitizer_key: sanitizerKey };
+  return {
+    event_type: "TOOL_CALL_PROPOSED",
+    seq,
+    tenant_id: tenant,
+    session_id: id,
+    payload: { tool_name: tool, args, call_id: callId, ...sanitizer },
+  };
+}
+
+function advisedCall(tool: string, args: JsonValue) {
+  const { domain, bin } = objectOf(args);
+  return { tool, domain, program: bin };
+}
+
+function objectOf(value: JsonValue): JsonObject {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as JsonObject) : {};
+}

@@ -1,0 +1,166 @@
+// JSON-RPC messages as MCP sends them, read strictly: what two readers could understand differently
+// is no message. The bytes themselves are passed on, so what is not understood here is not lost.
+// Messages come from both sides of the proxy, and neither is trusted. Pure.
+
+import { AegisError } from "../base/errors.ts";
+import { type JsonMembers, type JsonTree, NumberText, parseJsonText } from "../base/json-text.ts";
+import { err, ok, type Result } from "../base/result.ts";
+
+export type MessageId = string | NumberText;
+
+interface Parts {
+  readonly members: JsonMembers;
+  /** As it was sent, in UTF-8 and without a line break. */
+  readonly text: string;
+}
+
+export type Message =
+  | (Parts & { readonly kind: "request"; readonly id: MessageId; readonly method: string })
+  | (Parts & { readonly kind: "notification"; readonly method: string })
+  | (Parts & {
+      readonly kind: "response";
+      /** Null where the other side could not read the id of what it answers. */
+      readonly id: MessageId | null;
+    });
+
+export type Request = Message & { readonly kind: "request" };
+export type Notification = Message & { readonly kind: "notification" };
+export type Response_ = Message & { readonly kind: "response" };
+
+/** Why a text is no message, as an answer to it would say. */
+export interface NoMessage {
+  readonly code: -32700 | -32600;
+  readonly message: string;
+  /** Of the request that cannot be understood, where that much is clear. */
+  readonly id: MessageId | null;
+}
+
+export interface Received {
+  readonly messages: readonly Message[];
+  readonly isBatch: boolean;
+}
+
+/** Messages in one batch. */
+const batchMax = 100;
+const idLengthMax = 256;
+/** Only the strictest UTF-8: a repaired text would not be what was sent. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function readMessages(bytes: Uint8Array): Result<Received, NoMessage> {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return noMessage(-32700, "parse error: the message is not UTF-8");
+  }
+  return messagesOf(text);
+}
+
+export function messagesOf(text: string): Result<Received, NoMessage> {
+  let tree: JsonTree;
+  try {
+    tree = parseJsonText(text);
+  } catch (error) {
+    if (!(error instanceof AegisError)) throw error;
+    const why = error.message.replace(/^Cannot read the JSON text: /, "");
+    return noMessage(-32700, `parse error: ${why}`);
+  }
+  if (!Array.isArray(tree)) {
+    const single = messageOf(tree, text);
+    return single.ok ? ok({ messages: [single.value], isBatch: false }) : single;
+  }
+  if (tree.length === 0 || tree.length > batchMax) {
+    return noMessage(-32600, `invalid request: a batch has 1 to ${batchMax} messages`);
+  }
+  const messages: Message[] = [];
+  for (const item of tree) {
+    const read = messageOf(item, treeText(item));
+    if (!read.ok) return read;
+    messages.push(read.value);
+  }
+  return ok({ messages, isBatch: true });
+}
+
+function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
+  if (!(tree instanceof Map)) return noMessage(-32600, "invalid request: it is no object");
+  const members: JsonMembers = tree;
+  const id = idOf(members.get("id"));
+  const bad = (why: string) => noMessage(-32600, `invalid request: ${why}`, id ?? null);
+  if (members.get("jsonrpc") !== "2.0") return bad('jsonrpc is not "2.0"');
+  const method = members.get("method");
+  const isAnswer = members.has("result") || members.has("error");
+  if (method === undefined) {
+    if (members.has("result") === members.has("error")) {
+      return bad("it has neither a method nor one of result and error");
+    }
+    const given = members.get("id");
+    if (id === undefined && given !== null && given !== undefined) return bad(idRule);
+    return ok({ kind: "response", id: id ?? null, members, text });
+  }
+  if (typeof method !== "string") return bad("the method is no text");
+  if (isAnswer) return bad("it is a request and an answer at once");
+  if (!members.has("id")) return ok({ kind: "notification", method, members, text });
+  return id === undefined ? bad(idRule) : ok({ kind: "request", id, method, members, text });
+}
+
+const idRule = `the id is no text of up to ${idLengthMax} characters and no whole number`;
+
+/** Undefined for what cannot be told apart safely, such as 1.0 from 1. */
+function idOf(value: JsonTree | undefined): MessageId | undefined {
+  if (typeof value === "string") return value.length <= idLengthMax ? value : undefined;
+  if (!(value instanceof NumberText)) return undefined;
+  return /^(0|-?[1-9][0-9]{0,15})$/.test(value.text) ? value : undefined;
+}
+
+/** The text "1" and the number 1 are different ids. */
+export function idKey(id: MessageId): string {
+  return id instanceof NumberText ? `#${id.text}` : `"${id}`;
+}
+
+/** Which request a notification is about. */
+export function requestIdOf({ members }: Notification): MessageId | undefined {
+  return idOf(membersOf(members.get("params"))?.get("requestId"));
+}
+
+export function idText(id: MessageId | null): string {
+  return id === null ? "null" : treeText(id);
+}
+
+export function membersOf(value: JsonTree | undefined): JsonMembers | undefined {
+  return value instanceof Map ? value : undefined;
+}
+
+export function textOf(value: JsonTree | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The tree as JSON again: numbers as they were spelled, members in their order. */
+export function treeText(tree: JsonTree): string {
+  if (tree instanceof NumberText) return tree.text;
+  if (tree instanceof Map) {
+    const parts: string[] = [];
+    for (const [name, value] of tree) parts.push(`${JSON.stringify(name)}:${treeText(value)}`);
+    return `{${parts.join(",")}}`;
+  }
+  if (Array.isArray(tree)) return `[${tree.map(treeText).join(",")}]`;
+  return JSON.stringify(tree);
+}
+
+function noMessage(
+  code: NoMessage["code"],
+  message: string,
+  id: MessageId | null = null,
+): Result<never, NoMessage> {
+  return err({ code, message, id });
+}
+
+/** An answer of the proxy itself. */
+export function errorText(
+  id: MessageId | null,
+  code: number,
+  message: string,
+  data?: Readonly<Record<string, string | number>>,
+): string {
+  const error = JSON.stringify({ code, message, ...(data === undefined ? {} : { data }) });
+  return `{"jsonrpc":"2.0","id":${idText(id)},"error":${error}}`;
+}

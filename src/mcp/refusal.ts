@@ -1,0 +1,54 @@
+// What the proxy answers itself, as JSON-RPC errors: what happened, why, and the smallest change
+// that would help. Pure.
+
+import type { Advice } from "../control/decide/advice.ts";
+import { errorText, idText, type MessageId } from "./message.ts";
+import type { CallName } from "./record.ts";
+
+export interface ProxyError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: Readonly<Record<string, string | number>>;
+}
+
+export const rpcCodes = {
+  parse: -32700,
+  invalidRequest: -32600,
+  invalidParams: -32602,
+  internal: -32603,
+  denied: -32000,
+  approval: -32001,
+  headerMismatch: -32020,
+} as const;
+
+export function deniedCall(
+  { tool, callId }: CallName,
+  reason: string,
+  { why, change }: Advice,
+  note = "",
+): ProxyError {
+  return {
+    code: rpcCodes.denied,
+    message: `tool call denied: ${reason}: ${why}; ${change}${note}`,
+    data: { reason, tool, call_id: callId, hint: change },
+  };
+}
+
+/** Nothing was sent to the server, or nothing of its answer was passed on. */
+export function notRecorded(tool: string, why: string): ProxyError {
+  return {
+    code: rpcCodes.internal,
+    message: `tool call denied: it cannot be decided or recorded: ${why}`,
+    data: { reason: "NOT_RECORDED", tool, hint: "see whether the ledger can be written" },
+  };
+}
+
+export function errorAnswer(id: MessageId | null, { code, message, data }: ProxyError): string {
+  return errorText(id, code, message, data);
+}
+
+/** Tells a server that nobody waits for its answer any more. */
+export function cancelledText(id: MessageId, why: string): string {
+  const params = `{"requestId":${idText(id)},"reason":${JSON.stringify(why)}}`;
+  return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`;
+}

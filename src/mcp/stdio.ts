@@ -1,0 +1,219 @@
+// The proxy in front of a server that talks over its standard input and output. Lines pass as they
+// are; tools/call goes through the gate. Both sides are read strictly, and neither can answer for
+// the other.
+
+import { err, type Result } from "../base/result.ts";
+import type { Gate } from "./gate.ts";
+import { answerSizeMax } from "./limits.ts";
+import { type Line, linesOf } from "./lines.ts";
+import {
+  errorText,
+  type Message,
+  type NoMessage,
+  type Notification,
+  type Received,
+  type Request,
+  type Response_,
+  readMessages,
+  requestIdOf,
+} from "./message.ts";
+import { createPending, type Pending, type Reply, type Underway } from "./pending.ts";
+import type { CallSession } from "./record.ts";
+import { cancelledText, errorAnswer, rpcCodes } from "./refusal.ts";
+import { askedCall, carriesResult, followedTask, withArguments } from "./tool-call.ts";
+
+export interface StdioParts {
+  readonly gate: Gate;
+  readonly session: CallSession;
+  /** Tells the person who runs the proxy. */
+  readonly say: (line: string) => void;
+  /** A line to the client. */
+  readonly write: (text: string) => void;
+  /** A line to the server; resolves when there is room for the next. */
+  readonly send: (text: string) => Promise<void>;
+}
+
+export interface StdioProxy {
+  /** Resolves when the client has nothing more to say and all of it was sent on. */
+  fromClient(input: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Resolves when the server has nothing more to say. */
+  fromServer(output: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Ends what is under way. */
+  end(why: string): Promise<void>;
+  /** Requests without an answer. */
+  underway(): { readonly calls: number; readonly others: number };
+}
+
+/** A line of a client. */
+const requestSizeMax = 4 * 1024 * 1024;
+/** Above the largest answer there can be, so that one that is too large can be told as such. */
+const answerLineMax = answerSizeMax + 64 * 1024;
+
+export function createStdioProxy(parts: StdioParts): StdioProxy {
+  const pending = createPending();
+  const starting = new Set<Promise<void>>();
+  const reply: Reply = (text) => {
+    if (text !== undefined) parts.write(text);
+  };
+  return {
+    underway() {
+      const calls = pending.all().filter(({ timer }) => timer !== undefined).length;
+      return { calls, others: pending.all().length - calls };
+    },
+    async fromClient(input) {
+      for await (const line of linesOf(input, requestSizeMax)) {
+        const read = readLine(line, requestSizeMax);
+        if (!read.ok) {
+          const { id, code, message } = read.error;
+          reply(errorText(id, code, message));
+          continue;
+        }
+        const { messages, isBatch } = read.value;
+        const own = isBatch ? batchReply(messages, reply) : reply;
+        for (const message of messages) {
+          const started = fromClient(parts, pending, message, own);
+          // Only calls take time before they are sent; nothing else waits for them.
+          if (!isCall(message)) await started;
+          starting.add(started);
+          void started.finally(() => starting.delete(started));
+        }
+      }
+      await Promise.all(starting);
+    },
+    async fromServer(output) {
+      for await (const line of linesOf(output, answerLineMax)) {
+        const read = readLine(line, answerLineMax);
+        if (!read.ok) {
+          parts.say(`a line of the server is left out: ${read.error.message}`);
+          continue;
+        }
+        for (const message of read.value.messages) {
+          if (message.kind === "response") await fromServer(parts, pending, message);
+          else reply(message.text);
+        }
+      }
+    },
+    async end(why) {
+      for (const one of pending.all()) {
+        if (!pending.end(one, "answered")) continue;
+        const error = await one.permit?.failed("UPSTREAM_FAILED", why);
+        const message = `upstream error: ${why}`;
+        one.reply(errorAnswer(one.id, error ?? { code: rpcCodes.internal, message, data: {} }));
+      }
+      await Promise.all(starting);
+    },
+  };
+}
+
+function readLine(line: Line, lengthMax: number): Result<Received, NoMessage> {
+  if (line !== "too long") return readMessages(line);
+  const message = `parse error: the line has over ${lengthMax} bytes`;
+  return err({ code: rpcCodes.parse, message, id: null });
+}
+
+function isCall(message: Message): boolean {
+  return message.kind === "request" && message.method === "tools/call";
+}
+
+async function fromClient(
+  parts: StdioParts,
+  pending: Pending,
+  message: Message,
+  reply: Reply,
+): Promise<void> {
+  if (message.kind === "response") return parts.send(message.text);
+  if (message.kind === "notification") return fromNotification(parts, pending, message);
+  const problem = pending.problem(message.id);
+  if (problem !== undefined) {
+    return reply(errorText(message.id, rpcCodes.invalidRequest, problem));
+  }
+  if (isCall(message)) return startCall(parts, pending, message, reply);
+  const task = followedTask(message);
+  const name = { tool: message.method, callId: task ?? "" };
+  const one = pending.add(
+    message.id,
+    reply,
+    task === undefined ? undefined : parts.gate.follow(parts.session, name),
+  );
+  one.isSent = true;
+  return parts.send(message.text);
+}
+
+async function fromNotification(
+  { send }: StdioParts,
+  pending: Pending,
+  message: Notification,
+): Promise<void> {
+  const id = message.method === "notifications/cancelled" ? requestIdOf(message) : undefined;
+  const one = id === undefined ? undefined : pending.find(id);
+  if (one === undefined) return send(message.text);
+  const { isSent, permit } = one;
+  pending.end(one, "given up");
+  one.reply(undefined);
+  // Of a call that was not sent yet the server knows nothing.
+  if (!isSent) return;
+  await permit?.failed("CANCELLED", "the caller took the call back");
+  await send(message.text);
+}
+
+/** From the request until it is sent; its answer comes in by itself. */
+async function startCall(
+  parts: StdioParts,
+  pending: Pending,
+  request: Request,
+  reply: Reply,
+): Promise<void> {
+  const asked = askedCall(request);
+  if ("code" in asked) return reply(errorAnswer(request.id, asked));
+  const one = pending.add(request.id, reply);
+  const call = { ...asked, signal: one.abort.signal };
+  const admission = await parts.gate.admit(parts.session, call);
+  if (admission.kind === "refused") {
+    if (pending.end(one, "answered")) reply(errorAnswer(request.id, admission.error));
+    return;
+  }
+  const { permit } = admission;
+  if (pending.find(request.id) !== one) {
+    await permit.failed("CANCELLED", "the caller took the call back before it was sent");
+    return;
+  }
+  one.permit = permit;
+  one.isSent = true;
+  one.timer = setTimeout(() => void endLate(parts, pending, one), permit.limits.timeoutMs);
+  await parts.send(withArguments(request, permit.editedArgs));
+}
+
+async function endLate(parts: StdioParts, pending: Pending, one: Underway): Promise<void> {
+  const { permit } = one;
+  if (permit === undefined || !pending.end(one, "given up")) return;
+  const detail = `there was no answer within ${permit.limits.timeoutMs} ms`;
+  one.reply(errorAnswer(one.id, await permit.failed("TIMEOUT", detail)));
+  await parts.send(cancelledText(one.id, detail));
+}
+
+async function fromServer(
+  { write, say }: StdioParts,
+  pending: Pending,
+  message: Response_,
+): Promise<void> {
+  if (message.id === null) return write(message.text);
+  const one = pending.sent(message.id);
+  if (one === undefined || !pending.end(one, "answered")) {
+    return say("an answer of the server is left out: nobody waits for it");
+  }
+  const { permit } = one;
+  const isRecorded = permit !== undefined && (!one.isTask || carriesResult(message));
+  const error = isRecorded ? await permit.answered(message) : undefined;
+  one.reply(error === undefined ? message.text : errorAnswer(one.id, error));
+}
+
+/** Answers to a batch go back together, once there are all of them. */
+function batchReply(messages: readonly Message[], reply: Reply): Reply {
+  let left = messages.filter(({ kind }) => kind === "request").length;
+  const answers: string[] = [];
+  return (text) => {
+    if (text !== undefined) answers.push(text);
+    left -= 1;
+    if (left === 0 && answers.length > 0) reply(`[${answers.join(",")}]`);
+  };
+}

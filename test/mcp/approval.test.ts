@@ -1,0 +1,94 @@
+// Tool calls that wait for a person who decides with `aegis approve`, from another process.
+
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { McpError } from "@modelcontextprotocol/sdk/types.js";
+import { spawnAegis } from "../support/harness.ts";
+import { budgets, type Connected, connectStdio, mcpPlace, recordedTypes } from "../support/mcp.ts";
+import { serve } from "../support/served.ts";
+
+const permissions = { tools: ["needs_approval"], approval_required: ["needs_approval"], budgets };
+const call = { name: "needs_approval", arguments: { text: "please" } };
+
+/** From what the proxy tells the person who started it. */
+async function tokenFrom(proxy: Connected): Promise<string> {
+  for (;;) {
+    const token = /aegis approve (\S+) /.exec(proxy.said())?.[1];
+    if (token !== undefined) return token;
+    await Bun.sleep(10);
+  }
+}
+
+async function decide(ledger: string, token: string, ...flags: string[]): Promise<string> {
+  const server = await serve(ledger);
+  try {
+    const args = ["approve", token, "--tenant", "acme", "--server", server.url.replace(/\/$/, "")];
+    const { exitCode, stdout, stderr } = await spawnAegis([...args, ...flags]);
+    if (exitCode !== 0) throw new Error(stderr);
+    return stdout;
+  } finally {
+    await server.stop();
+  }
+}
+
+test("an approved call goes on, once", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const waiting = proxy.client.callTool(call);
+  await decide(place.ledger, await tokenFrom(proxy), "--allow");
+  expect((await waiting).content).toEqual([{ type: "text", text: "please" }]);
+  expect(await recordedTypes(place)).toEqual([
+    "TOOL_CALL_PROPOSED",
+    "APPROVAL_REQUESTED",
+    "APPROVAL_DECIDED",
+    "TOOL_CALL_ALLOWED",
+    "TOOL_RESULT",
+  ]);
+  const again = proxy.client.callTool(call);
+  await expect(again).rejects.toThrow("LOOP_DETECTED");
+});
+
+test("a denied call does not, and the reason of the person is told", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const waiting = proxy.client.callTool(call).catch((error: McpError) => error);
+  await decide(place.ledger, await tokenFrom(proxy), "--deny", "--message", "not today");
+  expect((await waiting) as McpError).toMatchObject({
+    code: -32000,
+    message: expect.stringContaining("not today"),
+    data: { reason: "APPROVAL_DENIED" },
+  });
+  expect((await recordedTypes(place)).at(-1)).toBe("TOOL_CALL_DENIED");
+});
+
+test("the tool is called with what the person made of the arguments", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const waiting = proxy.client.callTool(call);
+  const edit = join(place.folder, "edit.json");
+  writeFileSync(edit, '{"text":"instead"}');
+  const said = await decide(place.ledger, await tokenFrom(proxy), "--allow", "--edit", edit);
+  expect(said).toContain('change text: "please" -> "instead"');
+  expect((await waiting).content).toEqual([{ type: "text", text: "instead" }]);
+});
+
+test("who is told to come back goes on later, also through another proxy", async () => {
+  const place = mcpPlace(permissions);
+  let token = "";
+  {
+    await using proxy = await connectStdio(place, ["--approval-wait", "0"]);
+    const refused = await proxy.client.callTool(call).catch((error: McpError) => error);
+    expect(refused).toMatchObject({ code: -32001, data: { reason: "APPROVAL_REQUIRED" } });
+    token = ((refused as McpError).data as { approval_token: string }).approval_token;
+    expect((refused as McpError).message).toContain(`aegis approve ${token} --tenant acme`);
+    await expect(proxy.client.callTool(call)).rejects.toThrow("approval required");
+  }
+  await decide(place.ledger, token, "--allow");
+  await using proxy = await connectStdio(place, ["--approval-wait", "0"]);
+  const { content } = await proxy.client.callTool(call);
+  expect(content).toEqual([{ type: "text", text: "please" }]);
+  expect((await recordedTypes(place)).filter((type) => type === "TOOL_CALL_PROPOSED")).toEqual([
+    "TOOL_CALL_PROPOSED",
+  ]);
+});

@@ -1,0 +1,135 @@
+// `aegis mcp` between a client and a server of the public SDK, over standard input and output.
+
+import { expect, test } from "bun:test";
+import { McpError } from "@modelcontextprotocol/sdk/types.js";
+import { budgets, connectStdio, mcpPlace, recordedEvents, recordedTypes } from "../support/mcp.ts";
+
+const tools = ["echo", "big", "broken", "slow", "asks", "steps", "write_file"];
+const permissions = { tools, budgets };
+
+/** What a refused call was told. */
+async function refusal(
+  call: Promise<unknown>,
+): Promise<{ code: number; text: string; data: object }> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof McpError)) throw new Error(`it was not refused: ${error}`);
+  return { code: error.code, text: error.message, data: (error.data ?? {}) as object };
+}
+
+const echo = (text: string) => ({ name: "echo", arguments: { text } });
+
+test("a declared tool is called, and the call is recorded step by step", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const result = await proxy.client.callTool(echo("hello"));
+  expect(result.content).toEqual([{ type: "text", text: "hello" }]);
+  const events = await recordedEvents(place);
+  const types = ["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"];
+  expect(events.map(({ type }) => type)).toEqual(types);
+  const [proposed, allowed, answered] = events.map(({ payload }) => payload as never);
+  expect(proposed).toMatchObject({ tool_name: "echo", args: { text: "hello" } });
+  expect(allowed).toMatchObject({ constraints: { max_output_bytes: 10_000, timeout_ms: 10_000 } });
+  expect(answered).toMatchObject({ is_error: false, result: { content: [{ text: "hello" }] } });
+});
+
+test("an undeclared tool is not called; the answer says why and what to change", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const { code, text, data } = await refusal(
+    proxy.client.callTool({ name: "undeclared", arguments: {} }),
+  );
+  expect(code).toBe(-32000);
+  expect(text).toContain('the manifest does not declare "undeclared"');
+  expect(text).toContain('add "undeclared" to permissions.tools');
+  expect(data).toMatchObject({ reason: "PERMISSION_UNDECLARED", tool: "undeclared" });
+  expect(await recordedTypes(place)).toEqual(["TOOL_CALL_PROPOSED", "TOOL_CALL_DENIED"]);
+});
+
+test("a result taints the session: tools that change the world are denied from then on", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const write = (text: string) =>
+    proxy.client.callTool({ name: "write_file", arguments: { text } });
+  expect((await write("before")).content).toEqual([{ type: "text", text: "before" }]);
+  expect((await refusal(write("after"))).data).toMatchObject({ reason: "TAINTED_TO_HIGH_RISK" });
+  expect((await proxy.client.callTool(echo("still"))).content).toHaveLength(1);
+});
+
+test("a call that takes too long is ended on both sides", async () => {
+  const place = mcpPlace({ tools, budgets: { ...budgets, timeout_ms: 300 } });
+  await using proxy = await connectStdio(place);
+  const cancelled = Promise.withResolvers<unknown>();
+  proxy.client.fallbackNotificationHandler = async ({ params }) => cancelled.resolve(params);
+  const { text, data } = await refusal(proxy.client.callTool({ name: "slow", arguments: {} }));
+  expect(text).toContain("no answer within 300 ms");
+  expect(data).toMatchObject({ reason: "TIMEOUT" });
+  expect(await cancelled.promise).toMatchObject({ data: "slow was cancelled" });
+  expect((await proxy.client.callTool(echo("in time"))).content).toHaveLength(1);
+  expect((await recordedTypes(place)).slice(0, 3)).toEqual([
+    "TOOL_CALL_PROPOSED",
+    "TOOL_CALL_ALLOWED",
+    "ERROR_RAISED",
+  ]);
+});
+
+test("an answer above the limit is kept back; one below it passes", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const big = (size: number) => proxy.client.callTool({ name: "big", arguments: { size } });
+  expect((await big(9000)).content).toHaveLength(1);
+  const { text, data } = await refusal(big(11_000));
+  expect(text).toContain("of 10000 bytes");
+  expect(data).toMatchObject({ reason: "OUTPUT_TOO_LARGE" });
+  expect(JSON.stringify(await recordedEvents(place))).not.toContain("x".repeat(10_000));
+});
+
+test("a call that its caller takes back is recorded as such and told to the server", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const told = Promise.withResolvers<unknown>();
+  proxy.client.fallbackNotificationHandler = async ({ params }) => told.resolve(params);
+  const abort = new AbortController();
+  const call = proxy.client.callTool({ name: "slow", arguments: {} }, undefined, {
+    signal: abort.signal,
+  });
+  while ((await recordedTypes(place)).length < 2) await Bun.sleep(10);
+  abort.abort();
+  await expect(call).rejects.toThrow();
+  expect(await told.promise).toMatchObject({ data: "slow was cancelled" });
+  const last = (await recordedEvents(place)).at(-1);
+  expect(last).toMatchObject({ type: "ERROR_RAISED", payload: { code: "CANCELLED" } });
+});
+
+test("what is no tool call passes in both directions", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const { client } = proxy;
+  const { ElicitRequestSchema } = await import("@modelcontextprotocol/sdk/types.js");
+  client.setRequestHandler(ElicitRequestSchema, () => {
+    return { action: "accept" as const, content: { name: "this" } };
+  });
+  expect((await client.listTools()).tools.map(({ name }) => name)).toContain("undeclared");
+  const note = await client.readResource({ uri: "test://note" });
+  expect(note.contents).toMatchObject([{ text: "a note" }]);
+  expect((await client.callTool({ name: "asks", arguments: {} })).content).toMatchObject([
+    { text: '{"name":"this"}' },
+  ]);
+  const steps: number[] = [];
+  await client.callTool({ name: "steps", arguments: {} }, undefined, {
+    onprogress: ({ progress }) => steps.push(progress),
+  });
+  expect(steps).toEqual([1, 2]);
+  await expect(client.getPrompt({ name: "none" })).rejects.toThrow("not found");
+});
+
+test("an error of a tool is its result", async () => {
+  const place = mcpPlace(permissions);
+  await using proxy = await connectStdio(place);
+  const result = await proxy.client.callTool({ name: "broken", arguments: {} });
+  expect(result.isError).toBe(true);
+  const last = (await recordedEvents(place)).at(-1);
+  expect(last).toMatchObject({ type: "TOOL_RESULT", payload: { is_error: true } });
+});

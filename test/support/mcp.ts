@@ -1,0 +1,99 @@
+// The proxy of the built binary in front of the servers in test/fixtures/mcp, and its ledger.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
+import { openSqliteStore } from "../../src/ledger/sqlite.ts";
+import { aegisBinary, cleanEnvironment, repoRoot } from "./harness.ts";
+import { tempDir } from "./temp.ts";
+
+export const toolsProgram = join(repoRoot, "test/fixtures/mcp/tools.ts");
+
+export const budgets = {
+  max_steps: 1000,
+  max_tool_calls: 1000,
+  max_wall_time_ms: 600_000,
+  max_output_bytes: 10_000,
+  timeout_ms: 10_000,
+};
+
+/** Where one proxy keeps what it needs. */
+export interface McpPlace {
+  readonly folder: string;
+  readonly manifest: string;
+  readonly ledger: string;
+  readonly env: Record<string, string>;
+}
+
+export function mcpPlace(permissions: object): McpPlace {
+  const folder = tempDir("mcp");
+  const manifest = join(folder, "manifest.json");
+  const content = {
+    schema: "aegis.dev/manifest/v0.1",
+    name: "tools",
+    version: "1.0.0",
+    publisher: "acme",
+    permissions,
+  };
+  writeFileSync(manifest, JSON.stringify(content));
+  const env = cleanEnvironment();
+  return { folder, manifest, ledger: join(folder, "ledger.db"), env };
+}
+
+/** What the proxy is started with, without the server. */
+export function proxyArgs({ manifest, ledger }: McpPlace, ...flags: readonly string[]): string[] {
+  return ["mcp", "--manifest", manifest, "--ledger", ledger, "--session", "acme/s", ...flags];
+}
+
+export interface Connected extends AsyncDisposable {
+  readonly client: Client;
+  /** Of the proxy and the server. */
+  said(): string;
+}
+
+/** A client of the public SDK behind the proxy behind which a server of the SDK runs. */
+export async function connectStdio(
+  place: McpPlace,
+  flags: readonly string[] = [],
+  server: readonly string[] = [process.execPath, toolsProgram],
+  client = new Client({ name: "test", version: "1.0.0" }, { capabilities: { elicitation: {} } }),
+): Promise<Connected> {
+  const args = [...proxyArgs(place, ...flags), "--", ...server];
+  const { folder: cwd, env } = place;
+  const command = aegisBinary();
+  const transport = new StdioClientTransport({ command, args, cwd, env, stderr: "pipe" });
+  let said = "";
+  transport.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await client.connect(transport);
+  return {
+    client,
+    said: () => said,
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+/** Everything the ledger holds of a session. */
+export async function recordedEvents(
+  { ledger }: McpPlace,
+  session = "s",
+): Promise<readonly LoggedEvent[]> {
+  const store = openSqliteStore(ledger);
+  try {
+    const log = createControlLog(store);
+    const verdict = await log.verify("acme", session);
+    if (!verdict.valid) throw new Error(`the chain is broken: ${verdict.error}`);
+    return await log.events({ tenant: "acme", session, limit: 1000 });
+  } finally {
+    await store.close();
+  }
+}
+
+/** Types alone, in order. */
+export async function recordedTypes(place: McpPlace, session = "s"): Promise<readonly string[]> {
+  return (await recordedEvents(place, session)).map(({ type }) => type);
+}
