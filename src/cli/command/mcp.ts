@@ -4,6 +4,7 @@ import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defineCommand } from "../command.ts";
+import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
 
@@ -13,6 +14,7 @@ export const command = defineCommand(
     summary: "Stand in front of an MCP server: decide about each tool call, and record it.",
     flags: {
       manifest: { kind: "text", value: "FILE", summary: "What the tools may do; needed" },
+      ...trustFlags,
       session: {
         kind: "text",
         value: "TENANT/SESSION",
@@ -57,10 +59,12 @@ export const command = defineCommand(
     const { prepareServe } = await import("../../app/serve.ts");
     const { prepareGate } = await import("../../mcp/prepare.ts");
     const { runStdioServer } = await import("../../mcp/stdio-server.ts");
+    const trust = trustOptions(flags, context.directory);
     const telemetry = { isDisabled: true, path: undefined };
-    const options = { address: ":0", ledger, manifest, keys: undefined, telemetry };
+    const options = { address: ":0", ledger, manifest, keys: undefined, telemetry, trust };
     const rateLimit = flags["rate-limit"];
     const parts = await prepareServe({ ...options, rateLimit }, context);
+    warn(parts.warnings);
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
     const stopped = new AbortController();
     process.once("SIGINT", () => stopped.abort());
