@@ -42,11 +42,9 @@ export const command = defineCommand(
     launches: true,
     examples: [
       "aegis mcp --manifest m.json -- npx some-mcp-server",
-      "aegis mcp --manifest m.json -- aegis run --policy read-only -- npx some-mcp-server",
+      "aegis mcp --manifest m.json -- aegis run -- npx some-mcp-server",
     ],
-    notes: [
-      "Calls that wait for a person go on with `aegis approve TOKEN --allow` while `aegis serve` runs on the same ledger.",
-    ],
+    notes: ["`aegis approve TOKEN --allow` lets a call go on while `aegis serve` has the ledger."],
   },
   async ({ flags, command: server }, context) => {
     const { manifest, ledger } = flags;
