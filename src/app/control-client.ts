@@ -77,7 +77,7 @@ export function createControlClient(access: ServerAccess, directory: AbsPath): C
 }
 
 function answerOf(what: string, status: number, body: string): JsonObject {
-  if (status !== 200) {
+  if (status !== 200 && status !== 201) {
     const shown = body.trimEnd().slice(0, shownBodyMax);
     throw new AegisError("internal", `${what}: server returned ${status}: ${shown}`);
   }

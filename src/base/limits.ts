@@ -49,6 +49,8 @@ export const asksPerSecondMax = 10;
 export const asksWaitingMax = 64;
 /** How long a question waits for its answer, milliseconds; then it is no. */
 export const askTimeoutMs = 10 * 60 * 1000;
+/** How often a control plane is asked whether somebody has answered, milliseconds. */
+export const askPollMs = 500;
 /** How long a question stays when its caller has left, milliseconds: a signal brings it back. */
 export const askWithdrawnMs = 500;
 /** Keys pressed before a question stood there this long, milliseconds, are not its answer. */

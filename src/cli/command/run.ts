@@ -13,6 +13,7 @@ import {
 } from "../../model/limits.ts";
 import type { EnvironmentGrant } from "../../supervise/environment.ts";
 import { type CommandSpec, type ParsedArgs, parseArgs } from "../args.ts";
+import { askFlags, promptFor } from "../ask-flags.ts";
 import { createContext } from "../context.ts";
 import { renderHelp } from "../help.ts";
 import { launchTrust, launchTrustFlags } from "../manifest-flags.ts";
@@ -120,11 +121,7 @@ export const runSpec = {
       kind: "switch",
       summary: "Run although this kernel lacks a protection; the ledger records which.",
     },
-    ask: {
-      kind: "switch",
-      summary:
-        "Ask at the terminal about files and connections that no rule is about: see docs/ask.md.",
-    },
+    ...askFlags,
     "dry-run": {
       kind: "switch",
       summary:
@@ -199,7 +196,7 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   }
   const { launch } = await import("../../app/launch.ts");
   const context = createContext();
-  const prompt = args?.flags.ask === true ? await promptFor(options) : {};
+  const prompt = args === undefined ? {} : await promptFor(args.flags, options, context.directory);
   const trust = args === undefined ? {} : launchTrust(args.flags, context.directory);
   const result = await launch({ ...options, ...prompt, ...trust }, context);
   if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
@@ -225,17 +222,6 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   const { endProcess } = await import("../../app/end-process.ts");
   await endProcess(result.exit.status);
   return result.exit.status;
-}
-
-/** Where the answers are read by a program, there has to be somebody who gives them. */
-async function promptFor({ json }: LaunchOptions): Promise<Pick<LaunchOptions, "prompt">> {
-  const { hasTerminal, terminalPrompt } = await import("../ask-terminal.ts");
-  if (json && !hasTerminal()) {
-    throw new AegisError("usage", "Cannot ask about denials: there is no terminal to ask at", {
-      hint: "run --json without --ask, or at a terminal",
-    });
-  }
-  return { prompt: terminalPrompt() };
 }
 
 async function runOptions(
