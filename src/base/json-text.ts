@@ -75,9 +75,9 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what a string may not hold as it stands
-const plainPattern = /[^"\\\u0000-\u001f]*/y;
-const spacePattern = /[ \t\n\r]*/y;
+const quote = 0x22;
+const backslash = 0x5c;
+const spaces: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /** A spelling that is longer says nothing more. */
 const numberLengthMax = 400;
 
@@ -142,17 +142,29 @@ class Reader {
   #string(): string {
     const start = this.#at;
     this.#at += 1;
-    let value = "";
-    for (;;) {
-      value += this.#match(plainPattern);
-      const next = this.text[this.#at];
-      if (next === '"') break;
-      if (next !== "\\") throw this.#unexpected("the rest of the text in quotes");
+    let value = this.#plain();
+    while (this.text.charCodeAt(this.#at) !== quote) {
+      if (this.text.charCodeAt(this.#at) !== backslash)
+        throw this.#unexpected("the rest of the text in quotes");
       value += this.#escape();
+      value += this.#plain();
     }
     this.#at += 1;
     if (!value.isWellFormed()) throw invalid("it holds half a character", start);
     return value;
+  }
+
+  /** What stands for itself, up to a quote, a backslash or what no string may hold. */
+  #plain(): string {
+    const from = this.#at;
+    const { text } = this;
+    let at = from;
+    for (; at < text.length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit === quote || unit === backslash || unit < 0x20) break;
+    }
+    this.#at = at;
+    return text.slice(from, at);
   }
 
   #escape(): string {
@@ -169,7 +181,9 @@ class Reader {
   }
 
   #number(): NumberText {
-    const text = this.#match(numberPattern);
+    numberPattern.lastIndex = this.#at;
+    const text = numberPattern.exec(this.text)?.[0] ?? "";
+    this.#at += text.length;
     if (text === "") throw this.#unexpected("a value");
     if (text.length > numberLengthMax) throw invalid("a number is too long", this.#at);
     return new NumberText(text);
@@ -195,14 +209,12 @@ class Reader {
   }
 
   #space(): void {
-    this.#match(spacePattern);
-  }
-
-  #match(pattern: RegExp): string {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.text)?.[0] ?? "";
-    this.#at += found.length;
-    return found;
+    for (;;) {
+      const unit = this.text.charCodeAt(this.#at);
+      // Most of what is not space is told by one comparison.
+      if (unit > 0x20 || !spaces.has(unit)) return;
+      this.#at += 1;
+    }
   }
 
   #unexpected(wanted: string): AegisError {

@@ -5,7 +5,7 @@ import { canonicalText } from "../base/canonical-dialects.ts";
 import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
-import { type JsonTree, plainJson } from "../base/json-text.ts";
+import { type JsonTree, type PlainJson, plainJson } from "../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../base/limits.ts";
 import { isBoxEvent } from "../model/event.ts";
 import type {
@@ -146,9 +146,11 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const state = batch.sessions.get(key) ?? batch.base.session(key) ?? newSession(key);
   const earlier = earlierAnswer(batch, request);
   if (earlier !== undefined) return earlier;
+  const plain = plainOf(request.payload);
   const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
-  const event = completed(request, state);
+  if (plain === undefined) return refused("event_invalid", "the event is not valid", state);
+  const event = { ...completed(request, state), plain };
   const repeated = repeatedEvent(batch, key, event, request);
   if (repeated !== undefined) return repeated;
   const conflict = conflictOf(event, state);
@@ -158,7 +160,7 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
     const message = `hash verification failed: eventlog: hash mismatch at seq=${event.seq}`;
     return refused("hash_mismatch", message, state);
   }
-  return store(batch, key, state, event, sealed, request);
+  return store(batch, { key, state, event, plain }, sealed, request);
 }
 
 /** What the same idempotency key was answered before. */
@@ -188,7 +190,7 @@ function fingerprint(request: AppendRequest): string {
 }
 
 function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome | undefined {
-  const { tenant, session, user, type, payload, seq, tsUnixMs } = request;
+  const { tenant, session, user, type, seq, tsUnixMs } = request;
   if (tenant === localTenant) {
     return refused("tenant_reserved", `the tenant "${localTenant}" is this machine's own`, state);
   }
@@ -197,7 +199,6 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
   }
   const names = [tenant, session, user, type];
   const isSound =
-    hasValue(payload) &&
     names.every((name) => name.isWellFormed() && name.length <= nameLengthMax) &&
     isCount(tsUnixMs) &&
     (seq === undefined || isCount(seq));
@@ -206,13 +207,12 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
 
 const nameLengthMax = 512;
 
-/** Not so for a number that is larger than all numbers. */
-function hasValue(payload: JsonTree): boolean {
+/** Undefined where there is a number that is larger than all numbers. */
+function plainOf(payload: JsonTree): PlainJson | undefined {
   try {
-    plainJson(payload);
-    return true;
+    return plainJson(payload);
   } catch (error) {
-    if (error instanceof AegisError) return false;
+    if (error instanceof AegisError) return undefined;
     throw error;
   }
 }
@@ -261,17 +261,21 @@ function refused(code: AppendRefusalCode, message: string, state: SessionState):
   return { kind: "refused", code, message, expectedSeq, expectedPrevHash };
 }
 
+interface Placed {
+  readonly key: SessionId;
+  readonly state: SessionState;
+  readonly event: ForeignEvent;
+  readonly plain: PlainJson;
+}
+
 function store(
   batch: Batch,
-  key: SessionId,
-  state: SessionState,
-  event: ForeignEvent,
+  { key, state, event, plain: payload }: Placed,
   { body, hash }: SealedText,
   request: AppendRequest,
 ): AppendOutcome {
   const index = batch.head.size;
   const hex = hash.toHex();
-  const payload = plainJson(event.payload);
   const told = sealedForeign(event, payload, hash.toBase64());
   const bytes = new TextEncoder().encode(body);
   if (bytes.length > foreignEventSizeMaxBytes) {

@@ -14,23 +14,26 @@ import type { TreeHead, TreeNode } from "./merkle.ts";
 import {
   decisionValue,
   frontierValue,
-  type HeadRow,
-  headOf,
-  numberOf,
-  type SessionRow,
   type SessionValues,
   sessionColumns,
-  sessionOf,
   sessionValues,
   textOf,
 } from "./rows.ts";
 import type { SessionState } from "./session-state.ts";
 import { readEvent, readRecord } from "./sqlite-chains.ts";
 import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
+import { createKnown, type Known } from "./sqlite-known.ts";
 import { createReader } from "./sqlite-read.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
-import type { Addition, ManyBase, NewEvent, PolicyLoadRow, Store } from "./store.ts";
+import type {
+  Addition,
+  ManyBase,
+  NewEvent,
+  PolicyLoadRow,
+  Store,
+  StoredCheckpoint,
+} from "./store.ts";
 
 /** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
@@ -87,21 +90,40 @@ interface Writer {
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
 }
 
+/** Events, a transaction counting as some more, between two looks at the size of the log. */
+const foldLookEvery = 128;
+const foldLookCommit = 8;
+
+/** Told of every transaction. */
+function createFolding(db: Database, path: string): (events: number) => void {
+  let foldAt = walSizeMaxBytes;
+  let unlooked = 0;
+  return (events) => {
+    unlooked += foldLookCommit + events;
+    if (unlooked < foldLookEvery) return;
+    foldAt = foldLog(db, path, foldAt);
+    unlooked = 0;
+  };
+}
+
 function createWriter(db: Database, path: string): Writer {
   let broken: AegisError | undefined;
-  let foldAt = walSizeMaxBytes;
+  const fold = createFolding(db, path);
+  const known = createKnown(db);
 
-  /** Runs `work` in a write transaction; whatever it throws undoes it. */
-  function transact(work: () => void): void {
+  /** Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it. */
+  function transact(work: () => number): void {
     if (broken !== undefined) throw broken;
     begin(db, path);
     let isWorkDone = false;
     try {
-      work();
+      known.refresh();
+      const events = work();
       isWorkDone = true;
-      db.run("COMMIT");
-      foldAt = foldLog(db, path, foldAt);
+      db.query("COMMIT").run();
+      fold(events);
     } catch (error) {
+      known.forget();
       const failure = undo(db, path, error, isWorkDone);
       if (failure.outcome === "unknown") broken = failure.error;
       throw failure.error;
@@ -111,20 +133,16 @@ function createWriter(db: Database, path: string): Writer {
   return {
     append(session, build) {
       transact(() => {
-        const known = readSession(db, session);
-        const addition = build({ head: readHead(db), session: known?.state });
-        write(db, addition, known?.num);
+        const addition = build({ head: known.head(), session: known.session(session)?.state });
+        if (addition.events.length > 0) writeMany(db, known, [addition]);
+        return addition.events.length;
       });
     },
     appendMany(_, build) {
       transact(() => {
-        const base: ManyBase = {
-          head: readHead(db),
-          session: (id) => readSession(db, id)?.state,
-          event: (id, seq) => readEvent(db, id, seq),
-          record: (kind, key) => readRecord(db, kind, key),
-        };
-        writeMany(db, build(base));
+        const additions = build(baseOf(db, known));
+        writeMany(db, known, additions);
+        return additions.length;
       });
     },
     putRecord(record, expected) {
@@ -132,18 +150,31 @@ function createWriter(db: Database, path: string): Writer {
       transact(() => {
         isPut = readRecord(db, record.kind, record.key)?.json === expected;
         if (isPut) writeRecord(db, record);
+        return 1;
       });
       return isPut;
     },
-    addCheckpoint({ size, note }) {
-      transact(() => {
-        const known = db.query<null, [number]>("SELECT 1 FROM checkpoint WHERE size = ?").get(size);
-        if (known !== null) return;
-        const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
-        db.query<null, [number, string]>(insert).run(size, note);
-      });
+    addCheckpoint(checkpoint) {
+      transact(() => writeCheckpoint(db, checkpoint));
     },
   };
+}
+
+function baseOf(db: Database, known: Known): ManyBase {
+  return {
+    head: known.head(),
+    session: (id) => known.session(id)?.state,
+    event: (id, seq) => readEvent(db, id, seq),
+    record: (kind, key) => readRecord(db, kind, key),
+  };
+}
+
+function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number {
+  const known = db.query<null, [number]>("SELECT 1 FROM checkpoint WHERE size = ?").get(size);
+  if (known !== null) return 0;
+  const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
+  db.query<null, [number, string]>(insert).run(size, note);
+  return 1;
 }
 
 /**
@@ -151,11 +182,11 @@ function createWriter(db: Database, path: string): Writer {
  * many writers the one that waited longest gets the lock last.
  */
 function begin(db: Database, path: string): void {
-  db.run(`PRAGMA busy_timeout = ${lockStepMs}`);
+  db.query(`PRAGMA busy_timeout = ${lockStepMs}`).run();
   try {
     for (let waitedMs = 0; ; waitedMs += lockStepMs) {
       try {
-        db.run("BEGIN IMMEDIATE");
+        db.query("BEGIN IMMEDIATE").run();
         return;
       } catch (error) {
         if (!isBusy(error) || waitedMs >= ledgerLockWaitMs) {
@@ -164,7 +195,7 @@ function begin(db: Database, path: string): void {
       }
     }
   } finally {
-    db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
+    db.query(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`).run();
   }
 }
 
@@ -207,32 +238,17 @@ function foldLog(db: Database, path: string, foldAt: number): number {
   return isWhole ? walSizeMaxBytes : size + walSizeMaxBytes;
 }
 
-function readHead(db: Database): TreeHead {
-  const row = db.query<HeadRow, []>("SELECT size, frontier FROM head").get();
-  if (row === null) throw new AegisError("ledger/tampered", "Cannot append: the head is gone");
-  return headOf(row);
-}
-
-interface KnownSession {
-  readonly num: number;
-  readonly state: SessionState;
-}
-
-function readSession(db: Database, id: SessionId): KnownSession | undefined {
-  const sql = `SELECT num, ${sessionColumns} FROM session WHERE id = ?`;
-  const row = db.query<SessionRow & { num: unknown }, [string]>(sql).get(id);
-  return row === null ? undefined : { num: numberOf(row.num), state: sessionOf(row) };
-}
-
 /** Rows that several additions change are written once, as the last of them leaves them. */
-function writeMany(db: Database, additions: readonly Addition[]): void {
+function writeMany(db: Database, known: Known, additions: readonly Addition[]): void {
   const last = additions.at(-1);
   if (last === undefined) return;
   const numbers = new Map<SessionId, number>();
   for (const session of new Map(additions.map((one) => [one.session.id, one.session])).values()) {
-    const known = readSession(db, session.id)?.num;
-    numbers.set(session.id, known ?? insertSession(db, session));
-    if (known !== undefined) updateSession(db, known, session);
+    const before = known.session(session.id)?.num;
+    const num = before ?? insertSession(db, session);
+    if (before !== undefined) updateSession(db, before, session);
+    known.wroteSession(num, session);
+    numbers.set(session.id, num);
   }
   for (const { events, nodes, session, policyLoad, records } of additions) {
     const num = numbers.get(session.id) ?? 0;
@@ -242,6 +258,7 @@ function writeMany(db: Database, additions: readonly Addition[]): void {
     for (const record of records ?? []) writeRecord(db, record);
   }
   writeHead(db, last.head);
+  known.wroteHead(last.head);
 }
 
 function writeHead(db: Database, head: TreeHead): void {
@@ -249,19 +266,6 @@ function writeHead(db: Database, head: TreeHead): void {
     head.size,
     frontierValue(head),
   );
-}
-
-/** @param known the session's row number, undefined for its first events */
-function write(db: Database, addition: Addition, known: number | undefined): void {
-  const { events, head, nodes, session, policyLoad } = addition;
-  if (events.length === 0) return;
-  const num = known ?? insertSession(db, session);
-  if (known !== undefined) updateSession(db, known, session);
-  writeEvents(db, num, events);
-  for (const node of nodes) writeNode(db, node);
-  if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
-  for (const record of addition.records ?? []) writeRecord(db, record);
-  writeHead(db, head);
 }
 
 function insertSession(db: Database, session: SessionState): number {

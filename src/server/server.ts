@@ -71,6 +71,7 @@ const idleTimeoutSeconds = 120;
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry } = options;
   const router = createRouter(traced(telemetry, routesOf(options)));
+  let hosts: ReadonlySet<string> | undefined;
   const server: Bun.Server<undefined> = Bun.serve({
     hostname,
     port: options.port,
@@ -80,7 +81,7 @@ export function startServer(options: ServerOptions): RunningServer {
     ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
     fetch: async (request) => {
       const started = nowMs();
-      const hosts = hostsOf(hostname, server.port ?? 0);
+      hosts ??= hostsOf(hostname, server.port ?? 0);
       const { response, path } = await answer(request, router, keys, hosts);
       const [method, durationMs] = [request.method, nowMs() - started];
       options.onAnswered?.({ method, route: path, status: response.status, durationMs });
