@@ -196,9 +196,10 @@ export function hashBytes(member: JsonTree): Uint8Array | undefined {
   }
   if (!Array.isArray(member) || member.length !== 32) return undefined;
   const bytes = member.map((item: JsonTree) =>
-    item instanceof NumberText && /^\d{1,3}$/.test(item.text) ? Number(item.text) : -1,
+    item instanceof NumberText ? Number(item.text) : -1,
   );
-  return bytes.every((byte) => byte >= 0 && byte <= 255) ? Uint8Array.from(bytes) : undefined;
+  const areBytes = bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255);
+  return areBytes ? Uint8Array.from(bytes) : undefined;
 }
 
 function isObject(value: PlainJson): value is JsonObject {
@@ -210,7 +211,8 @@ function isObject(value: PlainJson): value is JsonObject {
  * clients', whose ids are only unique within their tenant.
  */
 export function sessionKey(tenant: string, session: string): SessionId {
-  if (tenant === localTenant) return session as SessionId;
+  // Ids of this machine's sessions hold no "/": with one it would be a client's session.
+  if (tenant === localTenant && !session.includes("/")) return session as SessionId;
   return `${tenantPrefix(tenant)}${session}` as SessionId;
 }
 

@@ -15,6 +15,7 @@ import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
+import { manifestRoutes } from "./manifests.ts";
 import { createRouter } from "./router.ts";
 import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";
@@ -110,6 +111,7 @@ function routesOf(options: ServerOptions): readonly Route[] {
     ...sessionRoutes(log, states),
     sessionTokenRoute(options),
     decideRoute({ ...options, states, limiter: limiter() }),
+    ...manifestRoutes(options.manifest),
     ...approvalRoutes({ log, secret, nowMs }),
     route(health, () => reply(200, { status: "ok" })),
     route(ready, () => readiness(log)),

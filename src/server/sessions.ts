@@ -3,28 +3,36 @@
 
 import type { LiveStates } from "../app/live-states.ts";
 import { policyView, stateHash, stateJson } from "../control/state/view.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
-import { getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
+import type { ControlLog, LoggedSession } from "../ledger/control-contract.ts";
+import type { JsonObject } from "../model/event.ts";
+import { getSession, getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
 import { Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
 
 export function sessionRoutes(log: ControlLog, states: LiveStates): readonly Route[] {
   return [
-    route(listSessions, async ({ query }) => {
+    route(listSessions, async ({ query, headers }) => {
       const found = await log.sessions(query.tenant_id, query.limit);
-      const sessions = found.map(({ session, user, eventCount, firstTsUnixMs, closed }) => ({
-        session_id: session,
-        user_id: user,
-        event_count: eventCount,
-        first_ts_unix_ms: firstTsUnixMs,
-        closed,
-      }));
-      return reply(200, { sessions });
+      if (!wantsLegacy(headers)) return reply(200, { sessions: found.map(sessionJson) });
+      return replyLegacy({ Sessions: found.length === 0 ? null : found.map(legacySession) });
+    }),
+    route(getSession, async ({ params, query, headers }) => {
+      const { tenant_id: tenant } = query;
+      const session = await log.session(tenant, params.id);
+      const last = await log.event(tenant, params.id, (session?.eventCount ?? 0) - 1);
+      if (session === undefined || last === undefined) throw unknownSession();
+      const { seq, hash, tsUnixMs, type } = last;
+      if (!wantsLegacy(headers)) {
+        const head = { last_seq: seq, last_hash: hash };
+        const more = { last_ts_unix_ms: tsUnixMs, last_event_type: type };
+        return reply(200, { ...sessionJson(session), ...head, ...more });
+      }
+      const head = { LastSeq: seq, LastHash: Uint8Array.fromHex(hash).toBase64() };
+      const more = { LastTsUnixMs: tsUnixMs, LastEventType: type };
+      return replyLegacy({ ...legacySession(session), ...head, ...more });
     }),
     route(getSnapshot, async ({ params, query, headers }) => {
       const [tenant, session] = [query.tenant_id, params.id];
-      if ((await log.session(tenant, session)) === undefined) {
-        throw new Refusal("session_not_found", "not found");
-      }
+      if ((await log.session(tenant, session)) === undefined) throw unknownSession();
       const state = await states.current(tenant, session);
       const hash = stateHash(state);
       if (wantsLegacy(headers)) {
@@ -49,4 +57,28 @@ export function sessionRoutes(log: ControlLog, states: LiveStates): readonly Rou
       return replyLegacy(valid ? { valid } : verdict);
     }),
   ];
+}
+
+function unknownSession(): Refusal {
+  return new Refusal("session_not_found", "not found");
+}
+
+function sessionJson(session: LoggedSession): JsonObject {
+  return {
+    session_id: session.session,
+    user_id: session.user,
+    event_count: session.eventCount,
+    first_ts_unix_ms: session.firstTsUnixMs,
+    closed: session.closed,
+  };
+}
+
+function legacySession(session: LoggedSession): JsonObject {
+  return {
+    SessionID: session.session,
+    UserID: session.user,
+    EventCount: session.eventCount,
+    FirstTsUnixMs: session.firstTsUnixMs,
+    Closed: session.closed,
+  };
 }

@@ -85,6 +85,16 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     });
   });
 
+  test("a tenant's session is not to be had as one of this machine's", async () => {
+    const { log } = openLog();
+    await append(log, base);
+    expect(await log.session("acme", "sess-001")).toMatchObject({ eventCount: 1 });
+    const name = "acme/sess-001";
+    expect(await log.session("local", name)).toBeUndefined();
+    expect(await log.event("local", name, 0)).toBeUndefined();
+    expect(await log.events({ tenant: "local", session: name, limit: 9 })).toEqual([]);
+  });
+
   describe("takes what a client sealed", () => {
     const seals: readonly (readonly [string, string])[] = [
       ["in base64", "03899cadaa924165997bb320ab06be372b7b0312a1ec9a1110a1aa07c79ce9bd"],

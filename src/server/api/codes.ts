@@ -52,6 +52,7 @@ export const codes = {
     status: 422,
     meaning: "the idempotency key was used for another event",
   },
+  manifest_invalid: { status: 422, meaning: "the manifest is not valid: the text names the field" },
   rate_limited: { status: 429, meaning: "too many calls of the tool: see `Retry-After`" },
   internal: { status: 500, meaning: "the request could not be answered; it is a defect" },
   ledger_unavailable: {

@@ -4,9 +4,10 @@
 import { askApproval, decideApproval, getApproval, listApprovals } from "./approvals.ts";
 import { decide } from "./decide.ts";
 import { listEvents, postBatch, postEvent, tailEvents } from "./events.ts";
+import { getManifest, showManifest, validateManifest } from "./manifests.ts";
 import type { Operation } from "./operation.ts";
 import { docsPage, health, openApi, ready } from "./service.ts";
-import { getSnapshot, listSessions, mintToken, verifySession } from "./sessions.ts";
+import { getSession, getSnapshot, listSessions, mintToken, verifySession } from "./sessions.ts";
 
 export const operations: readonly Operation[] = [
   postEvent,
@@ -14,10 +15,14 @@ export const operations: readonly Operation[] = [
   listEvents,
   tailEvents,
   listSessions,
+  getSession,
   getSnapshot,
   verifySession,
   mintToken,
   decide,
+  getManifest,
+  validateManifest,
+  showManifest,
   askApproval,
   listApprovals,
   getApproval,

@@ -28,6 +28,17 @@ const session = named(
   }),
 );
 
+const legacySession = named(
+  "LegacySession",
+  z.strictObject({
+    SessionID: z.string(),
+    UserID: z.string(),
+    EventCount: count,
+    FirstTsUnixMs: unixMs,
+    Closed: z.boolean(),
+  }),
+);
+
 export const listSessions = {
   id: "listSessions",
   method: "GET",
@@ -39,7 +50,10 @@ export const listSessions = {
   answers: {
     200: {
       description: "The newest ones",
-      content: answers(named("SessionList", z.strictObject({ sessions: z.array(session) }))),
+      content: answers(
+        named("SessionList", z.strictObject({ sessions: z.array(session) })),
+        named("LegacySessionList", z.strictObject({ Sessions: z.array(legacySession).nullable() })),
+      ),
     },
   },
   codes: [],
@@ -58,6 +72,84 @@ export const listSessions = {
             closed: false,
           },
         ],
+      },
+    },
+  ],
+} as const satisfies Operation;
+
+const sessionHead = named(
+  "SessionHead",
+  z.strictObject({
+    ...session.shape,
+    last_seq: count,
+    last_hash: hexHash.describe("What the next event has as `prev_hash`"),
+    last_ts_unix_ms: unixMs,
+    last_event_type: z.string(),
+  }),
+);
+
+const legacySessionHead = named(
+  "LegacySessionHead",
+  z.strictObject({
+    ...legacySession.shape,
+    LastSeq: count,
+    LastHash: base64Hash,
+    LastTsUnixMs: unixMs,
+    LastEventType: z.string(),
+  }),
+);
+
+export const getSession = {
+  id: "getSession",
+  method: "GET",
+  path: "/v1/sessions/{id}",
+  tag: "Sessions",
+  summary: "One session and its last event",
+  details: "Whoever seals events goes on from here: the next has `last_seq` + 1 and `last_hash`.",
+  roles,
+  params,
+  query: z.strictObject(tenant),
+  answers: {
+    200: { description: "The session", content: answers(sessionHead, legacySessionHead) },
+  },
+  codes: ["session_not_found"],
+  examples: [
+    {
+      name: "where it stands",
+      params: { id: "sess-001" },
+      query: { tenant_id: "acme" },
+      status: 200,
+      answer: {
+        session_id: "sess-001",
+        user_id: "",
+        event_count: 2,
+        first_ts_unix_ms: 1_700_000_000_000,
+        closed: false,
+        last_seq: 1,
+        last_hash: "4fac94dbe4291e3a1394cda176b4eb0d85b9a586dd28b7cf53fb2dfbeab8fe07",
+        last_ts_unix_ms: 1_700_000_001_000,
+        last_event_type: "TOOL_RESULT",
+      },
+    },
+    {
+      name: "as the reference daemon writes members",
+      params: { id: "sess-001" },
+      query: { tenant_id: "acme" },
+      headers: { Accept: legacyType },
+      status: 200,
+      type: legacyType,
+      answer: {
+        SessionID: "sess-001",
+        UserID: "",
+        EventCount: 2,
+        FirstTsUnixMs: 1_700_000_000_000,
+        Closed: false,
+        LastSeq: 1,
+        LastHash: Uint8Array.fromHex(
+          "4fac94dbe4291e3a1394cda176b4eb0d85b9a586dd28b7cf53fb2dfbeab8fe07",
+        ).toBase64(),
+        LastTsUnixMs: 1_700_000_001_000,
+        LastEventType: "TOOL_RESULT",
       },
     },
   ],
