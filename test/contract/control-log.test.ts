@@ -86,7 +86,7 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
   });
 
   test("a tenant's session is not to be had as one of this machine's", async () => {
-    const { log } = openLog();
+    const { log } = await openLog();
     await append(log, base);
     expect(await log.session("acme", "sess-001")).toMatchObject({ eventCount: 1 });
     const name = "acme/sess-001";
