@@ -32,7 +32,7 @@ export const groups: readonly Group[] = [
   { name: "native", timeoutMs: 4 * minutes, commands: [["make", "-C", "native", "check"]] },
   { name: "unit", timeoutMs: 3 * minutes, tests: "test/unit" },
   { name: "script", timeoutMs: 3 * minutes, tests: "test/script" },
-  { name: "contract", timeoutMs: 2 * minutes, tests: "test/contract" },
+  { name: "contract", timeoutMs: 5 * minutes, tests: "test/contract" },
   { name: "property", timeoutMs: 6 * minutes, tests: "test/property" },
   { name: "kernel", timeoutMs: 5 * minutes, tests: "test/kernel", twice: true },
   { name: "escape", timeoutMs: 4 * minutes, tests: "test/escape", twice: true },

@@ -6,6 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { type DaemonFile, readDaemonFile } from "../config/daemon.ts";
 import { readSmallFile } from "./control-client.ts";
+import { isPostgresDsn } from "./postgres-dsn.ts";
 import { memoryLedger, type ServeOptions } from "./serve.ts";
 
 /** As typed; undefined for a flag that was not given. */
@@ -40,7 +41,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
   const chosen = flags.dsn ?? dsn;
   return {
     address: flags.addr ?? (addr === "" ? ":8080" : addr),
-    ledger: chosen === "" ? undefined : ledgerOfDsn(chosen, directory),
+    ...storeOfDsn(chosen, flags.dsn !== undefined, directory),
     manifest: flags.manifest ?? given(manifest),
     trust: trustOf(flags, file, directory),
     keys: flags.keys ?? given(keys),
@@ -89,15 +90,21 @@ function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] 
   return { cert: read(cert), key: read(key), ca: ca === "" ? undefined : read(ca) };
 }
 
+function storeOfDsn(
+  dsn: string,
+  isTyped: boolean,
+  directory: AbsPath,
+): Pick<ServeOptions, "ledger" | "postgres"> {
+  if (isPostgresDsn(dsn)) return { ledger: undefined, postgres: { dsn, isTyped } };
+  return { ledger: dsn === "" ? undefined : ledgerOfDsn(dsn, directory) };
+}
+
 /** @throws {AegisError} for every form and parameter that would mean something else here */
 export function ledgerOfDsn(dsn: string, directory: AbsPath): string {
-  if (/^postgres(ql)?:/i.test(dsn)) {
-    throw invalid("dsn", "PostgreSQL is not part of this build", "use file:PATH");
-  }
   if (dsn === ":memory:") return memoryLedger;
   if (!dsn.startsWith("file:")) {
     if (/^[a-z][a-z0-9+.-]+:/i.test(dsn))
-      throw invalid("dsn", "it is no file:PATH, path or :memory:");
+      throw invalid("dsn", "it is no file:PATH, path, :memory: or postgres://");
     return dsn;
   }
   const cut = dsn.indexOf("?");

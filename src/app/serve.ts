@@ -14,6 +14,7 @@ import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
 import { requireManifestText } from "./manifest-files.ts";
 import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
+import { hasPassword, postgresPlace } from "./postgres-dsn.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
 import { serverSecret } from "./server-secret.ts";
@@ -24,6 +25,8 @@ export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone. */
   readonly address: string;
   readonly ledger: string | undefined;
+  /** Instead of a ledger's path. */
+  readonly postgres?: PostgresDsn | undefined;
   readonly manifest: string | undefined;
   /** Absent: trust mode dev without an allow-list. */
   readonly trust?: TrustOptions | undefined;
@@ -33,6 +36,13 @@ export interface ServeOptions {
   readonly rateLimit?: number;
   readonly tls?: ServedTls | undefined;
   readonly telemetry: TelemetryOptions;
+}
+
+/** Where the ledger is in PostgreSQL. */
+export interface PostgresDsn {
+  readonly dsn: string;
+  /** In a command, which everybody on this machine may read while it runs. */
+  readonly isTyped: boolean;
 }
 
 /** PEM texts. */
@@ -81,7 +91,7 @@ export async function prepareServe(
     });
   }
   const { manifest, warnings } = await manifestOf(options, around.directory);
-  const store = await storeOf(options.ledger, paths.ledger, around.directory);
+  const store = await storeOf(options, paths.ledger, around);
   return {
     hostname,
     port,
@@ -91,7 +101,7 @@ export async function prepareServe(
     log: createControlLog(store),
     decide: await toolPolicy(),
     manifest,
-    warnings,
+    warnings: [...warnings, ...dsnWarnings(options.postgres)],
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
@@ -119,15 +129,32 @@ function isLoopback(hostname: string): boolean {
 }
 
 async function storeOf(
-  ledger: string | undefined,
+  { ledger, postgres }: ServeOptions,
   otherwise: AbsPath,
-  directory: AbsPath,
+  { directory, environment }: Surroundings,
 ): Promise<Store> {
+  if (postgres !== undefined) {
+    if (ledger !== undefined) {
+      throw new AegisError(
+        "usage",
+        "Cannot serve two ledgers: --ledger and --dsn exclude each other",
+      );
+    }
+    const place = postgresPlace(postgres.dsn, environment, directory);
+    const { openPostgresStore } = await import("../ledger/postgres/store.ts");
+    return openPostgresStore(place);
+  }
   if (ledger !== memoryLedger) {
     return openSqliteStore(ledger === undefined ? otherwise : resolvePath(directory, ledger));
   }
   const { createMemoryStore } = await import("../ledger/memory.ts");
   return createMemoryStore("aegis.local/memory");
+}
+
+function dsnWarnings(postgres: PostgresDsn | undefined): readonly string[] {
+  if (postgres?.isTyped !== true || !hasPassword(postgres.dsn)) return [];
+  const instead = "PGPASSWORD, or passfile=FILE in it, keeps it to yourself";
+  return [`every user of this machine can read the password in --dsn; ${instead}`];
 }
 
 /** As it was written, once it is known to be valid and as trusted as the mode asks for. */

@@ -20,7 +20,7 @@ export const command = defineCommand(
       dsn: {
         kind: "text",
         value: "DSN",
-        summary: "file:PATH, a path or :memory:. Default: your own ledger.",
+        summary: "postgres://…, file:PATH, a path or :memory:. Default: your own ledger.",
       },
       addr: { kind: "text", value: "[HOST]:PORT", summary: "Where to listen. Default: :8080." },
       manifest: {

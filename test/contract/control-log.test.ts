@@ -1,6 +1,6 @@
 // What the log of the control plane must do, over every store.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { canonicalText } from "../../src/base/canonical-dialects.ts";
 import { sha256 } from "../../src/base/hash.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
@@ -11,6 +11,9 @@ import type {
 } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { ledgerKinds, opening, recordSession, startMs, testPolicy } from "../support/ledger.ts";
+import { startMaxMs } from "../support/postgres.ts";
+
+setDefaultTimeout(startMaxMs);
 
 const base: AppendRequest = {
   tenant: "acme",

@@ -1,6 +1,6 @@
 // Boxes that record into the session of a client, over every store.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { parseJsonText } from "../../src/base/json-text.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import {
@@ -12,6 +12,9 @@ import {
   type TestLedger,
   testPolicy,
 } from "../support/ledger.ts";
+import { startMaxMs } from "../support/postgres.ts";
+
+setDefaultTimeout(startMaxMs);
 
 const call = {
   tenant: "a/b%c",

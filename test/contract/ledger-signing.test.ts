@@ -1,6 +1,6 @@
 // Signing, proving and comparing, which every ledger must do alike over every store.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { verifyReceipt } from "../../src/ledger/receipt.ts";
 import {
   access,
@@ -10,6 +10,9 @@ import {
   startMs,
   testPolicy,
 } from "../support/ledger.ts";
+import { startMaxMs } from "../support/postgres.ts";
+
+setDefaultTimeout(startMaxMs);
 
 describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   test("a closed session leaves a checkpoint that verify accepts", async () => {

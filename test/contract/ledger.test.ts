@@ -1,6 +1,6 @@
 // What every ledger must do, over every store. One that keeps rows elsewhere joins the table below.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { canonicalJson } from "../../src/base/canonical-json.ts";
 import { AegisError } from "../../src/base/errors.ts";
 import { sha256 } from "../../src/base/hash.ts";
@@ -19,6 +19,9 @@ import {
   type TestLedger,
   testPolicy,
 } from "../support/ledger.ts";
+import { startMaxMs } from "../support/postgres.ts";
+
+setDefaultTimeout(startMaxMs);
 
 const everything = { limit: 10_000, offset: 0 };
 

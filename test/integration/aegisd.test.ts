@@ -162,13 +162,8 @@ describe("TLS", () => {
 describe("it does not start with what it would not do", () => {
   file("bad.json", JSON.stringify({ ...manifest, name: "" }));
   const rows: readonly (readonly [string, string, readonly string[], string])[] = [
-    [
-      "PostgreSQL",
-      "dsn: postgres://u@h/d",
-      [],
-      "invalid dsn: PostgreSQL is not part of this build",
-    ],
-    ["PostgreSQL by flag", "", ["--dsn", "postgresql://h"], "invalid dsn: PostgreSQL"],
+    ["PostgreSQL for nobody", "", ["--dsn", "postgresql://h"], "invalid dsn: it names no user"],
+    ["PostgreSQL in the clear", "dsn: postgres://u@h/d", [], "whether to encrypt"],
     ["another journal", "dsn: file:a.db?_journal_mode=DELETE", [], "_journal_mode=DELETE"],
     ["an unknown parameter", "dsn: file:a.db?vfs=unix-none", [], "vfs=unix-none"],
     ["a ledger to be read alone", "dsn: file:a.db?mode=ro", [], "mode=ro"],

@@ -56,11 +56,20 @@ async function stopAll(): Promise<void> {
   }
 }
 
+/** On a busy machine a server that lost power takes its time to look at all its files. */
+export const startMaxMs = 60_000;
+const startPauseMs = 50;
 const password = "p@ss/w:rd %";
 const user = "aegis";
 
-/** @param settings more of them, as `name=value` */
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+/**
+ * @param settings more of them, as `name=value`
+ * @param files more of them, in its folder
+ */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
   if (postgresPrograms === undefined) throw new Error("PostgreSQL is not installed");
   const folder = tempDir("postgres");
   const data = join(folder, "data");
@@ -74,6 +83,10 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     { cwd: "/", stdio: ["ignore", "ignore", "pipe"] },
   );
   if (made.exitCode !== 0) throw new Error(`initdb: ${made.stderr.toString()}`);
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(data, name), content, { mode: 0o600 });
+    giveToPlainUser(join(data, name));
+  }
   const port = freePort();
   const argv = asPlainUser([
     ...["setpriv", "--pdeathsig", "QUIT", join(postgresPrograms, "postgres"), "-D", data],
@@ -127,18 +140,20 @@ async function launch(
   const child = Bun.spawn([...argv], { cwd: "/", stdio: ["ignore", log, log] });
   if (running.size === 0) afterAllTests(stopAll);
   running.add(child);
-  await waitFor("PostgreSQL to answer", async () => {
+  const isUp = async (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`postgres: ${await log.text()}`);
     const sql = new Bun.SQL(options);
     try {
       return (await sql.unsafe("SELECT 1")).length === 1;
     } catch {
       // ignored: not yet
+      await Bun.sleep(startPauseMs);
       return false;
     } finally {
       await sql.close({ timeout: 0 });
     }
-  });
+  };
+  await waitFor("PostgreSQL to answer", isUp, startMaxMs);
   return child;
 }
 

@@ -18,6 +18,11 @@ export const command = defineCommand(
         summary: "Where to listen. Default: 127.0.0.1:8080.",
       },
       ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
+      dsn: {
+        kind: "text",
+        value: "DSN",
+        summary: "Ledger in PostgreSQL: postgres://USER@HOST:PORT/DATABASE.",
+      },
       manifest: {
         kind: "text",
         value: "FILE",
@@ -42,9 +47,11 @@ export const command = defineCommand(
   },
   async ({ flags }, context) => {
     const { addr, ledger, manifest, keys } = flags;
+    const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
     const telemetry = { isDisabled: flags["telemetry-disabled"], path: flags["telemetry-path"] };
     const trust = trustOptions(flags, context.directory);
-    const options = { address: addr ?? ":8080", ledger, manifest, keys, telemetry, trust };
+    const stored = { ledger, postgres };
+    const options = { address: addr ?? ":8080", ...stored, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
     const server = startServer(parts);

@@ -1,0 +1,141 @@
+// A PostgreSQL that goes away: between two requests, in the middle of one, and at the one moment
+// when nobody knows whether it was stored.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { AegisError } from "../../src/base/errors.ts";
+import { parseJsonText } from "../../src/base/json-text.ts";
+import type { AppendRequest } from "../../src/ledger/control-contract.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
+import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
+import { cutWire } from "../support/cut-wire.ts";
+import { postgresLedger } from "../support/ledger.ts";
+import {
+  type PostgresServer,
+  postgresPrograms,
+  postgresServer,
+  startMaxMs,
+  startPostgres,
+} from "../support/postgres.ts";
+
+setDefaultTimeout(2 * startMaxMs);
+
+const isHere = postgresPrograms !== undefined;
+const event: AppendRequest = {
+  tenant: "acme",
+  user: "u",
+  session: "s",
+  type: "TOOL_CALL_PROPOSED",
+  payload: parseJsonText('{"tool_name":"t"}'),
+  tsUnixMs: 1_700_000_000_000,
+};
+
+async function logOver(server: PostgresServer, port = server.port) {
+  return logAt(await server.place({ host: "127.0.0.1", port }));
+}
+
+async function logAt(place: PostgresPlace) {
+  const { store, ledger } = await postgresLedger(place);
+  return { log: createControlLog(store), ledger, place };
+}
+
+describe.skipIf(!isHere)("a connection cut", () => {
+  test.each([
+    ["when the events are under way", "MARKED", "before"],
+    ["when the events have arrived", "MARKED", "after"],
+    ["before the server is told to store", "COMMIT", "before"],
+    ["before the server can say that it stored", "COMMIT", "after"],
+  ] as const)("%s: they are stored, once", async (_, words, when) => {
+    const server = await postgresServer();
+    const wire = cutWire(server.port);
+    const { log, ledger } = await logOver(server, wire.port);
+    await log.append([event]);
+    wire.cutAt(words, when);
+    const [outcome] = await log.append([{ ...event, type: "MARKED" }]);
+    expect(wire.cuts()).toBe(1);
+    expect(outcome).toMatchObject({ kind: "stored", seq: 1, index: 1 });
+    expect(await log.size()).toBe(2);
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("for good at that moment: nobody knows, and sent again it is stored once", async () => {
+    const server = await postgresServer();
+    const wire = cutWire(server.port);
+    const { log, place } = await logOver(server, wire.port);
+    wire.cutAt("COMMIT", "after", "for good");
+    const refusal = await log.append([{ ...event, seq: 0 }]).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(AegisError);
+    expect(String(refusal)).toContain("whether it was stored is not known");
+    const { log: other, ledger } = await logAt({ ...place, port: server.port });
+    expect(await other.append([{ ...event, seq: 0 }])).toMatchObject([{ seq: 0, index: 0 }]);
+    expect(await other.size()).toBe(1);
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("while reading is not noticed", async () => {
+    const server = await postgresServer();
+    const wire = cutWire(server.port);
+    const { log } = await logOver(server, wire.port);
+    await log.append([event]);
+    wire.cutAt("acme", "after");
+    expect(await log.events({ tenant: "acme", limit: 10 })).toHaveLength(1);
+    expect(wire.cuts()).toBe(1);
+  });
+});
+
+describe.skipIf(!isHere)("a server", () => {
+  test("that loses power has what it acknowledged, and is used again when it is back", async () => {
+    const server = await startPostgres();
+    const { log, ledger } = await logOver(server);
+    const acknowledged = await log.append([event, event, event]);
+    await server.kill();
+    for (const use of [() => log.append([event]), () => log.size()]) {
+      const refusal = await use().then(String, (error: unknown) => error);
+      expect(refusal).toBeInstanceOf(AegisError);
+      expect(refusal).toMatchObject({ code: "ledger/unavailable" });
+      expect(Bun.inspect(refusal)).not.toContain(server.password);
+    }
+    await server.start();
+    expect(await log.append([event])).toMatchObject([{ kind: "stored", seq: acknowledged.length }]);
+    expect(await log.verify("acme", "s")).toMatchObject({ valid: true });
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("that stops answering is an error in time, and is used again when it goes on", async () => {
+    const server = await startPostgres();
+    const { log } = await logOver(server);
+    await log.append([event]);
+    server.pause();
+    try {
+      await expect(log.size()).rejects.toThrow("does not answer");
+    } finally {
+      server.resume();
+    }
+    expect(await log.append([event])).toMatchObject([{ kind: "stored", seq: 1 }]);
+  });
+
+  test("whose other writer died holding the head is not waited for", async () => {
+    const server = await postgresServer();
+    const { log, place } = await logOver(server);
+    const other = Bun.spawn([process.execPath, "-e", holdsTheHead], {
+      env: { PLACE: JSON.stringify(place) },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await other.stdout.getReader().read();
+    const appending = log.append([event]);
+    other.kill("SIGKILL");
+    expect(await appending).toMatchObject([{ kind: "stored", seq: 0 }]);
+  });
+});
+
+const holdsTheHead = `
+  const { host, port, user, password, database, searchPath } = JSON.parse(process.env.PLACE);
+  const sql = new Bun.SQL({
+    adapter: "postgres", hostname: host, port, username: user, password, database, tls: false,
+    max: 1, connection: { search_path: searchPath },
+  });
+  await sql.begin(async (held) => {
+    await held.unsafe("SELECT size FROM aegis_head FOR UPDATE");
+    console.log("held");
+    await new Promise(() => setInterval(() => {}, 1000));
+  });
+`;
