@@ -180,6 +180,27 @@ describe.skipIf(!isHere)("changes by hand", () => {
   });
 });
 
+test.skipIf(!isHere)("works for a user who may not change or remove an event", async () => {
+  const { place, edit } = await freshLedger();
+  const kept = "aegis_event, aegis_node, aegis_policy, aegis_policy_load, aegis_checkpoint";
+  await edit(`
+    CREATE ROLE aegis_server LOGIN PASSWORD 'p';
+    GRANT USAGE ON SCHEMA ${place.searchPath} TO aegis_server;
+    GRANT SELECT, INSERT ON ${kept} TO aegis_server;
+    GRANT SELECT, INSERT, UPDATE ON aegis_head, aegis_session, aegis_record TO aegis_server;
+  `);
+  const limited = { ...place, user: "aegis_server", password: "p" };
+  const opened = await postgresLedger(limited);
+  const log = createControlLog(opened.store);
+  const keyed = { ...event, idempotencyKey: "k" };
+  expect(await log.append([keyed, event])).toMatchObject([{ kind: "stored" }, { kind: "stored" }]);
+  await recordSession(opened.ledger, 3);
+  expect((await opened.ledger.verify()).findings).toEqual([]);
+  for (const sql of ["UPDATE aegis_event SET seq = 9", "DELETE FROM aegis_event"]) {
+    await expect(edit(`SET LOCAL ROLE aegis_server; ${sql}`)).rejects.toThrow("permission denied");
+  }
+});
+
 describe.skipIf(!isHere)("a database is refused", () => {
   test("whose ledger is of a newer format", async () => {
     const { place, edit } = await freshLedger();
