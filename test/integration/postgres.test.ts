@@ -1,5 +1,5 @@
-// Servers on one ledger in PostgreSQL, as people run them: one is killed in the middle, the database
-// goes away and comes back, and the password is nowhere to be read.
+// Servers on one ledger in PostgreSQL, as people run them: one is killed in the middle, the
+// database goes away and comes back, and the password is nowhere to be read.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";

@@ -12,8 +12,6 @@ export interface PostgresServer {
   /** With characters that a URL has to spell otherwise. */
   readonly password: string;
   readonly port: number;
-  /** Folder of its Unix socket. */
-  readonly socket: string;
   /** A schema of its own, fresh for every call. */
   place(changes?: Partial<PostgresPlace>): Promise<PostgresPlace>;
   /** Whatever there is to say to it, as its superuser. */
@@ -71,25 +69,17 @@ export async function startPostgres(
   files: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
   if (postgresPrograms === undefined) throw new Error("PostgreSQL is not installed");
-  const folder = tempDir("postgres");
-  const data = join(folder, "data");
-  writeFileSync(join(folder, "password"), password);
-  giveToPlainUser(folder);
-  const made = Bun.spawnSync(
-    asPlainUser([
-      ...[join(postgresPrograms, "initdb"), "-D", data, "-U", user, "-E", "UTF8", "--locale=C"],
-      ...["-A", "scram-sha-256", `--pwfile=${join(folder, "password")}`, "--no-sync"],
-    ]),
-    { cwd: "/", stdio: ["ignore", "ignore", "pipe"] },
-  );
-  if (made.exitCode !== 0) throw new Error(`initdb: ${made.stderr.toString()}`);
-  for (const [name, content] of Object.entries(files)) {
-    writeFileSync(join(data, name), content, { mode: 0o600 });
-    giveToPlainUser(join(data, name));
-  }
+  const folder = madeFolder(postgresPrograms, files);
   const port = freePort();
   const argv = asPlainUser([
-    ...["setpriv", "--pdeathsig", "QUIT", join(postgresPrograms, "postgres"), "-D", data],
+    ...[
+      "setpriv",
+      "--pdeathsig",
+      "QUIT",
+      join(postgresPrograms, "postgres"),
+      "-D",
+      join(folder, "data"),
+    ],
     ...["-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
     ...["-c", "max_connections=400", ...settings.flatMap((one) => ["-c", one])],
   ]);
@@ -103,7 +93,6 @@ export async function startPostgres(
   return {
     password,
     port,
-    socket: folder,
     admin: () => admin,
     async place(changes = {}) {
       schemas += 1;
@@ -129,6 +118,26 @@ export async function startPostgres(
     pause: () => pauseAll(child.pid, "SIGSTOP"),
     resume: () => pauseAll(child.pid, "SIGCONT"),
   };
+}
+
+function madeFolder(programs: string, files: Readonly<Record<string, string>>): string {
+  const folder = tempDir("postgres");
+  const data = join(folder, "data");
+  writeFileSync(join(folder, "password"), password);
+  giveToPlainUser(folder);
+  const made = Bun.spawnSync(
+    asPlainUser([
+      ...[join(programs, "initdb"), "-D", data, "-U", user, "-E", "UTF8", "--locale=C"],
+      ...["-A", "scram-sha-256", `--pwfile=${join(folder, "password")}`, "--no-sync"],
+    ]),
+    { cwd: "/", stdio: ["ignore", "ignore", "pipe"] },
+  );
+  if (made.exitCode !== 0) throw new Error(`initdb: ${made.stderr.toString()}`);
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(data, name), content, { mode: 0o600 });
+    giveToPlainUser(join(data, name));
+  }
+  return folder;
 }
 
 async function launch(
