@@ -152,6 +152,18 @@ export async function verifySession(
   };
 }
 
+/** @returns the server's DiffReport */
+export async function replaySession(
+  client: ControlClient,
+  { tenant, session }: SessionName,
+  mode: "exact" | "live",
+): Promise<JsonObject> {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/replay`;
+  const report = await client.get("replay", path, { tenant_id: tenant, mode });
+  if (typeof report.identical === "boolean") return report;
+  throw new AegisError("internal", "replay: the server's answer does not say what differs");
+}
+
 /** Every event of a session, a page at a time. */
 export async function* sessionEvents(
   client: ControlClient,

@@ -16,6 +16,7 @@ type LoadCommand = () => Promise<Command>;
 const commands: Readonly<Record<string, LoadCommand>> = {
   verify: async () => (await import("./command/control/verify.ts")).command,
   export: async () => (await import("./command/control/export.ts")).command,
+  replay: async () => (await import("./command/control/replay.ts")).command,
   approve: async () => (await import("./command/approve.ts")).command,
   "manifest validate": async () => (await import("./command/manifest/validate.ts")).command,
   "manifest install": async () => (await import("./command/manifest/install.ts")).command,

@@ -5,9 +5,10 @@ import type { LiveStates } from "../app/live-states.ts";
 import type { RateLimiter } from "../app/rate-limit.ts";
 import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
-import { policyView } from "../control/state/view.ts";
+import type { SessionState } from "../control/state/reducer.ts";
+import { policyView, stateHash } from "../control/state/view.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
-import type { JsonValue } from "../model/event.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
 import { refusalOf } from "./events.ts";
 import {
@@ -54,7 +55,7 @@ export function decideRoute(parts: DecideParts): Route {
     if (session === undefined) return reply(200, { ...describe(decide(snapshot)) });
     const state = await parts.states.current(session.tenant, session.id);
     const decision = describe(decide(policyView(state)));
-    await record(parts, session, event, decision);
+    await record(parts, session, event, decision, state);
     return reply(200, { ...decision });
   });
 }
@@ -109,15 +110,23 @@ async function record(
   { tenant, id, user }: NamedSession,
   event: JsonValue,
   { outcome, reason, constraints }: ToolDecision,
+  state: SessionState,
 ): Promise<void> {
   const call = proposed(event);
-  const text = JSON.stringify({ ...call, outcome, reason_codes: [reason], constraints });
+  const made = { outcome, reason_codes: [reason], constraints };
+  const text = JSON.stringify({ ...call, ...made, ...madeOn(state) });
   const payload: JsonTree = parseJsonText(text);
   const request = { tenant, session: id, user, type: "POLICY_DECISION", payload };
   const [stored] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
   if (stored?.kind === "stored") return;
   if (stored?.kind === "refused") throw refusalOf(stored);
   throw new Error("broken invariant: a decision without a place was stored before");
+}
+
+/** So that the chain itself says which state was decided on. */
+function madeOn(state: SessionState): JsonObject {
+  if (state.last_seq < 0) return {};
+  return { snapshot_seq: state.last_seq, snapshot_hash: stateHash(state) };
 }
 
 /** Which call the decision is about. */

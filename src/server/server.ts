@@ -16,9 +16,11 @@ import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { replayRoutes } from "./replay.ts";
 import { createRouter } from "./router.ts";
 import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { createStepRecorder, type StepRecorder } from "./steps.ts";
 import { tailRoute } from "./tail.ts";
 import { traced } from "./traced.ts";
 
@@ -71,7 +73,8 @@ const idleTimeoutSeconds = 120;
 
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry } = options;
-  const router = createRouter(traced(telemetry, routesOf(options)));
+  const steps = createStepRecorder(options.log);
+  const router = createRouter(traced(telemetry, routesOf(options, steps)));
   let hosts: ReadonlySet<string> | undefined;
   const server: Bun.Server<undefined> = Bun.serve({
     hostname,
@@ -95,13 +98,14 @@ export function startServer(options: ServerOptions): RunningServer {
     port: server.port ?? 0,
     stop: async () => {
       await server.stop();
+      await steps.stop();
       await telemetry.stop();
     },
   };
 }
 
 /** A handler for each operation that is declared (api/operation.ts says how to add one). */
-function routesOf(options: ServerOptions): readonly Route[] {
+function routesOf(options: ServerOptions, steps: StepRecorder): readonly Route[] {
   const { log, nowMs, rateLimit, secret, keys } = options;
   const states = createLiveStates(log);
   const limiter = () => createRateLimiter(rateLimit, nowMs);
@@ -109,6 +113,7 @@ function routesOf(options: ServerOptions): readonly Route[] {
     ...eventRoutes(log, nowMs, limiter()),
     tailRoute(log),
     ...sessionRoutes(log, states),
+    ...replayRoutes({ ...options, steps }),
     sessionTokenRoute(options),
     decideRoute({ ...options, states, limiter: limiter() }),
     ...manifestRoutes(options.manifest),

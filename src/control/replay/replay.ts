@@ -1,5 +1,6 @@
 // A recorded session once more: exactly, where every step has to give the state it gave then, or
-// live, where every tool is called again and its result compared. Pure but for the tools.
+// live, where every tool is called again and its result compared; decisions.ts has the live replay
+// of what was decided. Pure but for the tools.
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
@@ -24,11 +25,26 @@ export interface DiffReport {
 
 export interface DiffEntry {
   readonly seq: number;
-  readonly field: "snapshot_hash" | "tool_result" | "tool_sequence" | "termination";
+  readonly field:
+    | "snapshot_hash"
+    | "policy_decision"
+    | "tool_result"
+    | "tool_sequence"
+    | "termination";
   /** Canonical JSON text, or a hash. */
   readonly recorded: string;
   readonly replayed: string;
 }
+
+/** A replay that is fed one event after the other, from the first. */
+export interface Replay {
+  /** @returns false when it has found enough; what comes after is not replayed */
+  step(event: ReducedEvent): boolean;
+  report(): DiffReport;
+}
+
+/** One change early in a session makes every step after it another one. */
+export const diffsMax = 1000;
 
 export interface ReplayedSession {
   readonly id: string;
@@ -41,20 +57,46 @@ export interface ReplayedSession {
  * @param recorded hash of the state after an event, as it was then; undefined where none was kept,
  * which is a difference
  */
+export function exactReplay(
+  id: string,
+  recorded: (seq: number) => string | undefined,
+  budgets: Budgets = defaultBudgets,
+): Replay {
+  const diffs: DiffEntry[] = [];
+  let steps = 0;
+  let state: SessionState = newState();
+  return {
+    step(event) {
+      const { seq } = event;
+      const differs = (then: string, again: string): void => {
+        if (then === again) return;
+        diffs.push({ seq, field: "snapshot_hash", recorded: then, replayed: again });
+      };
+      const claimed = hashInDecision(event, state.last_seq);
+      if (claimed !== undefined) differs(claimed, stateHash(state));
+      state = applyEvent(state, event, budgets);
+      steps++;
+      differs(recorded(seq) ?? "", stateHash(state));
+      return diffs.length < diffsMax;
+    },
+    report: () => report(id, "exact", steps, diffs),
+  };
+}
+
+/** What a recorded decision says the state was that it was made on, where it was this one. */
+function hashInDecision({ type, payload }: ReducedEvent, seq: number): string | undefined {
+  const isClaim = type === "POLICY_DECISION" && isObject(payload);
+  if (!isClaim || payload.snapshot_seq !== seq) return undefined;
+  return typeof payload.snapshot_hash === "string" ? payload.snapshot_hash : undefined;
+}
+
 export function replayExact(
-  { id, events, budgets = defaultBudgets }: ReplayedSession,
+  { id, events, budgets }: ReplayedSession,
   recorded: (seq: number) => string | undefined,
 ): DiffReport {
-  const diffs: DiffEntry[] = [];
-  let state: SessionState = newState();
-  for (const event of events) {
-    state = applyEvent(state, event, budgets);
-    const before = recorded(event.seq) ?? "";
-    const now = stateHash(state);
-    if (before === now) continue;
-    diffs.push({ seq: event.seq, field: "snapshot_hash", recorded: before, replayed: now });
-  }
-  return report(id, "exact", events.length, diffs);
+  const replay = exactReplay(id, recorded, budgets);
+  for (const event of events) if (!replay.step(event)) break;
+  return replay.report();
 }
 
 /** Calls a tool for a replay; undefined when it cannot be called now. */
@@ -88,7 +130,7 @@ export async function replayLive(
   return report(id, "live", events.length, diffs);
 }
 
-function report(
+export function report(
   session_id: string,
   mode: DiffReport["mode"],
   steps_replayed: number,

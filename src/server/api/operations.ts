@@ -6,6 +6,7 @@ import { decide } from "./decide.ts";
 import { listEvents, postBatch, postEvent, tailEvents } from "./events.ts";
 import { getManifest, showManifest, validateManifest } from "./manifests.ts";
 import type { Operation } from "./operation.ts";
+import { getReplay, postReplay } from "./replay.ts";
 import { docsPage, health, openApi, ready } from "./service.ts";
 import { getSession, getSnapshot, listSessions, mintToken, verifySession } from "./sessions.ts";
 
@@ -18,6 +19,8 @@ export const operations: readonly Operation[] = [
   getSession,
   getSnapshot,
   verifySession,
+  getReplay,
+  postReplay,
   mintToken,
   decide,
   getManifest,

@@ -1,0 +1,117 @@
+// A live replay of what was decided: every recorded decision about a tool call is made again, on
+// the state of then, by the policy and the manifest of now. Pure; the policy is a parameter.
+
+import { canonicalJson } from "../../base/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
+import type { ToolDecision } from "../decide/decision.ts";
+import {
+  applyEvent,
+  type Budgets,
+  defaultBudgets,
+  newState,
+  type ReducedEvent,
+  type SessionState,
+} from "../state/reducer.ts";
+import { policyView } from "../state/view.ts";
+import { type DiffEntry, diffsMax, type Replay, report } from "./replay.ts";
+
+/** Decides about an event that proposes a call, on a snapshot. */
+export type Decider = (event: JsonValue, snapshot: JsonValue) => ToolDecision;
+
+interface Proposal {
+  readonly payload: JsonObject;
+  isDecided: boolean;
+}
+
+/**
+ * What was denied for coming too often was not decided by the policy and is not decided again. A
+ * decision about a call whose arguments nobody recorded cannot be made again, which is a
+ * difference.
+ */
+export function decisionReplay(
+  id: string,
+  decide: Decider,
+  budgets: Budgets = defaultBudgets,
+): Replay {
+  const diffs: DiffEntry[] = [];
+  const byCall = new Map<string, Proposal>();
+  let latest: Proposal | undefined;
+  let state: SessionState = newState();
+  let steps = 0;
+
+  function proposalOf(payload: JsonObject): Proposal | undefined {
+    if (typeof payload.call_id === "string") return byCall.get(payload.call_id);
+    const isOwn =
+      payload.tool_name === undefined || payload.tool_name === latest?.payload.tool_name;
+    return isOwn ? latest : undefined;
+  }
+
+  function compare({ seq, type }: ReducedEvent, payload: JsonObject): void {
+    const recorded = recordedDecision(type, payload);
+    if (recorded === undefined || recorded.reason === "RATE_LIMITED") return;
+    const proposal = proposalOf(payload);
+    // What follows a decision of the policy says the same once more.
+    if (type !== "POLICY_DECISION" && proposal?.isDecided !== false) return;
+    if (proposal !== undefined) proposal.isDecided = true;
+    const replayed = proposal === undefined ? "" : again(proposal, recorded);
+    const before = canonicalJson(recorded);
+    if (before === replayed) return;
+    diffs.push({ seq, field: "policy_decision", recorded: before, replayed });
+  }
+
+  /** Those members of the decision that the record has. */
+  function again({ payload }: Proposal, recorded: JsonObject): string {
+    const event = { event_type: "TOOL_CALL_PROPOSED", payload };
+    const decision: JsonObject = { ...decide(event, policyView(state)) };
+    return canonicalJson(
+      Object.fromEntries(Object.keys(recorded).map((name) => [name, decision[name] ?? null])),
+    );
+  }
+
+  return {
+    step(event) {
+      const { type, payload } = event;
+      if (isObject(payload)) {
+        if (type === "TOOL_CALL_PROPOSED") {
+          latest = { payload, isDecided: false };
+          if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
+        } else compare(event, payload);
+      }
+      state = applyEvent(state, event, budgets);
+      steps++;
+      return diffs.length < diffsMax;
+    },
+    report: () => report(id, "live", steps, diffs),
+  };
+}
+
+/** Undefined for an event that records no decision. */
+function recordedDecision(type: string, payload: JsonObject): JsonObject | undefined {
+  switch (type) {
+    case "POLICY_DECISION": {
+      const { outcome, reason_codes: reasons, constraints } = payload;
+      if (typeof outcome !== "string") return undefined;
+      const reason = Array.isArray(reasons) ? reasons[0] : payload.reason;
+      return {
+        outcome: outcome.toLowerCase(),
+        ...(typeof reason === "string" ? { reason } : {}),
+        ...(constraints === undefined ? {} : { constraints }),
+      };
+    }
+    case "TOOL_CALL_ALLOWED":
+    case "TOOL_CALL_EXECUTED":
+      return { outcome: "allow" };
+    case "TOOL_CALL_DENIED": {
+      const reason = payload.reason ?? payload.reason_code;
+      return { outcome: "deny", ...(typeof reason === "string" ? { reason } : {}) };
+    }
+    case "APPROVAL_REQUESTED":
+      return { outcome: "require_approval" };
+    default:
+      return undefined;
+  }
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,236 @@
+// What a session added up to after each of its events, kept beside the ledger so that a replay has
+// something to be compared with. It is kept behind the back of whoever sends events, a little at a
+// time, and what is behind is caught up with before anybody reads it.
+
+import { sha256Hex } from "../base/hash.ts";
+import {
+  applyEvent,
+  type Budgets,
+  defaultBudgets,
+  newState,
+  type SessionState,
+} from "../control/state/reducer.ts";
+import { stateHash } from "../control/state/view.ts";
+import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+
+export interface StepRecorder {
+  /** Hash of the state after the event with that `seq`; everything stored is caught up with. */
+  recorded(tenant: string, session: string): Promise<(seq: number) => string | undefined>;
+  /** Keeps what is known by now. */
+  stop(): Promise<void>;
+}
+
+const kind = "steps";
+/** Hashes in one record. */
+const pageSize = 64;
+const hashLength = 64;
+/** Events of one session that are looked at before others have their turn. */
+const turnSize = 256;
+/** Between two turns, so that recording takes a small part of the time. */
+const pauseMs = 25;
+/** Sessions kept in memory; those heard of longest ago go first. */
+const followedMax = 2000;
+const waitingMax = 20_000;
+/** At the end; what is left is caught up with when it is asked for. */
+const lastTurnsMax = 200;
+const pagesMax = 1_000_000;
+
+interface Followed {
+  readonly tenant: string;
+  readonly session: string;
+  state: SessionState;
+  nextSeq: number;
+  /** Steps below this one were recorded by somebody. */
+  recordedSeq: number;
+  /** The page that is being filled: its hashes, and its record's text as it is stored. */
+  page: string;
+  stored: string | undefined;
+}
+
+export function createStepRecorder(
+  log: ControlLog,
+  budgets: Budgets = defaultBudgets,
+): StepRecorder {
+  const follower = createFollower(log, budgets);
+  /** Sessions with events that are not recorded yet. */
+  const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const forget = log.onStored(({ tenant, session }) => {
+    // Beyond this many a session is caught up with when it is heard of again, or asked for.
+    if (waiting.size < waitingMax) waiting.set(keyOf(tenant, session), { tenant, session });
+    timer ??= setTimeout(takeTurn, pauseMs).unref();
+  });
+
+  function takeTurn(): void {
+    timer = undefined;
+    void nextTurn().finally(() => {
+      if (waiting.size > 0) timer ??= setTimeout(takeTurn, pauseMs).unref();
+    });
+  }
+
+  async function nextTurn(): Promise<void> {
+    const [next] = waiting;
+    if (next === undefined) return;
+    const [key, { tenant, session }] = next;
+    waiting.delete(key);
+    try {
+      if (await follower.advance(tenant, session, turnSize)) return;
+      waiting.set(key, { tenant, session });
+    } catch {
+      // ignored: whoever asks for the session's steps catches up with it, and is told of an error
+    }
+  }
+
+  return {
+    async recorded(tenant, session) {
+      await follower.advance(tenant, session, Number.MAX_SAFE_INTEGER);
+      return readPages(log, tenant, session);
+    },
+    async stop() {
+      forget();
+      clearTimeout(timer);
+      for (let turns = 0; waiting.size > 0 && turns < lastTurnsMax; turns++) await nextTurn();
+      await follower.idle();
+    },
+  };
+}
+
+async function readPages(
+  log: ControlLog,
+  tenant: string,
+  session: string,
+): Promise<(seq: number) => string | undefined> {
+  const pages = await log.records(kind, `${keyOf(tenant, session)}/`, pagesMax);
+  const texts = new Map(pages.map(({ key, json }) => [key, textOf(json)]));
+  return (seq) => {
+    const page = texts.get(pageKey(tenant, session, seq)) ?? "";
+    const at = (seq % pageSize) * hashLength;
+    return page.length < at + hashLength ? undefined : page.slice(at, at + hashLength);
+  };
+}
+
+interface Follower {
+  /** @returns whether everything stored by now is recorded */
+  advance(tenant: string, session: string, most: number): Promise<boolean>;
+  idle(): Promise<unknown>;
+}
+
+function createFollower(log: ControlLog, budgets: Budgets): Follower {
+  const followed = new Map<string, Followed>();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  async function advance(tenant: string, session: string, most: number): Promise<boolean> {
+    const key = keyOf(tenant, session);
+    const one = followed.get(key) ?? (await begin(log, tenant, session));
+    // Until it is whole again: after an error it is begun anew.
+    followed.delete(key);
+    const count = (await log.session(tenant, session))?.eventCount ?? 0;
+    for (let left = most; left > 0 && one.nextSeq < count; ) {
+      const events = await eventsFrom(log, one, Math.min(left, turnSize));
+      if (events.length === 0) break;
+      left -= events.length;
+      for (const event of events) await add(log, one, event, budgets);
+    }
+    await keepPage(log, one);
+    followed.set(key, one);
+    const [oldest] = followed.keys();
+    if (followed.size > followedMax && oldest !== undefined) followed.delete(oldest);
+    return one.nextSeq >= count;
+  }
+
+  return {
+    advance(tenant, session, most) {
+      // One after the other: a page has one writer in this process.
+      const done = turn.then(() => advance(tenant, session, most));
+      // ignored: whoever waits for this turn has its error, the next one begins without it
+      turn = done.catch(() => undefined);
+      return done;
+    },
+    idle: () => turn,
+  };
+}
+
+/** From the first event that nobody recorded; what was before has to be added up again. */
+async function begin(log: ControlLog, tenant: string, session: string): Promise<Followed> {
+  const last = (await log.records(kind, `${keyOf(tenant, session)}/`, pagesMax)).at(-1);
+  const page = last === undefined ? 0 : Number(last.key.slice(last.key.indexOf("/") + 1));
+  const steps = page * pageSize + Math.floor(textOf(last?.json).length / hashLength);
+  return {
+    tenant,
+    session,
+    state: newState(),
+    nextSeq: 0,
+    recordedSeq: steps,
+    page: "",
+    stored: undefined,
+  };
+}
+
+async function eventsFrom(
+  log: ControlLog,
+  { tenant, session, nextSeq }: Followed,
+  limit: number,
+): Promise<readonly LoggedEvent[]> {
+  const first = await log.event(tenant, session, nextSeq);
+  if (first === undefined) return [];
+  return log.events({ tenant, session, after: first.index - 1, limit });
+}
+
+async function add(
+  log: ControlLog,
+  one: Followed,
+  { seq, tsUnixMs, type, payload }: LoggedEvent,
+  budgets: Budgets,
+): Promise<void> {
+  one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload }, budgets);
+  one.nextSeq = seq + 1;
+  if (seq % pageSize === 0) [one.page, one.stored] = ["", undefined];
+  if (seq < one.recordedSeq) {
+    if (seq === one.recordedSeq - 1) await resumePage(log, one, seq);
+    return;
+  }
+  // Another process may have recorded this one already.
+  if (one.page.length === (seq % pageSize) * hashLength) one.page += stateHash(one.state);
+  if (one.nextSeq % pageSize === 0) await keepPage(log, one);
+}
+
+/** The hashes of then stay, whatever the steps would give today. */
+async function resumePage(log: ControlLog, one: Followed, seq: number): Promise<void> {
+  one.stored = (await log.record(kind, pageKey(one.tenant, one.session, seq)))?.json;
+  one.page = textOf(one.stored);
+}
+
+/** Where another process was faster, its hashes stay and ours go behind them. */
+async function keepPage(log: ControlLog, one: Followed): Promise<void> {
+  if (one.page === "" || one.stored === JSON.stringify(one.page)) return;
+  const key = pageKey(one.tenant, one.session, one.nextSeq - 1);
+  for (let tries = 0; tries < triesMax; tries++) {
+    const json = JSON.stringify(one.page);
+    if (await log.putRecord({ kind, key, json }, one.stored)) {
+      one.stored = json;
+      return;
+    }
+    one.stored = (await log.record(kind, key))?.json;
+    const theirs = textOf(one.stored);
+    one.page = theirs + one.page.slice(theirs.length);
+    if (theirs === one.page) return;
+  }
+}
+
+const triesMax = 5;
+
+/** Empty for what is no such record: its steps are missing then, and a replay says so. */
+function textOf(json: string | undefined): string {
+  return /^"([0-9a-f]*)"$/.exec(json ?? "")?.[1] ?? "";
+}
+
+/** Of one length, so that no session's key begins with another's. */
+function keyOf(tenant: string, session: string): string {
+  return sha256Hex(JSON.stringify([tenant, session]));
+}
+
+function pageKey(tenant: string, session: string, seq: number): string {
+  const page = Math.floor(seq / pageSize);
+  return `${keyOf(tenant, session)}/${String(page).padStart(12, "0")}`;
+}

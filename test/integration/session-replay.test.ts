@@ -1,0 +1,107 @@
+// Replays of sessions of the built binary's control plane, by its API and by aegisctl.
+
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { linkedPrograms, serve } from "../support/served.ts";
+
+const linked = linkedPrograms();
+const manifest = { permissions: { tools: ["read_file", "exec"], exec: { allowed_bins: ["ls"] } } };
+
+async function send(url: string, path: string, body: unknown) {
+  const response = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+const call = (id: string, tool: string, args: object) => ({
+  event_type: "TOOL_CALL_PROPOSED",
+  payload: { call_id: id, tool_name: tool, args },
+});
+
+/** A proposal, its decision and its result. */
+async function record(url: string, session: string): Promise<void> {
+  const place = { tenant_id: "acme", session_id: session };
+  for (const [id, bin] of [
+    ["c1", "ls"],
+    ["c2", "rm"],
+  ] as const) {
+    const event = call(id, "exec", { bin });
+    expect((await send(url, "/v1/events", { ...place, ...event })).status).toBe(201);
+    const decided = await send(url, "/v1/policy/decide", { event, manifest, session: place });
+    expect(decided.body.outcome).toBe(bin === "ls" ? "allow" : "deny");
+  }
+}
+
+test("a session replays exactly, also by a server that did not record it; a step that was changed is named", async () => {
+  const ledger = `${linked.folder}/replay.db`;
+  let server = await serve(ledger);
+  await record(server.url, "s");
+  const path = "/v1/sessions/s/replay?tenant_id=acme";
+  const exact = { session_id: "s", mode: "exact", steps_replayed: 4, diffs: [], identical: true };
+  expect(await (await fetch(server.url + path)).json()).toEqual(exact);
+  await server.stop();
+  server = await serve(ledger);
+  expect(await (await fetch(server.url + path)).json()).toEqual(exact);
+
+  const flags = ["--tenant", "acme", "--session", "s", "--server", server.url];
+  const same = await linked.run("aegisctl", "replay", ...flags);
+  expect([JSON.parse(same.stdout), same.exitCode]).toEqual([exact, 0]);
+
+  const db = new Database(ledger);
+  const row = db
+    .query<{ key: string; json: string }, []>("SELECT key, json FROM record WHERE kind = 'steps'")
+    .get();
+  const then = row?.json.slice(1 + 2 * 64, 1 + 3 * 64) ?? "";
+  db.run("UPDATE record SET json = replace(json, ?, ?) WHERE kind = 'steps'", [
+    then,
+    "f".repeat(64),
+  ]);
+  db.close();
+  const other = await linked.run("aegisctl", "replay", ...flags);
+  expect([JSON.parse(other.stdout), other.exitCode]).toEqual([
+    {
+      ...exact,
+      identical: false,
+      diffs: [{ seq: 2, field: "snapshot_hash", recorded: "f".repeat(64), replayed: then }],
+    },
+    1,
+  ]);
+  await server.stop();
+});
+
+test("a live replay decides again: the same by the same manifest, and names what another one decides", async () => {
+  const server = await serve(`${linked.folder}/live.db`);
+  await record(server.url, "s");
+  const replay = (changes: object) =>
+    send(server.url, "/v1/sessions/s/replay", { tenant_id: "acme", mode: "live", ...changes });
+  const report = { session_id: "s", mode: "live", steps_replayed: 4 };
+  expect(await replay({ manifest })).toEqual({
+    status: 200,
+    body: { ...report, diffs: [], identical: true },
+  });
+  const wider = structuredClone(manifest);
+  wider.permissions.exec.allowed_bins.push("rm");
+  expect((await replay({ manifest: wider })).body).toEqual({
+    ...report,
+    diffs: [
+      {
+        seq: 3,
+        field: "policy_decision",
+        recorded: '{"constraints":{},"outcome":"deny","reason":"EXEC_DENY"}',
+        replayed: expect.stringContaining('"outcome":"allow","reason":"OK"'),
+      },
+    ],
+    identical: false,
+  });
+  const unnamed = await replay({});
+  expect(unnamed.body.diffs).toHaveLength(2);
+  const path = "/v1/sessions/none/replay?tenant_id=acme&mode=live";
+  expect(await (await fetch(server.url + path)).json()).toEqual({
+    ...report,
+    session_id: "none",
+    steps_replayed: 0,
+    diffs: [],
+    identical: true,
+  });
+  expect((await replay({ mode: "other" })).status).toBe(400);
+  await server.stop();
+});
