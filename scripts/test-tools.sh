@@ -18,6 +18,8 @@ set_up_tests() {
     [ -z "$missing" ] || provide_tools
     has_fuzzer || provide_fuzzer || say "cannot run here: fuzzing of the plan decoder (libFuzzer)"
     has_pytest || provide_pytest || say "cannot run here: tests of the Python SDK (pytest)"
+    has_schemathesis || provide_schemathesis ||
+        say "cannot run here: fuzzing of the HTTP API (schemathesis)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
 }
@@ -36,6 +38,16 @@ provide_pytest() {
     say "installing pytest"
     python3 -m venv "$checkout/build/pytest" &&
         "$checkout/build/pytest/bin/python" -m pip install --quiet pytest==9.2.0
+}
+
+has_schemathesis() { "$checkout/build/schemathesis/bin/schemathesis" --version >/dev/null 2>&1; }
+
+provide_schemathesis() {
+    python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+        return 1
+    say "installing schemathesis"
+    python3 -m venv "$checkout/build/schemathesis" &&
+        "$checkout/build/schemathesis/bin/python" -m pip install --quiet schemathesis==4.32.5
 }
 
 # The version of scripts/compile-rego.ts.

@@ -39,6 +39,7 @@ export const groups: readonly Group[] = [
   { name: "matrix", timeoutMs: 8 * minutes, tests: "test/matrix" },
   { name: "integration", timeoutMs: 8 * minutes, tests: "test/integration" },
   { name: "mcp", timeoutMs: 4 * minutes, tests: "test/mcp" },
+  { name: "fuzz", timeoutMs: 2 * minutes, tests: "test/fuzz" },
   { name: "sdk", timeoutMs: 2 * minutes, tests: "test/sdk" },
 ];
 

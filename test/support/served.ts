@@ -82,8 +82,9 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
 /** `aegis serve` on a free port, with this ledger. */
 export async function serve(
   ledger: string,
+  ...flags: readonly string[]
 ): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--ledger", ledger], {
+  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--ledger", ledger, ...flags], {
     env: cleanEnvironment(),
     stdio: ["ignore", "ignore", "pipe"],
   });

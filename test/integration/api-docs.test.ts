@@ -1,0 +1,58 @@
+// docs/api.md against the built server: its command lines are run and what they print is compared,
+// "…" standing for anything; its table of codes is the server's.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { codes } from "../../src/server/api/codes.ts";
+import { repoRoot } from "../support/harness.ts";
+import { serve } from "../support/served.ts";
+import { tempDir } from "../support/temp.ts";
+
+const page = readFileSync(`${repoRoot}/docs/api.md`, "utf8");
+const server = await serve(`${tempDir("api-docs")}/ledger.db`);
+afterAll(() => server.stop());
+
+interface Shown {
+  readonly command: string;
+  readonly printed: string;
+}
+
+/** Of blocks marked `console`; what is printed is one line. */
+function commandsOf(text: string): readonly Shown[] {
+  const blocks = [...text.matchAll(/^```console\n(.*?)^```/gms)].map(([, block = ""]) => block);
+  return blocks
+    .flatMap((block) => block.split(/^\$ /m).slice(1))
+    .map((part) => {
+      const lines = part.trimEnd().split("\n");
+      return { command: lines.slice(0, -1).join("\n"), printed: lines.at(-1) ?? "" };
+    });
+}
+
+function matcher(printed: string): RegExp {
+  const parts = printed.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}\n$`);
+}
+
+const shown = commandsOf(page);
+
+describe("the page's commands", () => {
+  test.each(shown.map((one) => [one.command.split("\n")[0] ?? "", one] as const))(
+    "%s",
+    async (_, { command, printed }) => {
+      const real = command.replaceAll("http://localhost:8080", server.url);
+      const child = Bun.spawn(["sh", "-c", real], { stdio: ["ignore", "pipe", "inherit"] });
+      expect(await child.stdout.text()).toMatch(matcher(printed));
+      expect(await child.exited).toBe(0);
+    },
+  );
+
+  test("are found", () => expect(shown.length).toBeGreaterThan(5));
+});
+
+test("the page lists every code with its status", () => {
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \| (.+) \|$/gm)];
+  const listed = rows.map(([, code, status, meaning]) => [code, Number(status), meaning]);
+  expect(listed).toEqual(
+    Object.entries(codes).map(([code, { status, meaning }]) => [code, status, meaning]),
+  );
+});
