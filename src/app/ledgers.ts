@@ -45,6 +45,29 @@ export async function withExistingLedger<T>(
   });
 }
 
+/**
+ * Reads a ledger in PostgreSQL that is there; nothing is made in the database by looking at it.
+ * @throws {AegisError} `ledger/not-found`
+ */
+export async function withPostgresLedger<T>(
+  around: Surroundings,
+  dsn: string,
+  use: (ledger: Ledger, name: string) => Promise<T>,
+): Promise<T> {
+  const [{ openPostgresLedger }, { placeName }, { postgresPlace }] = await Promise.all([
+    import("../ledger/postgres/open.ts"),
+    import("../ledger/postgres/place.ts"),
+    import("./postgres-dsn.ts"),
+  ]);
+  const place = postgresPlace(dsn, around.environment, around.directory);
+  const ledger = await openPostgresLedger(place, aegisPaths(around.environment).keys);
+  try {
+    return await use(ledger, placeName(place));
+  } finally {
+    await ledger.close();
+  }
+}
+
 async function emptyLedger(around: Surroundings, path: AbsPath): Promise<Ledger & AsyncDisposable> {
   const [{ createMemoryStore }, { createHeadList }, { createLedger }, { keyFile }] =
     await Promise.all([

@@ -12,8 +12,14 @@ export function isPostgresDsn(text: string): boolean {
   return /^postgres(ql)?:/i.test(text);
 }
 
-/** Whether everybody on this machine could read a password in it, while it stands in a command. */
-export function hasPassword(dsn: string): boolean {
+/** What to tell whoever gave a DSN in a command, which everybody on this machine may read. */
+export function typedPassword(flag: string, dsn: string): readonly string[] {
+  if (!hasPassword(dsn)) return [];
+  const instead = "PGPASSWORD, or passfile=FILE in it, keeps it to yourself";
+  return [`every user of this machine can read the password in ${flag}; ${instead}`];
+}
+
+function hasPassword(dsn: string): boolean {
   try {
     const { url, query } = partsOf(dsn);
     return url.password !== "" || query.has("password");

@@ -14,7 +14,7 @@ import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
 import { requireManifestText } from "./manifest-files.ts";
 import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
-import { hasPassword, postgresPlace } from "./postgres-dsn.ts";
+import { postgresPlace, typedPassword } from "./postgres-dsn.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
 import { serverSecret } from "./server-secret.ts";
@@ -91,6 +91,8 @@ export async function prepareServe(
     });
   }
   const { manifest, warnings } = await manifestOf(options, around.directory);
+  const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
+  const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
   const store = await storeOf(options, paths.ledger, around);
   return {
     hostname,
@@ -101,7 +103,7 @@ export async function prepareServe(
     log: createControlLog(store),
     decide: await toolPolicy(),
     manifest,
-    warnings: [...warnings, ...dsnWarnings(options.postgres)],
+    warnings: [...warnings, ...dsnWarnings],
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
@@ -149,12 +151,6 @@ async function storeOf(
   }
   const { createMemoryStore } = await import("../ledger/memory.ts");
   return createMemoryStore("aegis.local/memory");
-}
-
-function dsnWarnings(postgres: PostgresDsn | undefined): readonly string[] {
-  if (postgres?.isTyped !== true || !hasPassword(postgres.dsn)) return [];
-  const instead = "PGPASSWORD, or passfile=FILE in it, keeps it to yourself";
-  return [`every user of this machine can read the password in --dsn; ${instead}`];
 }
 
 /** As it was written, once it is known to be valid and as trusted as the mode asks for. */

@@ -7,8 +7,8 @@ export const jsonFlag = {
 
 export const ledgerFlag = {
   kind: "text",
-  value: "PATH",
-  summary: "Read this ledger instead of a configuration's own",
+  value: "PATH|DSN",
+  summary: "Read this ledger, a file or postgres://…, instead of a configuration's own",
 } as const;
 
 /** The second spelling of an optional NAME operand. */

@@ -1,7 +1,8 @@
 // The start of every command that reads a ledger: choose it, open it, close it whatever happens.
 
 import { chooseLedger, type LedgerChoice } from "../app/choose.ts";
-import { withExistingLedger, withLedger } from "../app/ledgers.ts";
+import { withExistingLedger, withLedger, withPostgresLedger } from "../app/ledgers.ts";
+import { isPostgresDsn, typedPassword } from "../app/postgres-dsn.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
 import { configFlag, ledgerFlag } from "./flags.ts";
@@ -19,18 +20,37 @@ interface Wish {
   readonly flags: { readonly config: string | undefined; readonly ledger: string | undefined };
 }
 
-type Read = (ledger: Ledger, choice: LedgerChoice) => Promise<number>;
+/** What was read, for headings; no password is part of it. */
+interface Shown {
+  readonly path: string;
+  readonly label: string;
+}
+
+type Read = (ledger: Ledger, shown: Shown) => Promise<number>;
 
 /** A ledger that was never written reads as empty. */
 export async function readLedger(context: CliContext, wish: Wish, read: Read): Promise<number> {
+  if (isPostgres(wish)) return readPostgres(context, wish.flags.ledger, read);
   const choice = await choose(context, wish);
   return withLedger(context, choice.path, (ledger) => read(ledger, choice));
 }
 
 /** @throws {AegisError} `ledger/not-found` when it was never written */
 export async function useLedger(context: CliContext, wish: Wish, use: Read): Promise<number> {
+  if (isPostgres(wish)) return readPostgres(context, wish.flags.ledger, use);
   const choice = await choose(context, wish);
   return withExistingLedger(context, choice.path, (ledger) => use(ledger, choice));
+}
+
+function isPostgres(wish: Wish): wish is Wish & { readonly flags: { readonly ledger: string } } {
+  return wish.flags.ledger !== undefined && isPostgresDsn(wish.flags.ledger);
+}
+
+async function readPostgres(context: CliContext, dsn: string, read: Read): Promise<number> {
+  for (const warning of typedPassword("--ledger", dsn)) writeErr(`warning: ${warning}\n`);
+  return withPostgresLedger(context, dsn, (ledger, name) =>
+    read(ledger, { path: name, label: name }),
+  );
 }
 
 async function choose(context: CliContext, { name, session, flags }: Wish): Promise<LedgerChoice> {

@@ -3,7 +3,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
-import { waitFor } from "../support/harness.ts";
+import { spawnAegis, waitFor } from "../support/harness.ts";
 import { postgresLedger } from "../support/ledger.ts";
 import {
   type PostgresServer,
@@ -182,6 +182,43 @@ describe.skipIf(!isHere)("a database that goes away", () => {
     expect(ended.exitCode).not.toBe(0);
     expect(ended.stderr).toContain(`postgres://aegis@127.0.0.1:${port}/none`);
     expect(ended.stdout + ended.stderr).not.toContain("s3cretword");
+  });
+});
+
+describe.skipIf(!isHere)("aegis audit --ledger postgres://…", () => {
+  test("signs and verifies, and finds what was changed", async () => {
+    const server = await postgresServer();
+    const dsn = await freshDsn(server);
+    const env = { PGPASSWORD: server.password, HOME: tempDir("home") };
+    const audit = (...args: readonly string[]) =>
+      spawnAegis(["audit", ...args, "--ledger", dsn], { env });
+
+    const absent = await audit("verify");
+    expect(absent.exitCode).not.toBe(0);
+    expect(absent.stderr).toContain("nothing was recorded there");
+
+    const served = await servePostgres(dsn, env);
+    for (let seq = 0; seq < 3; seq++) {
+      const { status } = await post(served.url, "/v1/events", event(`s${seq}`, 0, ""));
+      expect(status).toBe(201);
+    }
+    expect(await audit("checkpoint")).toMatchObject({ exitCode: 0 });
+    const good = await audit("verify");
+    expect(good).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(good.stdout).toContain("all 3 entries verified");
+    expect(good.stdout).toContain("3 entries, signed by");
+
+    const schema = new URL(dsn).searchParams.get("search_path");
+    await server.admin().begin(async (admin) => {
+      await admin.unsafe("SET LOCAL session_replication_role = replica");
+      await admin.unsafe(`UPDATE ${schema}.aegis_event SET type = 'X' WHERE idx = 1`);
+    });
+    const bad = await audit("verify");
+    expect(bad.exitCode).toBe(1);
+    expect(bad.stdout).toContain("entry #1");
+    for (const { stdout, stderr } of [absent, good, bad]) {
+      expect(stdout + stderr).not.toContain(server.password);
+    }
   });
 });
 

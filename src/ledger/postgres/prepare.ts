@@ -21,15 +21,19 @@ const wanted: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * @returns the origin of the ledger, which is made when absent
- * @throws {AegisError} `ledger/unavailable`
+ * @returns the origin of the ledger
+ * @throws {AegisError} `ledger/unavailable`, or `ledger/not-found` where it is not to be made
  */
-export async function prepareDatabase(connections: Connections): Promise<string> {
+export async function prepareDatabase(
+  connections: Connections,
+  absent: "make" | "refuse",
+): Promise<string> {
   await checkSettings(connections);
   for (let attempt = 1; ; attempt++) {
     const found = await recognise(connections);
     if (found?.format === formats.length) return found.origin;
     requireKnown(connections.name, found?.format);
+    if (found === undefined && absent === "refuse") throw notFound(connections.name);
     try {
       await connections.transact({
         run: (session) => migrate(session),
@@ -45,6 +49,13 @@ export async function prepareDatabase(connections: Connections): Promise<string>
 
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
+}
+
+function notFound(name: string): AegisError {
+  const message = `Cannot read the ledger "${name}": nothing was recorded there`;
+  return new AegisError("ledger/not-found", message, {
+    hint: "start `aegis serve --dsn` on it first, or name its schema with search_path=",
+  });
 }
 
 async function checkSettings({ read, name }: Connections): Promise<void> {

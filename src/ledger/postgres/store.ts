@@ -12,13 +12,18 @@ import { openSnapshot } from "./snapshot.ts";
 import { isStored, readBase, write } from "./write.ts";
 
 /**
- * Opens the ledger in a database that is there, and makes its tables when absent.
- * @throws {AegisError} `ledger/unavailable` when it cannot be used
+ * Opens the ledger in a database that is there.
+ * @param absent whether its tables are made when they are not there
+ * @throws {AegisError} `ledger/unavailable` when it cannot be used, `ledger/not-found` when it is
+ * not there and is not to be made
  */
-export async function openPostgresStore(place: PostgresPlace): Promise<Store> {
+export async function openPostgresStore(
+  place: PostgresPlace,
+  absent: "make" | "refuse" = "make",
+): Promise<Store> {
   const connections = connect(place);
   try {
-    const origin = await prepareDatabase(connections);
+    const origin = await prepareDatabase(connections, absent);
     return {
       origin,
       ...createReader(connections),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
-import { hasPassword, isPostgresDsn, postgresPlace } from "../../../src/app/postgres-dsn.ts";
+import { isPostgresDsn, postgresPlace, typedPassword } from "../../../src/app/postgres-dsn.ts";
 import { AegisError } from "../../../src/base/errors.ts";
 import type { AbsPath } from "../../../src/base/paths.ts";
 import { type PostgresPlace, placeName } from "../../../src/ledger/postgres/place.ts";
@@ -98,8 +98,9 @@ describe("a DSN is refused, without repeating it,", () => {
 test("what is shown of a place has no password", () => {
   const shown = placeName(place("postgres://u:secret@[::1]:7/d"));
   expect(shown).toBe("postgres://u@[::1]:7/d");
-  expect(hasPassword("postgres://u:secret@h/d")).toBe(true);
-  expect(hasPassword("postgres://u@h/d?password=x")).toBe(true);
-  expect(hasPassword("postgres://u@h/d")).toBe(false);
+  expect(typedPassword("--dsn", "postgres://u:secret@h/d").join()).toContain("password in --dsn");
+  expect(typedPassword("--dsn", "postgres://u@h/d?password=secret").join()).not.toContain("secret");
+  expect(typedPassword("--dsn", "postgres://u@h/d?password=x")).toHaveLength(1);
+  expect(typedPassword("--dsn", "postgres://u@h/d")).toEqual([]);
   expect(isPostgresDsn("file:postgres://x")).toBe(false);
 });

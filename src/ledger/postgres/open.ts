@@ -1,0 +1,26 @@
+// A ledger in PostgreSQL with its key and its head memory, which stay on this machine: whoever can
+// change the database has to reach them as well.
+
+import { sha256Hex } from "../../base/hash.ts";
+import type { Ledger } from "../contract.ts";
+import { createHeadFile } from "../head-memory.ts";
+import { createLedger } from "../ledger.ts";
+import { keyFile } from "../signer.ts";
+import type { PostgresPlace } from "./place.ts";
+import { openPostgresStore } from "./store.ts";
+
+/**
+ * @param keys folder of the signing key and the head memories
+ * @throws {AegisError} `ledger/not-found` when there is none in the database
+ */
+export async function openPostgresLedger(place: PostgresPlace, keys: string): Promise<Ledger> {
+  const store = await openPostgresStore(place, "refuse");
+  const { host, port, database, searchPath = "" } = place;
+  // By the place, not its content: whatever stands there later has to answer for it.
+  const named = JSON.stringify(["postgres", host, port, database, searchPath]);
+  return createLedger({
+    store,
+    keys: keyFile(`${keys}/ledger.key`, store.origin),
+    memory: createHeadFile(`${keys}/heads/${sha256Hex(named).slice(0, 32)}`),
+  });
+}
