@@ -28,9 +28,7 @@ export interface KeptApproval {
 
 export const approvalKind = "approval";
 
-/** Why a request cannot be kept: the log's own words about its event, or ours. */
-export type NotKept = RefusedAppend | { readonly kind: "not stored"; readonly message: string };
-
+/** Why a request cannot be kept: the log's own words about its event. */
 export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
 
 /** The token is known to nobody else and cannot be had again. */
@@ -38,7 +36,7 @@ export async function askApproval(
   { log, secret, nowMs }: ApprovalStore,
   request: ApprovalRequest,
   about: JsonObject = {},
-): Promise<Result<{ readonly token: string; readonly approval: Approval }, NotKept>> {
+): Promise<Result<{ readonly token: string; readonly approval: Approval }, RefusedAppend>> {
   const maker = { secret, nonce: () => randomSecret(8) };
   const { token, approval } = requestApproval(request, maker, nowMs());
   const event = {
@@ -47,22 +45,26 @@ export async function askApproval(
     approval_token_hash: approval.token_hash,
     expires_unix_ms: approval.expires_ms,
   };
-  const problem = await recordApproval({ log, nowMs }, approval, "APPROVAL_REQUESTED", event);
-  if (problem !== undefined) return err(problem);
-  const record = { kind: approvalKind, key: approvalKey(approval), json: JSON.stringify(approval) };
-  if (await log.putRecord(record, undefined)) return ok({ token, approval });
-  return err({ kind: "not stored", message: "the request could not be stored" });
+  const type = "APPROVAL_REQUESTED";
+  const problem = await recordApproval({ log, nowMs }, approval, { type, event }, undefined);
+  return problem === undefined ? ok({ token, approval }) : err(problem);
 }
 
-/** @returns undefined: it is stored */
+/**
+ * Stores the approval and the event about it, both or neither.
+ * @param expected the record that it replaces
+ * @returns undefined: they are stored
+ */
 export async function recordApproval(
   { log, nowMs }: Pick<ApprovalStore, "log" | "nowMs">,
-  { tenant_id, session_id }: Approval,
-  type: string,
-  event: JsonObject,
+  approval: Approval,
+  { type, event }: { readonly type: string; readonly event: JsonObject },
+  expected: string | undefined,
 ): Promise<RefusedAppend | undefined> {
+  const { tenant_id: tenant, session_id: session } = approval;
   const payload = parseJsonText(JSON.stringify(event));
-  const request = { tenant: tenant_id, session: session_id, user: "", type, payload };
+  const record = { kind: approvalKind, key: approvalKey(approval), json: JSON.stringify(approval) };
+  const request = { tenant, session, user: "", type, payload, change: { record, expected } };
   const [outcome] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
   return outcome?.kind === "refused" ? outcome : undefined;
 }

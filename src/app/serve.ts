@@ -9,7 +9,7 @@ import { decideFast } from "../control/decide/fast.ts";
 import { loadRego } from "../control/decide/rego.ts";
 import type { Telemetry } from "../control/telemetry/span.ts";
 import { createControlLog } from "../ledger/control-log.ts";
-import { openSqliteStore } from "../ledger/sqlite.ts";
+import { openSteadyStore } from "../ledger/steady-store.ts";
 import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
 import { requireManifestText } from "./manifest-files.ts";
@@ -147,7 +147,7 @@ async function storeOf(
     return openPostgresStore(place);
   }
   if (ledger !== memoryLedger) {
-    return openSqliteStore(ledger === undefined ? otherwise : resolvePath(directory, ledger));
+    return openSteadyStore(ledger === undefined ? otherwise : resolvePath(directory, ledger));
   }
   const { createMemoryStore } = await import("../ledger/memory.ts");
   return createMemoryStore("aegis.local/memory");

@@ -21,6 +21,14 @@ export interface AppendRequest {
   readonly hash?: Uint8Array | undefined;
   /** Sent again with the same key, the event is stored once. */
   readonly idempotencyKey?: string | undefined;
+  /** Put where `expected` is, together with the event: both are stored or neither. */
+  readonly change?: RecordChange | undefined;
+}
+
+export interface RecordChange {
+  readonly record: LogRecord;
+  /** A text of JSON, or undefined for nothing. */
+  readonly expected: string | undefined;
 }
 
 export type AppendRefusalCode =
@@ -28,6 +36,8 @@ export type AppendRefusalCode =
   | "hash_mismatch"
   | "first_has_prev"
   | "idempotency_mismatch"
+  /** Of `change`: something else is there than was expected. */
+  | "record_changed"
   | "tenant_reserved"
   | "type_reserved"
   | "event_invalid";

@@ -155,6 +155,12 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   if (repeated !== undefined) return repeated;
   const conflict = conflictOf(event, state);
   if (conflict !== undefined) return conflict;
+  if (request.change !== undefined) {
+    const { record, expected } = request.change;
+    if (recordIn(batch, record.kind, record.key)?.json !== expected) {
+      return refused("record_changed", "the record was changed meanwhile", state);
+    }
+  }
   const sealed = request.hash === undefined ? sealForeign(event) : findSeal(event, request.hash);
   if (sealed === undefined) {
     const message = `hash verification failed: eventlog: hash mismatch at seq=${event.seq}`;
@@ -166,13 +172,21 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
 /** What the same idempotency key was answered before. */
 function earlierAnswer(batch: Batch, request: AppendRequest): AppendOutcome | undefined {
   if (request.idempotencyKey === undefined) return undefined;
-  const key = idempotencyKey(request);
-  const known = batch.records.get(key) ?? batch.base.record("idempotency", key);
+  const known = recordIn(batch, "idempotency", idempotencyKey(request));
   if (known === undefined) return undefined;
   const { request: before, seq, hash, index } = JSON.parse(known.json) as IdempotentAnswer;
   if (before === fingerprint(request)) return { kind: "repeated", seq, hash, index };
   const message = "the idempotency key was used for another event";
   return refused("idempotency_mismatch", message, newSession("" as SessionId));
+}
+
+/** As it is after the additions before this one. */
+function recordIn({ base, records }: Batch, kind: string, key: string): LogRecord | undefined {
+  return records.get(placeOf({ kind, key })) ?? base.record(kind, key);
+}
+
+function placeOf({ kind, key }: Omit<LogRecord, "json">): string {
+  return `${kind}\0${key}`;
 }
 
 interface IdempotentAnswer {
@@ -296,8 +310,9 @@ function store(
     const answer: IdempotentAnswer = { request: fingerprint(request), seq, hash: hex, index };
     const recordKey = idempotencyKey(request);
     records.push({ kind: "idempotency", key: recordKey, json: JSON.stringify(answer) });
-    for (const record of records) batch.records.set(recordKey, record);
   }
+  if (request.change !== undefined) records.push(request.change.record);
+  for (const record of records) batch.records.set(placeOf(record), record);
   batch.sessions.set(key, after);
   const stored: StoredEvent = { ...columns, body: bytes };
   batch.events.set(`${key}\0${seq}`, stored);

@@ -1,5 +1,6 @@
 // What the log has to look up before it can say yes or no to requests: their sessions, the events
-// that stand where they want to, and what their idempotency keys were answered. Pure.
+// that stand where they want to, what their idempotency keys were answered, and the records that
+// they change. Pure.
 
 import type { SessionId } from "../base/ids.ts";
 import type { AppendRequest } from "./control-contract.ts";
@@ -17,6 +18,10 @@ export function needsOf(requests: readonly AppendRequest[]): AppendNeeds {
     if (seq !== undefined && isCount(seq)) events.push({ session, seq });
     if (request.idempotencyKey !== undefined) {
       records.push({ kind: "idempotency", key: idempotencyKey(request) });
+    }
+    if (request.change !== undefined) {
+      const { kind, key } = request.change.record;
+      records.push({ kind, key });
     }
   }
   return { sessions: [...sessions], events, records };

@@ -29,6 +29,10 @@ export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
 }
 
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === "SQLITE_FULL";
+}
+
 /** A guard trigger or constraint refused a row that is fine by the ledger's own account. */
 export function isConstraint(error: unknown): boolean {
   return codeOf(error).startsWith("SQLITE_CONSTRAINT");

@@ -21,7 +21,7 @@ import {
 } from "./rows.ts";
 import type { SessionState } from "./session-state.ts";
 import { readEvent, readRecord } from "./sqlite-chains.ts";
-import { isBusy, isConstraint, unavailable } from "./sqlite-error.ts";
+import { isBusy, isConstraint, isFull, unavailable } from "./sqlite-error.ts";
 import { createKnown, type Known } from "./sqlite-known.ts";
 import { createReader } from "./sqlite-read.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
@@ -232,10 +232,19 @@ function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): 
 function foldLog(db: Database, path: string, foldAt: number): number {
   const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= foldAt) return foldAt;
+  return isFolded(db) ? walSizeMaxBytes : size + walSizeMaxBytes;
+}
+
+function isFolded(db: Database): boolean {
   const sql = "PRAGMA wal_checkpoint(PASSIVE)";
-  const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
-  const isWhole = row !== null && row.checkpointed === row.log;
-  return isWhole ? walSizeMaxBytes : size + walSizeMaxBytes;
+  try {
+    const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
+    return row !== null && row.checkpointed === row.log;
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // ignored: what was appended is durable in the log, which is folded when there is room again
+    return false;
+  }
 }
 
 /** Rows that several additions change are written once, as the last of them leaves them. */

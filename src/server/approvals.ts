@@ -2,7 +2,6 @@
 // deciding it needs an approver's key, which an agent does not have.
 
 import {
-  approvalKey,
   approvalKind,
   askApproval,
   readApproval,
@@ -55,10 +54,7 @@ async function ask(
     args: jsonObject(body.args ?? {}),
   };
   const asked = await askApproval(parts, request);
-  if (!asked.ok) {
-    if (asked.error.kind === "refused") throw refusalOf(asked.error);
-    throw new Refusal("ledger_unavailable", asked.error.message);
-  }
+  if (!asked.ok) throw refusalOf(asked.error);
   const { token, approval } = asked.value;
   spoken(span, approval, "APPROVAL_REQUESTED");
   return reply(201, { token, ...shown(approval) });
@@ -107,11 +103,6 @@ async function decide(
     throw new Refusal(code === "approval_own_request" ? "role_forbidden" : code, message);
   }
   const { approval, patch } = decided.value;
-  const next = { kind: approvalKind, key: approvalKey(approval), json: JSON.stringify(approval) };
-  // Only one decision replaces the very record it was made about.
-  if (!(await log.putRecord(next, found?.json))) {
-    throw new Refusal("approval_decided", "approval: already decided");
-  }
   const diff = patch?.diff.map(plain);
   const event = {
     tool_name: approval.tool_name,
@@ -120,7 +111,12 @@ async function decide(
     decided_by: approver.name,
     ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: diff ?? [] }),
   };
-  const refused = await recordApproval(parts, approval, "APPROVAL_DECIDED", event);
+  // Only one decision replaces the very record it was made about.
+  const about = { type: "APPROVAL_DECIDED", event };
+  const refused = await recordApproval(parts, approval, about, found?.json);
+  if (refused?.code === "record_changed") {
+    throw new Refusal("approval_decided", "approval: already decided");
+  }
   if (refused !== undefined) throw refusalOf(refused);
   spoken(span, approval, "APPROVAL_DECIDED");
   return reply(200, { ...shown(approval), ...(diff === undefined ? {} : { diff }) });

@@ -155,7 +155,8 @@ export function refusalOf(outcome: AppendOutcome & { kind: "refused" }): Refusal
     code === "chain_conflict"
       ? { expected_seq: expectedSeq, expected_prev_hash: expectedPrevHash }
       : {};
-  return new Refusal(code, message, more);
+  // Nobody but us changes records along with events, and those who do know what it means.
+  return new Refusal(code === "record_changed" ? "internal" : code, message, more);
 }
 
 const draftMembers: ReadonlySet<string> = new Set(Object.keys(eventDraft.shape));

@@ -8,6 +8,8 @@ import { eventJson } from "./events.ts";
 import { type Route, route } from "./http.ts";
 
 const pollMs = 1000;
+/** Between comments that keep the connection open: the server closes those that are idle. */
+const aliveMs = 15_000;
 const pageSize = 500;
 
 export function tailRoute(log: ControlLog): Route {
@@ -33,38 +35,46 @@ function stream(
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
+  const waiting = { wake: (): void => undefined };
+  const wake = () => waiting.wake();
+  const forgetStored = log.onStored(wake);
+  signal.addEventListener("abort", wake, { once: true });
   let at = start;
-  let wake = (): void => undefined;
-  const forget = log.onStored(() => wake());
-  signal.addEventListener("abort", () => wake(), { once: true });
+  let isLeft = false;
+  const forget = (): void => {
+    if (isLeft) return;
+    isLeft = true;
+    forgetStored();
+    wake();
+  };
   return new ReadableStream({
     start(controller) {
       // Something has to be sent before a client is told that it is connected.
       controller.enqueue(encoder.encode(": connected\n\n"));
     },
     async pull(controller) {
-      for (;;) {
-        if (signal.aborted) break;
-        const page = await log.after(at, pageSize);
-        const wanted = page.filter(isWanted);
-        at = page.at(-1)?.index ?? at;
-        for (const event of wanted) {
-          const text = JSON.stringify(eventJson(event));
-          controller.enqueue(encoder.encode(`id: ${event.index}\nevent: event\ndata: ${text}\n\n`));
-        }
-        if (wanted.length > 0) return;
-        if (page.length === pageSize) continue;
+      for (let silentMs = 0; !signal.aborted && !isLeft; silentMs += pollMs) {
+        if (silentMs >= aliveMs) return controller.enqueue(encoder.encode(": alive\n\n"));
+        // Before the look, so that what is stored during it is not missed.
         const { promise, resolve } = Promise.withResolvers<void>();
+        waiting.wake = resolve;
+        const page = await log.after(at, pageSize);
+        at = page.at(-1)?.index ?? at;
+        const wanted = page.filter(isWanted).map(message).join("");
+        if (wanted !== "") return controller.enqueue(encoder.encode(wanted));
+        if (page.length === pageSize) continue;
         const timer = setTimeout(resolve, pollMs);
-        wake = resolve;
         await promise;
         clearTimeout(timer);
       }
-      forget();
-      controller.close();
-    },
-    cancel() {
+      // Cancelled streams are closed already.
+      if (!isLeft) controller.close();
       forget();
     },
+    cancel: forget,
   });
+}
+
+function message(event: LoggedEvent): string {
+  return `id: ${event.index}\nevent: event\ndata: ${JSON.stringify(eventJson(event))}\n\n`;
 }

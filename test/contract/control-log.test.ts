@@ -269,6 +269,27 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     expect(report.eventCount).toBe(all.length);
   });
 
+  test("changes a record together with an event, or neither", async () => {
+    const { log } = await openLog();
+    const record = { kind: "approval", key: "acme/1", json: "1" };
+    const change = (json: string, expected: string | undefined) => ({
+      ...base,
+      change: { record: { ...record, json }, expected },
+    });
+    const [first, second, third] = await log.append([
+      change("1", undefined),
+      change("2", undefined),
+      change("3", "1"),
+    ]);
+    expect(first).toMatchObject(stored(0));
+    expect(second).toMatchObject({ kind: "refused", code: "record_changed" });
+    expect(third).toMatchObject(stored(1));
+    const gap = { ...change("4", "3"), seq: 9 };
+    expect(await append(log, gap)).toMatchObject({ kind: "refused", code: "chain_conflict" });
+    expect(await log.record("approval", "acme/1")).toEqual({ ...record, json: "3" });
+    expect(await log.session("acme", "sess-001")).toMatchObject({ eventCount: 2 });
+  });
+
   test("keeps small records, and changes them only as expected", async () => {
     const { log } = await openLog();
     const record = { kind: "approval", key: "acme/1", json: '{"a":1}' };

@@ -37,6 +37,7 @@ const members = {
   decided_by: z.string().optional(),
   final_args: anyObject.optional(),
   message: z.string().optional(),
+  used_ms: unixMs.optional().describe("When the call went on"),
 };
 const approval = named("Approval", z.strictObject(members));
 const asked = named(

@@ -57,7 +57,8 @@ export const codes = {
   internal: { status: 500, meaning: "the request could not be answered; it is a defect" },
   ledger_unavailable: {
     status: 503,
-    meaning: "the ledger cannot be read or written now; what was sent was not taken",
+    meaning:
+      "the ledger cannot be read or written now. Whether an event was stored is not known: send it again with its `seq` or `Idempotency-Key`",
   },
 } as const satisfies Readonly<
   Record<string, { readonly status: number; readonly meaning: string }>

@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { parseJsonText } from "../../../src/base/json-text.ts";
+import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createMemoryStore } from "../../../src/ledger/memory.ts";
+import { startServer } from "../../../src/server/server.ts";
+
+/** A server whose log knows how many listen to it. */
+function start() {
+  const log = createControlLog(createMemoryStore("aegis.local/tail"));
+  const counts = { listening: 0 };
+  const server = startServer({
+    log: {
+      ...log,
+      onStored(listener) {
+        counts.listening++;
+        const forget = log.onStored(listener);
+        return () => {
+          counts.listening--;
+          return forget();
+        };
+      },
+    },
+    hostname: "127.0.0.1",
+    port: 0,
+    decide: () => ({ outcome: "deny", reason: "NONE", constraints: {} }),
+    manifest: {},
+    keys: [],
+    secret: new Uint8Array(32),
+    origin: "aegis.local/tail",
+    nowMs: () => 1,
+    rateLimit: 0,
+    tls: undefined,
+  });
+  return { log, counts, server, url: `http://127.0.0.1:${server.port}/v1/events/stream` };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await Bun.sleep(5);
+}
+
+test("a tail that is left is forgotten, and the others go on", async () => {
+  const { log, counts, server, url } = start();
+  const base = counts.listening;
+  const open = async () => {
+    const leaving = new AbortController();
+    const response = await fetch(`${url}?tenant_id=a`, { signal: leaving.signal });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    return { leaving, reader };
+  };
+  const tails = await Promise.all(Array.from({ length: 20 }, open));
+  expect(counts.listening).toBe(base + 20);
+  const [first, ...others] = tails;
+  for (const { leaving, reader } of others) {
+    reader?.read().catch(() => undefined);
+    leaving.abort();
+  }
+  await until(() => counts.listening === base + 1);
+  const payload = parseJsonText('{"x":1}');
+  await log.append([{ tenant: "a", session: "s", user: "", type: "T", payload, tsUnixMs: 1 }]);
+  const { value } = (await first?.reader?.read()) ?? {};
+  expect(new TextDecoder().decode(value)).toContain('"payload":{"x":1}');
+  first?.leaving.abort();
+  await until(() => counts.listening === base);
+  await server.stop();
+});
