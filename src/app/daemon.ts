@@ -16,6 +16,7 @@ export interface DaemonFlags {
   readonly addr: string | undefined;
   readonly manifest: string | undefined;
   readonly keys: string | undefined;
+  readonly payloadKeys: string | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
   /** The allow-list's file. */
   readonly trust: string | undefined;
@@ -45,6 +46,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     manifest: flags.manifest ?? given(manifest),
     trust: trustOf(flags, file, directory),
     keys: flags.keys ?? given(keys),
+    payloadKeys: flags.payloadKeys ?? given(file.payload_keys),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
     telemetry: {

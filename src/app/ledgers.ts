@@ -6,6 +6,7 @@ import { isFile } from "../config/files.ts";
 import { aegisPaths } from "../config/location.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import { openLedger } from "../ledger/open.ts";
+import type { Store } from "../ledger/store.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Opens the ledger, and makes it when absent. */
@@ -14,8 +15,19 @@ export async function openForWriting(
   path: AbsPath,
 ): Promise<Ledger & AsyncDisposable> {
   const { keys } = aegisPaths(around.environment);
-  const ledger = await openLedger({ database: path, keys });
+  const payloads = around.environment.AEGIS_PAYLOAD_KEYS;
+  const ledger = await openLedger({ database: path, keys }, await wrapping(payloads, around));
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
+}
+
+/** Loaded only where there are keys. */
+async function wrapping(
+  file: string | undefined,
+  around: Surroundings,
+): Promise<((store: Store) => Store) | undefined> {
+  if (file === undefined || file === "") return undefined;
+  const { readingStore } = await import("./payload-keys.ts");
+  return readingStore(resolvePath(around.directory, file));
 }
 
 /** Reads a ledger; one that was never written is empty, and is not made by looking at it. */

@@ -14,6 +14,7 @@ import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
 import { requireManifestText } from "./manifest-files.ts";
 import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
+import { withPayloadKeys } from "./payload-keys.ts";
 import { postgresPlace, typedPassword } from "./postgres-dsn.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
@@ -30,6 +31,8 @@ export interface ServeOptions {
   readonly manifest: string | undefined;
   /** Absent: trust mode dev without an allow-list. */
   readonly trust?: TrustOptions | undefined;
+  /** File of the keys that clients' events are encrypted with; absent: as the environment says. */
+  readonly payloadKeys?: string | undefined;
   /** File of API keys; none: on a loopback address everybody may everything. */
   readonly keys: string | undefined;
   /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
@@ -93,7 +96,8 @@ export async function prepareServe(
   const { manifest, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
-  const store = await storeOf(options, paths.ledger, around);
+  const plainStore = await storeOf(options, paths.ledger, around);
+  const store = await withPayloadKeys(plainStore, options.payloadKeys, around);
   return {
     hostname,
     port,

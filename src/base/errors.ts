@@ -22,6 +22,7 @@ export type ErrorCode =
   | "ledger/unavailable"
   | "ledger/conflict"
   | "ledger/tampered"
+  | "ledger/encrypted"
   | "ledger/not-found"
   | "ledger/invalid-event"
   | "canonical/invalid"

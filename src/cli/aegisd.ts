@@ -29,6 +29,11 @@ export const command = defineCommand(
         summary: "Manifest for decisions whose request has none",
       },
       keys: { kind: "text", value: "FILE", summary: "API keys, as `aegis serve` reads them" },
+      "payload-keys": {
+        kind: "text",
+        value: "FILE",
+        summary: "Encrypt what clients record with the keys in FILE: docs/encryption.md",
+      },
       "trust-mode": {
         kind: "choice",
         choices: trustModes,
@@ -58,6 +63,7 @@ export const command = defineCommand(
     const options = daemonOptions(
       {
         ...{ config, dsn, addr, manifest, keys, trust },
+        payloadKeys: flags["payload-keys"],
         trustMode: flags["trust-mode"],
         mcpAddr: flags["mcp-addr"],
         rateLimit: rateLimitOf(flags["rate-limit"]),

@@ -39,6 +39,7 @@ const daemonFile = table({
   manifest: path,
   mcp_addr: path,
   keys: path,
+  payload_keys: path,
   trust_mode: defaulted(choice(trustModes), ""),
   trust: path,
   rate_limit: optional(integer(0, rateLimitMax)),

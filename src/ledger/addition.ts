@@ -6,14 +6,16 @@ import type { SessionId } from "../base/ids.ts";
 import type { EventDraft, SealedEvent } from "../model/event.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { localTenant } from "./foreign.ts";
-import { appendLeaves, type TreeHead, type TreeNode } from "./merkle.ts";
-import type { Sealer } from "./seal.ts";
+import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./merkle.ts";
+import type { Sealed, Sealer } from "./seal.ts";
 import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
 import {
   type Addition,
   type AppendBase,
+  type EventPlace,
   type NewEvent,
   type PolicyLoadRow,
+  type Store,
   storedLevelMin,
 } from "./store.ts";
 
@@ -40,6 +42,7 @@ export function buildAddition(
   sealer: Sealer,
   base: AppendBase,
   request: AdditionRequest,
+  encode?: Store["encode"],
 ): BuiltAddition {
   const session = { ...(base.session ?? newSession(request.session)) };
   const events: NewEvent[] = [];
@@ -52,15 +55,15 @@ export function buildAddition(
     if (!isForeign) refuseAfterClose(session, draft);
     const index = base.head.size + events.length;
     const { nextSeq: seq, lastHash: prevHash } = session;
-    const { event, body, leaf } = sealer(
+    const made = sealer(
       { tenant, user, session: request.ownId ?? session.id, seq, prevHash },
       draft,
     );
-    const decision = decisionOf(draft.payload);
-    const columns = { index, session: session.id, seq, tsUnixMs: draft.tsUnixMs };
-    events.push({ ...columns, type: draft.type, decision, leaf, body });
-    sealed.push(event);
-    addEvent(session, event);
+    const place = { session: session.id, seq, tsUnixMs: draft.tsUnixMs, type: draft.type };
+    const { leaf, body } = writtenAs(made, place, encode);
+    events.push({ ...place, index, decision: decisionOf(draft.payload), leaf, body });
+    sealed.push(made.event);
+    addEvent(session, made.event);
     const isLoad = draft.type === (isForeign ? "BOX_OPENED" : "POLICY_LOADED");
     if (isLoad && policy !== undefined) {
       policyLoad = { index, session: session.id, tsUnixMs: draft.tsUnixMs, snapshot: policy };
@@ -72,6 +75,17 @@ export function buildAddition(
     if (node.level >= storedLevelMin) nodes.push(node);
   });
   return { addition: { events, head, nodes, session, policyLoad }, sealed };
+}
+
+/** The leaf is made over what is stored. */
+function writtenAs(
+  made: Sealed,
+  place: EventPlace,
+  encode: Store["encode"],
+): Pick<NewEvent, "leaf" | "body"> {
+  const body = encode?.(place, made.body) ?? made.body;
+  if (body === made.body) return made;
+  return { body, leaf: leafHash(new TextEncoder().encode(body)) };
 }
 
 function refuseAfterClose(session: SessionState, draft: EventDraft): void {

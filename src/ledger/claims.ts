@@ -31,7 +31,7 @@ export async function proveEvent(parts: Parts, index: number): Promise<EventProo
   const hashes = await inclusionProof(store, index, checkpoint.size);
   return {
     index,
-    body: new TextDecoder().decode(event.body),
+    body: new TextDecoder().decode(event.storedBody ?? event.body),
     checkpoint,
     hashes: hashes.map((hash) => hash.toBase64()),
     receipt: formatReceipt({ index, hashes, note: checkpoint.note }),

@@ -110,7 +110,7 @@ interface Appended {
 async function appendAll(store: Store, requests: readonly AppendRequest[]): Promise<Appended> {
   let appended: Appended = { outcomes: [], stored: [] };
   await store.appendMany(needsOf(requests), (base) => {
-    const batch = createBatch(base);
+    const batch = createBatch(base, store);
     const outcomes = requests.map((request) => addTo(batch, request));
     appended = { outcomes, stored: batch.stored };
     return batch.additions;
@@ -121,6 +121,7 @@ async function appendAll(store: Store, requests: readonly AppendRequest[]): Prom
 /** One transaction while it is put together: what it adds is seen by what comes after. */
 interface Batch {
   readonly base: ManyBase;
+  readonly encode: Store["encode"];
   readonly additions: Addition[];
   readonly stored: LoggedEvent[];
   readonly sessions: Map<SessionId, SessionState>;
@@ -129,9 +130,10 @@ interface Batch {
   head: TreeHead;
 }
 
-function createBatch(base: ManyBase): Batch {
+function createBatch(base: ManyBase, { encode }: Store): Batch {
   return {
     base,
+    encode,
     additions: [],
     stored: [],
     sessions: new Map(),
@@ -295,7 +297,9 @@ function store(
   if (bytes.length > foreignEventSizeMaxBytes) {
     return refused("event_invalid", `the event has over ${foreignEventSizeMaxBytes} bytes`, state);
   }
-  const leaf = leafHash(bytes);
+  const place = { session: key, seq: event.seq, tsUnixMs: event.tsUnixMs, type: event.type };
+  const written = batch.encode?.(place, body) ?? body;
+  const leaf = leafHash(written === body ? bytes : new TextEncoder().encode(written));
   const nodes: TreeNode[] = [];
   batch.head = appendLeaves(batch.head, [leaf], (node) => {
     if (node.level >= storedLevelMin) nodes.push(node);
@@ -317,7 +321,7 @@ function store(
   const stored: StoredEvent = { ...columns, body: bytes };
   batch.events.set(`${key}\0${seq}`, stored);
   batch.additions.push({
-    events: [{ ...columns, body }],
+    events: [{ ...columns, body: written }],
     head: batch.head,
     nodes,
     session: after,

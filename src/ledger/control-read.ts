@@ -6,6 +6,7 @@ import type { PlainJson } from "../base/json-text.ts";
 import type { JsonObject, SealedEvent } from "../model/event.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./control-contract.ts";
 import { verifyChain } from "./control-verify.ts";
+import { isEncrypted, stillEncrypted } from "./encrypted-text.ts";
 import { localTenant, readForeign, sessionKey, tenantPrefix } from "./foreign.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Store, StoredEvent } from "./store.ts";
@@ -70,6 +71,7 @@ function isAsked(
 
 /** @throws {AegisError} `ledger/tampered` when the stored bytes are no event */
 export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
+  if (isEncrypted(body)) throw stillEncrypted(`event ${index}`, body);
   const hash = sha256Hex(body);
   const read = readForeign(new TextDecoder().decode(body), hash);
   if (read === undefined) {

@@ -5,6 +5,7 @@ import { equalBytes, sha256Hex } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { ledgerPageSize } from "../base/limits.ts";
 import type { SessionVerdict } from "./control-contract.ts";
+import { isEncrypted } from "./encrypted-text.ts";
 import { sessionKey } from "./foreign.ts";
 import { leafHash } from "./merkle.ts";
 import { checkSealed } from "./seal.ts";
@@ -44,8 +45,9 @@ function follow(
   stored: StoredEvent,
   session: SessionId,
 ): Reached | string {
-  const { seq, body, leaf, tsUnixMs, type } = stored;
-  if (!equalBytes(leafHash(body), leaf)) return `eventlog: hash mismatch at seq=${seq}`;
+  const { seq, body, leaf, tsUnixMs, type, storedBody = body } = stored;
+  if (!equalBytes(leafHash(storedBody), leaf)) return `eventlog: hash mismatch at seq=${seq}`;
+  if (isEncrypted(body)) return `eventlog: no payload key opens seq=${seq}`;
   const checked = checkSealed(body);
   if (checked?.isCanonical !== true) return `eventlog: hash mismatch at seq=${seq}`;
   const { event } = checked;

@@ -10,6 +10,7 @@ import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addit
 import { readCheckpoint } from "./checkpoint.ts";
 import { compareCheckpoints, proveEvent } from "./claims.ts";
 import type { Checkpoint, JoinedSession, Ledger, SessionWriter } from "./contract.ts";
+import { isEncrypted, keysMissing, payloadsMarker, stillEncrypted } from "./encrypted-text.ts";
 import { localTenant, readSessionKey, sessionKey } from "./foreign.ts";
 import type { HeadMemory } from "./head-memory.ts";
 import { rootOf, type TreeHead } from "./merkle.ts";
@@ -70,7 +71,7 @@ function createAppend(store: Store): Append {
   return async (request) => {
     let built: BuiltAddition | undefined;
     await store.append(request.session, (base) => {
-      built = buildAddition(sealer, base, request);
+      built = buildAddition(sealer, base, request, store.encode);
       return built.addition;
     });
     if (built === undefined) throw new Error("broken invariant: the store did not build");
@@ -117,6 +118,9 @@ async function joinSession(
   const { store, memory } = parts;
   const key = sessionKey(tenant, session);
   if (origin !== store.origin) throw cannotJoin(key, "the session is in another ledger");
+  const { kind, key: name } = payloadsMarker;
+  const isMarked = (await store.record(kind, name)) !== undefined;
+  if (isMarked && store.encode === undefined) throw keysMissing();
   const remembered = memory.latest();
   requireOwnHash(opening, snapshot, true);
   const box = newSessionId();
@@ -247,6 +251,7 @@ function requireOwnHash(
 }
 
 function requireEvent({ index, body }: StoredEvent): SealedEvent {
+  if (isEncrypted(body)) throw stillEncrypted(`event ${index}`, body);
   const event = readSealed(body);
   if (event !== undefined) return event;
   throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {

@@ -19,10 +19,14 @@ export interface LedgerPlace {
 
 /**
  * Opens the ledger, and makes it with its folder when absent.
+ * @param wrapped the store as it is to be used, for instance through keys
  * @throws {AegisError} `ledger/unavailable` when the file is no ledger or cannot be used
  */
-export async function openLedger(place: LedgerPlace): Promise<Ledger> {
-  return assemble(place, openSqliteStore(place.database));
+export async function openLedger(
+  place: LedgerPlace,
+  wrapped: (store: Store) => Store = (store) => store,
+): Promise<Ledger> {
+  return assemble(place, wrapped(openSqliteStore(place.database)));
 }
 
 /**

@@ -28,7 +28,12 @@ export interface NewEvent extends EventColumns {
 export interface StoredEvent extends EventColumns {
   /** The bytes as they are stored, whatever they are. */
   readonly body: Uint8Array;
+  /** What is stored, and what the leaf is the hash of, where `body` was decrypted from it. */
+  readonly storedBody?: Uint8Array;
 }
+
+/** What an event's stored text is bound to. */
+export type EventPlace = Pick<EventColumns, "session" | "seq" | "tsUnixMs" | "type">;
 
 /** Everything one transaction adds; all of it or nothing. */
 export interface Addition {
@@ -95,6 +100,8 @@ export interface StoredCheckpoint {
 export interface Store {
   /** Part of every checkpoint; fixed when the store was made. */
   readonly origin: string;
+  /** The text to store for an event, which its leaf is made over; absent: the event's own. */
+  readonly encode?: (place: EventPlace, body: string) => string;
   /**
    * Runs `build` alone among all writers of all processes and stores what it returns; where it has
    * to begin anew it runs `build` again. Durable when it resolves. An error of `build` leaves

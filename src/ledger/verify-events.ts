@@ -7,6 +7,7 @@ import { eventSizeMaxBytes } from "../base/limits.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { FindingKind, VerifyFinding } from "./contract.ts";
+import { isEncrypted } from "./encrypted-text.ts";
 import { localTenant, sessionKey } from "./foreign.ts";
 import {
   appendLeaves,
@@ -35,6 +36,8 @@ export interface EventFacts {
   /** Sessions with a finding: what they add up to is not to be held against anything. */
   readonly damaged: ReadonlySet<SessionId>;
   readonly policyLoads: readonly PolicyLoadFact[];
+  /** Events that are encrypted and were not opened: in the tree, but nobody knows what they say. */
+  readonly unopened: number;
 }
 
 export interface PolicyLoadFact {
@@ -62,6 +65,7 @@ interface Pass {
   readonly hashLeaf: (data: Uint8Array) => Hash;
   /** Index the next event should have. */
   next: number;
+  unopened: number;
 }
 
 export function createEventCheck(
@@ -77,6 +81,7 @@ export function createEventCheck(
     unanchored: new Set(),
     hashLeaf: createLeafHasher(eventSizeMaxBytes),
     next: 0,
+    unopened: 0,
   };
   return {
     add(page) {
@@ -88,7 +93,7 @@ export function createEventCheck(
       for (const message of problems) {
         pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
-      const { findings, next: count, sessions, damaged, policyLoads } = pass;
+      const { findings, next: count, sessions, damaged, policyLoads, unopened } = pass;
       return {
         findings,
         count,
@@ -98,6 +103,7 @@ export function createEventCheck(
         sessions,
         damaged,
         policyLoads,
+        unopened,
       };
     },
   };
@@ -105,6 +111,11 @@ export function createEventCheck(
 
 function addEventTo(pass: Pass, stored: StoredEvent): void {
   if (!isInPlace(pass, stored)) return;
+  if (isUnopened(pass, stored)) {
+    pass.unopened++;
+    addDamaged(pass, stored);
+    return;
+  }
   const checked = checkContent(pass, stored);
   if (!checked.ok) {
     report(pass, "modified", stored.index, checked.error);
@@ -148,6 +159,17 @@ function isInPlace(pass: Pass, { index }: StoredEvent): boolean {
   return true;
 }
 
+/** Its leaf is what the tree has, and nobody has the key; its number alone can be checked. */
+function isUnopened(pass: Pass, { index, session, seq, body, leaf }: StoredEvent): boolean {
+  if (!isEncrypted(body) || !equalBytes(pass.hashLeaf(body), leaf)) return false;
+  const expected = pass.sessions.get(session)?.nextSeq ?? 0;
+  if (seq !== expected) {
+    const what = `is number ${seq} of its session, number ${expected} is missing`;
+    report(pass, "chain-broken", index, what);
+  }
+  return true;
+}
+
 /** Its columns are all that is left to go by. */
 function addDamaged(pass: Pass, { session, seq }: StoredEvent): void {
   pass.damaged.add(session);
@@ -176,9 +198,9 @@ function report(pass: Pass, kind: FindingKind, index: number, what: string): voi
 
 function checkContent(
   { hashLeaf }: Pass,
-  { body, leaf }: StoredEvent,
+  { body, leaf, storedBody = body }: StoredEvent,
 ): Result<SealedEvent, string> {
-  if (!equalBytes(hashLeaf(body), leaf)) return err("is not what was sealed");
+  if (!equalBytes(hashLeaf(storedBody), leaf)) return err("is not what was sealed");
   const checked = checkSealed(body);
   if (checked === undefined) return err("is no sealed event");
   return checked.isCanonical ? ok(checked.event) : err("is not in canonical form");

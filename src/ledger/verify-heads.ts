@@ -110,11 +110,16 @@ function forks(
 }
 
 function warningsOf(
-  { count }: EventFacts,
+  { count, unopened }: EventFacts,
   stored: readonly StoredCheckpoint[],
   { remembered, memoryPlace, verifierKey }: Outside,
 ): readonly string[] {
   const warnings: string[] = [];
+  if (unopened > 0) {
+    const events = unopened === 1 ? "1 event is" : `${unopened} events are`;
+    const what = "its place in the tree was checked, what it says was not";
+    warnings.push(`${events} encrypted, and no key that is here opens it: ${what}`);
+  }
   if (stored.length > 0 && verifierKey === undefined) {
     warnings.push("the signing key is not here, so no signature was checked");
   }

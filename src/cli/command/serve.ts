@@ -34,6 +34,11 @@ export const command = defineCommand(
         value: "FILE",
         summary: "API keys, a line each: SHA256 agent|approver|admin TENANT|* NAME.",
       },
+      "payload-keys": {
+        kind: "text",
+        value: "FILE",
+        summary: "Encrypt what clients record with the keys in FILE: docs/encryption.md.",
+      },
       "telemetry-disabled": { kind: "switch", summary: "Write and send no traces." },
       "telemetry-path": {
         kind: "text",
@@ -50,7 +55,7 @@ export const command = defineCommand(
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
     const telemetry = { isDisabled: flags["telemetry-disabled"], path: flags["telemetry-path"] };
     const trust = trustOptions(flags, context.directory);
-    const stored = { ledger, postgres };
+    const stored = { ledger, postgres, payloadKeys: flags["payload-keys"] };
     const options = { address: addr ?? ":8080", ...stored, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);

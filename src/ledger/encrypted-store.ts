@@ -1,0 +1,121 @@
+// A store whose clients' events are encrypted on the disk, over any other store. Whoever reads
+// through it sees what was recorded; the tree is made over what is stored, so that order and
+// completeness can be proven without a key. What this machine's own boxes record is left as it is.
+
+import type { LogRecord } from "./control-contract.ts";
+import { encryptedPrefix, isEncrypted, payloadsMarker, stillEncrypted } from "./encrypted-text.ts";
+import { readSessionKey } from "./foreign.ts";
+import type { PayloadKeys, Place } from "./payload-keys.ts";
+import type { EventPlace, ManyBase, Snapshot, Store, StoredEvent } from "./store.ts";
+
+/** Records that hold nothing but hashes, and so stay as they are. */
+const clearKinds: ReadonlySet<string> = new Set(["idempotency", "steps", payloadsMarker.kind]);
+
+export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
+  const event = (stored: StoredEvent): StoredEvent => opened(stored, keys);
+  const events = (stored: readonly StoredEvent[]) => stored.map(event);
+  const record = (stored: LogRecord | undefined) =>
+    stored === undefined ? undefined : openedRecord(stored, keys);
+  return {
+    ...inner,
+    encode: (place, body) => {
+      const bound = placeOf(place);
+      return bound === undefined ? body : keys.encrypt(bound, body);
+    },
+    appendMany: (needs, build) => inner.appendMany(needs, (base) => build(openedBase(base, keys))),
+    async events(filter, page) {
+      const found = await inner.events(filter, page);
+      return { ...found, events: events(found.events) };
+    },
+    eventsFrom: async (first, limit) => events(await inner.eventsFrom(first, limit)),
+    chain: async (query) => events(await inner.chain(query)),
+    async event(session, seq) {
+      const found = await inner.event(session, seq);
+      return found === undefined ? undefined : event(found);
+    },
+    record: async (kind, key) => record(await inner.record(kind, key)),
+    async records(kind, prefix, limit) {
+      const found = await inner.records(kind, prefix, limit);
+      return found.map((one) => openedRecord(one, keys));
+    },
+    async putRecord(wanted, expected) {
+      const bound = recordPlace(wanted);
+      if (bound === undefined) return inner.putRecord(wanted, expected);
+      const stored = await inner.record(wanted.kind, wanted.key);
+      if (record(stored)?.json !== expected) return false;
+      const json = JSON.stringify(keys.encrypt(bound, wanted.json));
+      return inner.putRecord({ ...wanted, json }, stored?.json);
+    },
+    snapshot: async () => openedSnapshot(await inner.snapshot(), keys),
+  };
+}
+
+/** Undefined for what this machine recorded of its own. */
+function placeOf({ session, seq, tsUnixMs, type }: EventPlace): Place | undefined {
+  const tenant = readSessionKey(session)?.tenant;
+  return tenant === undefined ? undefined : { tenant, names: [session, seq, tsUnixMs, type] };
+}
+
+/**
+ * With the bytes that its leaf is the hash of beside what they say. What cannot be opened stays as
+ * it is: whoever wants to know what it says is refused then, and verify tells of it.
+ */
+function opened(stored: StoredEvent, keys: PayloadKeys): StoredEvent {
+  const place = isEncrypted(stored.body) ? placeOf(stored) : undefined;
+  if (place === undefined) return stored;
+  const text = keys.decrypt(place, new TextDecoder().decode(stored.body));
+  if (text === undefined) return stored;
+  return { ...stored, body: new TextEncoder().encode(text), storedBody: stored.body };
+}
+
+function openedBase(base: ManyBase, keys: PayloadKeys): ManyBase {
+  return {
+    head: base.head,
+    session: (id) => base.session(id),
+    event(id, seq) {
+      const found = base.event(id, seq);
+      return found === undefined ? undefined : opened(found, keys);
+    },
+    record(kind, key) {
+      const found = base.record(kind, key);
+      return found === undefined ? undefined : openedRecord(found, keys);
+    },
+  };
+}
+
+function openedRecord(stored: LogRecord, keys: PayloadKeys): LogRecord {
+  const place = recordPlace(stored);
+  const text = place === undefined ? undefined : encryptedTextOf(stored.json);
+  if (place === undefined || text === undefined) return stored;
+  const json = keys.decrypt(place, text);
+  if (json !== undefined) return { ...stored, json };
+  throw stillEncrypted(`a record of ${stored.kind}`, new TextEncoder().encode(text));
+}
+
+/** The tenant is what the key begins with. */
+function recordPlace({ kind, key }: LogRecord): Place | undefined {
+  const tenant = clearKinds.has(kind) ? undefined : readSessionKey(key)?.tenant;
+  return tenant === undefined ? undefined : { tenant, names: [`record ${kind}`, key] };
+}
+
+function encryptedTextOf(json: string): string | undefined {
+  return json.startsWith(`"${encryptedPrefix}`) ? json.slice(1, -1) : undefined;
+}
+
+function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
+  return {
+    origin: inner.origin,
+    head: () => inner.head(),
+    async eventsFrom(first, limit) {
+      const stored = await inner.eventsFrom(first, limit);
+      return stored.map((event) => opened(event, keys));
+    },
+    sessions: () => inner.sessions(),
+    policyLoads: () => inner.policyLoads(),
+    policies: () => inner.policies(),
+    nodes: () => inner.nodes(),
+    checkpoints: () => inner.checkpoints(),
+    schemaProblems: () => inner.schemaProblems(),
+    close: () => inner.close(),
+  };
+}

@@ -1,0 +1,112 @@
+// Encrypted payloads through the built binary: nothing of them on the disk, everything through the
+// API, and what is told to whoever has no keys.
+
+import { expect, test } from "bun:test";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { aegisBinary } from "../support/harness.ts";
+import { linkedPrograms, type Served } from "../support/served.ts";
+
+const linked = linkedPrograms();
+const secret = "tangerine-elephant";
+const key = (byte: number) => new Uint8Array(32).fill(byte).toBase64();
+
+function keyFile(name: string, ...bytes: readonly number[]): string {
+  const path = `${linked.folder}/${name}`;
+  writeFileSync(path, JSON.stringify({ keys: bytes.map((byte) => ({ key: key(byte) })) }));
+  chmodSync(path, 0o600);
+  return path;
+}
+
+const one = keyFile("one.json", 1);
+const ledger = `${linked.folder}/aegis.db`;
+const common = ["--dsn", ledger, "--addr", ":0", "--telemetry-disabled"];
+
+async function record(server: Served, session: string): Promise<void> {
+  const url = `http://${server.greeting.trim().replace(/^.* /, "")}`;
+  const place = { tenant_id: "acme", session_id: session };
+  const payload = { tool_name: "read_file", args: { path: secret } };
+  const bodies: readonly (readonly [string, object])[] = [
+    ["/v1/events", { ...place, event_type: "TOOL_CALL_PROPOSED", payload }],
+    ["/v1/approvals", { ...place, tool_name: "read_file", args: { path: secret } }],
+  ];
+  for (const [path, body] of bodies) {
+    const answer = await fetch(url + path, { method: "POST", body: JSON.stringify(body) });
+    expect(answer.status).toBe(201);
+  }
+  const query = `?tenant_id=acme&session_id=${session}&tool_name=read_file`;
+  expect(await (await fetch(`${url}/v1/events${query}`)).text()).toContain(secret);
+  const verify = await fetch(`${url}/v1/sessions/${session}/verify?tenant_id=acme`);
+  expect(await verify.json()).toEqual({ valid: true, first_bad_seq: 0, error: "" });
+  const replay = await fetch(`${url}/v1/sessions/${session}/replay?tenant_id=acme`);
+  expect(await replay.json()).toMatchObject({ identical: true });
+}
+
+function audit(keys: string | undefined, ...args: readonly string[]) {
+  const child = Bun.spawnSync([aegisBinary(), ...args, "--ledger", ledger], {
+    env: {
+      HOME: linked.folder,
+      PATH: process.env.PATH ?? "",
+      ...(keys === undefined ? {} : { AEGIS_PAYLOAD_KEYS: keys }),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 30_000,
+  });
+  return { output: child.stdout.toString() + child.stderr.toString(), exitCode: child.exitCode };
+}
+
+test("payloads are on the disk as ciphertext, and come back through the keys, old ones too", async () => {
+  let server = await linked.start("aegisd", ...common, "--payload-keys", one);
+  await record(server, "s1");
+  const files = () => readdirSync(linked.folder).filter((name) => name.startsWith("aegis.db"));
+  expect(files().length).toBeGreaterThan(1);
+  const texts = () => files().map((name) => readFileSync(`${linked.folder}/${name}`, "latin1"));
+  expect(texts().join("")).toContain("aegis-sealed-1:");
+  for (const text of texts()) expect(text).not.toContain(secret);
+  expect(await server.stop()).toBe(0);
+
+  const both = keyFile("both.json", 1, 2);
+  writeFileSync(`${linked.folder}/aegis.yaml`, `payload_keys: ${both}\n`);
+  server = await linked.start("aegisd", ...common, "--config", "aegis.yaml");
+  const url = `http://${server.greeting.trim().replace(/^.* /, "")}`;
+  const old = await fetch(`${url}/v1/events?tenant_id=acme&session_id=s1`);
+  expect(await old.text()).toContain(secret);
+  await record(server, "s2");
+  for (const text of texts()) expect(text).not.toContain(secret);
+  expect(await server.stop()).toBe(0);
+
+  const whole = audit(both, "audit", "verify");
+  expect(whole.exitCode).toBe(0);
+  expect(whole.output).not.toContain("encrypted");
+  expect(audit(both, "log").output).toContain("s1:0");
+  const keyless = audit(undefined, "audit", "verify");
+  expect(keyless.exitCode).toBe(0);
+  expect(keyless.output).toContain("4 events are encrypted");
+  const half = audit(keyFile("two.json", 2), "audit", "verify");
+  expect([half.exitCode, half.output]).toEqual([
+    0,
+    expect.stringContaining("2 events are encrypted"),
+  ]);
+  expect(audit(undefined, "log").output).toMatch(/Cannot read event \d+: it is encrypted/);
+
+  server = await linked.start("aegisd", ...common, "--payload-keys", keyFile("three.json", 3));
+  const other = `http://${server.greeting.trim().replace(/^.* /, "")}`;
+  const refused = await fetch(`${other}/v1/events?tenant_id=acme&session_id=s1`);
+  expect(refused.status).toBe(503);
+  expect(await refused.text()).toMatch(/payload key [0-9a-f]{16} is not there/);
+  await server.stop();
+});
+
+const unusable: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ["no keys for a ledger that has been served with them", [], /there are no payload keys/],
+  ["a file that is not there", ["--payload-keys", "none.json"], /ENOENT/],
+  ["a file that others may read", ["--payload-keys", "open.json"], /others may read or write it/],
+  ["a file that is none", ["--payload-keys", "none.txt"], /it is no JSON text/],
+];
+test.each(unusable)("aegisd does not start with %s", async (_, flags, message) => {
+  chmodSync(keyFile("open.json", 1), 0o644);
+  writeFileSync(`${linked.folder}/none.txt`, key(1), { mode: 0o600 });
+  const outcome = await linked.run("aegisd", ...common, ...flags);
+  expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr).not.toContain(key(1));
+});
