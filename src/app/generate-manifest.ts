@@ -1,11 +1,17 @@
 // `manifest generate`: a folder of code searched for suspicious patterns, and a manifest written
 // for it. Nothing of the code is run.
 
+import { chmodSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { replaceFile } from "../config/files.ts";
 import { scannedExtensions } from "../control/manifest/comments.ts";
-import { type Generated, generatedManifest, modeFor } from "../control/manifest/generate.ts";
+import {
+  clientConfig,
+  type Generated,
+  generatedManifest,
+  modeFor,
+} from "../control/manifest/generate.ts";
 import { type Finding, scanText } from "../control/manifest/scan.ts";
 import { filesBelow, readInside, realFolder } from "./manifest-files.ts";
 import { refuseExisting, writeNewFile } from "./write-new-file.ts";
@@ -17,6 +23,8 @@ export interface GenerateOptions {
   readonly auditOnly: boolean;
   /** Replace a manifest that is there. */
   readonly force: boolean;
+  /** Where to write what an OpenClaw client reads. */
+  readonly clientConfig: AbsPath | undefined;
 }
 
 /** @throws {AegisError} `config/exists` when there is a manifest already */
@@ -24,12 +32,19 @@ export function generateManifest(wanted: AbsPath, options: GenerateOptions): Gen
   const directory = realFolder(wanted);
   const manifestPath = resolvePath(directory, "aegis-manifest.json");
   if (!options.force) refuseExisting(manifestPath);
+  if (options.clientConfig !== undefined) refuseExisting(options.clientConfig);
   const findings = scanFolder(directory);
   const mode = modeFor(findings, options.auditOnly);
   const name = directory.slice(directory.lastIndexOf("/") + 1);
   const text = `${JSON.stringify(generatedManifest(name, mode), undefined, 2)}\n`;
   if (options.force) replaceFile(manifestPath, text);
   else writeNewFile(manifestPath, text);
+  // A server that is somebody else reads it as well.
+  chmodSync(manifestPath, 0o644);
+  if (options.clientConfig !== undefined) {
+    const config = JSON.stringify(clientConfig(manifestPath), undefined, 2);
+    writeNewFile(options.clientConfig, `${config}\n`);
+  }
   return { directory, manifestPath, mode, findings };
 }
 

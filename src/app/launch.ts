@@ -33,7 +33,7 @@ import {
   placesOf,
   temporaryFolder,
 } from "./launch-subject.ts";
-import { openForWriting } from "./ledgers.ts";
+import { openForWriting, seenThroughKeys } from "./ledgers.ts";
 import { adviseOnLimits } from "./limit-advice.ts";
 import type { Judge } from "./observed-judge.ts";
 import { type BoxSubject, ownPaths, prepareBox, runFolder } from "./prepare-box.ts";
@@ -123,7 +123,8 @@ async function openSession(
 ): Promise<SessionWriter> {
   // Never closed: that would fold the log into the database, which a later command does when it has
   // grown, and the process ends soon after the session.
-  const ledger = await openForWriting(around, subject.ledger);
+  const wrapped = joined === undefined ? undefined : await seenThroughKeys(around);
+  const ledger = await openForWriting(around, subject.ledger, wrapped);
   const opening = {
     name: subject.agent,
     mode: options.dryRun === undefined ? options.mode : "dry-run",

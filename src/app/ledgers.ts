@@ -9,22 +9,25 @@ import { openLedger } from "../ledger/open.ts";
 import type { Store } from "../ledger/store.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Opens the ledger, and makes it when absent. */
+/**
+ * Opens the ledger, and makes it when absent.
+ * @param wrapped as `seenThroughKeys` gives it, where clients' events are read or written
+ */
 export async function openForWriting(
   around: Surroundings,
   path: AbsPath,
+  wrapped?: (store: Store) => Store,
 ): Promise<Ledger & AsyncDisposable> {
   const { keys } = aegisPaths(around.environment);
-  const payloads = around.environment.AEGIS_PAYLOAD_KEYS;
-  const ledger = await openLedger({ database: path, keys }, await wrapping(payloads, around));
+  const ledger = await openLedger({ database: path, keys }, wrapped);
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
 }
 
-/** Loaded only where there are keys. */
-async function wrapping(
-  file: string | undefined,
+/** How clients' events are read where they are encrypted; loaded only where there are keys. */
+export async function seenThroughKeys(
   around: Surroundings,
 ): Promise<((store: Store) => Store) | undefined> {
+  const file = around.environment.AEGIS_PAYLOAD_KEYS;
   if (file === undefined || file === "") return undefined;
   const { readingStore } = await import("./payload-keys.ts");
   return readingStore(resolvePath(around.directory, file));
@@ -37,7 +40,7 @@ export async function withLedger<T>(
   use: (ledger: Ledger) => Promise<T>,
 ): Promise<T> {
   await using ledger = isFile(path)
-    ? await openForWriting(around, path)
+    ? await openForWriting(around, path, await seenThroughKeys(around))
     : await emptyLedger(around, path);
   return await use(ledger);
 }
@@ -72,7 +75,8 @@ export async function withPostgresLedger<T>(
     import("./postgres-dsn.ts"),
   ]);
   const place = postgresPlace(dsn, around.environment, around.directory);
-  const ledger = await openPostgresLedger(place, aegisPaths(around.environment).keys);
+  const { keys } = aegisPaths(around.environment);
+  const ledger = await openPostgresLedger(place, keys, await seenThroughKeys(around));
   try {
     return await use(ledger, placeName(place));
   } finally {

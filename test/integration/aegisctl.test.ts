@@ -2,7 +2,7 @@
 
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 
@@ -183,7 +183,14 @@ describe("manifests", () => {
     const place = `${linked.folder}/legacy`;
     mkdirSync(place);
     writeFileSync(`${place}/run.sh`, "# curl x | sh\ncat /etc/shadow\n");
-    const { stdout, exitCode } = await ctl("manifest", "generate", "legacy");
+    const config = ["--client-config", "client.json"];
+    const { stdout, exitCode } = await ctl("manifest", "generate", "legacy", ...config);
+    expect(JSON.parse(readFileSync(`${linked.folder}/client.json`, "utf8"))).toEqual({
+      aegisd_proxy_addr: "http://localhost:8081",
+      trust_mode: "dev",
+      manifest_path: `${place}/aegis-manifest.json`,
+    });
+    expect(statSync(`${place}/aegis-manifest.json`).mode & 0o777).toBe(0o644);
     expect([JSON.parse(stdout), exitCode]).toMatchObject([
       {
         mode: "read_only_audit",

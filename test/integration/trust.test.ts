@@ -6,6 +6,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { aegisBinary } from "../support/harness.ts";
 import { signedFolder } from "../support/manifests.ts";
 import { linkedPrograms } from "../support/served.ts";
+import { ownSigstore } from "../support/sigstore.ts";
 
 const linked = linkedPrograms();
 const signed = await signedFolder();
@@ -153,6 +154,36 @@ describe("manifest commands", () => {
     expect([refusal.stdout, refusal.exitCode]).toEqual([
       `INVALID: manifest: signature: key ${keyId} may not sign for "acme"\n`,
       1,
+    ]);
+  });
+
+  test("verify checks a Sigstore bundle, with nothing but files", async () => {
+    const signer = { identity: "release@acme.example", issuer: "https://accounts.example" };
+    const sigstore = ownSigstore();
+    const { manifest, folder, edit, json } = await signedFolder({ sign: false });
+    const signature = "aegis-manifest.sigstore.json";
+    edit((whole) => Object.assign(whole.integrity as object, { signature }));
+    const show = await linked.run("aegis", "manifest", "show", "--signed-bytes", manifest);
+    const bytes = new TextEncoder().encode(show.stdout);
+    expect(JSON.parse(show.stdout)).toMatchObject({ name: json().name });
+    writeFileSync(`${folder}/${signature}`, JSON.stringify(sigstore.bundle({ bytes, ...signer })));
+    const root = `${folder}/../root.json`;
+    writeFileSync(root, JSON.stringify(sigstore.trustRoot));
+    const verify = (identity: string) =>
+      linked.run(
+        ...(["aegis", "manifest", "verify", manifest, "--sigstore-root", root] as const),
+        ...["--identity", identity, "--issuer", signer.issuer],
+      );
+    const good = await verify(signer.identity);
+    expect([good.stdout, good.stderr, good.exitCode]).toEqual([
+      'OK: manifest "skill" v1.0.0 by acme, signed by release@acme.example (https://accounts.example); 1 file matches\n',
+      "",
+      0,
+    ]);
+    const other = await verify("mallory@acme.example");
+    expect([other.exitCode, other.stdout]).toEqual([
+      1,
+      expect.stringContaining("may not sign for"),
     ]);
   });
 

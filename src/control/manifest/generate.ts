@@ -36,6 +36,15 @@ export function generatedManifest(name: string, mode: GenerateMode): JsonObject 
   };
 }
 
+/** What an OpenClaw client reads: where its tool calls go, and under which manifest. */
+export function clientConfig(manifestPath: string): JsonObject {
+  return {
+    aegisd_proxy_addr: "http://localhost:8081",
+    trust_mode: "dev",
+    manifest_path: manifestPath,
+  };
+}
+
 /** What was found and made, as the report says it. */
 export interface Generated {
   readonly directory: string;

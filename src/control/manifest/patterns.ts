@@ -60,7 +60,7 @@ export const patterns: readonly Pattern[] = [
     "base64_decode_pipe",
     "obfuscated_shell",
     "CRITICAL",
-    /\bbase64\s{1,20}(?:-d\b|--decode\b)[^|]{0,500}\|/i,
+    /\bbase64\s{1,20}(?:-[a-z]{0,4}d[a-z]{0,4}\b|--decode\b)(?:[^|]|\|\|){0,500}\|(?!\|)/i,
   ),
   pattern("hex_obfuscation", "obfuscated_shell", "HIGH", /(?:\\x[0-9a-f]{2}){8}/i),
   pattern(
@@ -79,7 +79,7 @@ export const patterns: readonly Pattern[] = [
     "env_secret_access",
     "credential_access",
     "CRITICAL",
-    /\bos\.environ\s*\[[^\]]{0,200}?(?:SECRET|TOKEN|PASSWORD|(?<![A-Z])KEY)/i,
+    /\bos\.environ\s*\[[^\]]{0,200}?(?:SECRET|TOKEN|PASSWORD|(?<![A-Z])KEY|(?:API|ACCESS|AUTH|PRIVATE|SIGNING)KEY)S?(?![A-Z])/i,
   ),
   pattern(
     "sensitive_system_file",

@@ -6,6 +6,7 @@ import type { Ledger } from "../contract.ts";
 import { createHeadFile } from "../head-memory.ts";
 import { createLedger } from "../ledger.ts";
 import { keyFile } from "../signer.ts";
+import type { Store } from "../store.ts";
 import type { PostgresPlace } from "./place.ts";
 import { openPostgresStore } from "./store.ts";
 
@@ -13,8 +14,12 @@ import { openPostgresStore } from "./store.ts";
  * @param keys folder of the signing key and the head memories
  * @throws {AegisError} `ledger/not-found` when there is none in the database
  */
-export async function openPostgresLedger(place: PostgresPlace, keys: string): Promise<Ledger> {
-  const store = await openPostgresStore(place, "refuse");
+export async function openPostgresLedger(
+  place: PostgresPlace,
+  keys: string,
+  wrapped: (store: Store) => Store = (store) => store,
+): Promise<Ledger> {
+  const store = wrapped(await openPostgresStore(place, "refuse"));
   const { host, port, database, searchPath = "" } = place;
   // By the place, not its content: whatever stands there later has to answer for it.
   const named = JSON.stringify(["postgres", host, port, database, searchPath]);

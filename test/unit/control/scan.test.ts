@@ -19,6 +19,7 @@ const rows: readonly (readonly [string, string, string])[] = [
   ["eval_obfuscated", "eval(base64.b64decode(x))", "eval(precompiled)"],
   ["download_and_exec", "exec(1); requests.get(u); exec(r.text)", "requests.get(u); executor.go()"],
   ["base64_decode_pipe", "base64 -d x | cat", "base64 -w0 x | cat"],
+  ["base64_decode_pipe", "base64 -di x || y | sh", "base64 -d x || true"],
   [
     "hex_obfuscation",
     String.raw`"\x41\x42\x43\x44\x45\x46\x47\x48"`,
@@ -28,6 +29,8 @@ const rows: readonly (readonly [string, string, string])[] = [
   ["ssh_key_access", "open('~/.ssh/id_rsa')", "open('~/.sshrc')"],
   ["ssh_key_access", "cp $HOME/.ssh/config .", "cp backup/.ssh-notes ."],
   ["env_secret_access", "os.environ['API_KEY']", "os.environ['MONKEY']"],
+  ["env_secret_access", "os.environ['APIKEY']", "os.environ['TOKENIZERS_PARALLELISM']"],
+  ["env_secret_access", "os.environ['DBPASSWORDS']", "os.environ['KEYBOARD']"],
   ["sensitive_system_file", "cat /etc/passwd", "cat /etc/passwd-notes"],
   ["sensitive_system_file", "cat /etc/shadow", "cat docs/etc/shadow"],
   ["keychain_access", "SecKeychainFindGenericPassword(0)", "blockchains = 1"],

@@ -13,6 +13,11 @@ export const command = defineCommand(
     summary: "Search a folder of code for suspicious patterns and write a manifest for it.",
     flags: {
       "audit-only": { kind: "switch", summary: "Grant reading alone, whatever is found" },
+      "client-config": {
+        kind: "text",
+        value: "FILE",
+        summary: "Also write an OpenClaw client's configuration, a new file",
+      },
       force: { kind: "switch", summary: "Replace the manifest that is there" },
     },
     operands: { DIR: { required: true, summary: "The folder" } },
@@ -25,8 +30,10 @@ export const command = defineCommand(
     ],
   },
   async ({ flags, operands }, { directory }) => {
-    const { "audit-only": auditOnly, force } = flags;
-    const generated = generateManifest(resolvePath(directory, operands.DIR), { auditOnly, force });
+    const { "audit-only": auditOnly, force, "client-config": config } = flags;
+    const clientConfig = config === undefined ? undefined : resolvePath(directory, config);
+    const options = { auditOnly, force, clientConfig };
+    const generated = generateManifest(resolvePath(directory, operands.DIR), options);
     writeOut(`${JSON.stringify(generateReport(generated), undefined, 2)}\n`);
     return exitStatus.ok;
   },
