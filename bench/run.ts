@@ -1,10 +1,11 @@
-// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,server]
-// [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
+// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres,
+// server] [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
 // Ends with status 1 when it could not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { endAll } from "../test/support/endings.ts";
 import { isRoot } from "../test/support/harness.ts";
 import { removeTempDirs } from "../test/support/temp.ts";
 import { measureLaunch } from "./launch.ts";
@@ -13,14 +14,16 @@ import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
 import { measureNetwork } from "./network.ts";
 import { measureOpens } from "./opens.ts";
+import { measurePostgres } from "./postgres.ts";
 import { measurePrograms } from "./programs.ts";
 import { render, type Section } from "./report.ts";
 import { measureServer } from "./server.ts";
 
+const everything = "launch,opens,programs,network,memory,ledger,postgres,server";
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
-    only: { type: "string", default: "launch,opens,programs,network,memory,ledger,server" },
+    only: { type: "string", default: everything },
     program: { type: "string" },
   },
 });
@@ -51,7 +54,9 @@ if (wanted.includes("programs")) {
 if (wanted.includes("network")) report(...(await measureNetwork(quick ? 3 : 15)));
 if (wanted.includes("memory")) report(await measureMemory(quick ? 1 : 5));
 if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 2 : 9)));
+if (wanted.includes("postgres")) report(...(await measurePostgres(quick ? 2 : 9)));
 if (wanted.includes("server")) report(await measureServer(quick ? 2 : 7));
+await endAll();
 removeTempDirs();
 
 const results = join(import.meta.dir, "results.json");
