@@ -1,5 +1,5 @@
-// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres,
-// server] [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
+// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres, server]
+// [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
 // Ends with status 1 when it could not measure; missed goals are reported, not failures.
 
 import { writeFileSync } from "node:fs";

@@ -83,6 +83,51 @@ describe.skipIf(!isHere)("a connection cut", () => {
 });
 
 describe.skipIf(!isHere)("a server", () => {
+  test("that ends connections all the time has each acknowledged event once", async () => {
+    const server = await startPostgres();
+    const place = await server.place();
+    const logs = await Promise.all([1, 2, 3].map(() => logAt(place)));
+    const sessions = Array.from({ length: 12 }, (_, at) => `s${at}`);
+    let isOver = false;
+    let refusals = 0;
+    let ended = 0;
+    const acknowledged = new Map<string, string>();
+    const store = async (session: string, at: number): Promise<void> => {
+      for (let seq = 0; seq < 15; ) {
+        const { log } = logs[(at + refusals) % logs.length] ?? logs[0] ?? { log: undefined };
+        try {
+          const known = acknowledged.get(`${session} ${seq - 1}`);
+          const prevHash = known === undefined ? undefined : Uint8Array.fromHex(known);
+          const [outcome] = (await log?.append([{ ...event, session, seq, prevHash }])) ?? [];
+          if (outcome === undefined || outcome.kind === "refused") throw new Error("refused");
+          acknowledged.set(`${session} ${seq}`, outcome.hash);
+          seq += 1;
+        } catch (error) {
+          if (!(error instanceof AegisError) || error.code !== "ledger/unavailable") throw error;
+          refusals += 1;
+        }
+      }
+    };
+    const ending = (async () => {
+      while (!isOver) {
+        ended += (await server.admin().unsafe(endOne)).length;
+        await Bun.sleep(5);
+      }
+    })();
+    await Promise.all(sessions.map(store));
+    isOver = true;
+    await ending;
+    expect(ended).toBeGreaterThan(0);
+    const report = await logs[0]?.ledger.verify();
+    expect(report).toMatchObject({ findings: [], eventCount: 12 * 15 });
+    for (const session of sessions) {
+      const events = (await logs[1]?.log.events({ tenant: "acme", session, limit: 100 })) ?? [];
+      expect(events.map(({ hash }) => hash)).toEqual(
+        events.map(({ seq }) => acknowledged.get(`${session} ${seq}`) ?? "none"),
+      );
+    }
+  });
+
   test("that loses power has what it acknowledged, and is used again when it is back", async () => {
     const server = await startPostgres();
     const { log, ledger } = await logOver(server);
@@ -126,6 +171,12 @@ describe.skipIf(!isHere)("a server", () => {
     expect(await appending).toMatchObject([{ kind: "stored", seq: 0 }]);
   });
 });
+
+/** Whoever is in the middle of something. */
+const endOne = `
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND application_name = 'aegis' AND state <> 'idle' LIMIT 1
+`;
 
 const holdsTheHead = `
   const { host, port, user, password, database, searchPath } = JSON.parse(process.env.PLACE);

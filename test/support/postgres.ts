@@ -46,6 +46,9 @@ export function postgresServer(): Promise<PostgresServer> {
   return known;
 }
 
+/** Also when we are killed, where that can be said. */
+const endsWithUs = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "QUIT"];
+
 async function stopAll(): Promise<void> {
   for (const child of running) {
     child.kill("SIGCONT");
@@ -72,14 +75,7 @@ export async function startPostgres(
   const folder = madeFolder(postgresPrograms, files);
   const port = freePort();
   const argv = asPlainUser([
-    ...[
-      "setpriv",
-      "--pdeathsig",
-      "QUIT",
-      join(postgresPrograms, "postgres"),
-      "-D",
-      join(folder, "data"),
-    ],
+    ...[...endsWithUs, join(postgresPrograms, "postgres"), "-D", join(folder, "data")],
     ...["-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
     ...["-c", "max_connections=400", ...settings.flatMap((one) => ["-c", one])],
   ]);
