@@ -1,4 +1,4 @@
-// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres, server]
+// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres,server]
 // [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
 // Ends with status 1 when it could not measure; missed goals are reported, not failures.
 
