@@ -57,13 +57,14 @@ export function codesOf(operation: Operation): readonly Code[] {
 }
 
 function operationObject(operation: Operation): JsonObject {
-  const { id, tag, summary, details, roles, body, examples } = operation;
+  const { id, method, tag, summary, details, roles, body, examples } = operation;
   return {
     operationId: id,
     tags: [tag],
     summary,
     ...(details === undefined ? {} : { description: details }),
     ...(roles === "open" ? { security: [] } : { "x-roles": roles }),
+    "x-repeatable": method === "GET" || operation.isRepeatable === true,
     parameters: parameters(operation),
     ...(body === undefined
       ? {}

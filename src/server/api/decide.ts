@@ -32,6 +32,7 @@ export const decide = {
   details:
     "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that the policy does not read are let be.",
   roles,
+  isRepeatable: true,
   body: { schema: decideRequest, type: json, isReadByHand: true },
   answers: { 200: { description: "The decision", content: answers(decision) } },
   codes: [

@@ -49,6 +49,7 @@ export const validateManifest = {
   summary: "Whether a manifest is valid",
   details: "What it says, not who signed it nor the files it vouches for: they are not here.",
   roles,
+  isRepeatable: true,
   body,
   answers: {
     200: {
@@ -89,6 +90,7 @@ export const showManifest = {
   tag: "Manifests",
   summary: "A manifest with everything that it leaves out",
   roles,
+  isRepeatable: true,
   body,
   answers: {
     200: { description: "With the defaults that decisions assume", content: answers(anyObject) },

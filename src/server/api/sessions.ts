@@ -254,6 +254,7 @@ export const mintToken = {
   summary: "A token with which a box may record into the session",
   details: "For `aegis run --session`. It cannot do anything else.",
   roles,
+  isRepeatable: true,
   params,
   body: {
     schema: named(

@@ -1,0 +1,264 @@
+// How requests reach the control plane: fetch, with keys, timeouts, and another try where that is
+// safe. What the operations are is in client.ts, which is generated.
+
+/** What JSON has. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+export type JsonObject = { readonly [name: string]: JsonValue };
+
+export interface ClientOptions {
+  /** Default: `http://localhost:8080`. */
+  readonly baseUrl?: string;
+  readonly apiKey?: string;
+  /** Tries after the first one, for 429, 503 and connections that fail; default 3. */
+  readonly retriesMax?: number;
+  /** Longest pause between two tries, milliseconds; a longer `Retry-After` is an error. */
+  readonly pauseMaxMs?: number;
+  /** Of each try, milliseconds; default 30,000. Streams have none. */
+  readonly timeoutMs?: number;
+  /** Default: the platform's. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface KeyedOptions extends CallOptions {
+  /** Default: a random one for each call, so that another try stores nothing twice. */
+  readonly idempotencyKey?: string;
+}
+
+/** An answer that refuses. */
+export class AegisError extends Error {
+  override readonly name = "AegisError";
+
+  constructor(
+    readonly status: number,
+    /** Stable; empty where something else than the server answered. */
+    readonly code: string,
+    message: string,
+    /** All of it, e.g. `expected_seq`. */
+    readonly body: JsonValue,
+    /** As the server asked for, milliseconds. */
+    readonly retryAfterMs?: number,
+  ) {
+    super(message);
+  }
+}
+
+export interface Request {
+  readonly method: "GET" | "POST";
+  /** With parts such as `{id}`. */
+  readonly path: string;
+  readonly parameters?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly isLines?: boolean;
+  readonly accept: string;
+  /** Whether doing it twice does no harm; a key makes it so. */
+  readonly isRepeatable: boolean;
+  readonly idempotencyKey?: string;
+}
+
+export interface Transport {
+  json<T>(request: Request, options?: CallOptions): Promise<T>;
+  lines<T>(request: Request, options?: CallOptions): Promise<readonly T[]>;
+  events<T>(request: Request, options?: CallOptions): AsyncGenerator<T, void, void>;
+}
+
+const pauseFirstMs = 100;
+
+export function createTransport(options: ClientOptions = {}): Transport {
+  const { retriesMax = 3, pauseMaxMs = 10_000, timeoutMs = 30_000 } = options;
+
+  async function answered(request: Request, { signal }: CallOptions): Promise<Response> {
+    for (let tries = 0; ; tries++) {
+      signal?.throwIfAborted();
+      const failure = await once(options, request, timed(signal, timeoutMs));
+      if (failure instanceof Response) return failure;
+      signal?.throwIfAborted();
+      const pause = pauseBefore(failure, tries);
+      const mayRepeat = request.isRepeatable || isUntaken(failure);
+      if (!mayRepeat || tries >= retriesMax || pause > pauseMaxMs) throw failure;
+      await sleep(pause, signal);
+    }
+  }
+
+  return {
+    json: async <T>(request: Request, given: CallOptions = {}) =>
+      (await (await answered(request, given)).json()) as T,
+    lines: async <T>(request: Request, given: CallOptions = {}) => {
+      const text = await (await answered(request, given)).text();
+      const lines = text.split("\n").filter((line) => line !== "");
+      return lines.map((line) => JSON.parse(line) as T);
+    },
+    async *events<T>(request: Request, given: CallOptions = {}) {
+      const { signal } = given;
+      const isLeft = (): boolean => signal?.aborted === true;
+      let last: string | undefined;
+      for (let tries = 0; !isLeft(); ) {
+        const failure = await once(options, request, signal, last);
+        if (!(failure instanceof Response)) {
+          if (isLeft()) return;
+          if (!isPassing(failure) || tries >= retriesMax) throw failure;
+        } else {
+          tries = 0;
+          for await (const { id, data } of messagesOf(failure, signal)) {
+            last = id ?? last;
+            yield JSON.parse(data) as T;
+          }
+        }
+        // The connection broke: on from the last event that came.
+        await sleep(pauseBefore(failure, tries++), signal).catch(() => undefined);
+      }
+    },
+  };
+}
+
+/** The answer, or why there is none. */
+async function once(
+  { baseUrl = "http://localhost:8080", apiKey, fetch: send = fetch }: ClientOptions,
+  request: Request,
+  signal: AbortSignal | undefined,
+  lastEventId?: string,
+): Promise<Response | Error> {
+  const headers = new Headers({ Accept: request.accept });
+  if (apiKey !== undefined) headers.set("Authorization", `Bearer ${apiKey}`);
+  if (request.idempotencyKey !== undefined) headers.set("Idempotency-Key", request.idempotencyKey);
+  if (lastEventId !== undefined) headers.set("Last-Event-ID", lastEventId);
+  const init: RequestInit = { method: request.method, headers, redirect: "error" };
+  if (signal !== undefined) init.signal = signal;
+  if (request.body !== undefined) {
+    headers.set("Content-Type", request.isLines ? "application/x-ndjson" : "application/json");
+    init.body = textOf(request);
+  }
+  try {
+    const response = await send(`${baseUrl.replace(/\/+$/, "")}${targetOf(request)}`, init);
+    return response.ok ? response : await refusalOf(response);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function textOf({ body, isLines = false }: Request): string {
+  if (!isLines || !Array.isArray(body)) return JSON.stringify(body);
+  return body.map((line) => JSON.stringify(line)).join("\n");
+}
+
+function targetOf({ path, parameters = {} }: Request): string {
+  const query = new URLSearchParams();
+  let filled = path;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue;
+    const part = `{${name}}`;
+    if (path.includes(part)) filled = filled.replace(part, encodeURIComponent(value));
+    else query.set(name, String(value));
+  }
+  return query.size === 0 ? filled : `${filled}?${query}`;
+}
+
+async function refusalOf(response: Response): Promise<AegisError> {
+  const text = await response.text();
+  const body = parsed(text);
+  const { error, code } = (body ?? {}) as { readonly error?: unknown; readonly code?: unknown };
+  const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
+  return new AegisError(
+    response.status,
+    typeof code === "string" ? code : "",
+    typeof error === "string" ? error : `HTTP ${response.status}`,
+    body,
+    Number.isFinite(seconds) ? seconds * 1000 : undefined,
+  );
+}
+
+function parsed(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    // ignored: something in between answered; its words are the body then
+    return text;
+  }
+}
+
+/** It may be otherwise at the next try. */
+function isPassing(failure: Error): boolean {
+  if (failure instanceof AegisError) return failure.status === 429 || failure.status === 503;
+  return true;
+}
+
+/** Nothing of it was done, whatever it is. */
+function isUntaken(failure: Error): boolean {
+  return failure instanceof AegisError && failure.status === 429;
+}
+
+/** Infinite where another try is pointless. */
+function pauseBefore(failure: Error | Response, tries: number): number {
+  if (failure instanceof Error && !isPassing(failure)) return Number.POSITIVE_INFINITY;
+  const asked = failure instanceof AegisError ? failure.retryAfterMs : undefined;
+  // Clients that failed together do not come back together.
+  return asked ?? pauseFirstMs * 2 ** tries * (0.5 + Math.random() / 2);
+}
+
+function timed(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      if (signal?.aborted === true) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+interface Message {
+  readonly id: string | undefined;
+  readonly data: string;
+}
+
+/** Ends when the connection does, however it ends. */
+async function* messagesOf(
+  response: Response,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Message, void, void> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+      const parts = text.split("\n\n");
+      text = parts.pop() ?? "";
+      for (const part of parts) {
+        const message = messageOf(part);
+        if (message !== undefined) yield message;
+      }
+    }
+  } catch (error) {
+    // ignored: a connection that broke is taken up again, and one that was aborted is over
+    if (!(error instanceof Error) && signal?.aborted !== true) throw error;
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+function messageOf(part: string): Message | undefined {
+  const lines = part.split("\n").map((line) => /^(id|data): ?(.*)$/.exec(line));
+  const of = (name: string) => lines.filter((line) => line?.[1] === name).map((line) => line?.[2]);
+  const data = of("data");
+  return data.length === 0 ? undefined : { id: of("id")[0], data: data.join("\n") };
+}
