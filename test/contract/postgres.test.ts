@@ -6,7 +6,9 @@ import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
 import type { AppendRequest } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
+import { connect } from "../../src/ledger/postgres/connection.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
+import { prepareDatabase } from "../../src/ledger/postgres/prepare.ts";
 import { formats, guards } from "../../src/ledger/postgres/schema.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { postgresLedger, recordSession } from "../support/ledger.ts";
@@ -178,6 +180,32 @@ describe.skipIf(!isHere)("changes by hand", () => {
     const { findings } = await ledger.verify();
     expect(findings.map((one) => one.kind)).toContain(kind as (typeof findings)[number]["kind"]);
   });
+});
+
+test.skipIf(!isHere)("is brought to a newer format once, by whoever starts first", async () => {
+  const { ledger, log, place } = await freshLedger();
+  await recordSession(ledger, 3);
+  await log.append([event]);
+  const newer = [...formats, ["CREATE TABLE aegis_more (id bigint PRIMARY KEY)"]];
+  const servers = [1, 2, 3, 4].map(() => connect(place));
+  const origins = servers.map((server) => prepareDatabase(server, "make", newer));
+  expect(new Set(await Promise.all(origins)).size).toBe(1);
+  const [server] = servers;
+  const read = async (sql: string) =>
+    [...((await server?.read((session) => session.query(sql)))?.rows ?? [])].map((row) => ({
+      ...row,
+    }));
+  expect(await read("SELECT format FROM aegis_head")).toEqual([{ format: 2 }]);
+  expect(await read("SELECT * FROM aegis_more")).toEqual([]);
+  expect((await ledger.verify()).findings).toEqual([]);
+  expect((await refusal(openPostgresStore(place))).message).toContain("format 2 is newer than 1");
+
+  const broken = [...newer, ["CREATE TABLE aegis_most (id bigint)", "SELECT no_such_column"]];
+  const failing = server === undefined ? undefined : prepareDatabase(server, "make", broken);
+  await expect(failing).rejects.toThrow("no_such_column");
+  expect(await read("SELECT format FROM aegis_head")).toEqual([{ format: 2 }]);
+  await expect(read("SELECT * FROM aegis_most")).rejects.toThrow("does not exist");
+  await Promise.all(servers.map((one) => one.close()));
 });
 
 test.skipIf(!isHere)("works for a user who may not change or remove an event", async () => {

@@ -21,22 +21,24 @@ const wanted: Readonly<Record<string, RegExp>> = {
 };
 
 /**
+ * @param steps what each format adds, as `formats` has it
  * @returns the origin of the ledger
  * @throws {AegisError} `ledger/unavailable`, or `ledger/not-found` where it is not to be made
  */
 export async function prepareDatabase(
   connections: Connections,
   absent: "make" | "refuse",
+  steps = formats,
 ): Promise<string> {
   await checkSettings(connections);
   for (let attempt = 1; ; attempt++) {
     const found = await recognise(connections);
-    if (found?.format === formats.length) return found.origin;
-    requireKnown(connections.name, found?.format);
+    if (found?.format === steps.length) return found.origin;
+    requireKnown(connections.name, found?.format, steps.length);
     if (found === undefined && absent === "refuse") throw notFound(connections.name);
     try {
       await connections.transact({
-        run: (session) => migrate(session),
+        run: (session) => migrate(session, steps),
         isStored: async () => false,
       });
     } catch (error) {
@@ -96,36 +98,36 @@ function headOf([row]: readonly SqlRow[]): Found {
   return { format: Number(row?.format ?? 0), origin: textOf(row?.origin) };
 }
 
-function requireKnown(name: string, format: number | undefined): void {
-  if (format === undefined || format < formats.length) return;
-  const message = `Cannot open the ledger "${name}": its format ${format} is newer than ${formats.length}`;
+function requireKnown(name: string, format: number | undefined, newest: number): void {
+  if (format === undefined || format < newest) return;
+  const message = `Cannot open the ledger "${name}": its format ${format} is newer than ${newest}`;
   throw new AegisError("ledger/unavailable", message, { hint: "update aegis" });
 }
 
 /** Brings the tables to the newest format, alone among all servers. */
-async function migrate(session: Session): Promise<void> {
+async function migrate(session: Session, steps: typeof formats): Promise<void> {
   const known = await session.query(
     "SELECT table_name FROM information_schema.tables " +
       "WHERE table_schema = current_schema() AND table_name = 'aegis_head'",
   );
   if (known.rows.length === 0) {
-    await make(session);
+    await make(session, steps);
     return;
   }
   const { rows } = await session.query("SELECT format FROM aegis_head WHERE id = 1 FOR UPDATE");
-  const format = Number(rows[0]?.format ?? formats.length);
-  for (const statement of formats.slice(format).flat()) await session.query(statement);
-  await session.query("UPDATE aegis_head SET format = $1 WHERE id = 1", [formats.length]);
+  const format = Number(rows[0]?.format ?? steps.length);
+  for (const statement of steps.slice(format).flat()) await session.query(statement);
+  await session.query("UPDATE aegis_head SET format = $1 WHERE id = 1", [steps.length]);
 }
 
-async function make(session: Session): Promise<void> {
-  for (const statement of formats.flat()) await session.query(statement);
+async function make(session: Session, steps: typeof formats): Promise<void> {
+  for (const statement of steps.flat()) await session.query(statement);
   const guarded = (await addGuards(session)) ? 1 : 0;
   const insert =
     "INSERT INTO aegis_head(id, format, origin, guarded, size, frontier) " +
     "VALUES (1, $1, $2, $3, 0, $4)";
   const origin = `aegis.local/${newLedgerName()}`;
-  await session.query(insert, [formats.length, origin, guarded, new Uint8Array()]);
+  await session.query(insert, [steps.length, origin, guarded, new Uint8Array()]);
 }
 
 /** @returns whether the server has what the guards are made of */

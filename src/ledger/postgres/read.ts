@@ -142,6 +142,9 @@ async function readNode(session: Session, { level, position }: NodePlace): Promi
   return rootOf(appendLeaves(emptyTree, leaves, () => undefined));
 }
 
+const everything = "TRUE";
+const countAll = "SELECT size AS count FROM aegis_head";
+
 interface Where {
   readonly sql: string;
   readonly values: readonly SqlValue[];
@@ -164,7 +167,7 @@ function whereOf(filter: EventFilter): Where {
   }
   if (fromUnixMs !== undefined) terms.push(`e.ts_ms >= ${bound(fromUnixMs)}`);
   if (toUnixMs !== undefined) terms.push(`e.ts_ms <= ${bound(toUnixMs)}`);
-  return { sql: terms.length === 0 ? "TRUE" : terms.join(" AND "), values };
+  return { sql: terms.length === 0 ? everything : terms.join(" AND "), values };
 }
 
 async function readEvents(
@@ -181,7 +184,7 @@ async function readEvents(
   const page = `SELECT ${eventColumns} ${from} ORDER BY e.idx DESC LIMIT $${at + 1} OFFSET $${at + 2}`;
   const [found, counted] = await Promise.all([
     session.query(page, [...values, limit, offset]),
-    session.query(`SELECT count(*) AS count ${from}`, values),
+    session.query(sql === everything ? countAll : `SELECT count(*) AS count ${from}`, values),
   ]);
   const count = counted.rows.map((row: SqlRow) => numberOf(plainRow(row).count))[0] ?? 0;
   return { events: found.rows.map(storedEvent), total: count };
