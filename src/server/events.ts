@@ -120,7 +120,7 @@ export function eventJson(event: LoggedEvent): JsonObject {
   };
 }
 
-function legacyEvent(event: LoggedEvent): JsonObject {
+export function legacyEvent(event: LoggedEvent): JsonObject {
   const payload = new TextEncoder().encode(JSON.stringify(event.payload));
   return {
     TenantID: event.tenant,

@@ -2,10 +2,11 @@
 // store is seen within a second.
 
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import type { JsonObject } from "../model/event.ts";
 import { tailEvents } from "./api/events.ts";
 import { eventStream } from "./api/operation.ts";
-import { eventJson } from "./events.ts";
-import { type Route, route } from "./http.ts";
+import { eventJson, legacyEvent } from "./events.ts";
+import { type Route, route, wantsLegacy } from "./http.ts";
 
 const pollMs = 1000;
 /** Between comments that keep the connection open: the server closes those that are idle. */
@@ -22,16 +23,23 @@ export function tailRoute(log: ControlLog): Route {
     const start = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
     const isWanted = (event: LoggedEvent) =>
       event.tenant === tenant && (session === undefined || event.session === session);
-    return new Response(stream(log, start, isWanted, signal), {
+    const shown = wantsLegacy(headers) ? legacyEvent : eventJson;
+    return new Response(stream(log, { start, isWanted, shown }, signal), {
       headers: { "Content-Type": eventStream, "Cache-Control": "no-store" },
     });
   });
 }
 
+interface Wanted {
+  /** Index of the event behind which to begin. */
+  readonly start: number;
+  readonly isWanted: (event: LoggedEvent) => boolean;
+  readonly shown: (event: LoggedEvent) => JsonObject;
+}
+
 function stream(
   log: ControlLog,
-  start: number,
-  isWanted: (event: LoggedEvent) => boolean,
+  { start, isWanted, shown }: Wanted,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -60,7 +68,10 @@ function stream(
         waiting.wake = resolve;
         const page = await log.after(at, pageSize);
         at = page.at(-1)?.index ?? at;
-        const wanted = page.filter(isWanted).map(message).join("");
+        const wanted = page
+          .filter(isWanted)
+          .map((event) => message(event, shown(event)))
+          .join("");
         if (wanted !== "") return controller.enqueue(encoder.encode(wanted));
         if (page.length === pageSize) continue;
         const timer = setTimeout(resolve, pollMs);
@@ -75,6 +86,6 @@ function stream(
   });
 }
 
-function message(event: LoggedEvent): string {
-  return `id: ${event.index}\nevent: event\ndata: ${JSON.stringify(eventJson(event))}\n\n`;
+function message({ index }: LoggedEvent, data: JsonObject): string {
+  return `id: ${index}\nevent: event\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,5 +1,6 @@
-// docs/api.md against the built server: its command lines are run and what they print is compared,
-// "…" standing for anything; its table of codes is the server's.
+// docs/api.md and docs/control-plane.md against the built server: their command lines of curl are
+// run and what they print is compared, "…" standing for anything. The table of codes is the
+// server's.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -33,20 +34,23 @@ function matcher(printed: string): RegExp {
   return new RegExp(`^${parts.join(".*")}\n$`);
 }
 
-const shown = commandsOf(page);
+const overview = readFileSync(`${repoRoot}/docs/control-plane.md`, "utf8");
+const shown = [...commandsOf(page), ...commandsOf(overview)].filter(({ command }) =>
+  command.startsWith("curl "),
+);
 
-describe("the page's commands", () => {
+describe("the commands of the pages", () => {
   test.each(shown.map((one) => [one.command.split("\n")[0] ?? "", one] as const))(
     "%s",
     async (_, { command, printed }) => {
-      const real = command.replaceAll("http://localhost:8080", server.url);
+      const real = command.replace(/http:\/\/(localhost|127\.0\.0\.1):8080/g, server.url);
       const child = Bun.spawn(["sh", "-c", real], { stdio: ["ignore", "pipe", "inherit"] });
       expect(await child.stdout.text()).toMatch(matcher(printed));
       expect(await child.exited).toBe(0);
     },
   );
 
-  test("are found", () => expect(shown.length).toBeGreaterThan(5));
+  test("are found", () => expect(shown.length).toBeGreaterThan(9));
 });
 
 test("the page lists every code with its status", () => {

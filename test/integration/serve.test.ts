@@ -268,6 +268,24 @@ test("an approval is asked for, decided once, and recorded", async () => {
   expect(JSON.stringify(events.body)).not.toContain(token);
 });
 
+test("a tail, too, has the members of the reference daemon for whoever asks for them", async () => {
+  const headers = { Accept: "text/event-stream, application/vnd.aegis.v0+json" };
+  const path = "/v1/events/stream?tenant_id=acme&session_id=legacy-tail";
+  const tail = await fetch(`${server.url}${path}`, { headers });
+  const reader = tail.body?.pipeThrough(new TextDecoderStream()).getReader();
+  await post("/v1/events", event("legacy-tail"));
+  let text = "";
+  while (!text.includes("data:")) text += (await reader?.read())?.value ?? "";
+  await reader?.cancel();
+  const data = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? "");
+  expect(data).toMatchObject({
+    TenantID: "acme",
+    SessionID: "legacy-tail",
+    Seq: 0,
+    PrevHash: null,
+  });
+});
+
 test("a tail tells events as they come", async () => {
   const tail = await fetch(`${server.url}/v1/events/stream?tenant_id=acme&session_id=tail`);
   const reader = tail.body?.pipeThrough(new TextDecoderStream()).getReader();

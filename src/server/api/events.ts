@@ -288,7 +288,7 @@ export const tailEvents = {
   tag: "Events",
   summary: "Follow events as they are stored",
   details:
-    "Server-sent events: `id` is the place in the ledger's tree, `data` one event. Comments keep the connection open. After a break, go on with `Last-Event-ID` or `after`.",
+    "Server-sent events: `id` is the place in the ledger's tree, `data` one event. Comments keep the connection open. After a break, go on with `Last-Event-ID` or `after`. An `Accept` that also names `application/vnd.aegis.v0+json` gets the members of the reference daemon.",
   roles,
   query: z.strictObject({
     ...filters,

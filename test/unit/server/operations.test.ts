@@ -82,6 +82,18 @@ test("every operation is answered by the server, and other methods of its path a
   await server.stop();
 });
 
+test("the page is styled by the style that its policy allows, and by nothing else", async () => {
+  const server = start();
+  const response = await fetch(`http://127.0.0.1:${server.port}/docs`);
+  const page = await response.text();
+  const [, style = ""] = /<style>(.*?)<\/style>/s.exec(page) ?? [];
+  const hash = new Bun.CryptoHasher("sha256").update(style).digest("base64");
+  const policy = response.headers.get("Content-Security-Policy");
+  expect(policy).toStartWith(`default-src 'none'; style-src 'sha256-${hash}';`);
+  expect(page).not.toMatch(/ style=| on\w+=/);
+  await server.stop();
+});
+
 test("without a body HEAD answers what GET does", async () => {
   const server = start();
   const base = `http://127.0.0.1:${server.port}`;
