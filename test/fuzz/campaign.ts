@@ -87,10 +87,7 @@ async function count(ledger: string): Promise<number> {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [said, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  const { valid, events } = JSON.parse(said) as {
-    readonly valid: boolean;
-    readonly events: number;
-  };
-  if (valid) return events;
+  const told = JSON.parse(said) as { readonly valid: boolean; readonly total_entries: number };
+  if (told.valid) return told.total_entries;
   throw new Error(`the ledger is not whole: ${said}${errors}`);
 }
