@@ -58,7 +58,8 @@ async function settledMegabytes(scene: Scene, argv: readonly string[]): Promise<
   });
   try {
     await waitFor("the program to be ready", () => Bun.file(ready).exists(), 60_000);
-    await Bun.sleep(300);
+    // Longer than the supervisor waits before it gives back what starting took.
+    await Bun.sleep(2000);
     return residentMegabytes(child.pid);
   } finally {
     child.kill("SIGKILL");

@@ -84,6 +84,7 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     judge,
     openAsking,
     onStored: denied?.log.add,
+    onSettled: giveMemoryBack,
     onEnded: dry?.decide,
   }).finally(() => {
     for (const each of [options.prompt, denied?.log, dry]) each?.close();
@@ -104,6 +105,14 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     checkpoint,
     dryRun: dry?.result(),
   };
+}
+
+/** Not loaded by a command that ends soon. */
+function giveMemoryBack(): void {
+  import("../bridge/trim-memory.ts").then(
+    ({ trimMemory }) => trimMemory(),
+    () => undefined,
+  );
 }
 
 /** A manifest that is not trusted ends the launch before anything was done for it. */

@@ -20,6 +20,8 @@ import type { AccessPayload, EventDraft, LimitPayload, SealedEvent } from "../mo
 import { defaultSource, type LimitHit, type Limits } from "../model/limits.ts";
 import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
 
+const settledMs = 1000;
+
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
 export interface SignalSource {
   /**
@@ -47,6 +49,8 @@ export interface SupervisedRun {
   readonly judge: ((payload: AccessPayload) => AccessPayload) | undefined;
   /** Makes who is asked about what no rule allows; undefined: nobody is. */
   readonly openAsking?: ((note: (draft: EventDraft) => void) => AskHandler) | undefined;
+  /** When the box has run for a while, so that starting it is over; must not throw. */
+  readonly onSettled?: (() => void) | undefined;
   /** Told of events once they are durable, while the box runs; must not throw. */
   readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
   /** When the box is gone: what more the session has to say; must not throw. */
@@ -101,7 +105,9 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const stopListening = run.signals.listen((signal) => starting.kill(signal));
   opened.resolve(recorder);
   prepareWhileItRuns(writer);
+  const settling = setTimeout(() => run.onSettled?.(), settledMs);
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
+  clearTimeout(settling);
   // Its last rows come when its connections end, which they do now.
   await gateway?.close();
   return closeSession({ run, writer, recorder, exit, limitHits });
