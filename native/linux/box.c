@@ -9,9 +9,7 @@
 #include "box.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,19 +22,15 @@
 #include "../common/die.h"
 #include "../common/exit.h"
 #include "../common/fd.h"
+#include "build.h"
 #include "command.h"
 #include "descendants.h"
 #include "ferry.h"
 #include "frames.h"
 #include "held.h"
-#include "landlock.h"
 #include "limits.h"
-#include "links.h"
-#include "mounts.h"
-#include "namespaces.h"
 #include "notify.h"
 #include "outside.h"
-#include "uapi.h"
 
 struct box {
 	const struct plan *plan;
@@ -52,27 +46,6 @@ struct box {
 	int exec_error;
 };
 
-static bool has_pid_namespace(const struct box *box)
-{
-	return box->plan->namespaces & CLONE_NEWPID;
-}
-
-/* Only now is the port below 1024 ours to take; the service outside does the talking. */
-static void serve_names(const struct box *box)
-{
-	int datagram;
-	int stream;
-	int error = namespaces_listen_for_names(&datagram, &stream);
-
-	if (error == 0)
-		error = outside_serve_names(box->links->outside, datagram, stream);
-	if (error != 0)
-		die("gateway", -error, "Cannot serve names in the box");
-	close(datagram);
-	close(stream);
-	namespaces_allow_ping();
-}
-
 /* A caller's descriptor may have any number, and is given that number here for a moment. */
 static void lift_descriptor_limit(void)
 {
@@ -83,115 +56,6 @@ static void lift_descriptor_limit(void)
 		/* ignored: sockets with larger numbers are refused then */
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-}
-
-static void build_namespaces(const struct box *box)
-{
-	const struct plan *plan = box->plan;
-	struct mounts_culprit culprit;
-	int error = namespaces_enter_inner(plan->namespaces);
-
-	if (error != 0)
-		die("namespaces", -error, "Cannot create the box's namespaces");
-	if (plan->namespaces & CLONE_NEWNET) {
-		error = namespaces_raise_loopback();
-		if (error != 0)
-			die("loopback", -error, "Cannot bring the box's loopback interface up");
-		if (box->links->outside >= 0)
-			serve_names(box);
-	}
-	if (plan->namespaces & CLONE_NEWNS) {
-		error = mounts_apply(plan, &culprit);
-		if (error != 0)
-			die(culprit.step, -error, "Cannot prepare \"%s\" for the box",
-			    culprit.path);
-	}
-	if (chdir("/") < 0)
-		die("mount", errno, "Cannot enter the box's root");
-}
-
-static int ruleset_or_die(const struct plan *plan, struct landlock_extra extra)
-{
-	const char *culprit = NULL;
-	int ruleset = landlock_build(plan, extra, &culprit);
-
-	if (ruleset < 0)
-		die("landlock", -ruleset, "Cannot make the Landlock rule for \"%s\"",
-		    culprit ? culprit : "the ruleset itself");
-	return ruleset;
-}
-
-/*
- * The broker's layer is the plan's, plus reading /proc if the plan has not got that. The command's
- * layer then only needs what the broker's lacks: the scope that keeps it from signalling the
- * broker, and the narrower rules if /proc was added.
- */
-static void confine(struct box *box)
-{
-	const struct plan *plan = box->plan;
-	uint64_t scoped = landlock_abi() >= 6 ? AE_LANDLOCK_SCOPE_SIGNAL : 0;
-	bool reads_proc = landlock_reads_proc(plan);
-	int ruleset;
-	int error;
-
-	box->command_ruleset = -1;
-	if (!plan->has_landlock)
-		return;
-	if (plan->handled_fs || plan->handled_net || plan->scoped) {
-		ruleset = ruleset_or_die(plan, (struct landlock_extra){.read_proc = !reads_proc});
-		if (!reads_proc)
-			box->command_ruleset =
-				ruleset_or_die(plan, (struct landlock_extra){.scoped = scoped});
-		error = landlock_restrict(ruleset);
-		close(ruleset);
-		if (error != 0)
-			die("landlock", -error, "Cannot confine the broker");
-	}
-	if (box->command_ruleset < 0 && scoped)
-		box->command_ruleset = landlock_build_scopes(scoped);
-	if (box->command_ruleset < 0 && scoped)
-		die("landlock", -box->command_ruleset, "Cannot make the command's signal scope");
-}
-
-/* Before the mounts, for it looks at what they will hide. */
-static void build_judge(struct box *box)
-{
-	int error = 0;
-
-	box->rules.judge = judge_build(box->plan->rules, box->plan->rule_count);
-	box->rules.failing = judge_build_failing(box->plan->rules, box->plan->rule_count);
-	if (!box->rules.judge || !box->rules.failing)
-		die("rules", ENOMEM, "Cannot build the rule table");
-	if (box->rules.broker_open)
-		error = links_start(box->plan, box->rules.judge);
-	if (error != 0)
-		die("rules", -error, "Cannot look for other names of forbidden files");
-}
-
-static void build(struct box *box)
-{
-	int error;
-
-	if (box->plan->has_notify)
-		build_judge(box);
-	build_namespaces(box);
-	if (box->plan->has_notify) {
-		error = resolve_init();
-		if (error == -EXDEV)
-			die("proc", 0,
-			    "Cannot audit the box: /proc does not show its pid namespace");
-		if (error != 0)
-			die("proc", -error, "Cannot audit the box without /proc");
-	}
-	error = box->links->keeps_privileges ? 0 : namespaces_drop_capabilities();
-	if (error != 0)
-		die("capabilities", -error, "Cannot give up capabilities");
-	/* The change of credentials may have dropped it. */
-	if (has_pid_namespace(box) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		die("command", errno, "Cannot tie the broker to its supervisor");
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		die("command", errno, "Cannot become the reaper of the box");
-	confine(box);
 }
 
 static void fork_command(struct box *box)
@@ -278,7 +142,7 @@ static void reap(struct box *box)
 /* Ends every process of the box but this one. */
 static void end_box(const struct box *box)
 {
-	if (has_pid_namespace(box) && getpid() == 1) {
+	if (build_has_pid_namespace(box->plan) && getpid() == 1) {
 		kill(-1, SIGKILL);
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
@@ -383,12 +247,12 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 	signals = signalfd(-1, &child, SFD_CLOEXEC);
 	if (signals < 0)
 		die("command", errno, "Cannot watch the command");
-	if (has_pid_namespace(&box) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+	if (build_has_pid_namespace(plan) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("command", errno, "Cannot tie the broker to its supervisor");
 	request_take_rules(plan, &box.rules);
 	box.rules.outside = links->outside;
 	box.rules.lender = links->lender;
-	build(&box);
+	box.command_ruleset = build_box(plan, links, &box.rules);
 	fork_command(&box);
 	if (links->outside >= 0 || links->lender >= 0)
 		lift_descriptor_limit();

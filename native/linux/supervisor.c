@@ -7,10 +7,8 @@
 #include "supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -21,16 +19,15 @@
 #include "../common/die.h"
 #include "../common/exit.h"
 #include "../common/fd.h"
-#include "../common/limits.h"
 #include "../common/wire.h"
 #include "box.h"
 #include "descendants.h"
+#include "inherit.h"
 #include "landlock.h"
 #include "lend.h"
 #include "limits.h"
 #include "namespaces.h"
 #include "outside.h"
-#include "uapi.h"
 
 struct supervisor {
 	pid_t box;
@@ -39,10 +36,7 @@ struct supervisor {
 	int signals;
 	int control;
 	int start;
-	/* As in struct box_links. */
-	bool keeps_privileges;
-	/* Held open until aegis lets the command go; -1: nothing holds it back. */
-	int gate;
+	struct inherited inherited;
 	/* The terminal has sent a stop signal to the whole group. */
 	bool group_was_told;
 	/* The broker was told to end the box. */
@@ -52,65 +46,6 @@ struct supervisor {
 static const int watched[] = {
 	SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
 };
-
-/* The bytes of the plan stay allocated: the process ends with the box. */
-static void read_plan(struct plan *plan)
-{
-	ae_auto_free unsigned char *data = NULL;
-	const char *why = "";
-	size_t size = 0;
-	int error = fd_read_all(PLAN_FD, AE_PLAN_SIZE_MAX, &data, &size);
-
-	if (error != 0)
-		die("plan", -error, "Cannot read the plan");
-	close(PLAN_FD);
-	error = plan_parse(data, size, plan, &why);
-	if (error != 0)
-		die("plan", -error, "Cannot use the plan: %s", why);
-}
-
-/* aegis may have died before the death signal was armed; then nobody reads the frames. */
-static void check_reader(void)
-{
-	struct pollfd wait = {.fd = FRAMES_FD};
-
-	if (poll(&wait, 1, 0) > 0 && (wait.revents & (POLLERR | POLLHUP | POLLNVAL)))
-		_exit(AE_EXIT_FAILED);
-}
-
-/* Keeps the gate and the line to aegis, if they are there, and closes whatever else was inherited.
- */
-static int keep_descriptors(void)
-{
-	bool has_gate = fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) == 0;
-
-	/* ignored: who is asked without it says no */
-	(void)fcntl(ASK_FD, F_SETFD, FD_CLOEXEC);
-	if (uapi_close_range(ASK_FD + 1, ~0u) < 0)
-		die("supervisor", errno, "Cannot close inherited descriptors");
-	return has_gate ? GATE_FD : -1;
-}
-
-static void prepare(struct supervisor *supervisor, struct plan *plan)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		die("supervisor", errno, "Cannot tie the helper to aegis");
-	if (fcntl(FRAMES_FD, F_SETFD, FD_CLOEXEC) < 0)
-		_exit(AE_EXIT_FAILED);
-	die_init(FRAMES_FD);
-	supervisor->gate = keep_descriptors();
-	read_plan(plan);
-	if (!plan->asks)
-		close(ASK_FD);
-	else if (fcntl(ASK_FD, F_GETFD) < 0)
-		die("ask", errno, "Cannot ask aegis");
-	check_reader();
-	supervisor->keeps_privileges = plan_only_watches(plan) && namespaces_may_administer();
-	if (!supervisor->keeps_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		die("supervisor", errno, "Cannot give up new privileges");
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		die("supervisor", errno, "Cannot become the reaper of the box");
-}
 
 static void make_pair(int type, int pair[2])
 {
@@ -162,11 +97,11 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	if (supervisor->box == 0) {
 		links.control = control[1];
 		links.start = start[1];
-		links.keeps_privileges = supervisor->keeps_privileges;
+		links.keeps_privileges = supervisor->inherited.keeps_privileges;
 		close(control[0]);
 		close(start[0]);
 		close(supervisor->signals);
-		fd_close_at(&supervisor->gate);
+		fd_close_at(&supervisor->inherited.gate);
 		limits_enter_box();
 		box_run(plan, &links);
 	}
@@ -233,17 +168,17 @@ static void hear_gate(struct supervisor *supervisor)
 {
 	char byte;
 
-	if (fd_read(supervisor->gate, &byte, 1) != 1) {
+	if (fd_read(supervisor->inherited.gate, &byte, 1) != 1) {
 		die_report("gate", 0, "The session was not opened");
 		kill(supervisor->box, SIGKILL);
 	}
-	fd_close_at(&supervisor->gate);
+	fd_close_at(&supervisor->inherited.gate);
 }
 
 /* Once the command is ready and may go: say so, then let it. */
 static void start_command(struct supervisor *supervisor)
 {
-	if (!supervisor->command || supervisor->gate >= 0 || supervisor->start < 0)
+	if (!supervisor->command || supervisor->inherited.gate >= 0 || supervisor->start < 0)
 		return;
 	report_started(supervisor->command);
 	limits_start();
@@ -359,7 +294,7 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 		{.fd = supervisor->signals, .events = POLLIN},
 		{.fd = supervisor->control, .events = POLLIN},
 		{.fd = supervisor->start, .events = POLLIN},
-		{.fd = supervisor->gate, .events = POLLIN},
+		{.fd = supervisor->inherited.gate, .events = POLLIN},
 		{.fd = limits_fd(), .events = POLLIN},
 	};
 
@@ -389,10 +324,10 @@ static _Noreturn void supervise(struct supervisor *supervisor)
 
 int supervisor_run(void)
 {
-	struct supervisor supervisor = {.gate = -1, .start = -1};
+	struct supervisor supervisor = {.start = -1};
 	struct plan plan;
 
-	prepare(&supervisor, &plan);
+	inherit(&plan, &supervisor.inherited);
 	fork_box(&supervisor, &plan);
 	retire();
 	supervise(&supervisor);
