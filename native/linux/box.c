@@ -31,6 +31,7 @@
 #include "limits.h"
 #include "notify.h"
 #include "outside.h"
+#include "scan.h"
 
 struct box {
 	const struct plan *plan;
@@ -219,6 +220,7 @@ static _Noreturn void finish(struct box *box)
 	struct rusage usage;
 
 	end_box(box);
+	scan_stop();
 	notify_stop();
 	limits_judge_end(box->plan, status);
 	frames_flush();

@@ -107,19 +107,14 @@ static int confine(const struct plan *plan)
 	return of_command;
 }
 
-/* Before the mounts, for it looks at what they will hide. */
 static void build_judge(const struct plan *plan, struct box_rules *rules)
 {
-	int error = 0;
-
 	rules->judge = judge_build(plan->rules, plan->rule_count);
 	rules->failing = judge_build_failing(plan->rules, plan->rule_count);
 	if (!rules->judge || !rules->failing)
 		die("rules", ENOMEM, "Cannot build the rule table");
 	if (rules->broker_open)
-		error = links_start(plan, rules->judge);
-	if (error != 0)
-		die("rules", -error, "Cannot look for other names of forbidden files");
+		links_start(plan, rules->judge);
 }
 
 int build_box(const struct plan *plan, const struct box_links *links, struct box_rules *rules)

@@ -10,6 +10,8 @@
 #include "../common/plan.h"
 
 #define JUDGE_NO_RULE UINT32_MAX
+/* Stands in a verdict for what follows from a file's having several names: links.h. */
+#define JUDGE_SEVERAL_NAMES (UINT32_MAX - 1)
 /* In place of a rule: a person was asked; the answer is added. */
 #define JUDGE_ASKED 0xffffff00u
 
@@ -28,7 +30,7 @@ struct subject {
 
 struct verdict {
 	bool allowed;
-	/* Index of the deciding rule or JUDGE_NO_RULE. */
+	/* Index of the deciding rule, JUDGE_NO_RULE or JUDGE_SEVERAL_NAMES. */
 	uint32_t rule;
 };
 

@@ -1,327 +1,365 @@
 /*
- * Two questions about a file with several names. Is one of the others forbidden? A process forked
- * before the box is closed looks through what the forbid rules name and leaves a table of such
- * files. And may it be written, though the others cannot be seen from here? Only when every name is
- * accounted for: they lie where the box may write, or the box made them.
+ * Two questions about a file with several names. Is one of the others forbidden (scan.h)? And may
+ * it be written, though the others cannot be seen from here: are all of them where the box may
+ * write (counts.h)? What the second question covers needs no answer to the first.
+ *
+ * Names change only through the broker, one at a time. A count that one of them moves under is not
+ * believed, and no forbidden name moves while forbidden places are looked through.
  */
 #include "links.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/fd.h"
-#include "namespaces.h"
-#include "overlay.h"
+#include "counts.h"
 #include "roots.h"
-#include "tree.h"
-#include "uapi.h"
+#include "scan.h"
 
-enum {
-	/* Entries looked at for the forbidden names, and for names the box may write. */
-	FORBIDDEN_ENTRIES_MAX = 200000,
-	WRITABLE_ENTRIES_MAX = 20000,
-	FORBIDDEN_MAX = 16384,
-	COUNTED_MAX = 16384,
-	/* How long a look at the writable places is believed, and how soon there may be another. */
-	COUNTS_MS = 10000,
-	RECOUNT_MS = 1000,
-};
+/* How long a look waits for a name that moves, which a dead file system may hold up. */
+enum { MOVE_SECONDS = 5, REMOVED_MAX = 4096 };
 
-struct forbidden {
+/* A forbidden file that has lost its forbidden name to the box. */
+struct removed {
 	dev_t device;
 	ino_t inode;
-	/* The forbid rule, for reading and for writing; JUDGE_NO_RULE: none. */
+	/* Tells it from a later file. */
+	uint64_t birth;
 	uint32_t rules[2];
 };
 
-/* Written by the process that looks, read when it has ended. */
-struct found {
-	bool is_whole;
-	uint32_t count;
-	struct forbidden files[FORBIDDEN_MAX];
-};
-
-struct counted {
-	dev_t device;
-	ino_t inode;
-	nlink_t names;
-	/* Made by the box: does not grow old. The time of birth tells it from a later file. */
-	bool is_own;
-	uint64_t birth;
-};
-
 static struct {
-	pthread_mutex_t lock;
+	bool is_started;
 	const struct plan *plan;
 	const struct judge *judge;
 	/* Whether every path may be written that no forbid rule names. */
 	bool writes_everywhere;
-	/* A file has another device there than it had when it was found. */
-	bool has_overlay;
-	struct found *found;
-	int finished;
-	struct counted *counts;
-	size_t count;
-	uint64_t counted_ms;
-} links = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = -1};
+	/* A rule forbids reading something where programs are installed. */
+	bool has_installed_secrets;
+	/* Held while something is counted, and while something is looked for; the second takes
+	 * long and must not hold up who only makes a link. */
+	pthread_mutex_t counting;
+	pthread_mutex_t looking;
+	/* What follows is under this lock. */
+	pthread_mutex_t changes;
+	pthread_cond_t calm;
+	bool is_moving;
+	bool is_looking;
+	/* A move did not end in time: the look may have missed it. */
+	bool is_doubtful;
+	/* Odd while a name changes. */
+	uint64_t generation;
+	struct removed removed[REMOVED_MAX];
+	atomic_size_t removed_count;
+} links = {
+	.counting = PTHREAD_MUTEX_INITIALIZER,
+	.looking = PTHREAD_MUTEX_INITIALIZER,
+	.changes = PTHREAD_MUTEX_INITIALIZER,
+	.calm = PTHREAD_COND_INITIALIZER,
+};
 
-static uint64_t now_ms(void)
+static bool is_root_alone(const struct plan_rule *rule)
 {
-	struct timespec now;
+	const struct plan_atom *atom = rule->atoms;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return rule->atom_count == 0 || (rule->atom_count == 1 && atom->kind == ATOM_PATH_IN &&
+					 !atom->negated && atom->size == 1);
 }
 
-static uint32_t forbidding(enum action action, const char *path, size_t size)
+void links_start(const struct plan *plan, const struct judge *judge)
 {
-	struct verdict verdict = judge_path(links.judge, action, path, size);
-
-	return verdict.allowed ? JUDGE_NO_RULE : verdict.rule;
-}
-
-static void note_forbidden(void *context, const char *path, size_t size, const struct stat *status)
-{
-	struct found *found = context;
-	struct forbidden file = {.device = status->st_dev, .inode = status->st_ino};
-
-	if (!S_ISREG(status->st_mode) || status->st_nlink < 2)
-		return;
-	file.rules[0] = forbidding(ACTION_FILE_READ, path, size);
-	file.rules[1] = forbidding(ACTION_FILE_WRITE, path, size);
-	if (file.rules[0] == JUDGE_NO_RULE && file.rules[1] == JUDGE_NO_RULE)
-		return;
-	if (found->count == FORBIDDEN_MAX)
-		found->is_whole = false;
-	else
-		found->files[found->count++] = file;
-}
-
-/* The process that looks; it ends with what keeps `finished` open. */
-static _Noreturn void look(const struct roots *roots, pid_t broker, int finished)
-{
-	size_t budget = FORBIDDEN_ENTRIES_MAX;
-	bool is_whole = roots->is_whole;
-
-	/* Nothing of the broker's but the one end that says when it is over. */
-	if ((finished > 0 && uapi_close_range(0, (unsigned int)finished - 1) < 0) ||
-	    uapi_close_range((unsigned int)finished + 1, UINT_MAX) < 0)
-		_exit(1);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || namespaces_drop_capabilities() < 0 ||
-	    getppid() != broker)
-		_exit(1);
-	links.found->is_whole = true;
-	for (size_t i = 0; i < roots->count; i++) {
-		if (!tree_walk(roots->paths[i], &budget, note_forbidden, links.found))
-			is_whole = false;
-	}
-	if (!is_whole)
-		links.found->is_whole = false;
-	_exit(0);
-}
-
-static void note_reach(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->rule_count; i++) {
-		const struct plan_rule *rule = &plan->rules[i];
-		const struct plan_atom *atom = rule->atoms;
-
-		if (rule->permit && (rule->actions & 1 << ACTION_FILE_WRITE) &&
-		    (rule->atom_count == 0 ||
-		     (rule->atom_count == 1 && atom->kind == ATOM_PATH_IN && !atom->negated &&
-		      atom->size == 1)))
-			links.writes_everywhere = true;
-	}
-}
-
-int links_start(const struct plan *plan, const struct judge *judge)
-{
-	struct roots roots;
-	int pair[2];
-	pid_t broker;
-	pid_t child;
-
+	links.is_started = true;
 	links.plan = plan;
 	links.judge = judge;
-	links.has_overlay = overlay_is_used(plan);
-	note_reach(plan);
-	roots_collect(plan, false, &roots);
-	links.counts = calloc(COUNTED_MAX, sizeof(*links.counts));
-	links.found = mmap(NULL, sizeof(*links.found), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!links.counts || links.found == MAP_FAILED)
-		return -ENOMEM;
-	links.found->is_whole = roots.is_whole && roots.count == 0;
-	if (roots.count == 0)
-		return 0;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -errno;
-	broker = getpid();
-	child = fork();
-	if (child == 0)
-		look(&roots, broker, pair[1]);
-	close(pair[1]);
-	links.finished = pair[0];
-	roots_free(&roots);
-	return child < 0 ? -errno : 0;
-}
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
 
-/* Waits for the process that looks. What it has written may be read afterwards. */
-static const struct found *forbidden_files(void)
-{
-	char none;
-
-	if (links.finished >= 0) {
-		(void)fd_read(links.finished, &none, 1);
-		fd_close_at(&links.finished);
+		if (rule->permit && !rule->only_failing &&
+		    (rule->actions & 1 << ACTION_FILE_WRITE) && is_root_alone(rule))
+			links.writes_everywhere = true;
 	}
-	return links.found;
+	counts_start(plan, judge);
 }
 
-static struct verdict judge_forbidden(const struct target *target, enum action action)
+static uint64_t generation(void)
 {
-	const struct found *found = forbidden_files();
-	struct verdict verdict = {found->is_whole || getuid() != target->owner, JUDGE_NO_RULE};
+	uint64_t number;
 
-	for (uint32_t i = 0; i < found->count; i++) {
-		const struct forbidden *file = &found->files[i];
-		uint32_t rule = file->rules[action == ACTION_FILE_WRITE];
+	pthread_mutex_lock(&links.changes);
+	number = links.generation;
+	pthread_mutex_unlock(&links.changes);
+	return number;
+}
 
-		if ((file->device == target->device || links.has_overlay) &&
-		    file->inode == target->inode && rule != JUDGE_NO_RULE)
-			return (struct verdict){false, rule};
+/* The first time it looks, and nothing moves meanwhile. */
+static struct scanned find_forbidden(const struct target *target)
+{
+	struct timespec end;
+	struct scanned scanned;
+	int error = 0;
+
+	pthread_mutex_lock(&links.looking);
+	if (scan_is_ahead()) {
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += MOVE_SECONDS;
+		pthread_mutex_lock(&links.changes);
+		while (links.is_moving && error == 0)
+			error = pthread_cond_timedwait(&links.calm, &links.changes, &end);
+		links.is_doubtful = links.is_doubtful || links.is_moving;
+		links.is_looking = true;
+		pthread_mutex_unlock(&links.changes);
 	}
-	return verdict;
+	scanned = scan_find(target->device, target->inode);
+	pthread_mutex_lock(&links.changes);
+	if (links.is_looking)
+		pthread_cond_broadcast(&links.calm);
+	links.is_looking = false;
+	if (links.is_doubtful)
+		scanned.is_whole = false;
+	pthread_mutex_unlock(&links.changes);
+	pthread_mutex_unlock(&links.looking);
+	return scanned;
 }
 
-static struct counted *find_count(dev_t device, ino_t inode)
+static bool is_below(const char *path, const char *folder)
 {
-	for (size_t i = 0; i < links.count; i++) {
-		if (links.counts[i].inode == inode && links.counts[i].device == device)
-			return &links.counts[i];
+	size_t size = strlen(folder);
+
+	while (size > 0 && folder[size - 1] == '/')
+		size--;
+	return !strncmp(path, folder, size) && (path[size] == 0 || path[size] == '/');
+}
+
+static bool is_installed(const char *path)
+{
+	static const char *const places[] = {
+		"/usr",	 "/lib", "/lib32", "/lib64", "/libx32", "/bin",
+		"/sbin", "/opt", "/nix",   "/gnu",   "/snap",
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (is_below(path, places[i]))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-static void count_name(void *unused, const char *path, size_t size, const struct stat *status)
+/* Where programs are installed, and neither the command works nor its user lives. */
+static bool is_system_place(const char *path)
 {
-	struct counted *counted;
-
-	(void)unused;
-	if (!S_ISREG(status->st_mode) || status->st_nlink < 2 ||
-	    !judge_path(links.judge, ACTION_FILE_WRITE, path, size).allowed)
-		return;
-	counted = find_count(status->st_dev, status->st_ino);
-	if (counted && !counted->is_own)
-		counted->names++;
-	else if (!counted && links.count < COUNTED_MAX)
-		links.counts[links.count++] = (struct counted){
-			.device = status->st_dev,
-			.inode = status->st_ino,
-			.names = 1,
-		};
+	if (!is_installed(path) || is_below(path, links.plan->directory))
+		return false;
+	for (size_t i = 0; i < links.plan->environment_count; i++) {
+		if (!strncmp(links.plan->environment[i], "HOME=", 5) &&
+		    is_below(path, links.plan->environment[i] + 5))
+			return false;
+	}
+	return true;
 }
 
-static void count_names(void)
+static void note_secrets(void)
 {
-	size_t budget = WRITABLE_ENTRIES_MAX;
 	struct roots roots;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < links.count; i++) {
-		if (links.counts[i].is_own)
-			links.counts[kept++] = links.counts[i];
+	roots_collect(links.plan, false, 1u << ACTION_FILE_READ, &roots);
+	links.has_installed_secrets = !roots.is_whole;
+	for (size_t i = 0; i < roots.count; i++) {
+		if (is_installed(roots.paths[i]))
+			links.has_installed_secrets = true;
 	}
-	links.count = kept;
-	roots_collect(links.plan, true, &roots);
-	for (size_t i = 0; i < roots.count; i++)
-		(void)tree_walk(roots.paths[i], &budget, count_name, NULL);
 	roots_free(&roots);
-	links.counted_ms = now_ms();
 }
 
-static uint64_t birth_of(const struct target *target)
+/*
+ * What is installed, and not the box's to write, is free to read where no rule keeps a part of it
+ * from being read: every program loads such files, and on some systems each has several names.
+ */
+static bool is_free(const struct target *target)
 {
-	struct ae_statx status;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (syscall(SYS_statx, target->fd, "", AT_EMPTY_PATH, AE_STATX_BTIME, &status) < 0 ||
-	    !(status.mask & AE_STATX_BTIME))
-		return 0;
-	return (uint64_t)status.birth_seconds * 1000000000u + status.birth_nanoseconds;
-}
-
-/* Whether all names are known to be where the box may write. */
-static bool is_accounted(const struct target *target)
-{
-	const struct counted *counted = find_count(target->device, target->inode);
-
-	if (!counted || counted->names < target->links)
+	if (!is_system_place(target->path))
 		return false;
-	if (counted->is_own)
-		return counted->birth == birth_of(target);
-	return now_ms() - links.counted_ms <= COUNTS_MS;
+	pthread_once(&once, note_secrets);
+	return !links.has_installed_secrets;
 }
 
-static bool may_write(const struct target *target)
+/* Of a file whose names could not all be looked for. */
+static bool is_at_risk(const struct target *target, bool writable)
 {
-	if (links.writes_everywhere)
-		return forbidden_files()->is_whole;
-	if (is_accounted(target))
-		return true;
-	if (links.counted_ms && now_ms() - links.counted_ms < RECOUNT_MS)
-		return false;
-	count_names();
-	return is_accounted(target);
+	return getuid() == target->owner && (writable || !is_system_place(target->path));
+}
+
+static bool is_covered(const struct target *target, bool may_look)
+{
+	bool covered;
+
+	pthread_mutex_lock(&links.counting);
+	covered = may_look ? counts_cover(target, generation) : counts_know(target);
+	pthread_mutex_unlock(&links.counting);
+	return covered;
+}
+
+/* The broker itself only looks where another process has come back from: a file system that does
+ * not answer would hold up all who ask. */
+static struct verdict judge_names(const struct target *target, enum action action)
+{
+	const struct verdict allowed = {true, JUDGE_NO_RULE};
+	const struct verdict unknown = {false, JUDGE_SEVERAL_NAMES};
+	bool writable =
+		judge_path(links.judge, ACTION_FILE_WRITE, target->path, target->size).allowed;
+	struct scanned scanned;
+	uint32_t rule;
+
+	if (writable ? is_covered(target, false) : action == ACTION_FILE_READ && is_free(target))
+		return allowed;
+	scanned = find_forbidden(target);
+	rule = scanned.rules[action == ACTION_FILE_WRITE];
+	if (rule != JUDGE_NO_RULE)
+		return (struct verdict){false, rule};
+	if (action == ACTION_FILE_WRITE && links.writes_everywhere && scanned.is_whole)
+		return allowed;
+	if (action == ACTION_FILE_READ && (scanned.is_whole || !is_at_risk(target, writable)))
+		return allowed;
+	return writable && scanned.is_over && is_covered(target, true) ? allowed : unknown;
+}
+
+static uint32_t removed_rule(const struct target *target, enum action action)
+{
+	uint32_t rule = JUDGE_NO_RULE;
+
+	pthread_mutex_lock(&links.changes);
+	for (size_t i = 0; i < links.removed_count; i++) {
+		const struct removed *removed = &links.removed[i];
+
+		if (removed->inode == target->inode && removed->device == target->device &&
+		    removed->birth == counts_birth(target->fd, ""))
+			rule = removed->rules[action == ACTION_FILE_WRITE];
+	}
+	pthread_mutex_unlock(&links.changes);
+	return rule;
 }
 
 struct verdict links_judge(const struct target *target, enum action action)
 {
 	struct verdict verdict = {true, JUDGE_NO_RULE};
 
-	if (!S_ISREG(target->mode) || target->links < 2 || target->is_memory)
+	if (!S_ISREG(target->mode) || target->is_memory)
 		return verdict;
-	pthread_mutex_lock(&links.lock);
-	verdict = judge_forbidden(target, action);
-	if (verdict.allowed && action == ACTION_FILE_WRITE && !may_write(target))
-		verdict.allowed = false;
-	pthread_mutex_unlock(&links.lock);
-	return verdict;
+	if (links.removed_count > 0) {
+		uint32_t rule = removed_rule(target, action);
+
+		if (rule != JUDGE_NO_RULE)
+			return (struct verdict){false, rule};
+	}
+	if (target->links < 2)
+		return verdict;
+	return judge_names(target, action);
 }
 
-static void note_link(const struct target *target)
+/*
+ * A file keeps being forbidden under its other names when the forbidden one goes. Without room for
+ * it everything with several names is doubtful.
+ */
+static void note_removed(const struct entry *at)
 {
-	struct counted *counted = find_count(target->device, target->inode);
-	bool is_known = target->links == 1 || is_accounted(target);
-	uint64_t birth = birth_of(target);
+	const struct target *target = &at->target;
+	struct removed removed = {
+		target->device, target->inode, counts_birth(target->fd, at->name), {0}};
+	size_t count = 0;
 
-	if (!is_known || !birth || !S_ISREG(target->mode))
+	for (size_t i = 0; i < 2; i++)
+		removed.rules[i] =
+			scan_forbidding(links.judge, i ? ACTION_FILE_WRITE : ACTION_FILE_READ,
+					target->path, target->size);
+	if (removed.rules[0] == JUDGE_NO_RULE && removed.rules[1] == JUDGE_NO_RULE)
 		return;
-	if (!counted && links.count == COUNTED_MAX)
-		return;
-	if (!counted)
-		counted = &links.counts[links.count++];
-	*counted = (struct counted){
-		.device = target->device,
-		.inode = target->inode,
-		.names = target->links + 1,
-		.is_own = true,
-		.birth = birth,
-	};
+	pthread_mutex_lock(&links.changes);
+	while (count < links.removed_count &&
+	       memcmp(&links.removed[count], &removed, sizeof(removed)))
+		count++;
+	if (count < REMOVED_MAX) {
+		links.removed[count] = removed;
+		if (count == links.removed_count)
+			links.removed_count = count + 1;
+	} else {
+		links.is_doubtful = true;
+	}
+	pthread_mutex_unlock(&links.changes);
 }
 
-void links_note_link(const struct target *target, bool writable)
+static bool has_other_names(const struct entry *at)
 {
-	pthread_mutex_lock(&links.lock);
-	if (writable)
-		note_link(target);
-	pthread_mutex_unlock(&links.lock);
+	const struct target *target = &at->target;
+
+	return links.is_started && target->state == TARGET_EXISTS && S_ISREG(target->mode) &&
+	       target->links > 1;
+}
+
+static void lose_name(const struct entry *at)
+{
+	if (!has_other_names(at))
+		return;
+	note_removed(at);
+	pthread_mutex_lock(&links.counting);
+	counts_drop(&at->target);
+	pthread_mutex_unlock(&links.counting);
+}
+
+/* What changes no count and no folder's place needs no care. */
+static void begin(bool matters, bool moves_forbidden)
+{
+	if (!matters && !moves_forbidden)
+		return;
+	pthread_mutex_lock(&links.changes);
+	while (moves_forbidden && links.is_looking)
+		pthread_cond_wait(&links.calm, &links.changes);
+	links.is_moving = moves_forbidden;
+	links.generation++;
+	pthread_mutex_unlock(&links.changes);
+}
+
+void links_begin_removal(const struct entry *at)
+{
+	lose_name(at);
+	begin(has_other_names(at), false);
+}
+
+void links_begin_move(const struct entry *from, const struct entry *to, bool moves_forbidden)
+{
+	bool is_replaced = to->target.state == TARGET_EXISTS;
+	bool moves = S_ISDIR(from->target.mode) || (is_replaced && S_ISDIR(to->target.mode));
+
+	if (has_other_names(from))
+		note_removed(from);
+	lose_name(to);
+	begin(moves || has_other_names(from) || has_other_names(to), moves_forbidden);
+}
+
+void links_begin_link(void)
+{
+	begin(true, false);
+}
+
+void links_end_change(void)
+{
+	pthread_mutex_lock(&links.changes);
+	if (links.generation % 2)
+		links.generation++;
+	links.is_moving = false;
+	pthread_cond_broadcast(&links.calm);
+	pthread_mutex_unlock(&links.changes);
+}
+
+void links_note_link(const struct target *target)
+{
+	if (!judge_path(links.judge, ACTION_FILE_WRITE, target->path, target->size).allowed)
+		return;
+	pthread_mutex_lock(&links.counting);
+	counts_add(target);
+	pthread_mutex_unlock(&links.counting);
 }

@@ -1,6 +1,6 @@
 /*
  * Files with several names: what is said of one name must hold whichever is used. Only where the
- * broker opens.
+ * broker opens; elsewhere nothing here has an effect.
  */
 #ifndef AE_LINKS_H
 #define AE_LINKS_H
@@ -8,17 +8,24 @@
 #include "../common/plan.h"
 #include "request.h"
 
-/*
- * Sets a process on the files that a forbid rule names, while everything can still be looked at:
- * before the box's mounts and Landlock. `judge` is of the same plan. 0 or -errno.
- */
-int links_start(const struct plan *plan, const struct judge *judge);
+/* In the broker; `judge` is of the same plan. */
+void links_start(const struct plan *plan, const struct judge *judge);
 /*
  * What the other names of `target` have to say about reading or writing it, when its own name lets
- * it through.
+ * it through: a forbid rule, or JUDGE_SEVERAL_NAMES where they are not all known. May wait for a
+ * look at the forbidden places.
  */
 struct verdict links_judge(const struct target *target, enum action action);
-/* The broker is about to make one more name for `target`; both may be written when `writable`. */
-void links_note_link(const struct target *target, bool writable);
+
+/*
+ * Around every call of the broker that changes names, one at a time. What is not there is ignored.
+ * Where forbidden names move, that waits for a look that is under way, which could miss them.
+ */
+void links_begin_removal(const struct entry *at);
+void links_begin_move(const struct entry *from, const struct entry *to, bool moves_forbidden);
+void links_begin_link(void);
+void links_end_change(void);
+/* `target` has got one more name, which the box may write. */
+void links_note_link(const struct target *target);
 
 #endif

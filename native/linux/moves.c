@@ -26,52 +26,49 @@ struct carried {
 	size_t entries;
 };
 
-/* True when reading or writing is denied at `from`, by *by, but would be allowed at `to`. */
-static bool gains(const struct judge *judge, const char *from, const char *to, struct verdict *by,
-		  enum action *action)
+static bool is_forbidden(struct verdict verdict)
 {
-	static const enum action actions[] = {ACTION_FILE_READ, ACTION_FILE_WRITE};
-
-	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
-		struct verdict there = judge_path(judge, actions[i], to, strlen(to));
-
-		*by = judge_path(judge, actions[i], from, strlen(from));
-		*action = actions[i];
-		if (!by->allowed && there.allowed)
-			return true;
-	}
-	return false;
+	return !verdict.allowed && verdict.rule != JUDGE_NO_RULE;
 }
 
+/* A denial is a row about `root`. */
+static int judge_names(struct request *request, const struct named *root, const char *from,
+		       const char *to)
+{
+	static const enum action actions[] = {ACTION_FILE_READ, ACTION_FILE_WRITE};
+	const struct judge *judge = request->rules->judge;
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		struct verdict here = judge_path(judge, actions[i], from, strlen(from));
+		struct verdict there = judge_path(judge, actions[i], to, strlen(to));
+
+		if (!here.allowed && there.allowed) {
+			request_refuse(request, actions[i], root, here.rule);
+			return EACCES;
+		}
+		if (is_forbidden(here) || is_forbidden(there))
+			request->moves_forbidden = true;
+	}
+	return ANSWER_CONTINUE;
+}
+
+/* What is denied at the old name must not become allowed at the new one. */
 static int judge_pair(struct request *request, const struct named *from, const struct named *to)
 {
-	struct verdict by;
-	enum action action;
-
-	if (!gains(request->rules->judge, from->at.target.path, to->at.target.path, &by, &action))
-		return ANSWER_CONTINUE;
-	request_refuse(request, action, from, by.rule);
-	return EACCES;
+	return judge_names(request, from, from->at.target.path, to->at.target.path);
 }
 
 /* One entry below: is there a gain, or does a protected name arrive? */
 static int judge_carried(struct request *request, const struct carried *carried)
 {
-	const struct judge *judge = request->rules->judge;
-	struct verdict arrives =
-		judge_path(judge, ACTION_FILE_WRITE, carried->to, strlen(carried->to));
-	struct verdict by;
-	enum action action;
+	struct verdict arrives = judge_path(request->rules->judge, ACTION_FILE_WRITE, carried->to,
+					    strlen(carried->to));
+	int answer = judge_names(request, carried->from_root, carried->from, carried->to);
 
-	if (gains(judge, carried->from, carried->to, &by, &action)) {
-		request_refuse(request, action, carried->from_root, by.rule);
-		return EACCES;
-	}
-	if (!arrives.allowed && arrives.rule != JUDGE_NO_RULE) {
-		request_refuse(request, ACTION_FILE_WRITE, carried->to_root, arrives.rule);
-		return EACCES;
-	}
-	return ANSWER_CONTINUE;
+	if (answer != ANSWER_CONTINUE || !is_forbidden(arrives))
+		return answer;
+	request_refuse(request, ACTION_FILE_WRITE, carried->to_root, arrives.rule);
+	return EACCES;
 }
 
 static bool extend(struct carried *carried, const char *name)

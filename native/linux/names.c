@@ -128,7 +128,10 @@ static int answer_delete(struct request *request)
 	answer = broker_confirm(request);
 	if (answer != 0)
 		return answer;
-	return done(unlinkat(at->target.fd, at->name, directory ? AT_REMOVEDIR : 0));
+	links_begin_removal(at);
+	answer = done(unlinkat(at->target.fd, at->name, directory ? AT_REMOVEDIR : 0));
+	links_end_change();
+	return answer;
 }
 
 /* The object a link is made to; an empty path with AT_EMPTY_PATH is a descriptor. */
@@ -175,11 +178,11 @@ static int answer_link(struct request *request)
 	answer = broker_confirm(request);
 	if (answer != 0)
 		return answer;
+	links_begin_link();
 	answer = name_link(from->fd, to->target.fd, to->name);
 	if (answer == 0 && request->rules->broker_open)
-		links_note_link(from, judge_path(request->rules->judge, ACTION_FILE_WRITE,
-						 from->path, from->size)
-					      .allowed);
+		links_note_link(from);
+	links_end_change();
 	return answer < 0 ? -answer : ANSWER_DONE;
 }
 
@@ -244,8 +247,11 @@ static int answer_rename(struct request *request)
 	answer = broker_confirm(request);
 	if (answer != 0)
 		return answer;
-	return done((int)syscall(SYS_renameat2, from->target.fd, from->name, to->target.fd,
-				 to->name, (unsigned int)flags));
+	links_begin_move(from, to, request->moves_forbidden);
+	answer = done((int)syscall(SYS_renameat2, from->target.fd, from->name, to->target.fd,
+				   to->name, (unsigned int)flags));
+	links_end_change();
+	return answer;
 }
 
 int names_answer(struct request *request)

@@ -75,6 +75,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->caller = *caller;
 	request->flags = 0;
 	request->fails = false;
+	request->moves_forbidden = false;
 	request->protocol = 0;
 	request->frame_count = 0;
 	request->first.at.target.fd = -1;
@@ -172,8 +173,10 @@ struct verdict request_judge(const struct request *request, enum action action,
 	/* Losing its name makes nothing of it: the name it had still counts. */
 	if (verdict.allowed && target->is_deleted)
 		verdict = judge_path(judge, action, target->path, target->size - NAME_DELETED_SIZE);
+	/* A rename changes what a name stands for, not what is in any file. */
 	if (verdict.allowed && request->rules->broker_open && target->state == TARGET_EXISTS &&
-	    target->links > 1 && (action == ACTION_FILE_READ || action == ACTION_FILE_WRITE)) {
+	    request->call->kind != CALL_RENAME &&
+	    (action == ACTION_FILE_READ || action == ACTION_FILE_WRITE)) {
 		struct verdict others = links_judge(target, action);
 
 		if (!others.allowed)

@@ -65,6 +65,8 @@ struct request {
 	uint32_t flags;
 	/* What is recorded as permitted fails by itself. */
 	bool fails;
+	/* A name that some rule forbids reading or writing moves. */
+	bool moves_forbidden;
 	/* What the caller's internet socket was judged to speak; it has to speak it still when the
 	 * call is performed. 0 for other sockets. */
 	uint8_t protocol;

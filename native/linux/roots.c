@@ -78,8 +78,17 @@ void roots_free(struct roots *roots)
 		free(roots->paths[--roots->count]);
 }
 
+bool roots_forbid(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		if (!plan->rules[i].permit && is_content(&plan->rules[i]))
+			return true;
+	}
+	return false;
+}
+
 /* A pattern without a folder of its own is looked for where the box works. */
-void roots_collect(const struct plan *plan, bool permit, struct roots *roots)
+void roots_collect(const struct plan *plan, bool permit, unsigned actions, struct roots *roots)
 {
 	*roots = (struct roots){.is_whole = true};
 	for (size_t i = 0; i < plan->rule_count; i++) {
@@ -87,8 +96,7 @@ void roots_collect(const struct plan *plan, bool permit, struct roots *roots)
 		const char *text;
 		size_t size;
 
-		if (rule->permit != permit || !is_content(rule) ||
-		    (permit && !(rule->actions & 1 << ACTION_FILE_WRITE)))
+		if (rule->permit != permit || !(rule->actions & actions))
 			continue;
 		size = root_of(rule, &text);
 		if (size > 1)

@@ -13,8 +13,11 @@ struct roots {
 	char *paths[ROOTS_MAX];
 };
 
-/* Those of permits to write, or of forbids to read or write. roots_free gives them back. */
-void roots_collect(const struct plan *plan, bool permit, struct roots *roots);
+/* Whether a rule forbids reading or writing files. */
+bool roots_forbid(const struct plan *plan);
+/* Those of permits, or of forbids, that are about one of `actions` (bits). roots_free gives them
+ * back. */
+void roots_collect(const struct plan *plan, bool permit, unsigned actions, struct roots *roots);
 void roots_free(struct roots *roots);
 
 #endif

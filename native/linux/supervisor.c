@@ -28,9 +28,12 @@
 #include "limits.h"
 #include "namespaces.h"
 #include "outside.h"
+#include "scan.h"
 
 struct supervisor {
 	pid_t box;
+	/* Looks for other names of forbidden files; 0: there is none. */
+	pid_t scanner;
 	/* As seen from here; 0 until it is ready. */
 	pid_t command;
 	int signals;
@@ -88,6 +91,9 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	error = lend_start(plan, &links.lender);
 	if (error != 0)
 		die("ask", -error, "Cannot start the service that opens what is allowed");
+	error = scan_start(plan, &supervisor->scanner);
+	if (error != 0)
+		die("rules", -error, "Cannot start the look for other names of forbidden files");
 	error = namespaces_enter_outer(plan->namespaces);
 	if (error != 0)
 		die("namespaces", -error, "Cannot create the box's user or pid namespace");
@@ -110,6 +116,7 @@ static void fork_box(struct supervisor *supervisor, const struct plan *plan)
 	close(start[1]);
 	fd_close_at(&links.outside);
 	fd_close_at(&links.lender);
+	scan_leave();
 	supervisor->control = control[0];
 	supervisor->start = start[0];
 }
@@ -188,8 +195,9 @@ static void start_command(struct supervisor *supervisor)
 }
 
 /* The broker is gone: hand its status on. */
-static _Noreturn void finish(int status)
+static _Noreturn void finish(const struct supervisor *supervisor, int status)
 {
+	scan_end(supervisor->scanner);
 	/* Without a pid namespace a broker that gave up leaves its processes to us. */
 	descendants_end();
 	limits_finish();
@@ -205,7 +213,7 @@ static void reap(const struct supervisor *supervisor)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == supervisor->box)
-			finish(status);
+			finish(supervisor, status);
 	}
 }
 

@@ -116,11 +116,16 @@ struct ae_landlock_port {
 	uint64_t port;
 };
 
-/* The one field of statx that stat has not got; some C libraries have no statx. */
+/* The fields of statx that stat has not got; some C libraries have no statx. */
 #define AE_STATX_BTIME 0x800u
+#define AE_STATX_ATTR_MOUNT_ROOT 0x2000u /* 5.8 */
 struct ae_statx {
 	uint32_t mask;
-	uint8_t before[0x4c];
+	uint32_t block_size;
+	uint64_t attributes;
+	uint8_t between[0x28];
+	uint64_t attributes_mask;
+	uint8_t before[0x10];
 	int64_t birth_seconds;
 	uint32_t birth_nanoseconds;
 	uint8_t after[0x100 - 0x5c];

@@ -48,6 +48,7 @@ function isSocketCall(flags: string): boolean {
 export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
   if (/^(protected|aegis):/.test(rule)) return only("");
+  if (rule === "box:several-names") return only(severalNamesFix(action));
   if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
   if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
     return only(`"${path}" added to permissions.exec.allowed_bins of the manifest`);
@@ -62,4 +63,10 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
 
 function only(fix: string): NetworkAdvice {
   return { fix, note: "" };
+}
+
+/** The file has other names (hard links), and one of them could be forbidden. */
+function severalNamesFix(action: Denial["action"]): string {
+  const copy = "a copy in the file's place (cp it to a new name, then mv that over it)";
+  return action === "FileWrite" ? copy : `${copy}, or narrower patterns in the rules that forbid`;
 }

@@ -6,7 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { limitNames } from "../model/limits.ts";
 import { askAnswers } from "./ask-channel.ts";
 import { judgedActions } from "./encode-plan.ts";
-import type { AccessFrame, Frame, LimitFrame } from "./frame.ts";
+import { type AccessFrame, type Frame, type LimitFrame, severalNamesRule } from "./frame.ts";
 
 export interface FrameDecoder {
   /**
@@ -141,7 +141,7 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
     pid,
     action,
     allowed,
-    rule: rule >= askedRules ? undefined : rule,
+    rule: rule >= askedRules && rule !== severalNamesRule ? undefined : rule,
     ...(asked === undefined ? {} : { asked }),
     syscall,
     flags,

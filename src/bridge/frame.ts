@@ -15,6 +15,9 @@ export interface StartedFrame {
   readonly landlockAbi: number;
 }
 
+/** Stands for a rule in a denial that follows from a file's having several names. */
+export const severalNamesRule = 0xfffffffe;
+
 /** One notified call, after it was judged. */
 export interface AccessFrame {
   readonly kind: "access";
@@ -23,7 +26,7 @@ export interface AccessFrame {
   readonly pid: number;
   readonly action: PathAction | "NetConnect" | "NetBind";
   readonly allowed: boolean;
-  /** Index into `NativePlan.rules`; undefined when none matched. */
+  /** Index into `NativePlan.rules` or `severalNamesRule`; undefined when none matched. */
   readonly rule: number | undefined;
   /** A person decided, not a rule. */
   readonly asked?: AskAnswer;

@@ -2,7 +2,6 @@
 // of a FIFO; its reader sees the end of it when the last of them is gone.
 
 import { describe, expect } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
 import { repoRoot } from "../support/harness.ts";
@@ -13,6 +12,7 @@ import {
   startBox,
   testProgram,
 } from "../support/helper-box.ts";
+import { childrenOf } from "../support/processes.ts";
 import { tempDir } from "../support/temp.ts";
 
 interface Watched {
@@ -42,23 +42,6 @@ function watch(): Watched {
     return said;
   };
   return { prologue: `exec 9>${fifo} 2>/dev/null`, underWay: begun.promise, gone: read() };
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => parentOf(name) === pid)
-    .map(Number);
-}
-
-function parentOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    // ignored: it ended while the list was read
-    return 0;
-  }
 }
 
 const landlock = { handledFs: 0n, handledNet: 0n, scoped: 0n, paths: [], ports: [] };

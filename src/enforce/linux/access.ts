@@ -1,11 +1,13 @@
 // The helper's access frames as rows: rule numbers become rule ids with the sentence that says what
 // they did, call numbers become names.
 
-import type { AccessFrame } from "../../bridge/frame.ts";
+import { type AccessFrame, severalNamesRule } from "../../bridge/frame.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
 import type { BoxAccess } from "../backend.ts";
+import { severalNamesSource } from "./built-in.ts";
 import { describeCall } from "./describe-call.ts";
+import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
 import { type SyscallTable, syscallTable } from "./syscall-table.ts";
 
@@ -20,8 +22,8 @@ export function rowMaker(box: KeptBox): RowMaker {
   let table: SyscallTable | undefined;
   return (frame) => {
     table ??= syscallTable(box.arch);
-    const { tsUnixMs, rule: index } = frame;
-    const source = index === undefined ? undefined : box.sources()[index];
+    const { tsUnixMs } = frame;
+    const source = sourceOf(frame, box);
     const rule = frame.asked === undefined ? source?.rule : `ask:${frame.asked}`;
     const origin = source === undefined ? undefined : { ...source, column: 0 };
     const payload: AccessPayload = {
@@ -43,4 +45,9 @@ export function rowMaker(box: KeptBox): RowMaker {
     };
     return { tsUnixMs, payload };
   };
+}
+
+function sourceOf({ rule }: AccessFrame, box: KeptBox): RuleSource | undefined {
+  if (rule === severalNamesRule) return severalNamesSource;
+  return rule === undefined ? undefined : box.sources()[rule];
 }

@@ -73,6 +73,14 @@ export const shownSource: RuleSource = {
   effect: "permit",
 };
 
+/** Of a denial of a file with several names, not all of which are known to be free. */
+export const severalNamesSource: RuleSource = {
+  rule: "box:several-names",
+  source: "built-in",
+  line: 0,
+  effect: "forbid",
+};
+
 /** For a box that is only watched. */
 export function permitEverything(): Capability {
   return {

@@ -47,11 +47,22 @@ test("names what exists, what would be made and what would be reached before wha
   ]);
 });
 
+const copy = "a copy in the file's place (cp it to a new name, then mv that over it)";
 const fixes = [
   ["an unmatched read", { action: "FileRead" }, `--read ${root}/there`],
   ["an unmatched write", { action: "FileWrite" }, `--write ${root}/there`],
   ["a credential", { rule: "credentials:ssh" }, `--read ${root}/there`],
   ["a protected name", { rule: "protected:git-hooks" }, ""],
+  [
+    "a write to a file with several names",
+    { action: "FileWrite", rule: "box:several-names" },
+    copy,
+  ],
+  [
+    "a read of one",
+    { rule: "box:several-names" },
+    `${copy}, or narrower patterns in the rules that forbid`,
+  ],
   ["a rule of the user's own", { rule: "mine" }, "the rule mine taken out of the policy"],
 ] as const;
 test.each(fixes)("says what would allow %s", (_, over, fix) => {

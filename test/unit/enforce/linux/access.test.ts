@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { AccessFrame } from "../../../../src/bridge/frame.ts";
+import { type AccessFrame, severalNamesRule } from "../../../../src/bridge/frame.ts";
 import { rowMaker } from "../../../../src/enforce/linux/access.ts";
 import { describeCall } from "../../../../src/enforce/linux/describe-call.ts";
 import { packBox, unpackBox } from "../../../../src/enforce/linux/prepared.ts";
@@ -73,6 +73,11 @@ test("an access no rule speaks of, and one to an address", () => {
   const unmatched = rows({ ...frame, rule: undefined, requested: undefined }).payload;
   expect(unmatched).toMatchObject({ rule: "", reason: "no permit matched" });
   expect("requested" in unmatched).toBe(false);
+  const several = rows({ ...frame, rule: severalNamesRule }).payload;
+  expect(several).toMatchObject({
+    rule: "box:several-names",
+    reason: "denied by box:several-names",
+  });
   const connect = rows({
     ...frame,
     action: "NetConnect",
