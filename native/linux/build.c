@@ -113,7 +113,7 @@ static void build_judge(const struct plan *plan, struct box_rules *rules)
 	rules->failing = judge_build_failing(plan->rules, plan->rule_count);
 	if (!rules->judge || !rules->failing)
 		die("rules", ENOMEM, "Cannot build the rule table");
-	if (rules->broker_open)
+	if (rules->broker_create)
 		links_start(plan, rules->judge);
 }
 

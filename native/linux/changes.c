@@ -95,10 +95,16 @@ static int judge_change(struct request *request)
 	return EACCES;
 }
 
+/* What a file holds is changed by whom its other names are judged. */
+static bool cuts(const struct request *request)
+{
+	return request->rules->broker_create && request->data->nr == SYS_truncate;
+}
+
 int changes_answer(struct request *request)
 {
 	bool is_exec = request->call->kind == CALL_EXEC;
-	bool performs = request->rules->broker_open && !is_exec;
+	bool performs = !is_exec && (request->rules->broker_open || cuts(request));
 	enum action action = is_exec ? ACTION_PROCESS_SPAWN : ACTION_FILE_WRITE;
 	const struct target *target = &request->first.at.target;
 	int answer;

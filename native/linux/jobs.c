@@ -21,6 +21,7 @@
 #include "../common/fd.h"
 #include "broker.h"
 #include "held.h"
+#include "notify.h"
 #include "resolve_name.h"
 
 enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 64 * 1024, RESTART = 512 /* ERESTARTSYS */ };
@@ -186,6 +187,7 @@ int jobs_start(const struct job *job)
 	struct running *running = calloc(1, sizeof(*running));
 	int error = ENOMEM;
 
+	notify_answer_begins();
 	if (running) {
 		running->job = *job;
 		pthread_mutex_lock(&jobs.lock);

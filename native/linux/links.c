@@ -70,18 +70,30 @@ static bool is_root_alone(const struct plan_rule *rule)
 					 !atom->negated && atom->size == 1);
 }
 
-void links_start(const struct plan *plan, const struct judge *judge)
+static bool writes_everywhere(const struct plan *plan)
 {
-	links.is_started = true;
-	links.plan = plan;
-	links.judge = judge;
 	for (size_t i = 0; i < plan->rule_count; i++) {
 		const struct plan_rule *rule = &plan->rules[i];
 
 		if (rule->permit && !rule->only_failing &&
 		    (rule->actions & 1 << ACTION_FILE_WRITE) && is_root_alone(rule))
-			links.writes_everywhere = true;
+			return true;
 	}
+	return false;
+}
+
+bool links_needs_look(const struct plan *plan)
+{
+	return plan->notify & NOTIFY_BROKER_OPEN ||
+	       (plan->notify & NOTIFY_BROKER_CREATE && writes_everywhere(plan));
+}
+
+void links_start(const struct plan *plan, const struct judge *judge)
+{
+	links.is_started = true;
+	links.plan = plan;
+	links.judge = judge;
+	links.writes_everywhere = writes_everywhere(plan);
 	counts_start(plan, judge);
 }
 

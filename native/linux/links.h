@@ -1,6 +1,6 @@
 /*
- * Files with several names: what is said of one name must hold whichever is used. Only where the
- * broker opens; elsewhere nothing here has an effect.
+ * Files with several names: what is said of one name must hold whichever is used. For reading where
+ * the broker opens, for writing where it makes names as well; elsewhere nothing here has an effect.
  */
 #ifndef AE_LINKS_H
 #define AE_LINKS_H
@@ -8,6 +8,9 @@
 #include "../common/plan.h"
 #include "request.h"
 
+/* Whether forbidden places may have to be looked through: elsewhere only what all names of are
+ * where the box may write may be written, and mounts hold the rest. */
+bool links_needs_look(const struct plan *plan);
 /* In the broker; `judge` is of the same plan. */
 void links_start(const struct plan *plan, const struct judge *judge);
 /*

@@ -180,7 +180,7 @@ static int answer_link(struct request *request)
 		return answer;
 	links_begin_link();
 	answer = name_link(from->fd, to->target.fd, to->name);
-	if (answer == 0 && request->rules->broker_open)
+	if (answer == 0)
 		links_note_link(from);
 	links_end_change();
 	return answer < 0 ? -answer : ANSWER_DONE;

@@ -50,6 +50,8 @@ static struct {
 	 */
 	atomic_ulong progress;
 	atomic_int stuck;
+	/* Threads that answer, and have not yet recorded it. */
+	atomic_int answering;
 	pthread_mutex_t names;
 	pthread_mutex_t sleep;
 	pthread_cond_t woken;
@@ -62,6 +64,8 @@ static struct {
 	.sleep = PTHREAD_MUTEX_INITIALIZER,
 	.woken = PTHREAD_COND_INITIALIZER,
 };
+
+static _Thread_local bool is_answering;
 
 static void ignore_signal(int number)
 {
@@ -146,6 +150,13 @@ static int end(struct request *request)
 	return EACCES;
 }
 
+void notify_answer_begins(void)
+{
+	if (!is_answering)
+		notify.answering++;
+	is_answering = true;
+}
+
 /* False when another thread has taken this one's place meanwhile. */
 static bool serve_one(struct request *request, const struct seccomp_notif *notif)
 {
@@ -172,8 +183,11 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 		request->frames[0].program = programs_of(caller.tid);
 	if (answer == ANSWER_CONTINUE && request->call && request->call->kind == CALL_EXEC)
 		programs_forget();
+	notify_answer_begins();
 	if (send(request, answer))
 		request_record(request);
+	is_answering = false;
+	notify.answering--;
 	request_end(request);
 	return is_current;
 }
@@ -366,5 +380,8 @@ void notify_stop(void)
 			nanosleep(&pause, NULL);
 	}
 	pthread_join(notify.thread, NULL);
+	/* One whose place was taken may just have answered, and its caller was the box's last. */
+	while (notify.answering > 0)
+		nanosleep(&pause, NULL);
 	notify.is_running = false;
 }

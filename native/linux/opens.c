@@ -2,10 +2,11 @@
  * Failures that the kernel would report as well are answered here: the caller's memory is then not
  * read a second time, and a row never claims an access that could not happen.
  *
- * An open that may make a file is performed here when the plan says so, because a second reading of
- * the caller's memory could find another name. The same goes for every openat2, whose flags are in
- * memory too. What exists is opened through the very object that was judged; what does not is made
- * with O_EXCL in the directory that was judged, so neither can be another one.
+ * An open that may make or change a file is performed here when the plan says so, because a second
+ * reading of the caller's memory could find another name, and a file may have others elsewhere. The
+ * same goes for every openat2, whose flags are in memory too. What exists is opened through the
+ * very object that was judged; what does not is made with O_EXCL in the directory that was judged,
+ * so neither can be another one.
  */
 #include "opens.h"
 
@@ -193,8 +194,8 @@ int opens_answer(struct request *request)
 	struct opening opening = {0};
 	int answer = read_opening(request, &opening);
 	bool in_memory = request->call->kind == CALL_OPENAT2;
-	bool performs = request->rules->broker_open || (request->rules->broker_create &&
-							(in_memory || is_creating(opening.flags)));
+	bool performs = request->rules->broker_open ||
+			(request->rules->broker_create && (in_memory || writes(opening.flags)));
 
 	if (answer != 0)
 		return answer;

@@ -164,6 +164,13 @@ void request_keep_denials(struct request *request)
 	request->frame_count = kept;
 }
 
+/* Whether other names of a file count: who reads it where the kernel opens it is not known. */
+static bool judges_names(const struct request *request, enum action action)
+{
+	return (action == ACTION_FILE_READ && request->rules->broker_open) ||
+	       (action == ACTION_FILE_WRITE && request->rules->broker_create);
+}
+
 struct verdict request_judge(const struct request *request, enum action action,
 			     const struct target *target)
 {
@@ -174,9 +181,8 @@ struct verdict request_judge(const struct request *request, enum action action,
 	if (verdict.allowed && target->is_deleted)
 		verdict = judge_path(judge, action, target->path, target->size - NAME_DELETED_SIZE);
 	/* A rename changes what a name stands for, not what is in any file. */
-	if (verdict.allowed && request->rules->broker_open && target->state == TARGET_EXISTS &&
-	    request->call->kind != CALL_RENAME &&
-	    (action == ACTION_FILE_READ || action == ACTION_FILE_WRITE)) {
+	if (verdict.allowed && target->state == TARGET_EXISTS &&
+	    request->call->kind != CALL_RENAME && judges_names(request, action)) {
 		struct verdict others = links_judge(target, action);
 
 		if (!others.allowed)

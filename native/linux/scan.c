@@ -27,6 +27,7 @@
 
 #include "../common/fd.h"
 #include "../common/limits.h"
+#include "links.h"
 #include "namespaces.h"
 #include "overlay.h"
 #include "roots.h"
@@ -243,7 +244,7 @@ int scan_start(const struct plan *plan, pid_t *scanner)
 	int pair[2];
 
 	*scanner = 0;
-	if (!(plan->notify & NOTIFY_BROKER_OPEN))
+	if (!links_needs_look(plan))
 		return 0;
 	scan.has_overlay = overlay_is_used(plan);
 	scan.found = mmap(NULL, sizeof(*scan.found), PROT_READ | PROT_WRITE,
@@ -312,8 +313,10 @@ static bool wait_for_look(void)
 struct scanned scan_find(dev_t device, ino_t inode)
 {
 	const struct forbidden *slot;
-	struct scanned scanned;
+	struct scanned scanned = {{JUDGE_NO_RULE, JUDGE_NO_RULE}, true, true};
 
+	if (!scan.found)
+		return scanned;
 	if (scan_is_ahead())
 		scan.is_over = wait_for_look();
 	slot = slot_of(device, inode);

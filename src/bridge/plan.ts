@@ -100,9 +100,10 @@ export interface NotifyPlan {
   /**
    * Calls that make, move or remove a name (open with O_CREAT, every openat2, mkdir, mknod, link,
    * symlink, rename, unlink, rmdir) are judged on the resolved parent and performed by the helper,
-   * so that no second reading of the caller's memory can change the name. Without it names that do
-   * not exist yet are only checked, and a caller that rewrites the path in time can get around
-   * that.
+   * so that no second reading of the caller's memory can change the name; so are opens that write
+   * and truncate, and a file with other names that may not be written is refused. Without it names
+   * that do not exist yet are only checked, and a caller that rewrites the path in time can get
+   * around that.
    */
   readonly brokerCreate: boolean;
   /**

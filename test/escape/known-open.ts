@@ -15,17 +15,10 @@ export interface KnownOpen {
 
 const list: readonly KnownOpen[] = [
   {
-    rows: /^hard-link-before/,
+    rows: /^hard-link-before-read$/,
     only: "namespaces",
-    why: "with mounts, files are judged by the name they are opened by, not by all their names",
+    why: "with mounts, who reads opens by itself, and is judged by the name it uses",
   },
-  {
-    rows: /^(link-(read|write|opath)-(outside|denied)|race-link)$/,
-    only: "no namespaces",
-    why: "a hard link the box makes itself cannot be read while the search for names is not whole",
-    breaksTwin: true,
-  },
-  { rows: /^glob-link$/, why: "as link-read", breaksTwin: true },
 ];
 
 /** Why a row may fail its test; undefined when it may not. */

@@ -36,7 +36,7 @@ function randomPlan(random: Random): FilterPlan {
     arch: pick<Arch>(random, ["x86_64", "aarch64"]),
     confine: random(4) !== 0,
     notify: {
-      open: pick(random, ["all", "writes", "creates", "none"] as const),
+      open: pick(random, ["all", "writes", "none"] as const),
       create: yes(),
       change: yes(),
       descriptor: yes(),

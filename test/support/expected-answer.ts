@@ -75,6 +75,7 @@ function isHeardOf(
   if (name === "sendmsg" || name === "sendmmsg") return notify.send;
   if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
   if (makesNames.has(name)) return notify.create;
+  if (name === "truncate") return notify.change || notify.open !== "none";
   if (changesNames.has(name)) return notify.change;
   if (changesDescriptors.has(name)) return notify.descriptor;
   if (name === "openat2") return notify.open !== "none";
@@ -83,8 +84,7 @@ function isHeardOf(
   const creates = (flags & 0o100) !== 0 || (flags & 0o20000000) !== 0;
   const writes = creates || (flags & 3) !== 0 || (flags & 0o1000) !== 0;
   if (notify.open === "all") return true;
-  if (notify.open === "writes") return writes;
-  return notify.open === "creates" && creates;
+  return notify.open === "writes" && writes;
 }
 
 /** Undefined: whether the call is allowed or notified is not a matter of confinement. */

@@ -151,8 +151,7 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
 
 function openLevel(needs: Needs, means: Means): NotifiedCalls["open"] {
   if (means.judgesAll || means.broker || needs.audit === "full") return "all";
-  if (needs.audit === "writes") return "writes";
-  return needs.protection.guarded.length > 0 ? "creates" : "none";
+  return needs.audit === "writes" || needs.protection.guarded.length > 0 ? "writes" : "none";
 }
 
 /**

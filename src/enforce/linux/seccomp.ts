@@ -32,8 +32,8 @@ export interface FilterPlan {
 
 /** What the supervisor hears of. */
 export interface NotifiedCalls {
-  /** `writes`: those that write, truncate or create; `creates`: those that may create. */
-  readonly open: "all" | "writes" | "creates" | "none";
+  /** `writes`: those that write, truncate or create, and truncate() with them. */
+  readonly open: "all" | "writes" | "none";
   readonly create: boolean;
   /** Calls that remove or change what a path names. */
   readonly change: boolean;
@@ -119,6 +119,7 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   rules.set("openat", openRule(notify.open, 2));
   // The flags of openat2 lie in memory, where a filter cannot look.
   rules.set("openat2", notified(notify.open !== "none"));
+  rules.set("truncate", notified(notify.open !== "none" || notify.change));
   rules.set("sendto", notify.send ? whenPointer(4, "notify") : "allow");
   set(["sendmsg", "sendmmsg"], notified(notify.send));
   // Requests in a ring are neither filtered nor notified: the record would have a hole.
@@ -208,8 +209,7 @@ const O_TMPFILE_OWN = 0o20000000;
 function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
   if (open === "none") return "allow";
   if (open === "all") return "notify";
-  const making = O_CREAT | O_TMPFILE_OWN;
-  const mask = open === "creates" ? making : making | accessMode | O_TRUNC;
+  const mask = O_CREAT | O_TMPFILE_OWN | accessMode | O_TRUNC;
   return { argument, mask, cases: [{ values: [0], rule: "allow" }], otherwise: "notify" };
 }
 

@@ -174,29 +174,17 @@ test("an anonymous file comes without the right to be executed where execution i
 
 test("the open calls are heard of as the audit level asks", () => {
   const rows = [
-    ["O_RDONLY", 0, { all: "notify", writes: "allow", creates: "allow", none: "allow" }],
-    ["O_WRONLY", 1, { all: "notify", writes: "notify", creates: "allow", none: "allow" }],
-    ["O_RDWR", 2, { all: "notify", writes: "notify", creates: "allow", none: "allow" }],
-    [
-      "O_RDONLY|O_TRUNC",
-      0o1000,
-      { all: "notify", writes: "notify", creates: "allow", none: "allow" },
-    ],
-    [
-      "O_RDONLY|O_CREAT",
-      0o100,
-      { all: "notify", writes: "notify", creates: "notify", none: "allow" },
-    ],
-    [
-      "O_RDWR|O_TMPFILE",
-      0o20200002,
-      { all: "notify", writes: "notify", creates: "notify", none: "allow" },
-    ],
-    ["O_DIRECTORY", 0o200000, { all: "notify", writes: "allow", creates: "allow", none: "allow" }],
-    ["O_CLOEXEC", 0o2000000, { all: "notify", writes: "allow", creates: "allow", none: "allow" }],
+    ["O_RDONLY", 0, { all: "notify", writes: "allow", none: "allow" }],
+    ["O_WRONLY", 1, { all: "notify", writes: "notify", none: "allow" }],
+    ["O_RDWR", 2, { all: "notify", writes: "notify", none: "allow" }],
+    ["O_RDONLY|O_TRUNC", 0o1000, { all: "notify", writes: "notify", none: "allow" }],
+    ["O_RDONLY|O_CREAT", 0o100, { all: "notify", writes: "notify", none: "allow" }],
+    ["O_RDWR|O_TMPFILE", 0o20200002, { all: "notify", writes: "notify", none: "allow" }],
+    ["O_DIRECTORY", 0o200000, { all: "notify", writes: "allow", none: "allow" }],
+    ["O_CLOEXEC", 0o2000000, { all: "notify", writes: "allow", none: "allow" }],
   ] as const;
   for (const [flags, value, expected] of rows) {
-    for (const open of ["all", "writes", "creates", "none"] as const) {
+    for (const open of ["all", "writes", "none"] as const) {
       const plan = { ...closed, notify: { ...silent, open } };
       expect([flags, open, answer(plan, "open", 0, value)]).toEqual([flags, open, expected[open]]);
       expect([flags, open, answer(plan, "openat", 0, 0, value)]).toEqual([
