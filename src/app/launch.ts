@@ -46,28 +46,19 @@ import type { Surroundings } from "./surroundings.ts";
  * @throws {AegisError} for everything that kept the command from being launched
  */
 export async function launch(given: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
-  const paths = aegisPaths(around.environment);
-  privateDirectory(paths.home);
+  privateDirectory(aegisPaths(around.environment).home);
   const credentials = await credentialsFor(given, around);
   const options = { ...given, deny: [...given.deny, ...(credentials?.files ?? [])] };
-  const subject = await judgedSubject(options, around);
-  const places = placesOf(subject, around);
-  const plainEnvironment = launchEnvironment(options, around, subject);
-  const environment = credentials?.censor(plainEnvironment) ?? plainEnvironment;
-  const command = boxLaunch(options, subject, environment);
-  const backend = await selectBackend(resolvePath(paths.home, "cache/helper"), () =>
-    accessSources(around.clock),
-  );
-  const path = variable(environment, "PATH");
-  const about = { options, subject, around, backend, places, path, binary: ownBinary(subject) };
-  const boxSubject: BoxSubject = { ...about, platform: platformName };
+  const { boxSubject, command, environment } = await subjectOf(options, around, credentials);
+  const { subject, backend } = boxSubject;
   if (!subject.observeOnly) requireListed(boxSubject, command.program);
   const joined = await joinedSession(boxSubject);
   const { box, snapshot } = await prepareBox(boxSubject);
   credentials?.requireReach(box.network, subject.agent);
   const dry = await dryRunFor(boxSubject, box);
-  const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
-  const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
+  const watches = subject.observeOnly;
+  const judge = watches ? await judgeFor(boxSubject, snapshot) : undefined;
+  const denied = watches ? undefined : deniedLogFor(boxSubject);
   const openAsking = await askingFor(boxSubject);
   const limits = limitsFor(boxSubject, snapshot);
   const held = backend.holdLimits(box, limits);
@@ -105,6 +96,29 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     checkpoint,
     dryRun: dry?.result(),
   };
+}
+
+interface Subject {
+  readonly boxSubject: BoxSubject;
+  readonly command: BoxLaunch;
+  readonly environment: BoxEnvironment;
+}
+
+async function subjectOf(
+  options: LaunchOptions,
+  around: Surroundings,
+  credentials: LaunchCredentials | undefined,
+): Promise<Subject> {
+  const subject = await judgedSubject(options, around);
+  const places = placesOf(subject, around);
+  const whole = launchEnvironment(options, around, subject);
+  const environment = credentials?.censor(whole) ?? whole;
+  const command = boxLaunch(options, subject, environment);
+  const helpers = resolvePath(aegisPaths(around.environment).home, "cache/helper");
+  const backend = await selectBackend(helpers, () => accessSources(around.clock));
+  const about = { options, subject, around, backend, places, binary: ownBinary(subject) };
+  const path = variable(environment, "PATH");
+  return { boxSubject: { ...about, path, platform: platformName }, command, environment };
 }
 
 /** Not loaded by a command that ends soon. */

@@ -9,8 +9,6 @@ export interface KnownOpen {
   /** Default: everywhere. */
   readonly only?: "namespaces" | "no namespaces" | "root";
   readonly why: string;
-  /** What is granted fails too. */
-  readonly breaksTwin?: boolean;
 }
 
 const list: readonly KnownOpen[] = [
