@@ -40,8 +40,8 @@ function furnish(): string {
 }
 
 /**
- * Changes only below `folder` and where the test writes its output: what is installed and has several
- * names is then read without a look.
+ * Changes only below `folder` and where the test writes its output: what is installed and has
+ * several names is then read without a look.
  */
 function planFor(folder: string, more: BoxPlan, place = join(folder, "out")): BoxPlan {
   const mounts = more.namespaces?.pid === true ? [{ kind: "proc" } as const] : [];
