@@ -44,18 +44,29 @@ bool broker_reply(const struct caller *caller, int result)
 	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }
 
-/* Before 5.14 giving and answering are two steps. */
-static int give_in_two(const struct caller *caller, struct seccomp_notif_addfd *addfd)
+static int answer_of(int error)
 {
-	struct seccomp_notif_resp response = {.id = caller->id};
-	int given;
+	if (error == -ENOENT)
+		return ANSWER_NONE;
+	return error ? -error : ANSWER_SENT;
+}
 
-	addfd->flags = 0;
-	given = ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, addfd);
-	if (given < 0)
-		return -errno;
+int broker_give_alone(const struct caller *caller, int fd, bool close_on_exec)
+{
+	struct seccomp_notif_addfd addfd = {
+		.id = caller->id,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = close_on_exec ? O_CLOEXEC : 0,
+	};
+	struct seccomp_notif_resp response = {.id = caller->id};
+	int given = ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd);
+	int error = given < 0 ? -errno : 0;
+
+	close(fd);
 	response.val = given;
-	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+	if (error == 0 && ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0)
+		error = -errno;
+	return answer_of(error);
 }
 
 int broker_give(const struct caller *caller, int fd, bool close_on_exec)
@@ -71,9 +82,8 @@ int broker_give(const struct caller *caller, int fd, bool close_on_exec)
 
 	if (ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0)
 		error = -errno;
+	/* Before 5.14 giving and answering are two steps. */
 	if (error == -EINVAL)
-		error = give_in_two(caller, &addfd);
-	if (error == -ENOENT)
-		return ANSWER_NONE;
-	return error ? -error : ANSWER_SENT;
+		return broker_give_alone(caller, fd_steal(&owned), close_on_exec);
+	return answer_of(error);
 }

@@ -16,6 +16,11 @@ int broker_confirm(const struct request *request);
 int broker_confirm_umask(const struct request *request);
 /* Answers with a descriptor for the caller; the broker's own is closed. The answer to give. */
 int broker_give(const struct caller *caller, int fd, bool close_on_exec);
+/*
+ * The same in two steps, and the broker's own is closed before the caller goes on: a pipe must not
+ * have one reader or writer more for a moment, whom somebody else then takes for a real one.
+ */
+int broker_give_alone(const struct caller *caller, int fd, bool close_on_exec);
 /* Answers with a plain result: a count or a negative errno. False when the caller is gone. */
 bool broker_reply(const struct caller *caller, int result);
 

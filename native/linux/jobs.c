@@ -87,7 +87,7 @@ static int hand_over(const struct running *running, int fd)
 	if (fd < 0)
 		return reply(running, fd);
 	stop_listening();
-	answer = broker_give(&running->job.caller, fd, running->job.close_on_exec);
+	answer = broker_give_alone(&running->job.caller, fd, running->job.close_on_exec);
 	if (answer > 0)
 		return reply(running, -answer);
 	return answer == ANSWER_SENT ? 0 : JOB_UNANSWERED;

@@ -122,12 +122,14 @@ int opener_open(struct request *request, const struct opening *opening)
 	struct target *target = &request->first.at.target;
 	int answer = opener_is_temporary(opening->flags) ? broker_confirm_umask(request)
 							 : broker_confirm(request);
+	int fd;
 
 	if (answer != 0)
 		return answer;
 	if (may_wait(target, opening->flags))
 		return open_special(request, opening);
-	return give(request,
-		    name_reopen(target->fd, opener_own_flags(opening->flags), opening->mode),
-		    opening->flags);
+	fd = name_reopen(target->fd, opener_own_flags(opening->flags), opening->mode);
+	if (fd >= 0 && S_ISFIFO(target->mode))
+		return broker_give_alone(&request->caller, fd, opening->flags & O_CLOEXEC);
+	return give(request, fd, opening->flags);
 }
