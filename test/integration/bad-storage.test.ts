@@ -148,6 +148,30 @@ describe("a ledger whose file", () => {
   });
 });
 
+const canLift = Bun.which("prlimit") !== null;
+
+test.skipIf(!canLift)(
+  `a file that may not grow takes nothing more until it may${canLift ? "" : " (skipped: prlimit)"}`,
+  async () => {
+    const ledger = `${tempDir("limited")}/ledger.db`;
+    const server = await start(ledger, "sh", "-c", 'ulimit -S -f 800; exec "$@"', "limited");
+    const client = clientOf(server);
+    let count = 0;
+    for (let told = await client.post(); told.status === 201; count++) {
+      told = await client.post("x".repeat(50_000));
+      if (told.status !== 201) expect(told).toMatchObject(unavailable);
+    }
+    expect(count).toBeGreaterThan(1);
+    expect(await client.post("x".repeat(50_000))).toMatchObject(unavailable);
+    expect((await client.get("/healthz")).status).toBe(200);
+    Bun.spawnSync(["prlimit", "--pid", String(server.pid), "--fsize=unlimited"]);
+    expect((await client.post("x".repeat(50_000))).status).toBe(201);
+    expect(await client.decide()).toMatchObject({ status: 200, body: { outcome: "allow" } });
+    await expectWhole(client, count + 2);
+  },
+  30_000,
+);
+
 /** Mounts a small file system where nobody else sees it. */
 const canMount =
   process.getuid?.() === 0 &&

@@ -1,0 +1,106 @@
+// Refusals that need a clock, a limit or a defect to come about; and whether any code is left that
+// no test is about.
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createMemoryStore } from "../../../src/ledger/memory.ts";
+import { codes } from "../../../src/server/api/codes.ts";
+import { startServer } from "../../../src/server/server.ts";
+import { repoRoot } from "../../support/harness.ts";
+
+function start(rateLimit = 0) {
+  const log = createControlLog(createMemoryStore("aegis.local/refusals"));
+  const clock = { ms: 1_700_000_000_000 };
+  const server = startServer({
+    log: {
+      ...log,
+      sessions: () => Promise.reject(new TypeError("a detail of the inside")),
+    },
+    hostname: "127.0.0.1",
+    port: 0,
+    decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
+    manifest: {},
+    keys: [],
+    secret: new Uint8Array(32),
+    origin: "aegis.local/refusals",
+    nowMs: () => clock.ms,
+    rateLimit,
+    tls: undefined,
+  });
+  const url = `http://127.0.0.1:${server.port}`;
+  const post = (path: string, body: object) =>
+    fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) });
+  return { clock, server, url, post };
+}
+
+test("a defect is told of without its details", async () => {
+  const { server, url } = start();
+  const response = await fetch(`${url}/v1/sessions?tenant_id=acme`);
+  expect(response.status).toBe(500);
+  const error = "the request could not be answered";
+  expect(await response.json()).toEqual({ error, code: "internal" });
+  await server.stop();
+});
+
+test("an approval is decided in its time, not later", async () => {
+  const { clock, server, post } = start();
+  const ask = async () => {
+    const request = { tenant_id: "acme", session_id: "s", tool_name: "exec" };
+    const asked = await post("/v1/approvals", request);
+    return ((await asked.json()) as { readonly token: string }).token;
+  };
+  const [first, second] = [await ask(), await ask()];
+  clock.ms += 600_000;
+  expect((await post(`/v1/approvals/${first}`, { allow: true })).status).toBe(200);
+  clock.ms += 1;
+  const late = await post(`/v1/approvals/${second}`, { allow: true });
+  expect([late.status, await late.json()]).toEqual([
+    410,
+    { error: "approval: token expired", code: "approval_expired" },
+  ]);
+  await server.stop();
+});
+
+test("calls beyond the limit are refused for as long as it says", async () => {
+  const { clock, server, post } = start(1);
+  const event = {
+    tenant_id: "acme",
+    session_id: "s",
+    event_type: "TOOL_CALL_PROPOSED",
+    payload: { tool_name: "exec" },
+  };
+  expect((await post("/v1/events", event)).status).toBe(201);
+  const refused = await post("/v1/events", event);
+  expect([refused.status, refused.headers.get("Retry-After")]).toEqual([429, "60"]);
+  expect(await refused.json()).toEqual({ error: "rate limit exceeded", code: "rate_limited" });
+  clock.ms += 60_000;
+  expect((await post("/v1/events", event)).status).toBe(201);
+  await server.stop();
+});
+
+test.each([
+  ["a page of another origin", { Origin: "https://evil.example" }, "origin_forbidden"],
+  ["a page without an origin", { Origin: "null" }, "origin_forbidden"],
+  ["a name that was made to point here", { Host: "evil.example" }, "host_forbidden"],
+])("%s is refused, and our own is not", async (_, headers: Record<string, string>, code) => {
+  const { server, url } = start();
+  const path = `${url}/v1/events?tenant_id=acme`;
+  const refused = await fetch(path, { headers });
+  expect([refused.status, await refused.json()]).toMatchObject([403, { code }]);
+  const own = { Host: `localhost:${server.port}`, Origin: `http://localhost:${server.port}` };
+  expect((await fetch(path, { headers: own })).status).toBe(200);
+  await server.stop();
+});
+
+test("every code is one that some test meets", () => {
+  const tests = [...new Bun.Glob("test/**/*.ts").scanSync({ cwd: repoRoot })];
+  const texts = tests.map((path) => readFileSync(`${repoRoot}/${path}`, "utf8")).join("\n");
+  // As a text that an answer is compared with; whatever examples show is compared as well.
+  const shown = [...new Bun.Glob("src/server/api/*.ts").scanSync({ cwd: repoRoot })]
+    .map((path) => readFileSync(`${repoRoot}/${path}`, "utf8"))
+    .join("\n");
+  const met = (code: string) =>
+    texts.includes(`"${code}"`) || new RegExp(`refusal\\(\\s*"${code}"`).test(shown);
+  expect(Object.keys(codes).filter((code) => !met(code))).toEqual([]);
+});
