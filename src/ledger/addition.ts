@@ -83,7 +83,11 @@ function writtenAs(
   place: EventPlace,
   encode: Store["encode"],
 ): Pick<NewEvent, "leaf" | "body"> {
-  const body = encode?.(place, made.body) ?? made.body;
+  const body = encode === undefined ? made.body : encode(place, made.body);
+  if (body === undefined) {
+    const why = "there is no payload key for its tenant";
+    throw new AegisError("ledger/encrypted", `Cannot record into "${place.session}": ${why}`);
+  }
   if (body === made.body) return made;
   return { body, leaf: leafHash(new TextEncoder().encode(body)) };
 }

@@ -90,6 +90,8 @@ export interface CheckpointComparison {
 export interface VerifyReport {
   readonly valid: boolean;
   readonly eventCount: number;
+  /** Encrypted ones that nobody opened: their place was checked, what they say was not. */
+  readonly unopened: number;
   /** Every finding, in tree order; empty when valid. */
   readonly findings: readonly VerifyFinding[];
   /** Sessions without a close event, not counted as findings. */

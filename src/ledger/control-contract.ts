@@ -39,6 +39,8 @@ export type AppendRefusalCode =
   /** Of `change`: something else is there than was expected. */
   | "record_changed"
   | "tenant_reserved"
+  /** What clients record is to be encrypted, and there is no key for this one. */
+  | "tenant_keyless"
   | "type_reserved"
   | "event_invalid";
 

@@ -298,7 +298,11 @@ function store(
     return refused("event_invalid", `the event has over ${foreignEventSizeMaxBytes} bytes`, state);
   }
   const place = { session: key, seq: event.seq, tsUnixMs: event.tsUnixMs, type: event.type };
-  const written = batch.encode?.(place, body) ?? body;
+  const written = batch.encode === undefined ? body : batch.encode(place, body);
+  if (written === undefined) {
+    const message = `there is no payload key for the tenant "${request.tenant}"`;
+    return refused("tenant_keyless", message, state);
+  }
   const leaf = leafHash(written === body ? bytes : new TextEncoder().encode(written));
   const nodes: TreeNode[] = [];
   batch.head = appendLeaves(batch.head, [leaf], (node) => {

@@ -2,11 +2,12 @@
 // through it sees what was recorded; the tree is made over what is stored, so that order and
 // completeness can be proven without a key. What this machine's own boxes record is left as it is.
 
+import { AegisError } from "../base/errors.ts";
 import type { LogRecord } from "./control-contract.ts";
 import { encryptedPrefix, isEncrypted, payloadsMarker, stillEncrypted } from "./encrypted-text.ts";
 import { readSessionKey } from "./foreign.ts";
 import type { PayloadKeys, Place } from "./payload-keys.ts";
-import type { EventPlace, ManyBase, Snapshot, Store, StoredEvent } from "./store.ts";
+import type { Addition, EventPlace, ManyBase, Snapshot, Store, StoredEvent } from "./store.ts";
 
 /** Records that hold nothing but hashes, and so stay as they are. */
 const clearKinds: ReadonlySet<string> = new Set(["idempotency", "steps", payloadsMarker.kind]);
@@ -22,7 +23,12 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       const bound = placeOf(place);
       return bound === undefined ? body : keys.encrypt(bound, body);
     },
-    appendMany: (needs, build) => inner.appendMany(needs, (base) => build(openedBase(base, keys))),
+    append: (session, build) =>
+      inner.append(session, (base) => withSealedRecords(build(base), keys)),
+    appendMany: (needs, build) =>
+      inner.appendMany(needs, (base) =>
+        build(openedBase(base, keys)).map((addition) => withSealedRecords(addition, keys)),
+      ),
     async events(filter, page) {
       const found = await inner.events(filter, page);
       return { ...found, events: events(found.events) };
@@ -39,12 +45,11 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       return found.map((one) => openedRecord(one, keys));
     },
     async putRecord(wanted, expected) {
-      const bound = recordPlace(wanted);
-      if (bound === undefined) return inner.putRecord(wanted, expected);
+      const sealed = sealedRecord(wanted, keys);
+      if (sealed === wanted) return inner.putRecord(wanted, expected);
       const stored = await inner.record(wanted.kind, wanted.key);
       if (record(stored)?.json !== expected) return false;
-      const json = JSON.stringify(keys.encrypt(bound, wanted.json));
-      return inner.putRecord({ ...wanted, json }, stored?.json);
+      return inner.putRecord(sealed, stored?.json);
     },
     snapshot: async () => openedSnapshot(await inner.snapshot(), keys),
   };
@@ -78,18 +83,44 @@ function openedBase(base: ManyBase, keys: PayloadKeys): ManyBase {
     },
     record(kind, key) {
       const found = base.record(kind, key);
-      return found === undefined ? undefined : openedRecord(found, keys);
+      if (found === undefined) return undefined;
+      // One that cannot be opened is not what anybody expects; the others' events are stored.
+      return openedText(found, keys) ?? found;
     },
   };
 }
 
+/** Its events are encoded already, for their leaves are made over that. */
+function withSealedRecords(addition: Addition, keys: PayloadKeys): Addition {
+  const { records } = addition;
+  if (records === undefined) return addition;
+  return { ...addition, records: records.map((record) => sealedRecord(record, keys)) };
+}
+
+/** The same record where nothing of it is to be hidden. */
+function sealedRecord(record: LogRecord, keys: PayloadKeys): LogRecord {
+  const place = recordPlace(record);
+  if (place === undefined) return record;
+  const text = keys.encrypt(place, record.json);
+  if (text !== undefined) return { ...record, json: JSON.stringify(text) };
+  const why = `there is no payload key for "${place.tenant}"`;
+  throw new AegisError("ledger/encrypted", `Cannot keep a record of ${record.kind}: ${why}`);
+}
+
 function openedRecord(stored: LogRecord, keys: PayloadKeys): LogRecord {
+  const record = openedText(stored, keys);
+  if (record !== undefined) return record;
+  const text = encryptedTextOf(stored.json) ?? "";
+  throw stillEncrypted(`a record of ${stored.kind}`, new TextEncoder().encode(text));
+}
+
+/** Undefined where it is encrypted and no key opens it. */
+function openedText(stored: LogRecord, keys: PayloadKeys): LogRecord | undefined {
   const place = recordPlace(stored);
   const text = place === undefined ? undefined : encryptedTextOf(stored.json);
   if (place === undefined || text === undefined) return stored;
   const json = keys.decrypt(place, text);
-  if (json !== undefined) return { ...stored, json };
-  throw stillEncrypted(`a record of ${stored.kind}`, new TextEncoder().encode(text));
+  return json === undefined ? undefined : { ...stored, json };
 }
 
 /** The tenant is what the key begins with. */

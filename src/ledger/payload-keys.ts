@@ -4,15 +4,14 @@
 
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 import * as z from "zod/mini";
-import { AegisError } from "../base/errors.ts";
 import { fromBase64, sha256Hex } from "../base/hash.ts";
 import { randomSecret } from "../base/ids.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { encryptedPrefix } from "./encrypted-text.ts";
 
 export interface PayloadKeys {
-  /** With the newest key that is the tenant's. */
-  encrypt(place: Place, text: string): string;
+  /** With the newest key that is the tenant's; undefined when there is none. */
+  encrypt(place: Place, text: string): string | undefined;
   /** Undefined for what none of the keys opens, or was encrypted for another place. */
   decrypt(place: Place, text: string): string | undefined;
 }
@@ -76,18 +75,15 @@ function payloadKeys(keys: readonly Key[]): PayloadKeys {
     return made;
   }
 
-  function newest(tenant: string): Key {
+  function newest(tenant: string): Key | undefined {
     const own = keys.findLast((key) => key.tenant === tenant);
-    const key = own ?? keys.findLast((one) => one.tenant === undefined);
-    if (key !== undefined) return key;
-    throw new AegisError("ledger/encrypted", `Cannot encrypt for "${tenant}": it has no key`, {
-      hint: "add a key of the tenant, or one without a tenant, to the payload keys",
-    });
+    return own ?? keys.findLast((one) => one.tenant === undefined);
   }
 
   return {
     encrypt(place, text) {
       const key = newest(place.tenant);
+      if (key === undefined) return undefined;
       // Random: a transaction that is begun anew must not meet the nonce of the first attempt.
       const nonce = randomSecret(nonceSizeBytes);
       const cipher = createCipheriv("aes-256-gcm", sessionKey(key, place), nonce);

@@ -100,8 +100,11 @@ export interface StoredCheckpoint {
 export interface Store {
   /** Part of every checkpoint; fixed when the store was made. */
   readonly origin: string;
-  /** The text to store for an event, which its leaf is made over; absent: the event's own. */
-  readonly encode?: (place: EventPlace, body: string) => string;
+  /**
+   * The text to store for an event, which its leaf is made over; undefined where there is no key
+   * for its tenant. Absent: the event's own.
+   */
+  readonly encode?: (place: EventPlace, body: string) => string | undefined;
   /**
    * Runs `build` alone among all writers of all processes and stores what it returns; where it has
    * to begin anew it runs `build` again. Durable when it resolves. An error of `build` leaves

@@ -117,8 +117,8 @@ function warningsOf(
   const warnings: string[] = [];
   if (unopened > 0) {
     const events = unopened === 1 ? "1 event is" : `${unopened} events are`;
-    const what = "its place in the tree was checked, what it says was not";
-    warnings.push(`${events} encrypted, and no key that is here opens it: ${what}`);
+    const what = "places in the tree were checked, contents were not";
+    warnings.push(`${events} encrypted for keys that are not here: ${what}`);
   }
   if (stored.length > 0 && verifierKey === undefined) {
     warnings.push("the signing key is not here, so no signature was checked");

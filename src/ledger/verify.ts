@@ -65,6 +65,7 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
   return {
     valid: findings.length === 0,
     eventCount: facts.count,
+    unopened: facts.unopened,
     findings: findings.sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0),
     unclosed: open.map(({ id }) => id),
     warnings: heads.warnings,

@@ -29,8 +29,8 @@ const turnSize = 256;
 /** Between two turns, so that recording takes a small part of the time. */
 const pauseMs = 25;
 /** Sessions kept in memory; those heard of longest ago go first. */
-const followedMax = 2000;
-const waitingMax = 20_000;
+const followedMax = 500;
+const waitingMax = 4000;
 /** At the end; what is left is caught up with when it is asked for. */
 const lastTurnsMax = 200;
 const pagesMax = 1_000_000;

@@ -177,8 +177,10 @@ describe.each(ledgerKinds)("encrypted events over %s", (_, open) => {
 
   test("of a tenant without a key are not stored", async () => {
     const { log } = seen(await open(), keysOf({ key: key(1), tenant: "another" }));
-    expect(await codeOf(log.append([base]))).toBe("ledger/encrypted");
-    expect(await log.append([{ ...base, tenant: "another" }])).toMatchObject([{ kind: "stored" }]);
+    expect(await log.append([base, { ...base, tenant: "another" }])).toMatchObject([
+      { kind: "refused", code: "tenant_keyless" },
+      { kind: "stored" },
+    ]);
   });
 
   test("stand beside those of this machine's own boxes, which stay as they are", async () => {
@@ -207,6 +209,28 @@ describe.each(ledgerKinds)("encrypted events over %s", (_, open) => {
     expect(await ledger.verify()).toMatchObject({ valid: true, findings: [] });
     expect((await log.verify(base.tenant, "s2")).valid).toBeTrue();
     expect(await seen(opened, undefined).ledger.verify()).toMatchObject({ valid: true });
+  });
+
+  test("records that change together with an event are encrypted as well", async () => {
+    const opened = await open();
+    const { log } = seen(opened, master);
+    const record = { kind: "approval", key: "acme/1", json: `{"args":"${secret}"}` };
+    const change = (json: string, expected: string | undefined) => ({
+      ...base,
+      change: { record: { ...record, json }, expected },
+    });
+    expect(await log.append([change(record.json, undefined)])).toMatchObject([{ kind: "stored" }]);
+    expect((await opened.store.record("approval", "acme/1"))?.json).not.toContain(secret);
+    expect(await log.append([change("2", "1"), change("3", record.json)])).toMatchObject([
+      { kind: "refused", code: "record_changed" },
+      { kind: "stored" },
+    ]);
+    expect(await log.record("approval", "acme/1")).toEqual({ ...record, json: "3" });
+    const { log: other } = seen(opened, keysOf({ key: key(2) }));
+    expect(await other.append([change("4", "3"), { ...base, session: "n" }])).toMatchObject([
+      { kind: "refused", code: "record_changed" },
+      { kind: "stored" },
+    ]);
   });
 
   test("records of a tenant are encrypted as well, and replaced only when they are what was expected", async () => {
@@ -260,7 +284,7 @@ const others: readonly (readonly [string, Parameters<PayloadKeys["decrypt"]>[0]]
   ["type", { ...place, names: ["acme/s", 0, 1, "TERMINATION"] }],
 ];
 test.each(others)("a text is none of another %s", (_, other) => {
-  const text = master.encrypt(place, secret);
+  const text = master.encrypt(place, secret) ?? "";
   expect(master.decrypt(place, text)).toBe(secret);
   expect(master.decrypt(other, text)).toBeUndefined();
 });

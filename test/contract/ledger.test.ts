@@ -376,6 +376,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
       expect(await ledger.verify()).toEqual({
         valid: true,
         eventCount: 0,
+        unopened: 0,
         findings: [],
         unclosed: [],
         warnings: [],

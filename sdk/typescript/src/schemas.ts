@@ -177,6 +177,7 @@ export type Failure = {
     | "unauthorized"
     | "role_forbidden"
     | "tenant_forbidden"
+    | "tenant_keyless"
     | "tenant_reserved"
     | "type_reserved"
     | "host_forbidden"

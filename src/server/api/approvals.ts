@@ -107,6 +107,7 @@ export const askApproval = {
     "type_invalid",
     "event_invalid",
     "tenant_reserved",
+    "tenant_keyless",
   ],
   examples: [
     {

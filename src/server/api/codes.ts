@@ -27,6 +27,10 @@ export const codes = {
     meaning: "the key's role may not do this; an agent cannot approve tool calls",
   },
   tenant_forbidden: { status: 403, meaning: "the key is another tenant's" },
+  tenant_keyless: {
+    status: 403,
+    meaning: "what clients record is encrypted here, and there is no key for the tenant",
+  },
   tenant_reserved: { status: 403, meaning: "the tenant `local` is this machine's own" },
   type_reserved: {
     status: 403,

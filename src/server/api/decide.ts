@@ -41,6 +41,7 @@ export const decide = {
     "member_unknown",
     "type_invalid",
     "tenant_reserved",
+    "tenant_keyless",
     "event_invalid",
   ],
   examples: [

@@ -109,6 +109,7 @@ export const postEvent = {
     "hash_mismatch",
     "first_has_prev",
     "tenant_reserved",
+    "tenant_keyless",
     "type_reserved",
     "chain_conflict",
     "idempotency_mismatch",

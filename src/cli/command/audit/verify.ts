@@ -58,7 +58,9 @@ function renderReport(label: string, report: VerifyReport): string {
 function messageOf(report: VerifyReport): string {
   if (!report.valid) return "the ledger was changed after it was written";
   if (report.eventCount === 0) return "the ledger is empty";
-  return `all ${report.eventCount} entries verified`;
+  const { eventCount, unopened } = report;
+  if (unopened === 0) return `all ${eventCount} entries verified`;
+  return `${eventCount - unopened} of ${eventCount} entries verified, the others by place alone`;
 }
 
 function integrity(ledger: string, report: VerifyReport): Integrity {
