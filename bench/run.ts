@@ -55,7 +55,7 @@ if (wanted.includes("network")) report(...(await measureNetwork(quick ? 3 : 15))
 if (wanted.includes("memory")) report(await measureMemory(quick ? 1 : 5));
 if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 2 : 9)));
 if (wanted.includes("postgres")) report(...(await measurePostgres(quick ? 2 : 9)));
-if (wanted.includes("server")) report(await measureServer(quick ? 2 : 7));
+if (wanted.includes("server")) report(...(await measureServer(quick ? 2 : 7, quick ? 1 : 3)));
 await endAll();
 removeTempDirs();
 

@@ -1,15 +1,16 @@
-// The control plane over HTTP beside a bare server that echoes JSON: what durable events and
-// decisions cost a client, 32 of them at once.
+// The control plane over HTTP beside a bare server that echoes JSON and beside OPA's own server with
+// the same policy: what durable events and decisions cost, 32 connections at once, one load program
+// for all of them.
 
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../test/support/harness.ts";
 import { tempDir } from "../test/support/temp.ts";
+import { type Load, runLoad } from "./http-load.ts";
 import { type Section, summarise } from "./report.ts";
 import type { Samples } from "./stopwatch.ts";
 
-const clients = 32;
-const requestsPerRound = 3200;
+const connections = 32;
 const batchSize = 100;
 
 const echo =
@@ -17,7 +18,7 @@ const echo =
   "async fetch(r) { return Response.json(await r.json()); } }); console.error(s.url.href);";
 
 interface Peer {
-  readonly url: string;
+  readonly port: number;
   readonly stop: () => void;
 }
 
@@ -27,92 +28,158 @@ async function start(argv: readonly string[], home: string): Promise<Peer> {
   let said = "";
   for await (const piece of child.stderr) {
     said += new TextDecoder().decode(piece);
-    const url = /http:\/\/[^\s/]+/.exec(said)?.[0];
-    if (url !== undefined) return { url, stop: () => child.kill() };
+    const port = /http:\/\/[^\s/:]+:(\d+)/.exec(said)?.[1];
+    if (port !== undefined) return { port: Number(port), stop: () => child.kill() };
   }
   throw new Error(`Cannot start ${argv.join(" ")}: ${said}`);
 }
 
-/** One section: microseconds a request or event. */
-export async function measureServer(rounds: number): Promise<Section> {
+/** Undefined where there is no `opa`. */
+async function startOpa(home: string): Promise<Peer | undefined> {
+  const program = [`${process.env.HOME ?? ""}/go/bin/opa`, Bun.which("opa") ?? ""].find(existsSync);
+  if (program === undefined) return undefined;
+  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const { port } = free;
+  free.stop(true);
+  const child = Bun.spawn(
+    [
+      ...[program, "run", "--server", "--addr", `127.0.0.1:${port}`, "--log-level", "error"],
+      ...["--skip-version-check", "--disable-telemetry", "policies/rego/aegis/decide.rego"],
+    ],
+    { cwd: repoRoot, env: { HOME: home }, stdio: ["ignore", "ignore", "ignore"] },
+  );
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const isUp = await fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isUp) return { port, stop: () => child.kill() };
+    await Bun.sleep(25);
+  }
+  child.kill();
+  throw new Error("Cannot start opa: it does not answer");
+}
+
+const input = {
+  event: { event_type: "TOOL_CALL_PROPOSED", payload: { tool_name: "read_file", args: {} } },
+  snapshot: { steps_consumed: 3, tool_calls_consumed: 2, wall_time_ms: 5000 },
+  manifest: { permissions: { tools: ["read_file"] } },
+};
+
+/** `@N` and `@C` are the load program's. Each connection has a session of its own. */
+const event = JSON.stringify({
+  tenant_id: "bench",
+  session_id: "s@C",
+  ts_unix_ms: 1_700_000_000_000,
+  event_type: "TOOL_CALL_PROPOSED",
+  payload: { tool_name: "read_file", call_id: "c@N", args: { path: "/workspace/data.csv" } },
+});
+
+interface Row {
+  readonly name: string;
+  readonly peer: Peer;
+  readonly path: string;
+  readonly body: string;
+  /** Events of one request. */
+  readonly per: number;
+}
+
+/**
+ * Two sections: microseconds a request or event, and the time that 99 of 100 requests stay below.
+ * @param seconds of each row in each round
+ */
+export async function measureServer(rounds: number, seconds: number): Promise<Section[]> {
   const home = tempDir("bench-server");
   const script = join(home, "echo.js");
   writeFileSync(script, echo);
-  const aegis = await start([join(repoRoot, "dist/aegis"), "serve", "--addr", ":0"], home);
+  const binary = join(repoRoot, "dist/aegis");
+  const quietHome = join(home, "quiet");
+  mkdirSync(quietHome);
+  const aegis = await start([binary, "serve", "--addr", ":0"], home);
+  const quiet = await start([binary, "serve", "--addr", ":0", "--telemetry-disabled"], quietHome);
   const bare = await start([process.execPath, script], home);
-  const question = JSON.stringify({
-    event: { event_type: "TOOL_CALL_PROPOSED", payload: { tool_name: "read_file", args: {} } },
-    snapshot: { steps_consumed: 3, tool_calls_consumed: 2, wall_time_ms: 5000 },
-    manifest: { permissions: { tools: ["read_file"] } },
-  });
+  const opa = await startOpa(home);
+  const decide = { path: "/v1/policy/decide", body: JSON.stringify(input), per: 1 };
+  const store = { path: "/v1/events", body: event, per: 1 };
+  const batch = {
+    path: "/v1/events:batch",
+    body: Array.from({ length: batchSize }, () => event).join("\n"),
+    per: batchSize,
+  };
+  const asked = { path: "/v1/data/aegis/decide/decision", body: JSON.stringify({ input }), per: 1 };
+  const rows: readonly Row[] = [
+    { name: "echo", peer: bare, path: "/", body: event, per: 1 },
+    ...(opa === undefined ? [] : [{ name: "opa", peer: opa, ...asked }]),
+    { name: "decide", peer: aegis, ...decide },
+    { name: "decide, no traces", peer: quiet, ...decide },
+    { name: "durable event", peer: aegis, ...store },
+    { name: "durable event, no traces", peer: quiet, ...store },
+    { name: "durable event, by the hundred", peer: aegis, ...batch },
+  ];
   try {
-    const loads = {
-      echo: () => load(`${bare.url}/`, requestsPerRound, () => question),
-      "decide over HTTP": () =>
-        load(`${aegis.url}/v1/policy/decide`, requestsPerRound, () => question),
-      "durable event": () => load(`${aegis.url}/v1/events`, requestsPerRound, eventText),
-      "durable event, by the hundred": async () =>
-        (await load(`${aegis.url}/v1/events:batch`, requestsPerRound / 10, batchText)) / batchSize,
-    };
-    const samples = Object.keys(loads).map((name): Samples & { byRound: number[] } => {
-      return { name, byRound: [], cpu: [] };
-    });
-    for (let round = 0; round <= rounds; round++) {
-      for (const [at, run] of Object.values(loads).entries()) {
-        const spent = await run();
-        // The first round warms up and does not count.
-        if (round > 0) samples[at]?.byRound.push(spent);
-      }
-    }
-    const notes = [`${clients} clients; µs a request or event, so 1,000,000 / µs is a second's`];
-    return summarise(
-      { title: "The control plane", unit: "µs", base: "echo" },
-      samples,
-      [
-        { row: "durable event", of: "echo", max: 2 },
-        { row: "durable event", of: undefined, max: 67 },
-        { row: "durable event, by the hundred", of: undefined, max: 17 },
-      ],
-      { notes },
-    );
+    return sectionsOf(rows, await measured(rows, rounds, seconds), opa !== undefined);
   } finally {
-    aegis.stop();
-    bare.stop();
+    for (const peer of [aegis, quiet, bare, opa]) peer?.stop();
     rmSync(home, { recursive: true, force: true });
   }
 }
 
-const counter = { sent: 0 };
-
-/** Each client has a session of its own, so that the log orders them. */
-function eventText(client: number): string {
-  counter.sent += 1;
-  const { sent } = counter;
-  return JSON.stringify({
-    tenant_id: "bench",
-    session_id: `s${client}`,
-    ts_unix_ms: 1_700_000_000_000 + sent,
-    event_type: "TOOL_CALL_PROPOSED",
-    payload: { tool_name: "read_file", call_id: `c${sent}`, args: { path: "/workspace/data.csv" } },
-  });
+async function measured(
+  rows: readonly Row[],
+  rounds: number,
+  seconds: number,
+): Promise<readonly Load[][]> {
+  const loads = rows.map((): Load[] => []);
+  let next = 1;
+  for (let round = 0; round <= rounds; round++) {
+    for (const [at, { name, peer, path, body }] of rows.entries()) {
+      const where = { port: peer.port, path, body };
+      const load = await runLoad(where, { connections, seconds, first: next });
+      if (load.errors > 0) throw new Error(`${name}: ${load.errors} of ${load.requests} failed`);
+      next = load.next;
+      // The first round warms up and does not count.
+      if (round > 0) loads[at]?.push(load);
+    }
+  }
+  return loads;
 }
 
-function batchText(client: number): string {
-  return Array.from({ length: batchSize }, () => eventText(client)).join("\n");
-}
-
-/** Nanoseconds a request, all clients together. */
-async function load(url: string, count: number, body: (client: number) => string): Promise<number> {
-  const start = Bun.nanoseconds();
-  const each = Math.ceil(count / clients);
-  await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      for (let at = 0; at < each; at++) {
-        const response = await fetch(url, { method: "POST", body: body(client) });
-        if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-        await response.arrayBuffer();
-      }
-    }),
-  );
-  return (Bun.nanoseconds() - start) / (each * clients);
+function sectionsOf(
+  rows: readonly Row[],
+  loads: readonly (readonly Load[])[],
+  hasOpa: boolean,
+): Section[] {
+  const samples = (value: (load: Load, row: Row) => number): Samples[] =>
+    rows.map((row, at) => {
+      const byRound = (loads[at] ?? []).map((load) => value(load, row));
+      return { name: row.name, byRound, cpu: [] };
+    });
+  const spent = samples(({ seconds, requests }, { per }) => (seconds * 1e9) / (requests * per));
+  const slow = samples(({ p99Us }) => p99Us * 1000);
+  const note = hasOpa ? [] : ["opa is not here: nothing to compare decisions with"];
+  return [
+    summarise(
+      { title: "The control plane", unit: "µs", base: "echo" },
+      spent,
+      [
+        { row: "decide", of: "opa", max: 0.5 },
+        { row: "durable event", of: "echo", max: 2 },
+        { row: "durable event", of: undefined, max: 67 },
+        { row: "durable event, by the hundred", of: "echo", max: 2 },
+        { row: "durable event, by the hundred", of: undefined, max: 17 },
+      ],
+      {
+        notes: [
+          `${connections} connections; µs a request or event, so 1,000,000 / µs is a second's`,
+          ...note,
+        ],
+      },
+    ),
+    summarise(
+      { title: "The control plane, p99 of a request", unit: "µs", base: "echo" },
+      slow,
+      [{ row: "decide", of: "opa", max: 1 }],
+      { notes: [`${connections} connections, each with one request under way`] },
+    ),
+  ];
 }
