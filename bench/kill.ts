@@ -1,6 +1,7 @@
 // `bun bench/kill.ts [--cycles N] [--seed N] [--out FILE]`: a server is killed with SIGKILL under
-// load, again and again on one ledger. Whatever it acknowledged has to be there afterwards, with the
-// same hash, and every chain has to be valid. Writes its own results file; status 1 when not so.
+// load, again and again on one ledger. Whatever it acknowledged has to be there afterwards, with
+// the same hash, and every chain has to be valid. Writes its own results file; status 1 when not
+// so.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,15 +38,7 @@ const started = performance.now();
 const found = { acknowledged: 0, lost: 0, invalid: 0, unacknowledged: 0 };
 const problems: string[] = [];
 
-let before: Promises = new Map();
-for (let cycle = 0; cycle < cycles; cycle++) {
-  const server = await startServed(home);
-  await check(server.url, before);
-  before = await writeUntilKilled(server, cycle);
-}
-const last = await startServed(home);
-await check(last.url, before);
-const stopped = await last.stop();
+const stopped = await runCycles();
 const audit = await spawnAegis(["audit", "verify", "--json"], {
   env: { HOME: home },
   timeoutMs: 600_000,
@@ -60,6 +53,19 @@ writeFileSync(values.out, `${JSON.stringify(results, null, 2)}\n`);
 console.log(JSON.stringify(results));
 removeTempDirs();
 process.exitCode = isGood ? 0 : 1;
+
+/** @returns the exit status of the last server, which is told to stop */
+async function runCycles(): Promise<number> {
+  let before: Promises = new Map();
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const server = await startServed(home);
+    await check(server.url, before);
+    before = await writeUntilKilled(server, cycle);
+  }
+  const last = await startServed(home);
+  await check(last.url, before);
+  return last.stop();
+}
 
 async function writeUntilKilled(
   server: Awaited<ReturnType<typeof startServed>>,

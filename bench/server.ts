@@ -1,6 +1,6 @@
-// The control plane over HTTP beside a bare server that echoes JSON and beside OPA's own server with
-// the same policy: what durable events and decisions cost, 32 connections at once, one load program
-// for all of them.
+// The control plane over HTTP beside a bare server that echoes JSON and beside OPA's own server
+// with the same policy: what durable events and decisions cost, 32 connections at once, one load
+// program for all of them.
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

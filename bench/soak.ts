@@ -1,7 +1,7 @@
-// `bun bench/soak.ts [--seconds N] [--warm-up N] [--seed N] [--out FILE]`: a server under mixed load
-// for minutes. Every answer has to be the expected one, and its memory has to stay flat: a line is
-// laid through it by least squares, after the warm-up. Writes its own results file; status 1 when it
-// does not pass. A slope over less than three minutes is told and not judged.
+// `bun bench/soak.ts [--seconds N] [--warm-up N] [--seed N] [--out FILE]`: a server under mixed
+// load for minutes. Every answer has to be the expected one, and its memory has to stay flat: a
+// line is laid through it by least squares, after the warm-up. Writes its own results file; status
+// 1 when it does not pass. A slope over less than three minutes is told and not judged.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ const server = await startServed(home);
 const startedMs = performance.now();
 const requests: Record<string, number> = {};
 const problems: string[] = [];
-let errors = 0;
+const failures = { count: 0 };
 
 const samples: { readonly ms: number; readonly mb: number }[] = [];
 const sampling = setInterval(() => {
@@ -49,13 +49,13 @@ if (audit.exitCode !== 0) fail("audit verify", audit.stdout + audit.stderr);
 const settled = samples.filter(({ ms }) => ms >= warmUpMs);
 const slope = slopeOf(settled);
 const isJudged = lengthMs - warmUpMs >= judgedFromMs;
-const passed = errors === 0 && (!isJudged || slope <= slopeMaxMbPerMinute);
+const passed = failures.count === 0 && (!isJudged || slope <= slopeMaxMbPerMinute);
 const results = {
   seconds: lengthMs / 1000,
   warm_up_seconds: warmUpMs / 1000,
   seed: Number(values.seed),
   requests,
-  errors,
+  errors: failures.count,
   problems,
   memory_mb: {
     first: round(samples[0]?.mb ?? 0),
@@ -142,7 +142,7 @@ async function request(
 }
 
 function fail(kind: string, what: string): void {
-  errors += 1;
+  failures.count += 1;
   if (problems.length < problemsMax) problems.push(`${kind}: ${what.slice(0, 300)}`);
 }
 

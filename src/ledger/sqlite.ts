@@ -26,6 +26,7 @@ import { createKnown, type Known } from "./sqlite-known.ts";
 import { createReader } from "./sqlite-read.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
+import { createLogSync } from "./sqlite-sync.ts";
 import type {
   Addition,
   ManyBase,
@@ -56,7 +57,7 @@ export function openSqliteStore(path: string): Store {
     putRecord: async (record, expected) => writer.putRecord(record, expected),
     addCheckpoint: async (checkpoint) => writer.addCheckpoint(checkpoint),
     snapshot: async () => openSnapshot(path, origin),
-    close: async () => db.close(),
+    close: async () => writer.close(),
   };
 }
 
@@ -85,9 +86,10 @@ function openDatabase(path: string): { readonly db: Database; readonly origin: s
 
 interface Writer {
   append: (...parameters: Parameters<Store["append"]>) => void;
-  appendMany: (...parameters: Parameters<Store["appendMany"]>) => void;
+  appendMany: (...parameters: Parameters<Store["appendMany"]>) => Promise<void>;
   putRecord: (...parameters: Parameters<Store["putRecord"]>) => boolean;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
+  close: () => void;
 }
 
 /** Events, a transaction counting as some more, between two looks at the size of the log. */
@@ -106,30 +108,45 @@ function createFolding(db: Database, path: string): (events: number) => void {
   };
 }
 
-function createWriter(db: Database, path: string): Writer {
+interface Transactions {
+  /** Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it. */
+  run(work: () => number): void;
+  /** Nobody knows what is on the disk: every later one throws this. */
+  end(error: AegisError): void;
+}
+
+function createTransactions(db: Database, path: string, known: Known): Transactions {
   let broken: AegisError | undefined;
   const fold = createFolding(db, path);
+  return {
+    run(work) {
+      if (broken !== undefined) throw broken;
+      begin(db, path);
+      let isWorkDone = false;
+      try {
+        known.refresh();
+        const events = work();
+        isWorkDone = true;
+        db.query("COMMIT").run();
+        fold(events);
+      } catch (error) {
+        known.forget();
+        const failure = undo(db, path, error, isWorkDone);
+        if (failure.outcome === "unknown") broken = failure.error;
+        throw failure.error;
+      }
+    },
+    end(error) {
+      broken = error;
+    },
+  };
+}
+
+function createWriter(db: Database, path: string): Writer {
   const known = createKnown(db);
-
-  /** Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it. */
-  function transact(work: () => number): void {
-    if (broken !== undefined) throw broken;
-    begin(db, path);
-    let isWorkDone = false;
-    try {
-      known.refresh();
-      const events = work();
-      isWorkDone = true;
-      db.query("COMMIT").run();
-      fold(events);
-    } catch (error) {
-      known.forget();
-      const failure = undo(db, path, error, isWorkDone);
-      if (failure.outcome === "unknown") broken = failure.error;
-      throw failure.error;
-    }
-  }
-
+  const transactions = createTransactions(db, path, known);
+  const transact = transactions.run;
+  const log = createLogSync(path);
   return {
     append(session, build) {
       transact(() => {
@@ -138,11 +155,23 @@ function createWriter(db: Database, path: string): Writer {
         return addition.events.length;
       });
     },
-    appendMany(_, build) {
-      transact(() => {
-        const additions = build(baseOf(db, known));
-        writeMany(db, known, additions);
-        return additions.length;
+    async appendMany(_, build) {
+      // Many of these come at once: the next ones are read while these are made durable.
+      db.run("PRAGMA synchronous = NORMAL");
+      try {
+        transact(() => {
+          const additions = build(baseOf(db, known));
+          writeMany(db, known, additions);
+          return additions.length;
+        });
+      } finally {
+        db.run("PRAGMA synchronous = FULL");
+      }
+      // Also where nothing was added: what was found may be another process's, and not durable yet.
+      await log.done().catch((error: unknown) => {
+        const failure = unavailable("append to the ledger", path, error);
+        transactions.end(failure);
+        throw failure;
       });
     },
     putRecord(record, expected) {
@@ -156,6 +185,10 @@ function createWriter(db: Database, path: string): Writer {
     },
     addCheckpoint(checkpoint) {
       transact(() => writeCheckpoint(db, checkpoint));
+    },
+    close() {
+      log.close();
+      db.close();
     },
   };
 }
@@ -182,7 +215,7 @@ function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number
  * many writers the one that waited longest gets the lock last.
  */
 function begin(db: Database, path: string): void {
-  db.query(`PRAGMA busy_timeout = ${lockStepMs}`).run();
+  db.run(`PRAGMA busy_timeout = ${lockStepMs}`);
   try {
     for (let waitedMs = 0; ; waitedMs += lockStepMs) {
       try {
@@ -195,7 +228,7 @@ function begin(db: Database, path: string): void {
       }
     }
   } finally {
-    db.query(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`).run();
+    db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
   }
 }
 
