@@ -36,7 +36,8 @@ async function start(argv: readonly string[], home: string): Promise<Peer> {
 
 /** Undefined where there is no `opa`. */
 async function startOpa(home: string): Promise<Peer | undefined> {
-  const program = [`${process.env.HOME ?? ""}/go/bin/opa`, Bun.which("opa") ?? ""].find(existsSync);
+  const places = [`${repoRoot}/build/tools/opa`, `${process.env.HOME ?? ""}/go/bin/opa`];
+  const program = [Bun.which("opa") ?? "", ...places].find(existsSync);
   if (program === undefined) return undefined;
   const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   const { port } = free;

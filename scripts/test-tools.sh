@@ -12,6 +12,7 @@ set_up_tests() {
     need_tool gcc "gcc libc6-dev"
     need_tool cargo cargo
     need_tool clang clang
+    need_tool systemd-analyze systemd
     has_postgres || missing="$missing postgresql"
     need_tool aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"

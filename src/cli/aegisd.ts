@@ -85,7 +85,15 @@ export const command = defineCommand(
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
     writeOut(`aegisd listening on ${escapeControls(address)}\n`);
+    const { serviceManager } = await import("../app/service-manager.ts");
+    const manager = serviceManager({
+      environment: context.environment,
+      check: () => parts.log.size(),
+      warn: (text) => logWarning(options.log, nowMs(), text),
+    });
+    manager.ready(`listening on ${escapeControls(address)}`);
     await promise;
+    manager.stopping();
     await server.stop();
     return exitStatus.ok;
   },

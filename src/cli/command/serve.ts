@@ -1,6 +1,7 @@
 // `aegis serve`: the control plane's HTTP API until it is told to stop.
 
 import { prepareServe } from "../../app/serve.ts";
+import { serviceManager } from "../../app/service-manager.ts";
 import { startServer } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
@@ -64,7 +65,12 @@ export const command = defineCommand(
     const { promise, resolve } = Promise.withResolvers<void>();
     process.once("SIGINT", () => resolve());
     process.once("SIGTERM", () => resolve());
+    const { environment } = context;
+    const check = () => parts.log.size();
+    const manager = serviceManager({ environment, check, warn: (text) => warn([text]) });
+    manager.ready(`listening on ${server.hostname}:${server.port}`);
     await promise;
+    manager.stopping();
     await server.stop();
     return exitStatus.ok;
   },

@@ -1,0 +1,54 @@
+// What a service tells systemd about itself: one datagram for each state, to the socket that
+// NOTIFY_SOCKET names. Bun has no Unix datagrams, so the C library sends them. The name comes from
+// whoever started the process.
+
+import { dlopen, ptr } from "bun:ffi";
+
+const functions = {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
+  close: { args: ["i32"], returns: "i32" },
+} as const;
+
+const afUnix = 1;
+/** SOCK_DGRAM | SOCK_CLOEXEC */
+const datagram = 0x2 | 0x80000;
+/** MSG_NOSIGNAL */
+const noSignal = 0x4000;
+const pathMax = 108;
+
+/**
+ * The bytes of a `sockaddr_un`, undefined for what is no Unix socket's name. `@` stands for the
+ * zero byte that an abstract name begins with.
+ */
+export function unixAddress(name: string): Uint8Array | undefined {
+  const path = new TextEncoder().encode(name);
+  const isAbstract = name.startsWith("@");
+  if (!(isAbstract || name.startsWith("/")) || path.length < 2 || path.includes(0))
+    return undefined;
+  // A path ends with a zero byte, an abstract name with its length.
+  const bytes = new Uint8Array(2 + path.length + (isAbstract ? 0 : 1));
+  if (bytes.length > 2 + pathMax) return undefined;
+  new DataView(bytes.buffer).setUint16(0, afUnix, true);
+  bytes.set(path, 2);
+  if (isAbstract) bytes[2] = 0;
+  return bytes;
+}
+
+/** @returns whether all of it was sent */
+export function sendDatagram(address: Uint8Array, text: string): boolean {
+  const { symbols: libc } = dlopen("libc.so.6", functions);
+  const fd = libc.socket(afUnix, datagram, 0);
+  if (fd < 0) return false;
+  const bytes = new TextEncoder().encode(text);
+  const sent = libc.sendto(
+    fd,
+    ptr(bytes),
+    BigInt(bytes.length),
+    noSignal,
+    ptr(address),
+    address.length,
+  );
+  libc.close(fd);
+  return Number(sent) === bytes.length;
+}
