@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import baselineSafety from "../../conformance/packs/baseline-safety.yaml" with { type: "text" };
 import handoff from "../../conformance/packs/handoff-correctness.yaml" with { type: "text" };
+import kernel from "../../conformance/packs/kernel.yaml" with { type: "text" };
 import pathTraversal from "../../conformance/packs/path-traversal.yaml" with { type: "text" };
 import promptInjection from "../../conformance/packs/prompt-injection.yaml" with { type: "text" };
 import replay from "../../conformance/packs/replay-determinism.yaml" with { type: "text" };
@@ -19,6 +20,7 @@ import {
   reportOf,
   type TestReport,
 } from "../control/conformance/report.ts";
+import { askBox } from "./conformance-box.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** In the order they are run. */
@@ -29,9 +31,12 @@ const shipped: Readonly<Record<string, string>> = {
   "telemetry-no-egress": telemetry,
   "replay-determinism": replay,
   "handoff-correctness": handoff,
+  kernel,
 };
 
 export const shippedPacks: readonly string[] = Object.keys(shipped);
+/** What is run where no pack is named: this machine's kernel is no part of a control plane. */
+const serverPacks = shippedPacks.filter((name) => name !== "kernel");
 
 export interface ConformanceOptions {
   /** Name of a shipped pack or a file; undefined: every shipped one. */
@@ -46,17 +51,22 @@ export async function runConformance(
   { pack, server, keyVariable }: ConformanceOptions,
   around: Surroundings,
 ): Promise<readonly PackReport[]> {
-  const packs = pack === undefined ? shippedPacks.map(shippedPack) : [named(pack, around)];
+  const packs = pack === undefined ? serverPacks.map(shippedPack) : [named(pack, around)];
   const address = addressOf(server);
   const headers = { "Content-Type": "application/json", ...keyHeader(keyVariable, around) };
   const reports: PackReport[] = [];
   for (const one of packs) {
     const results: TestReport[] = [];
     for (const test of one.tests) {
-      const answer = await ask(`${address}/v1/policy/decide`, canonicalJson(test.request), headers);
+      const answer =
+        test.box === undefined
+          ? await ask(`${address}/v1/policy/decide`, canonicalJson(test.request), headers)
+          : await askBox(test.box, test.expect, around);
       results.push(judgeAnswer(one, test, answer));
     }
-    reports.push(reportOf(one, results, { server: address, nowMs: around.clock.nowUnixMs() }));
+    const isAsked = one.tests.some(({ request }) => request !== undefined);
+    const server = isAsked ? address : "";
+    reports.push(reportOf(one, results, { server, nowMs: around.clock.nowUnixMs() }));
   }
   return reports;
 }

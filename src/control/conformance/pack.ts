@@ -7,6 +7,7 @@ import { AegisError } from "../../base/errors.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { JsonObject } from "../../model/event.ts";
 import { outcomes } from "../decide/decision.ts";
+import { type BoxProgram, readBoxProgram } from "./box-program.ts";
 
 export interface Pack {
   readonly name: string;
@@ -20,8 +21,10 @@ export interface PackTest {
   /** The requirement that is violated when the test fails. */
   readonly requirement: string;
   readonly description: string;
-  /** Body of the question: `event`, `snapshot`, `manifest`. */
-  readonly request: JsonObject;
+  /** Body of a question to a control plane: `event`, `snapshot`, `manifest`. */
+  readonly request?: JsonObject;
+  /** Instead of a question: a program that is tried in a box. */
+  readonly box?: BoxProgram;
   readonly expect: Expectation;
 }
 
@@ -29,6 +32,11 @@ export interface Expectation {
   readonly outcome: string;
   /** Part of the reason; empty: any. */
   readonly reason: string;
+  /** Of a box: the row of the ledger that is meant, by action and resource. */
+  readonly action?: string;
+  readonly resource?: string;
+  /** Exit status of the program; absent: any. */
+  readonly status?: number;
 }
 
 /** It stands in addresses and Markdown. */
@@ -70,23 +78,51 @@ export function parsePack(text: string): Result<Pack, string> {
 /** The test, or what is wrong with it. */
 function readTest(entry: unknown, packName: string): PackTest | string {
   if (!isRecord(entry)) return "it is no mapping";
-  const { id, pack = packName, req_id, description = "", request, expect } = entry;
+  const { id, pack = packName, req_id, description = "", request, box, expect } = entry;
   const wrong =
-    unknownField(entry, ["id", "pack", "req_id", "description", "request", "expect"]) ??
+    unknownField(entry, ["id", "pack", "req_id", "description", "request", "box", "expect"]) ??
     wrongText({ id, req_id, pack, description }, ["id", "req_id"]);
   if (wrong !== undefined) return wrong;
   if (pack !== packName) return `it is of the pack "${pack}"`;
-  if (!isRecord(request)) return '"request" is no mapping';
   if (!isRecord(expect)) return '"expect" is no mapping';
-  const problem = requestProblem(request) ?? expectProblem(expect);
-  if (problem !== undefined) return problem;
-  return {
+  const about = {
     id: String(id),
     requirement: String(req_id),
     description: String(description),
+  };
+  if (box !== undefined) return request === undefined ? readBoxTest(about, box, expect) : both;
+  if (!isRecord(request)) return '"request" is no mapping';
+  const problem = requestProblem(request) ?? expectProblem(expect, ["outcome", "reason"]);
+  if (problem !== undefined) return problem;
+  return {
+    ...about,
     request: request as JsonObject,
     expect: { outcome: String(expect.outcome), reason: String(expect.reason ?? "") },
   };
+}
+
+const both = 'it has both a "request" and a "box"';
+
+function readBoxTest(
+  about: Pick<PackTest, "id" | "requirement" | "description">,
+  box: unknown,
+  expect: Fields,
+): PackTest | string {
+  if (!isRecord(box)) return '"box" is no mapping';
+  const { outcome, reason = "", action, resource, status } = expect;
+  const problem =
+    expectProblem(expect, ["outcome", "reason", "action", "resource", "status"]) ??
+    wrongText({ action, resource }, ["action", "resource"]);
+  if (problem !== undefined) return problem;
+  if (outcome === "require_approval") return '"outcome" of a box is allow or deny';
+  const isStatus = Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 255;
+  if (status !== undefined && !isStatus) return '"status" is no exit status';
+  const program = readBoxProgram(box);
+  if (typeof program === "string") return program;
+  const row = { action: String(action), resource: String(resource) };
+  const wanted = { outcome: String(outcome), reason: String(reason), ...row };
+  const ended = status === undefined ? {} : { status: Number(status) };
+  return { ...about, box: program, expect: { ...wanted, ...ended } };
 }
 
 function requestProblem(request: Fields): string | undefined {
@@ -105,9 +141,9 @@ function requestProblem(request: Fields): string | undefined {
   return undefined;
 }
 
-function expectProblem(expect: Fields): string | undefined {
+function expectProblem(expect: Fields, known: readonly string[]): string | undefined {
   const { outcome, reason = "" } = expect;
-  const wrong = unknownField(expect, ["outcome", "reason"]) ?? wrongText({ reason }, []);
+  const wrong = unknownField(expect, known) ?? wrongText({ reason }, []);
   if (wrong !== undefined) return wrong;
   if (outcomes.some((one) => one === outcome)) return undefined;
   return `"outcome" is none of ${outcomes.join(", ")}`;

@@ -5,8 +5,20 @@ import type { Expectation, Pack, PackTest } from "./pack.ts";
 
 /** What came back for one test: a decision, or why there is none. */
 export type Answer =
-  | { readonly kind: "decision"; readonly outcome: string; readonly reason: string }
+  | {
+      readonly kind: "decision";
+      readonly outcome: string;
+      readonly reason: string;
+      readonly evidence?: BoxEvidence;
+    }
   | { readonly kind: "failure"; readonly error: string };
+
+/** The row that a box left, and how its program ended. */
+export interface BoxEvidence {
+  readonly session: string;
+  readonly seq: number;
+  readonly status: number;
+}
 
 export interface TestReport {
   readonly id: string;
@@ -17,12 +29,13 @@ export interface TestReport {
   readonly outcome: string;
   readonly reason: string;
   readonly expected: Expectation;
-  readonly evidence: { readonly outcome: string; readonly reason: string };
+  readonly evidence: { readonly outcome: string; readonly reason: string } & Partial<BoxEvidence>;
   readonly error?: string;
 }
 
 export interface PackReport {
   readonly pack: string;
+  /** Empty where no control plane was asked. */
   readonly aegisd_addr: string;
   /** RFC 3339, UTC. */
   readonly run_at: string;
@@ -51,7 +64,7 @@ export function judgeAnswer(pack: Pack, test: PackTest, answer: Answer): TestRep
     status: error === undefined ? "PASS" : "FAIL",
     ...decided,
     expected: test.expect,
-    evidence: decided,
+    evidence: { ...decided, ...(answer.kind === "decision" ? answer.evidence : {}) },
     ...(error === undefined ? {} : { error }),
   };
 }

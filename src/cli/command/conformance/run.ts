@@ -8,7 +8,7 @@ import { writeOut } from "../../output.ts";
 export const command = defineCommand(
   {
     name: "conformance run",
-    summary: "Ask a control plane what conformance packs ask, and report.",
+    summary: "Ask a control plane, or a box, what conformance packs ask, and report.",
     flags: {
       server: {
         kind: "text",
@@ -26,13 +26,14 @@ export const command = defineCommand(
     operands: {
       PACK: {
         required: false,
-        summary: "Pack that aegis brings or a YAML file; default: all it brings",
+        summary: "Pack that aegis brings or a YAML file; default: all about control planes",
       },
     },
     launches: false,
     examples: [
       "aegis conformance run --server http://127.0.0.1:8080",
       "aegis conformance run baseline-safety --json",
+      "aegis conformance run kernel",
       "aegis conformance run ./our-pack.yaml --key-env AEGIS_KEY",
     ],
     notes: [

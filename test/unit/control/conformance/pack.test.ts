@@ -49,10 +49,21 @@ describe("the packs that are shipped", () => {
       "HC-001": "HND-001",
       "HC-002": "HND-002",
       "HC-003": "HND-003",
+      "KB-001": "KERNEL-001",
+      "KB-002": "KERNEL-001",
+      "KB-003": "KERNEL-002",
+      "KB-004": "KERNEL-003",
+      "KB-005": "KERNEL-003",
+      "KB-006": "KERNEL-004",
+      "KB-007": "KERNEL-005",
+      "KB-008": "KERNEL-005",
+      "KB-009": "KERNEL-006",
     });
-    expect(found).toHaveLength(19);
+    expect(found).toHaveLength(28);
   });
-  test.each(packs.map((pack) => [pack.name, pack] as const))("%s is met", (_, pack) => {
+  // What runs in a box is in test/integration/conformance-box.test.ts.
+  const asked = packs.filter(({ name }) => name !== "kernel");
+  test.each(asked.map((pack) => [pack.name, pack] as const))("%s is met", (_, pack) => {
     const results = pack.tests.map((one) => {
       const { event = {}, snapshot = {}, manifest = {} } = one.request as Record<string, JsonValue>;
       const decided = decideFast({ event, snapshot, manifest });
@@ -72,6 +83,14 @@ tests:
     expect: {outcome: deny, reason: declared}
 `;
 
+const row = "{outcome: deny, action: FileRead, resource: /x}";
+
+function boxed(box: string, expected = row): string {
+  return sound
+    .replace(/request: .*/, `box: ${box}`)
+    .replace(/expect: .*/, () => `expect: ${expected}`);
+}
+
 describe("a file is refused", () => {
   const rows: readonly (readonly [string, string, string])[] = [
     ["that is no YAML", "{", ""],
@@ -89,12 +108,40 @@ describe("a file is refused", () => {
     ["with a list for an event", sound.replace(/event: {.*}}/, "event: []}"), '"event" is no'],
     ["with a number JSON has not", sound.replace("TOOL_CALL_PROPOSED", ".nan"), "is no JSON"],
     ["that expects a word nobody says", sound.replace("deny", "denied"), '"outcome" is none of'],
+    ["that asks and runs", `${sound}    box: {command: [ls]}\n`, 'both a "request" and a "box"'],
+    ["whose box is a list", boxed("[]"), '"box" is no mapping'],
+    ["that runs nothing", boxed("{}"), '"box.command" is no list of texts'],
+    ["with an empty command", boxed("{command: []}"), '"box.command" is no list of texts'],
+    ["with a word for a box nobody knows", boxed("{command: [a], net: [all]}"), '"box.net"'],
+    ["that makes files elsewhere", boxed("{command: [a], files: {/x: y}}"), "no path below {home}"],
+    ["or above", boxed("{command: [a], files: {a/../../x: y}}"), "no path below {home}"],
+    ["that grants what is not its own", boxed("{command: [a], read: [/etc]}"), "not below {home}"],
+    ["or climbs out", boxed('{command: [a], write: ["{home}/../x"]}'), "not below {home}"],
+    ["or the whole folder", boxed('{command: [a], write: ["{home}/"]}'), "not below {home}"],
+    ["of a box that expects no row", boxed("{command: [a]}", "{outcome: deny}"), '"action" is'],
+    [
+      "of a box that asks a person",
+      boxed("{command: [a]}", "{outcome: require_approval, action: A, resource: r}"),
+      "allow or deny",
+    ],
+    [
+      "of a status that is none",
+      boxed("{command: [a]}", "{outcome: deny, action: A, resource: r, status: 256}"),
+      "no exit status",
+    ],
     ["with a test twice", sound + sound.slice(sound.indexOf("  - id")), "is there twice"],
   ];
   test.each(rows)("%s", (_, text, why) => {
     const read = parsePack(text);
     expect(read.ok ? "accepted" : read.error).toContain(why);
     expect(read.ok).toBe(false);
+  });
+  test("and a sound box is not", () => {
+    const text = boxed('{command: [cat, x], files: {work/x: y}, read: ["{home}/a"]}');
+    expect(parsed(text).tests[0]).toMatchObject({
+      box: { command: ["cat", "x"], files: { "work/x": "y" }, read: ["{home}/a"], deny: [] },
+      expect: { outcome: "deny", action: "FileRead", resource: "/x" },
+    });
   });
   test("and its sound twin is not", () => {
     expect(parsed(sound)).toMatchObject({ name: "mine", description: "", version: "" });
