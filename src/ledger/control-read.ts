@@ -7,7 +7,8 @@ import type { JsonObject, SealedEvent } from "../model/event.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./control-contract.ts";
 import { verifyChain } from "./control-verify.ts";
 import { isEncrypted, stillEncrypted } from "./encrypted-text.ts";
-import { localTenant, readForeign, sessionKey, tenantPrefix } from "./foreign.ts";
+import { localTenant, sessionKey, tenantPrefix } from "./foreign.ts";
+import { readClients } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Store, StoredEvent } from "./store.ts";
 
@@ -69,11 +70,13 @@ function isAsked(
   return outcome === undefined || String(members.outcome).toLowerCase() === outcome.toLowerCase();
 }
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** @throws {AegisError} `ledger/tampered` when the stored bytes are no event */
 export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
   if (isEncrypted(body)) throw stillEncrypted(`event ${index}`, body);
   const hash = sha256Hex(body);
-  const read = readForeign(new TextDecoder().decode(body), hash);
+  const read = readClients(utf8.decode(body), hash);
   if (read === undefined) {
     throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {
       hint: "run `aegis audit verify`",

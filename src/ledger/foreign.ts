@@ -154,6 +154,51 @@ export function readForeign(text: string, hash: string): ReadForeign | undefined
   return { event, payload, isCanonical };
 }
 
+/**
+ * As `readForeign`, several times as fast, for what nearly all events are: our own canonical form,
+ * which `value` is parsed from. Undefined for every other one.
+ */
+export function readOwnForm(text: string, value: unknown, hash: string): ReadForeign | undefined {
+  if (!isPlainObject(value) || !isOwnForm(text, value)) return undefined;
+  const { tenant_id, user_id, session_id, event_type, seq, ts_unix_ms, prev_hash, payload } = value;
+  if (typeof tenant_id !== "string" || typeof user_id !== "string") return undefined;
+  if (typeof session_id !== "string" || typeof event_type !== "string") return undefined;
+  if (!isCount(seq) || !isCount(ts_unix_ms) || payload === undefined) return undefined;
+  if (prev_hash !== undefined && typeof prev_hash !== "string") return undefined;
+  const prev = readHash(prev_hash);
+  if (prev === undefined) return undefined;
+  const event: SealedEvent = {
+    tenant_id,
+    user_id,
+    session_id: session_id as SessionId,
+    seq,
+    ts_unix_ms,
+    event_type,
+    payload: isObject(payload) ? payload : { value: payload },
+    prev_hash: prev,
+    hash,
+  };
+  return { event, payload, isCanonical: () => true };
+}
+
+/** Written again it is the same text: so no name is there twice, and no number is spelled oddly. */
+function isOwnForm(text: string, value: JsonObject): boolean {
+  try {
+    return canonicalJson(value) === text;
+  } catch (error) {
+    if (error instanceof AegisError) return false;
+    throw error;
+  }
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: PlainJson | undefined): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 function isFormOf(tree: JsonTree, dialect: Dialect, text: string): boolean {
   try {
     return canonicalText(tree, dialect) === text;

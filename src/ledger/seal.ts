@@ -8,7 +8,7 @@ import { sha256 } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { eventSizeMaxBytes } from "../base/limits.ts";
 import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
-import { localTenant, readForeign } from "./foreign.ts";
+import { localTenant, type ReadForeign, readForeign, readOwnForm } from "./foreign.ts";
 import type { Hash } from "./merkle.ts";
 
 /** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
@@ -90,7 +90,7 @@ export function readSealed(body: Uint8Array): SealedEvent | undefined {
   const value = parseJson(text);
   const hash = sha256(body).toBase64();
   if (isEnvelope(value)) return { ...value, hash };
-  return isOurs(value) ? undefined : readForeign(text, hash)?.event;
+  return isOurs(value) ? undefined : readOther(text, value, hash)?.event;
 }
 
 /**
@@ -104,8 +104,17 @@ export function checkSealed(
   const hash = sha256(body).toBase64();
   if (isEnvelope(value))
     return { event: { ...value, hash }, isCanonical: isCanonicalText(text, value) };
-  const read = isOurs(value) ? undefined : readForeign(text, hash);
+  const read = isOurs(value) ? undefined : readOther(text, value, hash);
   return read === undefined ? undefined : { event: read.event, isCanonical: read.isCanonical() };
+}
+
+/** An event of a client, by the text it is stored as. */
+export function readClients(text: string, hash: string): ReadForeign | undefined {
+  return readOther(text, parseJson(text), hash);
+}
+
+function readOther(text: string, value: unknown, hash: string): ReadForeign | undefined {
+  return readOwnForm(text, value, hash) ?? readForeign(text, hash);
 }
 
 /** The tenant says who sealed an event; what is no object at all is ours and damaged. */
