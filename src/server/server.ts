@@ -65,16 +65,18 @@ export interface AnsweredRequest {
 export interface RunningServer {
   readonly hostname: string;
   readonly port: number;
-  /** Answers what is under way, then closes. */
+  /** Ends streams, answers what is under way, ten seconds at most, then closes. */
   stop(): Promise<void>;
 }
 
 const idleTimeoutSeconds = 120;
+const stopMaxMs = 10_000;
 
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry } = options;
   const steps = createStepRecorder(options.log);
-  const router = createRouter(traced(telemetry, routesOf(options, steps)));
+  const stopping = new AbortController();
+  const router = createRouter(traced(telemetry, routesOf(options, steps, stopping.signal)));
   let hosts: ReadonlySet<string> | undefined;
   const server: Bun.Server<undefined> = Bun.serve({
     hostname,
@@ -97,7 +99,10 @@ export function startServer(options: ServerOptions): RunningServer {
     hostname,
     port: server.port ?? 0,
     stop: async () => {
+      stopping.abort();
+      const timer = setTimeout(() => void server.stop(true), stopMaxMs);
       await server.stop();
+      clearTimeout(timer);
       await steps.stop();
       await telemetry.stop();
     },
@@ -105,13 +110,17 @@ export function startServer(options: ServerOptions): RunningServer {
 }
 
 /** A handler for each operation that is declared (api/operation.ts says how to add one). */
-function routesOf(options: ServerOptions, steps: StepRecorder): readonly Route[] {
+function routesOf(
+  options: ServerOptions,
+  steps: StepRecorder,
+  stopping: AbortSignal,
+): readonly Route[] {
   const { log, nowMs, rateLimit, secret, keys } = options;
   const states = createLiveStates(log);
   const limiter = () => createRateLimiter(rateLimit, nowMs);
   return [
     ...eventRoutes(log, nowMs, limiter()),
-    tailRoute(log),
+    tailRoute(log, stopping),
     ...sessionRoutes(log, states),
     ...replayRoutes({ ...options, steps }),
     sessionTokenRoute(options),

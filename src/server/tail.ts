@@ -13,7 +13,8 @@ const pollMs = 1000;
 const aliveMs = 15_000;
 const pageSize = 500;
 
-export function tailRoute(log: ControlLog): Route {
+/** @param stopping aborted when the server ends */
+export function tailRoute(log: ControlLog, stopping: AbortSignal): Route {
   return route(tailEvents, async ({ query, headers, signal }) => {
     const tenant = query.tenant_id;
     const session = query.session_id || undefined;
@@ -23,8 +24,9 @@ export function tailRoute(log: ControlLog): Route {
     const start = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
     const isWanted = (event: LoggedEvent) =>
       event.tenant === tenant && (session === undefined || event.session === session);
+    const either = AbortSignal.any([signal, stopping]);
     const shown = wantsLegacy(headers) ? legacyEvent : eventJson;
-    return new Response(stream(log, { start, isWanted, shown }, signal), {
+    return new Response(stream(log, { start, isWanted, shown }, either), {
       headers: { "Content-Type": eventStream, "Cache-Control": "no-store" },
     });
   });

@@ -64,3 +64,14 @@ test("a tail that is left is forgotten, and the others go on", async () => {
   await until(() => counts.listening === base);
   await server.stop();
 });
+
+test("a server that stops ends its tails", async () => {
+  const { counts, server, url } = start();
+  const response = await fetch(`${url}?tenant_id=a`);
+  const reader = response.body?.getReader();
+  await reader?.read();
+  const stopped = server.stop();
+  expect(await reader?.read()).toMatchObject({ done: true });
+  await stopped;
+  expect(counts.listening).toBe(1);
+});
