@@ -21,6 +21,21 @@ export const eventColumns =
 
 const fromEvents = "FROM event e JOIN session s ON s.num = e.session";
 
+/** SQLite takes a CROSS JOIN in the order in which it is written. */
+const fromEventsInOrder = "FROM event e CROSS JOIN session s ON s.num = e.session";
+/** Of a tenant with more sessions than these the next events are never far in the ledger. */
+const manySessions = 1000;
+
+/** Then its events are met by going through all; else by going through its sessions. */
+function hasManySessions(db: Database, prefix: string): boolean {
+  const some = "SELECT 1 FROM session WHERE id >= ? AND id < ? LIMIT ?";
+  const sql = `SELECT count(*) AS count FROM (${some})`;
+  const row = db
+    .query<{ count: number }, [string, string, number]>(sql)
+    .get(...range(prefix), manySessions + 1);
+  return (row?.count ?? 0) > manySessions;
+}
+
 export function readEvent(db: Database, id: SessionId, seq: number): StoredEvent | undefined {
   const sql = `SELECT ${eventColumns} ${fromEvents} WHERE s.id = ? AND e.seq = ?`;
   const row = db.query<EventRow, [string, number]>(sql).get(id, seq);
@@ -37,17 +52,21 @@ export function readChain(db: Database, query: ChainQuery): readonly StoredEvent
   if (query.session !== undefined) {
     add("e.session = (SELECT num FROM session WHERE id = ?)", query.session);
   }
+  const isWide = query.prefix !== undefined && hasManySessions(db, query.prefix);
   if (query.prefix !== undefined) {
-    add("e.session IN (SELECT num FROM session WHERE id >= ? AND id < ?)", ...range(query.prefix));
+    const under = isWide
+      ? "s.id >= ? AND s.id < ?"
+      : "e.session IN (SELECT num FROM session WHERE id >= ? AND id < ?)";
+    add(under, ...range(query.prefix));
   }
   if (query.type !== undefined) add("e.type = ?", query.type);
   if (query.fromUnixMs !== undefined) add("e.ts_ms >= ?", query.fromUnixMs);
   if (query.toUnixMs !== undefined) add("e.ts_ms <= ?", query.toUnixMs);
   // Within a session seq and idx run alike, and seq is what its index is sorted by.
   const order = query.session === undefined ? "e.idx" : "e.seq";
+  const from = isWide ? fromEventsInOrder : fromEvents;
   const sql =
-    `SELECT ${eventColumns} ${fromEvents} WHERE ${terms.join(" AND ")} ` +
-    `ORDER BY ${order} LIMIT ?`;
+    `SELECT ${eventColumns} ${from} WHERE ${terms.join(" AND ")} ` + `ORDER BY ${order} LIMIT ?`;
   return db
     .query<EventRow, SQLQueryBindings[]>(sql)
     .all(...values, query.limit)
@@ -59,7 +78,9 @@ export function readSessionsUnder(
   prefix: string,
   last: number,
 ): readonly SessionState[] {
-  const where = "id >= ? AND id < ?";
+  // The plus keeps SQLite from the index over ids, and so from sorting all that it finds there.
+  const column = hasManySessions(db, prefix) ? "+id" : "id";
+  const where = `${column} >= ? AND ${column} < ?`;
   const sql = `SELECT ${sessionColumns} FROM session WHERE ${where} ORDER BY num DESC LIMIT ?`;
   return db
     .query<SessionRow, [string, string, number]>(sql)

@@ -290,6 +290,30 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     expect(await log.session("acme", "sess-001")).toMatchObject({ eventCount: 2 });
   });
 
+  test("lists a tenant of many sessions in order, page by page, and no other's", async () => {
+    const { log } = await openLog();
+    const tenants = ["many", "few"];
+    const requests = Array.from({ length: 1500 }, (_, at) => {
+      const tenant = tenants[at % 5 === 0 ? 1 : 0] ?? "";
+      return { ...base, tenant, session: `s${tenant === "few" ? at % 3 : at}`, tsUnixMs: at };
+    });
+    await log.append(requests);
+    for (const tenant of tenants) {
+      const wanted = requests.flatMap((one, at) => (one.tenant === tenant ? [at] : []));
+      const seen: number[] = [];
+      for (let after = -1; ; ) {
+        const page = await log.events({ tenant, after, limit: 400 });
+        seen.push(...page.map(({ tsUnixMs }) => tsUnixMs));
+        const last = page.at(-1);
+        if (last === undefined) break;
+        after = last.index;
+      }
+      expect(seen).toEqual(wanted);
+    }
+    const newest = (await log.sessions("many", 3)).map(({ session }) => session);
+    expect(newest).toEqual(["s1499", "s1498", "s1497"]);
+  });
+
   test("keeps small records, and changes them only as expected", async () => {
     const { log } = await openLog();
     const record = { kind: "approval", key: "acme/1", json: '{"a":1}' };
