@@ -1,4 +1,5 @@
-// `bun run bench [--quick] [--only launch,opens,programs,network,memory,ledger,postgres,server]
+// `bun run bench [--quick]
+// [--only launch,opens,programs,network,memory,ledger,postgres,server,mcp]
 // [--program NAME]`: measures the built binary, prints the tables and writes bench/results.json.
 // Ends with status 1 when it could not measure; missed goals are reported, not failures.
 
@@ -11,6 +12,7 @@ import { removeTempDirs } from "../test/support/temp.ts";
 import { measureLaunch } from "./launch.ts";
 import { measureLedger } from "./ledger.ts";
 import { describeMachine } from "./machine.ts";
+import { measureMcp } from "./mcp.ts";
 import { measureMemory } from "./memory.ts";
 import { measureNetwork } from "./network.ts";
 import { measureOpens } from "./opens.ts";
@@ -19,7 +21,7 @@ import { measurePrograms } from "./programs.ts";
 import { render, type Section } from "./report.ts";
 import { measureServer } from "./server.ts";
 
-const everything = "launch,opens,programs,network,memory,ledger,postgres,server";
+const everything = "launch,opens,programs,network,memory,ledger,postgres,server,mcp";
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -56,6 +58,7 @@ if (wanted.includes("memory")) report(await measureMemory(quick ? 1 : 5));
 if (wanted.includes("ledger")) report(...(await measureLedger(quick ? 2 : 9)));
 if (wanted.includes("postgres")) report(...(await measurePostgres(quick ? 2 : 9)));
 if (wanted.includes("server")) report(...(await measureServer(quick ? 2 : 7, quick ? 1 : 3)));
+if (wanted.includes("mcp")) report(await measureMcp(quick ? 2 : 7));
 await endAll();
 removeTempDirs();
 

@@ -21,6 +21,7 @@ export interface DaemonFlags {
   /** The allow-list's file. */
   readonly trust: string | undefined;
   readonly mcpAddr: string | undefined;
+  readonly mcpUpstream: string | undefined;
   /** Undefined: as the file says. */
   readonly rateLimit: number | undefined;
   readonly telemetryDisabled: boolean;
@@ -28,6 +29,8 @@ export interface DaemonFlags {
 }
 
 export interface DaemonOptions extends ServeOptions {
+  /** Undefined: no MCP server is behind this one. */
+  readonly mcp: { readonly address: string; readonly upstream: string } | undefined;
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     readonly format: "text" | "json";
@@ -38,7 +41,6 @@ export interface DaemonOptions extends ServeOptions {
 export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOptions {
   const file = fileOf(flags.config, directory);
   const { addr, dsn, manifest, keys } = file;
-  refuseMissing(flags, file);
   const chosen = flags.dsn ?? dsn;
   return {
     address: flags.addr ?? (addr === "" ? ":8080" : addr),
@@ -49,6 +51,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     payloadKeys: flags.payloadKeys ?? given(file.payload_keys),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
+    mcp: mcpOf(flags, file),
     telemetry: {
       isDisabled: flags.telemetryDisabled || file.telemetry?.disabled === true,
       path: given(flags.telemetryPath ?? "") ?? given(file.telemetry?.path ?? ""),
@@ -63,11 +66,15 @@ function fileOf(config: string | undefined, directory: AbsPath): DaemonFile {
   return readDaemonFile(path, readSmallFile(path));
 }
 
-/** What is documented and not part of this build must not be believed in. */
-function refuseMissing(flags: DaemonFlags, file: DaemonFile): void {
-  if ((flags.mcpAddr ?? file.mcp_addr) !== "") {
-    throw invalid("mcp_addr", "the MCP proxy is not part of this build", "remove it");
+/** The documented key says where to listen; what stands behind has to be said as well. */
+function mcpOf({ mcpAddr, mcpUpstream }: DaemonFlags, file: DaemonFile): DaemonOptions["mcp"] {
+  const [address, upstream] = [mcpAddr ?? file.mcp_addr, mcpUpstream ?? file.mcp_upstream];
+  if (address !== "" && upstream !== "") return { address, upstream };
+  if (address !== "") {
+    throw invalid("mcp_addr", "nobody says which MCP server is behind it", "give mcp_upstream too");
   }
+  if (upstream === "") return undefined;
+  throw invalid("mcp_upstream", "nobody says where to listen for its clients", "give mcp_addr too");
 }
 
 function trustOf(

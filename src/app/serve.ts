@@ -85,14 +85,9 @@ export async function prepareServe(
 ): Promise<ServeParts> {
   const paths = aegisPaths(around.environment);
   privateDirectory(paths.home);
-  const { hostname, port } = addressOf(options.address);
   const keys =
     options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
-  if (keys.length === 0 && !isLoopback(hostname)) {
-    throw new AegisError("usage", `Cannot serve on "${hostname}" without keys: others reach it`, {
-      hint: "give --keys FILE, or serve on 127.0.0.1",
-    });
-  }
+  const { hostname, port } = listenAddress(options.address, keys);
   const { manifest, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
@@ -113,6 +108,17 @@ export async function prepareServe(
     nowMs: () => around.clock.nowUnixMs(),
     telemetry: await openTelemetry(options.telemetry, around),
   };
+}
+
+/** @throws {AegisError} for what is no address, and for one that others reach without keys */
+export function listenAddress(
+  text: string,
+  keys: readonly ServedKey[],
+): { readonly hostname: string; readonly port: number } {
+  const address = addressOf(text);
+  if (keys.length > 0 || isLoopback(address.hostname)) return address;
+  const why = `Cannot serve on "${address.hostname}" without keys: others reach it`;
+  throw new AegisError("usage", why, { hint: "give --keys FILE, or serve on 127.0.0.1" });
 }
 
 async function toolPolicy(): Promise<(input: DecideInput) => ToolDecision> {

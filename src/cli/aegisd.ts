@@ -2,8 +2,11 @@
 // log lines on standard error.
 
 import type { DaemonOptions } from "../app/daemon.ts";
+import type { ServeParts } from "../app/serve.ts";
 import { AegisError } from "../base/errors.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
+import type { RunningMcpServer } from "../mcp/http-server.ts";
+import { approvalWaitMs } from "../mcp/limits.ts";
 import type { AnsweredRequest } from "../server/server.ts";
 import { defineCommand } from "./command.ts";
 import { exitStatus } from "./exit.ts";
@@ -51,7 +54,12 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Where traces go. Default: traces.ndjson in AEGIS_HOME",
       },
-      "mcp-addr": { kind: "text", value: "ADDR", summary: "Refused in this build" },
+      "mcp-addr": {
+        kind: "text",
+        value: "[HOST]:PORT",
+        summary: "Where clients of an MCP server reach it through the proxy",
+      },
+      "mcp-upstream": { kind: "text", value: "URL", summary: "That server" },
     },
     operands: {},
     launches: false,
@@ -66,6 +74,7 @@ export const command = defineCommand(
         payloadKeys: flags["payload-keys"],
         trustMode: flags["trust-mode"],
         mcpAddr: flags["mcp-addr"],
+        mcpUpstream: flags["mcp-upstream"],
         rateLimit: rateLimitOf(flags["rate-limit"]),
         telemetryDisabled: flags["telemetry-disabled"],
         telemetryPath: flags["telemetry-path"],
@@ -79,6 +88,7 @@ export const command = defineCommand(
     for (const warning of parts.warnings) logWarning(options.log, nowMs(), warning);
     const onAnswered = logWriter(options.log, nowMs);
     const server = startServer({ ...parts, onAnswered });
+    const mcp = options.mcp === undefined ? undefined : await startMcp(parts, options.mcp);
     const { hostname, port } = server;
     const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -94,10 +104,25 @@ export const command = defineCommand(
     manager.ready(`listening on ${escapeControls(address)}`);
     await promise;
     manager.stopping();
+    await mcp?.stop();
     await server.stop();
     return exitStatus.ok;
   },
 );
+
+/** Its own talk goes where the log goes. */
+async function startMcp(
+  parts: ServeParts,
+  { address, upstream }: NonNullable<DaemonOptions["mcp"]>,
+): Promise<RunningMcpServer> {
+  const { serveMcp } = await import("../mcp/serve.ts");
+  const say = (line: string): void => void writeErr(`aegisd: ${escapeControls(line)}\n`);
+  const session = undefined;
+  const wishes = { address, upstream, token: undefined, session, approvalWaitMs: approvalWaitMs };
+  const running = serveMcp(parts, { ...wishes, say });
+  say(`MCP on http${parts.tls === undefined ? "" : "s"}://${running.host}/mcp`);
+  return running;
+}
 
 function rateLimitOf(text: string | undefined): number | undefined {
   if (text === undefined || text === "-1") return undefined;

@@ -38,6 +38,7 @@ const daemonFile = table({
   addr: path,
   manifest: path,
   mcp_addr: path,
+  mcp_upstream: path,
   keys: path,
   payload_keys: path,
   trust_mode: defaulted(choice(trustModes), ""),

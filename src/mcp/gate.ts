@@ -86,6 +86,7 @@ export function createGate(parts: GateParts): Gate {
             const waiting = { callId: uniqueSuffix(), seq: 0, token: { hash, text: undefined } };
             keep(keyOf(session, tool, args), waiting);
           }
+          if (loaded.size >= openMax) loaded.clear();
           loaded.add(place);
         }
         return await admitCall(parts, session, call, { open, keep });

@@ -9,6 +9,8 @@ export interface Limits {
   readonly outputMax: number;
 }
 
+/** How long a call waits for a person by default: clients give up after 60 s. */
+export const approvalWaitMs = 45_000;
 /** What a policy cannot lift: an answer has to fit into memory, and timers end at 2^31. */
 export const answerSizeMax = 32 * 1024 * 1024;
 const timeoutMax = 2 ** 31 - 1;

@@ -37,9 +37,9 @@ export async function* linesOf(
   if (last === "too long" || !isBlank(last)) yield last;
 }
 
+/** In memory of its own. */
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces;
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat([...pieces]);
+  return Buffer.concat([...pieces]);
 }
 
 function isBlank(line: Uint8Array): boolean {

@@ -1,8 +1,7 @@
 // Who calls: nobody in particular on a loopback port without keys, else the holder of a key. Keys
 // are kept as hashes and compared in constant time; browsers are kept out by Host and Origin.
 
-import { timingSafeEqual } from "node:crypto";
-import { sha256 } from "../base/hash.ts";
+import { foreignHost, foreignOrigin, keyHolder } from "../app/callers.ts";
 import type { Operation, Role } from "./api/operation.ts";
 import { Refusal } from "./http.ts";
 
@@ -29,13 +28,8 @@ const localCaller: Caller = { name: "local", role: "admin", tenant: undefined, i
  */
 export function callerOf(headers: Headers, keys: readonly ApiKey[]): Caller {
   if (keys.length === 0) return localCaller;
-  const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(headers.get("Authorization") ?? "")?.[1];
-  const text = given ?? headers.get("X-API-Key") ?? "";
-  const hash = sha256(text);
-  let found: ApiKey | undefined;
-  // All of them, so that the time tells nothing about which one is nearly right.
-  for (const key of keys) if (timingSafeEqual(hash, key.hash)) found = key;
-  if (found !== undefined && text !== "") {
+  const found = keyHolder(headers, keys);
+  if (found !== undefined) {
     const { name, role, tenant } = found;
     return { name, role, tenant, isKnown: true };
   }
@@ -61,10 +55,8 @@ export function requireTenant({ tenant }: Caller, wanted: string | undefined): v
  * @throws {Refusal} 403
  */
 export function refuseBrowsers(headers: Headers, hosts: ReadonlySet<string>): void {
-  const host = (headers.get("Host") ?? "").toLowerCase();
-  if (!hosts.has(host)) throw new Refusal("host_forbidden", `host "${host}" is not served here`);
-  const origin = headers.get("Origin");
-  if (origin === null) return;
-  const isOwn = [...hosts].some((own) => origin === `http://${own}` || origin === `https://${own}`);
-  if (!isOwn) throw new Refusal("origin_forbidden", "requests of other pages are not answered");
+  const host = foreignHost(headers, hosts);
+  if (host !== undefined) throw new Refusal("host_forbidden", host);
+  const origin = foreignOrigin(headers, hosts);
+  if (origin !== undefined) throw new Refusal("origin_forbidden", origin);
 }

@@ -1,6 +1,7 @@
 // The control plane over HTTP: routes over one ledger. Everything that fails on the way is an
 // answer with a stable code, and never an allowance.
 
+import { hostNames } from "../app/callers.ts";
 import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
@@ -87,7 +88,7 @@ export function startServer(options: ServerOptions): RunningServer {
     ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
     fetch: async (request) => {
       const started = nowMs();
-      hosts ??= hostsOf(hostname, server.port ?? 0);
+      hosts ??= hostNames(hostname, server.port ?? 0);
       const { response, path } = await answer(request, router, keys, hosts);
       const [method, durationMs] = [request.method, nowMs() - started];
       options.onAnswered?.({ method, route: path, status: response.status, durationMs });
@@ -136,19 +137,6 @@ function routesOf(
 function tlsOptions({ cert, key, ca }: ServerTls): Bun.TLSOptions {
   if (ca === undefined) return { cert, key };
   return { cert, key, ca, requestCert: true, rejectUnauthorized: true };
-}
-
-/** What a request may call this server. */
-function hostsOf(hostname: string, port: number): ReadonlySet<string> {
-  const names = [
-    "localhost",
-    "127.0.0.1",
-    "[::1]",
-    hostname.includes(":") ? `[${hostname}]` : hostname,
-  ];
-  return new Set(
-    names.flatMap((name) => [name, `${name}:${port}`]).map((name) => name.toLowerCase()),
-  );
 }
 
 async function readiness(log: ControlLog): Promise<Response> {

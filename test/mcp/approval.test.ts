@@ -1,12 +1,15 @@
 // Tool calls that wait for a person who decides with `aegis approve`, from another process.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { McpError } from "@modelcontextprotocol/sdk/types.js";
 import { spawnAegis } from "../support/harness.ts";
 import { budgets, type Connected, connectStdio, mcpPlace, recordedTypes } from "../support/mcp.ts";
 import { serve } from "../support/served.ts";
+
+/** Each starts several programs. */
+setDefaultTimeout(30_000);
 
 const permissions = { tools: ["needs_approval"], approval_required: ["needs_approval"], budgets };
 const call = { name: "needs_approval", arguments: { text: "please" } };

@@ -1,8 +1,22 @@
 // `aegis mcp` between a client and a server of the public SDK, over standard input and output.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { McpError } from "@modelcontextprotocol/sdk/types.js";
-import { budgets, connectStdio, mcpPlace, recordedEvents, recordedTypes } from "../support/mcp.ts";
+import { aegisBinary, spawnAegis } from "../support/harness.ts";
+import {
+  budgets,
+  connectStdio,
+  mcpPlace,
+  proxyArgs,
+  recordedEvents,
+  recordedTypes,
+} from "../support/mcp.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** Each starts several programs. */
+setDefaultTimeout(30_000);
 
 const tools = ["echo", "big", "broken", "slow", "asks", "steps", "write_file"];
 const permissions = { tools, budgets };
@@ -132,4 +146,52 @@ test("an error of a tool is its result", async () => {
   expect(result.isError).toBe(true);
   const last = (await recordedEvents(place)).at(-1);
   expect(last).toMatchObject({ type: "TOOL_RESULT", payload: { is_error: true } });
+});
+
+/** Answers every request with what a file outside of the workspace holds. */
+const nosyServer = `while read -r line; do
+  id=\${line#*\\"id\\":}; id=\${id%%,*}
+  found=$(cat "$1" 2>/dev/null || echo denied)
+  printf '{"jsonrpc":"2.0","id":%s,"result":{"content":"%s"}}\\n' "$id" "$found"
+done`;
+
+async function ask(argv: readonly string[], cwd: string, env: Record<string, string>) {
+  const line = { jsonrpc: "2.0", id: 5, method: "tools/call", params: echo("x") };
+  const stdin = Buffer.from(`${JSON.stringify(line)}\n`);
+  const child = Bun.spawn([...argv], { cwd, env, stdio: [stdin, "pipe", "ignore"] });
+  return { answer: await child.stdout.text(), status: await child.exited };
+}
+
+test("the server may run in a box", async () => {
+  const secret = join(tempDir("secret"), "file");
+  writeFileSync(secret, "secret");
+  const server = ["sh", "-c", nosyServer, "sh", secret];
+  for (const [box, content] of [
+    [[], "secret"],
+    [[aegisBinary(), "run", "--quiet", "--"], "denied"],
+  ] as const) {
+    const place = mcpPlace(permissions);
+    const argv = [aegisBinary(), ...proxyArgs(place), "--", ...box, ...server];
+    const { answer, status } = await ask(argv, tempDir("workspace"), place.env);
+    expect([JSON.parse(answer), status]).toMatchObject([{ id: 5, result: { content } }, 0]);
+  }
+});
+
+test("a server that ends takes its calls with it, and its status is the proxy's", async () => {
+  const place = mcpPlace(permissions);
+  const argv = [aegisBinary(), ...proxyArgs(place), "--", "sh", "-c", "read call; exit 7"];
+  const { answer, status } = await ask(argv, place.folder, place.env);
+  expect(status).toBe(7);
+  expect(JSON.parse(answer)).toMatchObject({
+    id: 5,
+    error: { data: { reason: "UPSTREAM_FAILED" } },
+  });
+  expect((await recordedTypes(place)).at(-1)).toBe("ERROR_RAISED");
+});
+
+test("a program that is not there is an error before anything is decided", async () => {
+  const place = mcpPlace(permissions);
+  const { exitCode, stderr } = await spawnAegis([...proxyArgs(place), "--", "no-such-program"]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("no-such-program");
 });

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite.ts";
@@ -96,4 +97,64 @@ export async function recordedEvents(
 /** Types alone, in order. */
 export async function recordedTypes(place: McpPlace, session = "s"): Promise<readonly string[]> {
   return (await recordedEvents(place, session)).map(({ type }) => type);
+}
+
+export interface Listening {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** One of the programs in test/fixtures/mcp, over HTTP. */
+export async function startServerProgram(name: string, ...args: string[]): Promise<Listening> {
+  const program = join(repoRoot, "test/fixtures/mcp", name);
+  return untilListening([process.execPath, program, ...args], cleanEnvironment(), "stdout");
+}
+
+/** The proxy over HTTP, in front of a server there. */
+export function startProxy(
+  place: McpPlace,
+  upstream: string,
+  flags: readonly string[] = proxyArgs(place),
+): Promise<Listening> {
+  const argv = [aegisBinary(), ...flags, "--listen", ":0", "--upstream", upstream];
+  return untilListening(argv, place.env, "stderr");
+}
+
+async function untilListening(
+  argv: readonly string[],
+  env: Record<string, string>,
+  from: "stdout" | "stderr",
+): Promise<Listening> {
+  const child = Bun.spawn([...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  const found = Promise.withResolvers<string>();
+  const read = async (stream: ReadableStream<Uint8Array>, counts: boolean): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const piece of stream) {
+      said += decoder.decode(piece, { stream: true });
+      const url = counts ? /https?:\/\/\S+\/mcp/.exec(said)?.[0] : undefined;
+      if (url !== undefined) found.resolve(url);
+    }
+  };
+  const ends = [read(child.stdout, from === "stdout"), read(child.stderr, from === "stderr")];
+  void Promise.all(ends).then(() => found.reject(new Error(`it did not start: ${said}`)));
+  return {
+    url: await found.promise,
+    async stop() {
+      child.kill(from === "stderr" ? "SIGTERM" : "SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+/** A client of the public SDK over HTTP. */
+export async function connectHttp(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Client> {
+  const client = new Client({ name: "test", version: "1.0.0" });
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: { ...headers } } }),
+  );
+  return client;
 }

@@ -1,9 +1,13 @@
 // `aegis mcp`: the proxy in front of an MCP server, until its client leaves or it is told to stop.
 
+import { readSmallFile } from "../../app/control-client.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
+import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import type { CallSession } from "../../mcp/record.ts";
+import { defaultTenant } from "../../mcp/scopes.ts";
 import { defineCommand } from "../command.ts";
+import { exitStatus } from "../exit.ts";
 import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
@@ -18,7 +22,23 @@ export const command = defineCommand(
       session: {
         kind: "text",
         value: "TENANT/SESSION",
-        summary: "Session the calls belong to. Default: a new one of the tenant mcp.",
+        summary: "Session the calls belong to. Default: new ones, of the tenant mcp.",
+      },
+      listen: {
+        kind: "text",
+        value: "[HOST]:PORT",
+        summary: "Serve over HTTP there, in front of --upstream, instead of a command.",
+      },
+      upstream: { kind: "text", value: "URL", summary: "The server behind it, Streamable HTTP." },
+      "upstream-key-file": {
+        kind: "text",
+        value: "FILE",
+        summary: "Bearer token for that server; a client's own is never passed on.",
+      },
+      keys: {
+        kind: "text",
+        value: "FILE",
+        summary: "API keys of clients, as `aegis serve` reads them.",
       },
       ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
       "rate-limit": {
@@ -40,37 +60,53 @@ export const command = defineCommand(
     },
     operands: {},
     launches: true,
+    isCommandOptional: true,
     examples: [
       "aegis mcp --manifest m.json -- npx some-mcp-server",
       "aegis mcp --manifest m.json -- aegis run -- npx some-mcp-server",
+      "aegis mcp --manifest m.json --listen :8090 --upstream http://127.0.0.1:3000",
     ],
     notes: ["`aegis approve TOKEN --allow` lets a call go on while `aegis serve` has the ledger."],
   },
   async ({ flags, command: server }, context) => {
-    const { manifest, ledger } = flags;
+    const { manifest, ledger, listen, upstream, keys } = flags;
     if (manifest === undefined) {
       throw new AegisError("usage", "Cannot decide about tool calls: --manifest is missing", {
         hint: "`aegis manifest generate DIR` drafts one",
       });
     }
+    requireOneWay(flags, server);
     const session = sessionOf(flags.session);
     const { prepareServe } = await import("../../app/serve.ts");
-    const { prepareGate } = await import("../../mcp/prepare.ts");
-    const { runStdioServer } = await import("../../mcp/stdio-server.ts");
     const trust = trustOptions(flags, context.directory);
     const telemetry = { isDisabled: true, path: undefined };
-    const options = { address: ":0", ledger, manifest, keys: undefined, telemetry, trust };
     const rateLimit = flags["rate-limit"];
-    const parts = await prepareServe({ ...options, rateLimit }, context);
+    const address = listen ?? ":0";
+    const options = { address, ledger, manifest, keys, telemetry, trust, rateLimit };
+    const parts = await prepareServe(options, context);
     warn(parts.warnings);
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
     const stopped = new AbortController();
-    process.once("SIGINT", () => stopped.abort());
-    process.once("SIGTERM", () => stopped.abort());
-    process.once("SIGHUP", () => stopped.abort());
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(name, () => stopped.abort());
+    }
+    const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
+    const wishes = { approvalWaitMs: flags["approval-wait"] * 1000, say };
+    if (upstream !== undefined) {
+      const token = tokenFrom(flags["upstream-key-file"], context.directory);
+      const running = serveMcp(parts, { ...wishes, address, upstream, token, session });
+      say(`listening on http://${running.host}/mcp`);
+      await new Promise<void>((resolve) =>
+        stopped.signal.addEventListener("abort", () => resolve()),
+      );
+      await running.stop();
+      return exitStatus.ok;
+    }
+    const { runStdioServer } = await import("../../mcp/stdio-server.ts");
     return runStdioServer({
-      gate: prepareGate(parts, { approvalWaitMs: flags["approval-wait"] * 1000, say }),
-      ...{ session, say, command: server },
+      gate: prepareGate(parts, wishes),
+      session: session ?? { tenant: defaultTenant, id: uniqueSuffix(), user: "" },
+      ...{ say, command: server },
       environment: context.environment,
       directory: context.directory,
       input: Bun.stdin.stream(),
@@ -80,8 +116,32 @@ export const command = defineCommand(
   },
 );
 
-function sessionOf(text: string | undefined): CallSession {
-  if (text === undefined) return { tenant: "mcp", id: uniqueSuffix(), user: "" };
+/** A server is a command to start or an address, never both. */
+function requireOneWay(
+  flags: Readonly<Record<"listen" | "upstream" | "keys" | "upstream-key-file", string | undefined>>,
+  server: readonly string[],
+): void {
+  const usage = (why: string) => new AegisError("usage", `Cannot start a proxy: ${why}`);
+  const { listen, upstream, keys } = flags;
+  if ((listen === undefined) !== (upstream === undefined)) {
+    throw usage("--listen and --upstream go together");
+  }
+  if (upstream !== undefined && server.length > 0) {
+    throw usage("there are both --upstream and a command");
+  }
+  if (upstream !== undefined) return;
+  if (server.length === 0) throw usage("a command behind -- or --upstream is missing");
+  if (keys !== undefined || flags["upstream-key-file"] !== undefined) {
+    throw usage("--keys and --upstream-key-file go with --upstream");
+  }
+}
+
+function tokenFrom(path: string | undefined, directory: AbsPath): string | undefined {
+  return path === undefined ? undefined : readSmallFile(resolvePath(directory, path)).trim();
+}
+
+function sessionOf(text: string | undefined): CallSession | undefined {
+  if (text === undefined) return undefined;
   const [, tenant = "", id = ""] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
   if (tenant !== "" && id !== "") return { tenant, id, user: "" };
   throw new AegisError("usage", `Cannot use "${text}" for "--session": it is no TENANT/SESSION`);

@@ -2,13 +2,8 @@
 // can do to the other with ids, batches and answers nobody asked for.
 
 import { describe, expect, test } from "bun:test";
-import { createLiveStates } from "../../../src/app/live-states.ts";
-import { createRateLimiter } from "../../../src/app/rate-limit.ts";
-import { decideFast } from "../../../src/control/decide/fast.ts";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
-import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { createGate } from "../../../src/mcp/gate.ts";
 import { createStdioProxy } from "../../../src/mcp/stdio.ts";
+import { budgets, call, gateScene, request, result, session } from "../../support/mcp-gate.ts";
 
 interface Scene {
   client(...lines: readonly (object | string)[]): Promise<void>;
@@ -19,27 +14,8 @@ interface Scene {
   types(): Promise<readonly string[]>;
 }
 
-const session = { tenant: "acme", id: "s", user: "" };
-const budgets = { timeout_ms: 60_000, max_output_bytes: 1000, max_steps: 500, max_tool_calls: 100 };
-
-function scene(permissions: object = { tools: ["echo"], budgets }): Scene {
-  const log = createControlLog(createMemoryStore("aegis.local/test"));
-  const manifest = JSON.parse(JSON.stringify({ permissions }));
-  const nowMs = () => 1_700_000_000_000;
-  const undecided = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} } as const;
-  const said: string[] = [];
-  const say = (line: string) => void said.push(line);
-  const gate = createGate({
-    log,
-    manifest,
-    nowMs,
-    secret: new Uint8Array(32),
-    decide: (input) => decideFast(input) ?? undecided,
-    states: createLiveStates(log),
-    limiter: createRateLimiter(0, nowMs),
-    approvalWaitMs: 0,
-    say,
-  });
+function scene(permissions?: object, approvalWaitMs?: number): Scene {
+  const { gate, said, say, types } = gateScene(permissions, approvalWaitMs);
   const [toClient, toServer] = [[] as string[], [] as string[]];
   const proxy = createStdioProxy({
     ...{ gate, session, say },
@@ -54,21 +30,9 @@ function scene(permissions: object = { tools: ["echo"], budgets }): Scene {
     client: (...lines) => proxy.fromClient(stream(lines)),
     server: (...lines) => proxy.fromServer(stream(lines)),
     ...{ toClient, toServer, said },
-    async types() {
-      const events = await log.events({ tenant: "acme", session: "s", limit: 100 });
-      return events.map(({ type }) => type);
-    },
+    types,
   };
 }
-
-const request = (id: number | string, method = "ping", params = {}) => {
-  return { jsonrpc: "2.0", id, method, params };
-};
-const call = (id: number | string, name = "echo", args: object = { n: id }) =>
-  request(id, "tools/call", { name, arguments: args });
-const result = (id: number | string, value: object = {}) => {
-  return { jsonrpc: "2.0", id, result: value };
-};
 
 describe("ids", () => {
   test("an answer to a request that was never made is left out", async () => {
@@ -98,6 +62,17 @@ describe("ids", () => {
     await server(result("1", { content: [] }), result("1", { content: ["again"] }));
     expect(toClient).toEqual([JSON.stringify(result("1", { content: [] }))]);
     expect(await types()).toEqual(["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"]);
+  });
+
+  test("the server cannot answer what was not sent yet", async () => {
+    const permissions = { tools: ["echo"], approval_required: ["echo"] };
+    const { client, server, toClient, toServer, said } = scene(permissions, 60_000);
+    const waiting = client(call(1));
+    while (said.length === 0) await Bun.sleep(5);
+    await server(result(1, { content: ["too early"] }));
+    expect([toClient, toServer]).toEqual([[], []]);
+    await client({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } });
+    await waiting;
   });
 
   test("the server's own requests have ids of their own", async () => {
@@ -227,6 +202,15 @@ describe("calls", () => {
     ]);
     await client(request(3, "tools/call", params));
     expect(toServer).toHaveLength(2);
+  });
+
+  test("that were asked something and do not answer it are a loop", async () => {
+    const { client, server, toServer, toClient } = scene();
+    await client(call(1, "echo", {}));
+    await server(result(1, { resultType: "input_required", inputRequests: {} }));
+    await client(call(2, "echo", {}));
+    expect(toServer).toHaveLength(1);
+    expect(toClient[1]).toContain("LOOP_DETECTED");
   });
 
   test("an error of the server is a result, and taints like one", async () => {

@@ -1,0 +1,197 @@
+// One request of a client over HTTP, and what becomes of it: sent on, answered, ended. What a
+// server answers is read before it is passed on, in a body or in a stream.
+
+import { answerOf, giveUp } from "./answers.ts";
+import type { Gate } from "./gate.ts";
+import { answerHeaders } from "./headers.ts";
+import { answerSizeMax } from "./limits.ts";
+import {
+  errorText,
+  idKey,
+  type Message,
+  messagesOf,
+  type Response_,
+  type Request as RpcRequest,
+} from "./message.ts";
+import type { RecordParts } from "./record.ts";
+import { cancelledText, errorAnswer, rpcCodes } from "./refusal.ts";
+import { addRequest, type HttpRequest, idProblem, newRequest, type Scope } from "./scopes.ts";
+import { streamed } from "./streamed.ts";
+import { askedCall, followedTask, withArguments } from "./tool-call.ts";
+import { boundedText, isStream, plainAnswer, type Upstream, upstream } from "./upstream.ts";
+
+export interface HttpParts extends RecordParts, Upstream {
+  readonly gate: Gate;
+  /** Tells the person who runs the proxy. */
+  readonly say: (line: string) => void;
+}
+
+/** What a message came with. */
+export interface Arrival {
+  readonly scope: Scope;
+  readonly headers: Headers;
+  readonly isModern: boolean;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+const jsonType = "application/json";
+export function jsonResponse(text: string, status = 200): Response {
+  return new Response(text, { status, headers: { "Content-Type": jsonType } });
+}
+
+/** A request, from its arrival to its answer or the stream that will hold it. */
+export async function exchange(
+  parts: HttpParts,
+  arrival: Arrival,
+  message: RpcRequest,
+): Promise<Response> {
+  const { scope } = arrival;
+  const problem = idProblem(scope, message.id);
+  if (problem !== undefined) {
+    return jsonResponse(errorText(message.id, rpcCodes.invalidRequest, problem), 400);
+  }
+  if (message.method === "tools/call") return exchangeCall(parts, arrival, message);
+  const task = followedTask(message);
+  const name = { tool: message.method, callId: task ?? "" };
+  const permit = task === undefined ? undefined : parts.gate.follow(scope.session, name);
+  const request = newRequest(message.id, permit, task !== undefined);
+  addRequest(scope, request);
+  return sendOn(parts, arrival, request, message.text);
+}
+
+async function exchangeCall(
+  parts: HttpParts,
+  arrival: Arrival,
+  message: RpcRequest,
+): Promise<Response> {
+  const { id } = message;
+  const { scope } = arrival;
+  const asked = askedCall(message);
+  if ("code" in asked) return jsonResponse(errorAnswer(id, asked));
+  const key = idKey(id);
+  const taken = new AbortController();
+  scope.starting.set(key, taken);
+  const signal = AbortSignal.any([arrival.signal, taken.signal]);
+  const admission = await parts.gate.admit(scope.session, { ...asked, signal });
+  scope.starting.delete(key);
+  if (admission.kind === "refused") return jsonResponse(errorAnswer(id, admission.error));
+  const { permit } = admission;
+  if (signal.aborted) {
+    const error = await permit.failed(
+      "CANCELLED",
+      "the caller took the call back before it was sent",
+    );
+    return jsonResponse(errorAnswer(id, error));
+  }
+  const call = newRequest(id, permit, false);
+  addRequest(scope, call);
+  return sendOn(parts, arrival, call, withArguments(message, permit.editedArgs));
+}
+
+async function sendOn(
+  parts: HttpParts,
+  arrival: Arrival,
+  request: HttpRequest,
+  text: string,
+): Promise<Response> {
+  const { scope, isModern, signal } = arrival;
+  const connection = new AbortController();
+  const isResumable = !isModern && !scope.isLoose;
+  const gone = (): void => {
+    connection.abort();
+    request.isAttached = false;
+    if (!isResumable) void giveUp(scope, request, "CANCELLED", "the caller went away");
+  };
+  signal.addEventListener("abort", gone);
+  void request.over.promise.then(() => connection.abort());
+  if (request.permit !== undefined && !request.isTask) {
+    const { timeoutMs } = request.permit.limits;
+    const detail = `there was no answer within ${timeoutMs} ms`;
+    request.timer = setTimeout(async () => {
+      const said = await giveUp(scope, request, "TIMEOUT", detail);
+      if (said !== undefined && !isModern) await tellCancelled(parts, arrival, request, detail);
+    }, timeoutMs);
+  }
+  let response: Response;
+  try {
+    response = await upstream(parts, arrival.headers, "POST", text, connection.signal);
+  } catch (error) {
+    if (signal.aborted) return new Response(null, { status: 408 });
+    const why = error instanceof Error ? error.message : String(error);
+    const said = await giveUp(scope, request, "UPSTREAM_FAILED", `it cannot be reached: ${why}`);
+    return jsonResponse(said ?? (await request.over.promise), said === undefined ? 200 : 502);
+  }
+  if (response.ok && isStream(response) && response.body !== null) {
+    const owner = { request, isResumable, gone };
+    const body = streamed(response.body, { scope, say: parts.say, owner });
+    return new Response(body, {
+      status: response.status,
+      headers: answerHeaders(response.headers),
+    });
+  }
+  return wholeAnswer(scope, request, response);
+}
+
+/** A body that is all of the answer. */
+async function wholeAnswer(
+  scope: Scope,
+  request: HttpRequest,
+  response: Response,
+): Promise<Response> {
+  const { status } = response;
+  const headers = answerHeaders(response.headers);
+  headers.set("Content-Type", jsonType);
+  const failed = async (detail: string): Promise<Response> => {
+    const said = await giveUp(scope, request, "UPSTREAM_FAILED", detail);
+    return new Response(said ?? (await request.over.promise), {
+      status: response.ok ? 502 : status,
+      headers,
+    });
+  };
+  let text: string;
+  try {
+    text = await boundedText(response, answerSizeMax + 64 * 1024);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+  const read = messagesOf(text);
+  const [message] = read.ok && !read.value.isBatch ? read.value.messages : [];
+  if (message?.kind !== "response") return failed(`it answered ${status} without a message`);
+  const isOwn = message.id === null ? message.members.has("error") : isFor(message, request);
+  if (!isOwn) return failed("it answered another request");
+  const said = await answerOf(scope, request, message);
+  return new Response(said ?? (await request.over.promise), { status, headers });
+}
+
+function isFor({ id }: Response_, request: HttpRequest): boolean {
+  return id !== null && idKey(id) === idKey(request.id);
+}
+
+/** Notifications and answers of the client: nothing comes back but whether they were taken. */
+export async function passOn(
+  parts: HttpParts,
+  arrival: Arrival,
+  message: Message,
+): Promise<Response> {
+  return plainAnswer(await upstream(parts, arrival.headers, "POST", message.text, arrival.signal));
+}
+
+async function tellCancelled(
+  parts: HttpParts,
+  { headers }: Arrival,
+  { id }: HttpRequest,
+  why: string,
+): Promise<void> {
+  const plain = new Headers(headers);
+  for (const name of ["Mcp-Method", "Mcp-Name", "Last-Event-ID"]) plain.delete(name);
+  try {
+    const patience = AbortSignal.timeout(tellTimeoutMs);
+    const answer = await upstream(parts, plain, "POST", cancelledText(id, why), patience);
+    await answer.body?.cancel();
+  } catch (error) {
+    parts.say(`the server was not told: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const tellTimeoutMs = 5000;

@@ -1,0 +1,119 @@
+// What Streamable HTTP says beside the body: versions, and since 2026-07-28 the method and the
+// name of what is asked for. Decisions are made by the body alone; headers that say something else
+// are an attempt to be understood in two ways. Pure.
+
+import { type Message, membersOf, textOf } from "./message.ts";
+
+/** The first version without sessions and streams of the server. */
+const modernSince = "2026-07-28";
+const versionMember = "io.modelcontextprotocol/protocolVersion";
+
+/** Of a request; nothing else is passed on, and no credentials. */
+const passedOn = [
+  "accept",
+  "content-type",
+  "last-event-id",
+  "mcp-protocol-version",
+  "mcp-session-id",
+  "mcp-method",
+  "mcp-name",
+  "traceparent",
+  "tracestate",
+];
+const parameterPrefix = "mcp-param-";
+
+/** Of an answer; the length of its body is another matter. */
+const passedBack = [
+  "allow",
+  "cache-control",
+  "content-type",
+  "mcp-session-id",
+  "mcp-protocol-version",
+  "retry-after",
+  "www-authenticate",
+  "x-accel-buffering",
+];
+
+export function upstreamHeaders(headers: Headers, token: string | undefined): Headers {
+  const passed = new Headers({ "Accept-Encoding": "identity" });
+  for (const [name, value] of headers) {
+    if (passedOn.includes(name) || name.startsWith(parameterPrefix)) passed.set(name, value);
+  }
+  if (token !== undefined) passed.set("Authorization", `Bearer ${token}`);
+  return passed;
+}
+
+export function answerHeaders(headers: Headers): Headers {
+  const passed = new Headers();
+  for (const name of passedBack) {
+    const value = headers.get(name);
+    if (value !== null) passed.set(name, value);
+  }
+  return passed;
+}
+
+export function isModern(message: Message | undefined, headers: Headers): boolean {
+  const versions = [headers.get("MCP-Protocol-Version"), bodyVersion(message)];
+  return versions.some((version) => isDate(version) && version >= modernSince);
+}
+
+function isDate(version: string | null | undefined): version is string {
+  return typeof version === "string" && /^\d{4}-\d\d-\d\d$/.test(version);
+}
+
+/** @returns what does not fit */
+export function headerMismatch(message: Message, headers: Headers): string | undefined {
+  if (message.kind === "response") return undefined;
+  const modern = isModern(message, headers);
+  const version = bodyVersion(message);
+  const named = headers.get("MCP-Protocol-Version");
+  if (version !== undefined && named !== version && (modern || named !== null)) {
+    return differs("MCP-Protocol-Version", named, version);
+  }
+  const method = headers.get("Mcp-Method");
+  const isWanted = modern && message.kind === "request";
+  if (method !== null ? method !== message.method : isWanted) {
+    return differs("Mcp-Method", method, message.method);
+  }
+  const given = headers.get("Mcp-Name");
+  const name = nameOf(message);
+  if (name === undefined || (given === null && !isWanted)) return undefined;
+  if (given !== null && decoded(given) === name) return undefined;
+  return differs("Mcp-Name", given, name);
+}
+
+function bodyVersion(message: Message | undefined): string | undefined {
+  const params = membersOf(message?.members.get("params"));
+  return textOf(membersOf(params?.get("_meta"))?.get(versionMember));
+}
+
+const nameMembers: Readonly<Record<string, string>> = {
+  "tools/call": "name",
+  "prompts/get": "name",
+  "resources/read": "uri",
+};
+
+function nameOf(message: Message & { readonly method: string }): string | undefined {
+  const member = Object.hasOwn(nameMembers, message.method)
+    ? nameMembers[message.method]
+    : undefined;
+  if (member === undefined) return undefined;
+  return textOf(membersOf(message.members.get("params"))?.get(member));
+}
+
+/** Names that no header can hold are written in base64. */
+function decoded(value: string): string | undefined {
+  const text = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value)?.[1];
+  if (text === undefined) return value;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(text));
+  } catch {
+    // ignored: what cannot be read is not the name
+    return undefined;
+  }
+}
+
+function differs(header: string, value: string | null, body: string): string {
+  const said = value === null ? "is missing" : `is ${JSON.stringify(value.slice(0, 100))}`;
+  return `the header ${header} ${said}, the body says ${JSON.stringify(body.slice(0, 100))}`;
+}

@@ -1,0 +1,219 @@
+// The proxy in front of a server that talks Streamable HTTP, of either era of the protocol: with
+// sessions and streams, or with requests that stand alone. Requests come from anyone who reaches
+// the port.
+
+import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/callers.ts";
+import type { ServedTls } from "../app/serve.ts";
+import type { ServedKey } from "../app/served-keys.ts";
+import { giveUp } from "./answers.ts";
+import { exchangeBatch } from "./batch.ts";
+import { type Arrival, exchange, type HttpParts, jsonResponse, passOn } from "./exchange.ts";
+import { answerHeaders, headerMismatch, isModern } from "./headers.ts";
+import { errorText, idKey, type Message, readMessages, requestIdOf } from "./message.ts";
+import { type CallSession, record } from "./record.ts";
+import { rpcCodes } from "./refusal.ts";
+import { createScopes, type Scopes } from "./scopes.ts";
+import { streamed } from "./streamed.ts";
+import { isStream, plainAnswer, upstream } from "./upstream.ts";
+
+export interface McpServerOptions extends HttpParts {
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** None: everybody who reaches the port may call, so it has to be a loopback one. */
+  readonly keys: readonly ServedKey[];
+  readonly tls: ServedTls | undefined;
+  /** What every call belongs to; undefined: a session for each of the protocol's. */
+  readonly session: CallSession | undefined;
+}
+
+export interface RunningMcpServer {
+  /** `HOST:PORT` */
+  readonly host: string;
+  /** Ends what is under way, then closes. */
+  stop(): Promise<void>;
+}
+
+export const mcpPath = "/mcp";
+/** Requests and streams at once, whoever they are of. */
+const exchangesMax = 1000;
+const requestSizeMax = 4 * 1024 * 1024;
+/** For a request to come in whole, seconds; answers take the time they take. */
+const idleTimeoutSeconds = 30;
+
+export function startMcpServer(options: McpServerOptions): RunningMcpServer {
+  const scopes = createScopes(options.session);
+  const server: Bun.Server<undefined> = Bun.serve({
+    hostname: options.hostname,
+    port: options.port,
+    maxRequestBodySize: requestSizeMax,
+    idleTimeout: idleTimeoutSeconds,
+    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
+    fetch: (request) => {
+      if (server.pendingRequests > exchangesMax) {
+        return refuse(503, rpcCodes.internal, `over ${exchangesMax} requests are under way`);
+      }
+      const hosts = hostNames(options.hostname, server.port ?? 0);
+      return answer(options, scopes, hosts, request, () => server.timeout(request, 0));
+    },
+    error: () => refuse(500, rpcCodes.internal, "the request could not be answered"),
+  });
+  return {
+    host: server.url.host,
+    async stop() {
+      const ends = scopes.all().flatMap((scope) => {
+        const requests = [...scope.requests.values()];
+        return requests.map((one) => giveUp(scope, one, "UPSTREAM_FAILED", "the proxy ended"));
+      });
+      await Promise.all(ends);
+      await server.stop(true);
+    },
+  };
+}
+
+function tlsOptions({ cert, key, ca }: ServedTls): Bun.TLSOptions {
+  if (ca === undefined) return { cert, key };
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: true };
+}
+
+function refuse(status: number, code: number, message: string): Response {
+  return jsonResponse(errorText(null, code, message), status);
+}
+
+async function answer(
+  options: McpServerOptions,
+  scopes: Scopes,
+  hosts: ReadonlySet<string>,
+  request: Request,
+  untimed: () => void,
+): Promise<Response> {
+  const { headers, method, signal } = request;
+  const { keys } = options;
+  const foreign =
+    (keys.length === 0 ? foreignHost(headers, hosts) : undefined) ?? foreignOrigin(headers, hosts);
+  if (foreign !== undefined) return refuse(403, rpcCodes.invalidRequest, foreign);
+  const { pathname } = new URL(request.url);
+  if (pathname === "/healthz" && method === "GET") return jsonResponse('{"status":"ok"}');
+  if (pathname !== mcpPath) return refuse(404, rpcCodes.invalidRequest, `only ${mcpPath} is here`);
+  const key = keyHolder(headers, keys);
+  if (keys.length > 0 && key === undefined) {
+    const refused = refuse(401, rpcCodes.invalidRequest, "a valid API key is required");
+    refused.headers.set("WWW-Authenticate", "Bearer");
+    return refused;
+  }
+  if (key?.tenant !== undefined && options.session !== undefined) {
+    if (key.tenant !== options.session.tenant) {
+      return refuse(403, rpcCodes.invalidRequest, "this key is another tenant's");
+    }
+  }
+  const mcpSession = headers.get("Mcp-Session-Id");
+  const scope = scopes.of(key, mcpSession);
+  if (scope === undefined) return refuse(503, rpcCodes.internal, "too many sessions have calls");
+  const arrival = { scope, headers, signal, isModern: isModern(undefined, headers) };
+  try {
+    if (method === "POST") return await post(options, arrival, request, untimed);
+    untimed();
+    if (method === "GET") return await listen(options, arrival);
+    if (method === "DELETE")
+      return await end(options, arrival, () => {
+        if (mcpSession !== null) scopes.remove(key, mcpSession);
+      });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return refuse(502, rpcCodes.internal, `upstream error: ${why}`);
+  }
+  const refused = refuse(405, rpcCodes.invalidRequest, `${method} is not answered`);
+  refused.headers.set("Allow", "GET, POST, DELETE");
+  return refused;
+}
+
+async function post(
+  options: McpServerOptions,
+  known: Arrival,
+  request: Request,
+  untimed: () => void,
+): Promise<Response> {
+  const { headers } = known;
+  if (!/^application\/json\s*(;|$)/i.test(headers.get("Content-Type") ?? "")) {
+    return refuse(415, rpcCodes.invalidRequest, "the body has to be application/json");
+  }
+  const read = readMessages(await request.bytes());
+  untimed();
+  if (!read.ok) {
+    const { id, code, message } = read.error;
+    return jsonResponse(errorText(id, code, message), 400);
+  }
+  const { messages, isBatch } = read.value;
+  const arrival = { ...known, isModern: messages.some((one) => isModern(one, headers)) };
+  for (const message of messages) {
+    const mismatch = headerMismatch(message, headers);
+    if (mismatch !== undefined) return mismatched(options, arrival, message, mismatch);
+  }
+  if (isBatch) {
+    if (arrival.isModern) return refuse(400, rpcCodes.invalidRequest, "there are no batches");
+    return exchangeBatch(messages, (message) => one(options, arrival, message));
+  }
+  const [message] = messages;
+  if (message === undefined) return refuse(400, rpcCodes.invalidRequest, "there is no message");
+  return one(options, arrival, message);
+}
+
+async function one(
+  options: McpServerOptions,
+  arrival: Arrival,
+  message: Message,
+): Promise<Response> {
+  if (message.kind === "request") return exchange(options, arrival, message);
+  if (message.kind === "notification" && message.method === "notifications/cancelled") {
+    const { scope } = arrival;
+    const id = requestIdOf(message);
+    if (id !== undefined && scope.starting.has(idKey(id))) {
+      scope.starting.get(idKey(id))?.abort();
+      return new Response(null, { status: 202 });
+    }
+    const request = id === undefined ? undefined : scope.requests.get(idKey(id));
+    if (request !== undefined) {
+      await giveUp(scope, request, "CANCELLED", "the caller took the call back");
+    }
+  }
+  return passOn(options, arrival, message);
+}
+
+/** Somebody wants to be understood in two ways: an attack, or a broken client. */
+async function mismatched(
+  options: McpServerOptions,
+  { scope }: Arrival,
+  message: Message,
+  why: string,
+): Promise<Response> {
+  const code = "HEADER_MISMATCH";
+  await record(options, scope.session, "ERROR_RAISED", { code, error: why, fatal: false });
+  options.say(`a request was refused: ${why}`);
+  const id = message.kind === "request" ? message.id : null;
+  return jsonResponse(errorText(id, rpcCodes.headerMismatch, `header mismatch: ${why}`), 400);
+}
+
+/** A stream on which the server speaks first, or a lost one again. */
+async function listen(options: McpServerOptions, arrival: Arrival): Promise<Response> {
+  const { scope, headers, signal } = arrival;
+  const response = await upstream(options, headers, "GET", undefined, signal);
+  if (!response.ok || !isStream(response) || response.body === null) return plainAnswer(response);
+  const { say } = options;
+  const body = streamed(response.body, { scope, say, owner: undefined });
+  return new Response(body, { status: response.status, headers: answerHeaders(response.headers) });
+}
+
+async function end(
+  options: McpServerOptions,
+  { scope, headers, signal }: Arrival,
+  remove: () => void,
+): Promise<Response> {
+  const response = await upstream(options, headers, "DELETE", undefined, signal);
+  if (response.ok) {
+    for (const request of scope.requests.values()) {
+      await giveUp(scope, request, "CANCELLED", "the caller ended its session");
+    }
+    remove();
+  }
+  return plainAnswer(response);
+}

@@ -1,0 +1,81 @@
+// The server behind the proxy, over HTTP: one address, never another. Its answers are bounded where
+// they are read whole.
+
+import { AegisError } from "../base/errors.ts";
+import { answerHeaders, upstreamHeaders } from "./headers.ts";
+
+export interface Upstream {
+  readonly upstream: URL;
+  /** Shown to the server; a client's own credentials never are. */
+  readonly token: string | undefined;
+}
+
+/** @throws {AegisError} `usage` */
+export function upstreamAddress(text: string): URL {
+  const url = URL.parse(text);
+  const isPlain = url !== null && url.username === "" && url.password === "";
+  if (isPlain && /^https?:$/.test(url.protocol)) return url;
+  throw new AegisError("usage", `Cannot use "${text}" as an MCP server: it is no http address`, {
+    hint: "for instance http://127.0.0.1:3000/mcp",
+  });
+}
+
+/** Of an answer that is no message. */
+const textSizeMax = 64 * 1024;
+
+/** An answer that is no message, such as a refusal of the whole request. */
+export async function plainAnswer(response: Response): Promise<Response> {
+  const headers = answerHeaders(response.headers);
+  if (response.ok) {
+    await response.body?.cancel();
+    headers.delete("Content-Type");
+    return new Response(null, { status: response.status, headers });
+  }
+  let text = "";
+  try {
+    text = await boundedText(response, textSizeMax);
+  } catch {
+    // ignored: the status says enough
+  }
+  return new Response(text, { status: response.status, headers });
+}
+
+/** @throws where the server cannot be reached, or wants to be looked for elsewhere */
+export async function upstream(
+  parts: Upstream,
+  headers: Headers,
+  method: "POST" | "GET" | "DELETE",
+  body: string | undefined,
+  signal: AbortSignal,
+): Promise<Response> {
+  const response = await fetch(parts.upstream, {
+    method,
+    headers: upstreamHeaders(headers, parts.token),
+    redirect: "manual",
+    signal,
+    ...(body === undefined ? {} : { body }),
+    ...untimed,
+  });
+  if (response.status < 300 || response.status >= 400) return response;
+  await response.body?.cancel();
+  throw new Error(`it answered ${response.status} and wants to be looked for elsewhere`);
+}
+
+/** Streams may be silent for as long as they like; calls have a time of their own. */
+const untimed: object = { timeout: false };
+
+export function isStream(response: Response): boolean {
+  return /^text\/event-stream\b/i.test(response.headers.get("Content-Type") ?? "");
+}
+
+export async function boundedText(response: Response, sizeMax: number): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of response.body ?? []) {
+    size += piece.length;
+    if (size > sizeMax) throw new Error(`its answer has over ${sizeMax} bytes`);
+    pieces.push(piece);
+  }
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return decoder.decode(Buffer.concat(pieces));
+}

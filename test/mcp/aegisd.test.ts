@@ -1,0 +1,41 @@
+// `aegisd` in front of an MCP server: the documented key, and the calls in its own ledger.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync } from "node:fs";
+import { budgets, connectHttp, mcpPlace, startServerProgram } from "../support/mcp.ts";
+import { linkedPrograms } from "../support/served.ts";
+
+/** Each starts several programs. */
+setDefaultTimeout(30_000);
+
+test("mcp_addr is where tool calls are decided about", async () => {
+  const server = await startServerProgram("tools.ts", "http");
+  const linked = linkedPrograms();
+  const place = mcpPlace({ tools: ["echo"], budgets });
+  cpSync(place.manifest, `${linked.folder}/m.json`);
+  const addresses = ["--addr", "127.0.0.1:0", "--mcp-addr", "127.0.0.1:0"];
+  const daemon = await linked.start(
+    "aegisd",
+    ...[...addresses, "--mcp-upstream", server.url, "--manifest", "m.json", "--dsn", "l.db"],
+    "--telemetry-disabled",
+  );
+  try {
+    const url = /MCP on (\S+)/.exec(daemon.said())?.[1] ?? "";
+    const client = await connectHttp(url);
+    const { content } = await client.callTool({ name: "echo", arguments: { text: "hi" } });
+    expect(content).toEqual([{ type: "text", text: "hi" }]);
+    const refused = client.callTool({ name: "undeclared", arguments: {} });
+    await expect(refused).rejects.toThrow("permissions.tools");
+    await client.close();
+    const api = `http://${/listening on (\S+)/.exec(daemon.greeting)?.[1]}`;
+    const answer = await fetch(`${api}/v1/events?tenant_id=mcp`);
+    const { Events } = (await answer.json()) as { Events: { event_type: string }[] };
+    expect(Events.map(({ event_type }) => event_type)).toEqual([
+      ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"],
+      ...["TOOL_CALL_PROPOSED", "TOOL_CALL_DENIED"],
+    ]);
+  } finally {
+    await daemon.stop();
+    await server.stop();
+  }
+});

@@ -1,0 +1,50 @@
+// The gate of the proxy over a ledger in memory, for tests that play client and server themselves.
+
+import { createLiveStates } from "../../src/app/live-states.ts";
+import { createRateLimiter } from "../../src/app/rate-limit.ts";
+import { decideFast } from "../../src/control/decide/fast.ts";
+import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createMemoryStore } from "../../src/ledger/memory.ts";
+import { createGate, type GateParts } from "../../src/mcp/gate.ts";
+
+export const session = { tenant: "acme", id: "s", user: "" };
+export const budgets = {
+  timeout_ms: 60_000,
+  max_output_bytes: 1000,
+  max_steps: 500,
+  max_tool_calls: 100,
+};
+
+/** @param permissions of the manifest */
+export function gateScene(permissions: object = { tools: ["echo"], budgets }, approvalWaitMs = 0) {
+  const log = createControlLog(createMemoryStore("aegis.local/test"));
+  const manifest = JSON.parse(JSON.stringify({ permissions })) as GateParts["manifest"];
+  const nowMs = () => 1_700_000_000_000;
+  const undecided = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} } as const;
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  const gate = createGate({
+    ...{ log, manifest, nowMs, say },
+    secret: new Uint8Array(32),
+    decide: (input) => decideFast(input) ?? undecided,
+    states: createLiveStates(log),
+    limiter: createRateLimiter(0, nowMs),
+    approvalWaitMs,
+  });
+  const events = (): Promise<readonly LoggedEvent[]> =>
+    log.events({ tenant: "acme", session: "s", limit: 1000 });
+  return {
+    ...{ gate, log, nowMs, said, say, events },
+    types: async () => (await events()).map(({ type }) => type),
+  };
+}
+
+export const request = (id: number | string, method = "ping", params: object = {}) => {
+  return { jsonrpc: "2.0", id, method, params };
+};
+export const call = (id: number | string, name = "echo", args: object = { n: id }) =>
+  request(id, "tools/call", { name, arguments: args });
+export const result = (id: number | string, value: object = {}) => {
+  return { jsonrpc: "2.0", id, result: value };
+};
