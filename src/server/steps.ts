@@ -25,7 +25,9 @@ const kind = "steps";
 const pageSize = 64;
 const hashLength = 64;
 /** Events of one session that are looked at before others have their turn. */
-const turnSize = 256;
+const turnSize = 64;
+/** Events read at once by whoever catches up. */
+const readSize = 500;
 /** Between two turns, so that recording takes a small part of the time. */
 const pauseMs = 25;
 /** Sessions kept in memory; those heard of longest ago go first. */
@@ -127,7 +129,7 @@ function createFollower(log: ControlLog, budgets: Budgets): Follower {
     followed.delete(key);
     const count = (await log.session(tenant, session))?.eventCount ?? 0;
     for (let left = most; left > 0 && one.nextSeq < count; ) {
-      const events = await eventsFrom(log, one, Math.min(left, turnSize));
+      const events = await eventsFrom(log, one, Math.min(left, readSize));
       if (events.length === 0) break;
       left -= events.length;
       for (const event of events) await add(log, one, event, budgets);
