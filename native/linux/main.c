@@ -1,19 +1,23 @@
 /*
  * aegis-helper: without an argument it executes the plan on descriptor 3, with `probe` it reports
- * what the kernel can do. native/README.md describes both.
+ * what the kernel can do, with `pump` it moves bytes between two sockets. native/README.md
+ * describes all three.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "../common/die.h"
 #include "probe.h"
+#include "pump.h"
 #include "supervisor.h"
 
 int main(int count, char **arguments)
 {
 	if (count == 2 && strcmp(arguments[1], "probe") == 0)
 		return probe_run();
+	if (count == 2 && strcmp(arguments[1], "pump") == 0)
+		return pump_run();
 	if (count > 1)
-		die("usage", 0, "takes a plan on descriptor 3, or the argument \"probe\"");
+		die("usage", 0, "takes a plan on descriptor 3, or \"probe\", or \"pump\"");
 	return supervisor_run();
 }

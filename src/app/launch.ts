@@ -207,7 +207,7 @@ async function dryRunFor(
 
 /** Not loaded where the policy needs none. */
 function gatewayFor(
-  { subject, around }: BoxSubject,
+  { subject, around, backend }: BoxSubject,
   { network }: PreparedBox,
   secrets: LaunchCredentials | undefined,
 ): SupervisedRun["openGateway"] {
@@ -219,7 +219,8 @@ function gatewayFor(
     const { credentials = [], authorities = [] } = secrets ?? {};
     const { clock } = around;
     const base = { capabilities: network, agent, clock, record, credentials, authorities };
-    return openGateway({ ...base, ...(ask && { ask }) });
+    const { startMove } = backend;
+    return openGateway({ ...base, ...(ask && { ask }), ...(startMove && { startMove }) });
   };
 }
 

@@ -121,9 +121,11 @@ export const sniffMaxBytes = 8192;
 export const sniffSilenceMs = 200;
 /** How long first bytes that must not pass yet may take to tell, milliseconds. */
 export const sniffTotalMs = 10_000;
+/** Directions of connections that have a process to move them; each has a pipe of 256 KiB. */
+export const movesMax = 32;
 /**
- * What one direction copies before the kernel is asked to move the rest, bytes: beyond it the
- * preparation, some 100 µs, is lost in the transfer.
+ * What one direction copies before a process is started to move the rest, bytes: beyond it the
+ * start, some milliseconds, is lost in the transfer.
  */
 export const bulkAfterBytes = 2 << 20;
 /** DNS message over UDP, bytes, and over TCP. */

@@ -196,7 +196,26 @@ export interface RunningBox {
   kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
 }
 
+/** Bytes that the kernel moves from one socket to another. */
+export interface RunningMove {
+  /**
+   * Never broken. `source`, `sink`: that one failed with `errno`; `lost`: nobody knows how far it
+   * got.
+   */
+  readonly ended: Promise<{
+    readonly end: "end" | "stopped" | "source" | "sink" | "lost";
+    readonly bytes: number;
+    readonly errno: number;
+  }>;
+  stop(): void;
+}
+
 export interface Backend {
+  /**
+   * Moves what one descriptor receives into another until its end; undefined when it cannot.
+   * Absent: the platform has nothing for it.
+   */
+  startMove?(source: number, sink: number): RunningMove | undefined;
   /**
    * Chooses and makes what will hold the limits of one launch of `box`.
    * @throws {AegisError} `enforce/insufficient` when one that was asked for cannot be held at all

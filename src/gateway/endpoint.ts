@@ -19,6 +19,8 @@ export class Endpoint {
   bytesSent = 0;
   isClosed = false;
   hasPeerEnded = false;
+  /** We cut it off ourselves. */
+  isReset = false;
   readonly #socket: GatewaySocket;
   readonly #isPlain: boolean;
   #events: EndpointEvents;
@@ -61,7 +63,16 @@ export class Endpoint {
 
   /** Ends both directions at once, in a way the other side notices. */
   reset(): void {
-    if (!this.isClosed) this.#socket.terminate();
+    if (this.isClosed) return;
+    this.isReset = true;
+    this.#socket.terminate();
+  }
+
+  /** It failed where its own events do not tell. */
+  fail(error: string): void {
+    if (this.isClosed) return;
+    this.wasClosed(error);
+    this.#socket.terminate();
   }
 
   pause(): void {

@@ -5,13 +5,13 @@
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
-import { sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
+import { movesMax, sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { AskConnection } from "./ask.ts";
-import { openKernel } from "./bulk.ts";
 import { acceptClient, type ClientContext, type Clients, track } from "./client.ts";
 import type { Credential } from "./credential.ts";
 import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
+import type { StartMove } from "./flow.ts";
 import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
 import { createNames } from "./names.ts";
@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly authorities?: readonly string[];
   /** With a client that does not tell what it speaks; default: what real ones need. */
   readonly patience?: PatienceLimits;
+  /** Moves many bytes without copying them; default: everything is copied. */
+  readonly startMove?: StartMove;
   /** Who is asked about connections no rule is about. Default: they are denied. */
   readonly ask?: AskConnection;
 }
@@ -74,7 +76,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     credentials: options.credentials ?? [],
     authorities: options.authorities ?? [],
     patience: options.patience ?? { silenceMs: sniffSilenceMs, totalMs: sniffTotalMs },
-    kernel: once(openKernel),
+    startMove: options.startMove && limited(options.startMove),
     ask: options.ask,
     resolve: options.resolve ?? resolveByMachine,
     nextConnection: () => {
@@ -98,9 +100,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     token,
     environment: [...proxyVariables(port, password), ...context.credentials.map(variableOf)],
     close: async () => {
-      for (const listener of listeners) listener.stop(true);
+      for (const listener of listeners) listener.stop();
       udp.close();
+      // Before the listeners close what is left: an end that is not a reset waits for the server's.
       for (const client of [...clients.strangers, ...clients.known]) client.reset();
+      for (const listener of listeners) listener.stop(true);
       while (clients.work.size > 0) await Promise.all(clients.work);
     },
   };
@@ -128,11 +132,17 @@ function variableOf({ name, placeholder }: Credential): string {
   return `${name}=${placeholder}`;
 }
 
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
+/** Beyond some at once the rest is copied. */
+function limited(start: StartMove): StartMove {
+  let running = 0;
+  return (source, sink) => {
+    const move = running < movesMax ? start(source, sink) : undefined;
+    if (move === undefined) return undefined;
+    running += 1;
+    move.ended.then(() => {
+      running -= 1;
+    });
+    return move;
   };
 }
 

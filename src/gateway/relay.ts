@@ -4,9 +4,8 @@
 // closed.
 
 import { relayLingerMs } from "../base/limits.ts";
-import type { Kernel } from "./bulk.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { Flow } from "./flow.ts";
+import { Flow, type StartMove } from "./flow.ts";
 import { Inspector, type Step } from "./inspect.ts";
 import {
   judgeForeign,
@@ -30,7 +29,7 @@ export interface RelayOptions extends Setting {
   readonly connection: number;
   readonly recorder: Recorder;
   /** What moves many bytes; undefined where there is nothing. */
-  readonly kernel: () => Kernel | undefined;
+  readonly startMove: StartMove | undefined;
   /** With a client that does not tell what it speaks. */
   readonly patience: PatienceLimits;
   /** Both ends are closed. */
@@ -57,20 +56,21 @@ class Relay {
   /** A verdict is being recorded. */
   #isBusy = false;
   #isRefused = false;
+  #isOver = false;
   #hasClientEnded = false;
   #error: string | undefined;
   #serverName: string | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    const { client, upstream, kernel, patience } = options;
+    const { client, upstream, startMove, patience } = options;
     this.#patience = new Patience(
       patience,
       () => this.#passUndecided(),
       () => this.#refuseUndecided(),
     );
-    this.#up = new Flow(client, upstream, kernel);
-    this.#down = new Flow(upstream, client, kernel);
+    this.#up = new Flow(client, upstream, startMove);
+    this.#down = new Flow(upstream, client, startMove);
     this.#inspector = new Inspector(takesForeign(options.target));
   }
 
@@ -80,7 +80,7 @@ class Relay {
       data: (chunk) => this.#fromClient(chunk),
       end: () => this.#endOfClient(),
       drained: () => this.#down.drained(),
-      closed: (error) => this.#closed(upstream, error),
+      closed: (error) => this.#closed(client, upstream, error),
     });
     upstream.hand({
       data: (chunk) => this.#fromServer(chunk),
@@ -89,7 +89,7 @@ class Relay {
         if (this.#inspector.isOpen) this.#up.drained();
         else this.#resumeClient();
       },
-      closed: (error) => this.#closed(client, error),
+      closed: (error) => this.#closed(upstream, client, error),
     });
     this.#inspector.push(early);
     this.#hasClientEnded = client.hasPeerEnded;
@@ -275,17 +275,28 @@ class Relay {
     return undefined;
   }
 
-  #closed(other: Endpoint, error: string | undefined): void {
+  #closed(endpoint: Endpoint, other: Endpoint, error: string | undefined): void {
     this.#error ??= error;
     this.#patience.stop();
-    this.#up.close();
-    this.#down.close();
-    if (other.isClosed) {
-      this.#options.onOver({ error: this.#error, serverName: this.#serverName });
-      return;
-    }
-    if (this.#isRefused) return;
-    if (error === undefined) other.end();
-    else other.reset();
+    // What it sent before it closed in peace is on its way.
+    const isPeaceful = error === undefined && !endpoint.isReset && !other.isClosed;
+    const outgoing = endpoint === this.#options.client ? this.#up : this.#down;
+    const incoming = outgoing === this.#up ? this.#down : this.#up;
+    incoming.over(true);
+    outgoing.over(!isPeaceful).then(() => {
+      if (other.isClosed) this.#over();
+      else if (this.#isRefused) return;
+      else if (error === undefined && !endpoint.isReset) other.end();
+      else other.reset();
+    });
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const outcome = { error: this.#error, serverName: this.#serverName };
+    Promise.all([this.#up.over(true), this.#down.over(true)]).then(() =>
+      this.#options.onOver(outcome),
+    );
   }
 }

@@ -5,10 +5,10 @@
 import type { Clock } from "../base/clock.ts";
 import { formatIp } from "../base/ip.ts";
 import { type AskConnection, askTarget, type Waiting, wasAsked, withAnswer } from "./ask.ts";
-import type { Kernel } from "./bulk.ts";
 import { type Credential, wrappedPlace } from "./credential.ts";
 import { type DialResult, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { StartMove } from "./flow.ts";
 import type { Gather } from "./gather.ts";
 import type { Target } from "./judge.ts";
 import type { PatienceLimits } from "./patience.ts";
@@ -24,7 +24,7 @@ export interface StreamContext extends PermitContext {
   readonly authorities: readonly string[];
   readonly patience: PatienceLimits;
   /** What moves many bytes; undefined where there is nothing. */
-  readonly kernel: () => Kernel | undefined;
+  readonly startMove: StartMove | undefined;
   /** Who is asked about what no rule is about; undefined: nobody. */
   readonly ask: AskConnection | undefined;
   /** A number no connection before had. */
@@ -99,11 +99,11 @@ export async function openStream(context: StreamContext, request: StreamRequest)
     const onOver = (outcome: RelayOutcome): void => {
       recordClose(context, opened, dialled, outcome).then(settle, fail);
     };
-    const { recorder, kernel, credentials, patience } = context;
+    const { recorder, startMove, credentials, patience } = context;
     const asked = wasAsked(judgement);
     const judge = asked ? withAnswer(context.judge, target, judgement) : context.judge;
     const setting = { target, judge, isProxied, isWrapped, credentials };
-    const parts = { ...setting, client, upstream, caller, connection, recorder, kernel };
+    const parts = { ...setting, client, upstream, caller, connection, recorder, startMove };
     startRelay({ ...parts, patience, onOver }, early.take(early.length));
   });
 }

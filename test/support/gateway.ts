@@ -5,6 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { formatIp, parseIp } from "../../src/base/ip.ts";
 import type { AskConnection } from "../../src/gateway/ask.ts";
 import type { Credential } from "../../src/gateway/credential.ts";
+import type { StartMove } from "../../src/gateway/flow.ts";
 import { type Gateway, openGateway } from "../../src/gateway/gateway.ts";
 import type { PatienceLimits } from "../../src/gateway/patience.ts";
 import type { GatewayEvent } from "../../src/gateway/record.ts";
@@ -44,6 +45,7 @@ export interface TestGatewayOptions {
   readonly authorities?: readonly string[];
   readonly patience?: PatienceLimits;
   readonly ask?: AskConnection;
+  readonly startMove?: StartMove;
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;
 }

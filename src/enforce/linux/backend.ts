@@ -8,7 +8,16 @@ import type { FailedFrame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
 import { probeHelper } from "../../bridge/probe-helper.ts";
-import type { Backend, BoxExit, BoxFailure, BoxLaunch, BoxOverlay } from "../backend.ts";
+import { startPump } from "../../bridge/pump.ts";
+import type {
+  Backend,
+  BoxExit,
+  BoxFailure,
+  BoxLaunch,
+  BoxOverlay,
+  BoxRequest,
+  PreparedBox,
+} from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
 import { isAllowedRead, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
@@ -27,28 +36,18 @@ import type { Arch } from "./syscall-table.ts";
 /** @param helperDirectory of this user alone; used only where memory files may not be executed */
 export function createLinuxBackend(helperDirectory: string): Backend {
   let loading: Promise<Helper> | undefined;
+  let loaded: Helper | undefined;
+  const load = async (): Promise<Helper> => {
+    loaded = await loadHelper(helperDirectory);
+    return loaded;
+  };
   const helper = () => {
-    loading ??= loadHelper(helperDirectory);
+    loading ??= load();
     return loading;
   };
   return {
-    async prepare(request) {
-      const host = await probeHost(await helper());
-      const view = new RecordingView(realDisk());
-      if (request.asks === true) refuseIfMute(host);
-      const planned = planLinux(request, host, view);
-      if (!planned.ok) throw inexpressible(planned.error);
-      const { plan, coverage, sources, mayShow, network } = planned.value;
-      refuseIfBelow(coverage, request.allowWeaker);
-      const bytes = packBox({
-        arch: host.arch,
-        sources,
-        plan: encodeBox(plan),
-        mayShow,
-        recordsReads: request.audit !== "writes" || request.observeOnly,
-      });
-      return { coverage, bytes, facts: view.facts(), network };
-    },
+    startMove: (source, sink) => loaded && startPump(loaded, source, sink),
+    prepare: async (request) => prepare(await helper(), request),
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
@@ -83,6 +82,24 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       };
     },
   };
+}
+
+async function prepare(loaded: Helper, request: BoxRequest): Promise<PreparedBox> {
+  const host = await probeHost(loaded);
+  const view = new RecordingView(realDisk());
+  if (request.asks === true) refuseIfMute(host);
+  const planned = planLinux(request, host, view);
+  if (!planned.ok) throw inexpressible(planned.error);
+  const { plan, coverage, sources, mayShow, network } = planned.value;
+  refuseIfBelow(coverage, request.allowWeaker);
+  const bytes = packBox({
+    arch: host.arch,
+    sources,
+    plan: encodeBox(plan),
+    mayShow,
+    recordsReads: request.audit !== "writes" || request.observeOnly,
+  });
+  return { coverage, bytes, facts: view.facts(), network };
 }
 
 /** What this machine lets this user use; tried for real. */
