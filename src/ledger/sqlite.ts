@@ -1,5 +1,6 @@
 // The ledger's rows in SQLite: WAL with synchronous=FULL, one transaction for each append, safe for
-// many processes at once. Anyone who can write the file can edit it; verify is what finds out.
+// many processes at once. Appends of many clients are flushed apart, before anybody is answered.
+// Anyone who can write the file can edit it; verify is what finds out.
 
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";

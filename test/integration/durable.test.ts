@@ -1,0 +1,59 @@
+// An event is acknowledged after it is durable, and not before: what the server asks of the kernel,
+// in the order in which it asks.
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { aegisBinary, waitFor } from "../support/harness.ts";
+import { tempDir } from "../support/temp.ts";
+
+const strace = Bun.which("strace");
+
+test.skipIf(strace === null)(
+  "the log is flushed between its last write and the answer (needs strace)",
+  async () => {
+    const home = tempDir("durable");
+    const trace = join(home, "trace");
+    const calls = "trace=pwrite64,fdatasync,fsync,sendto";
+    const serve = [aegisBinary(), "serve", "--addr", ":0", "--telemetry-disabled"];
+    const child = Bun.spawn(["strace", "-f", "-y", "-o", trace, "-e", calls, ...serve], {
+      env: { HOME: home, PATH: process.env.PATH ?? "" },
+      stdio: ["ignore", "ignore", Bun.file(join(home, "said"))],
+    });
+    const url = await waitFor("the server", () => {
+      return /http:\/\/\S+/.exec(readFileSync(join(home, "said"), "utf8"))?.[0];
+    });
+    const server = Number(/^(\d+)/.exec(readFileSync(trace, "utf8"))?.[1]);
+    using _ = {
+      [Symbol.dispose]() {
+        if (child.exitCode === null) process.kill(server, "SIGKILL");
+      },
+    };
+    const event = { tenant_id: "acme", session_id: "s1", event_type: "X", payload: {} };
+    const bodies = ["", ":batch", ""].map(
+      (path, n) => [path, { ...event, payload: { n } }] as const,
+    );
+    for (const [path, body] of bodies) {
+      const answer = await fetch(`${url}/v1/events${path}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+      });
+      expect(answer.status).toBe(201);
+    }
+    process.kill(server, "SIGTERM");
+    expect(await child.exited).toBe(0);
+    const lines = readFileSync(trace, "utf8").split("\n");
+    const answers = lines.flatMap((line, at) => (line.includes('"HTTP/1.1 201') ? [at] : []));
+    expect(answers).toHaveLength(3);
+    for (const at of answers) {
+      const before = lines.slice(0, at);
+      const written = before.findLastIndex((line) => /pwrite64\(.*ledger\.db-wal>/.test(line));
+      const flushed = before.findLastIndex((line) =>
+        /fdatasync(\(\d+<.*ledger\.db-wal>| resumed>)\) += 0/.test(line),
+      );
+      expect(written).toBeGreaterThan(0);
+      expect(flushed).toBeGreaterThan(written);
+    }
+  },
+  60_000,
+);
