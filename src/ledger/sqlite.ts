@@ -28,6 +28,7 @@ import { createReader } from "./sqlite-read.ts";
 import { prepareDatabase } from "./sqlite-schema.ts";
 import { openSnapshot } from "./sqlite-snapshot.ts";
 import { createLogSync } from "./sqlite-sync.ts";
+import { beginWrite, inTurn, LockTaken } from "./sqlite-turn.ts";
 import type {
   Addition,
   ManyBase,
@@ -40,8 +41,6 @@ import type {
 /** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
 const openAttemptsMax = ledgerLockWaitMs / openPauseMs;
-/** How long one step of waiting for the write lock is. */
-const lockStepMs = 3;
 
 /**
  * Opens the database, and makes it with its folder when absent.
@@ -53,10 +52,10 @@ export function openSqliteStore(path: string): Store {
   return {
     origin,
     ...createReader(db, path),
-    append: async (session, build) => writer.append(session, build),
+    append: async (session, build) => inTurn(path, () => writer.append(session, build)),
     appendMany: async (needs, build) => writer.appendMany(needs, build),
-    putRecord: async (record, expected) => writer.putRecord(record, expected),
-    addCheckpoint: async (checkpoint) => writer.addCheckpoint(checkpoint),
+    putRecord: async (record, expected) => inTurn(path, () => writer.putRecord(record, expected)),
+    addCheckpoint: async (checkpoint) => inTurn(path, () => writer.addCheckpoint(checkpoint)),
     snapshot: async () => openSnapshot(path, origin),
     close: async () => writer.close(),
   };
@@ -122,7 +121,7 @@ function createTransactions(db: Database, path: string, known: Known): Transacti
   return {
     run(work) {
       if (broken !== undefined) throw broken;
-      begin(db, path);
+      start(db, path);
       let isWorkDone = false;
       try {
         known.refresh();
@@ -157,17 +156,19 @@ function createWriter(db: Database, path: string): Writer {
       });
     },
     async appendMany(_, build) {
-      // Many of these come at once: the next ones are read while these are made durable.
-      db.run("PRAGMA synchronous = NORMAL");
-      try {
-        transact(() => {
-          const additions = build(baseOf(db, known));
-          writeMany(db, known, additions);
-          return additions.length;
-        });
-      } finally {
-        db.run("PRAGMA synchronous = FULL");
-      }
+      await inTurn(path, () => {
+        // Many of these come at once: the next ones are read while these are made durable.
+        db.run("PRAGMA synchronous = NORMAL");
+        try {
+          transact(() => {
+            const additions = build(baseOf(db, known));
+            writeMany(db, known, additions);
+            return additions.length;
+          });
+        } finally {
+          db.run("PRAGMA synchronous = FULL");
+        }
+      });
       // Also where nothing was added: what was found may be another process's, and not durable yet.
       await log.done().catch((error: unknown) => {
         const failure = unavailable("append to the ledger", path, error);
@@ -211,25 +212,11 @@ function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number
   return 1;
 }
 
-/**
- * Waits for its turn in short steps. SQLite's own waiting sleeps longer and longer, so that under
- * many writers the one that waited longest gets the lock last.
- */
-function begin(db: Database, path: string): void {
-  db.run(`PRAGMA busy_timeout = ${lockStepMs}`);
+function start(db: Database, path: string): void {
   try {
-    for (let waitedMs = 0; ; waitedMs += lockStepMs) {
-      try {
-        db.query("BEGIN IMMEDIATE").run();
-        return;
-      } catch (error) {
-        if (!isBusy(error) || waitedMs >= ledgerLockWaitMs) {
-          throw unavailable("append to the ledger", path, error);
-        }
-      }
-    }
-  } finally {
-    db.run(`PRAGMA busy_timeout = ${ledgerLockWaitMs}`);
+    beginWrite(db);
+  } catch (error) {
+    throw error instanceof LockTaken ? error : unavailable("append to the ledger", path, error);
   }
 }
 
