@@ -14,9 +14,47 @@
 #include <sys/uio.h>
 
 #include "../common/fd.h"
+#include "../common/number.h"
 #include "uapi.h"
 
-enum { PAGE = 4096, FIRST_STEP = 256 };
+enum { PAGE = 4096, FIRST_STEP = 256, NAME_MAX_SIZE = 48 };
+
+/* /proc, so that the way there is not looked up for every caller. */
+static int processes = -1;
+
+int caller_init(void)
+{
+	processes = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return processes < 0 ? -errno : 0;
+}
+
+/* Such a name is made several times for every call; snprintf is slow. */
+static void name_file(const struct caller *caller, const char *file, char name[NAME_MAX_SIZE])
+{
+	size_t at = number_write(name, (unsigned int)caller->tid);
+
+	name[at] = '/';
+	strncpy(name + at + 1, file, NAME_MAX_SIZE - at - 2);
+	name[NAME_MAX_SIZE - 1] = 0;
+}
+
+int caller_open(const struct caller *caller, const char *file, int flags)
+{
+	char name[NAME_MAX_SIZE];
+	int fd;
+
+	name_file(caller, file, name);
+	fd = openat(processes, name, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int caller_program(const struct caller *caller, struct stat *status)
+{
+	char name[NAME_MAX_SIZE];
+
+	name_file(caller, "exe", name);
+	return fstatat(processes, name, status, 0) < 0 ? -errno : 0;
+}
 
 bool caller_is_waiting(const struct caller *caller)
 {
@@ -71,14 +109,11 @@ ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *
 /* What /proc/TID/`file` says now. Its length or -errno. */
 static ssize_t read_proc(const struct caller *caller, const char *file, char *text, size_t size)
 {
-	char path[64];
-	ae_auto_fd int fd = -1;
+	ae_auto_fd int fd = caller_open(caller, file, O_RDONLY);
 	ssize_t got;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)caller->tid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	got = fd_read(fd, text, size - 1);
 	if (got >= 0)
 		text[got] = 0;

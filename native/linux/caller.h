@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct caller {
@@ -16,6 +17,12 @@ struct caller {
 	uint64_t id;
 };
 
+/* Opens what is below: once, before threads and after every mount. 0 or -errno. */
+int caller_init(void);
+/* Opens /proc/TID/`file`; a descriptor or -errno. */
+int caller_open(const struct caller *caller, const char *file, int flags);
+/* What its program is, freshly looked up. 0 or -errno. */
+int caller_program(const struct caller *caller, struct stat *status);
 bool caller_is_waiting(const struct caller *caller);
 /* Reads exactly `size` bytes of its memory. 0 or -errno. */
 int caller_read(const struct caller *caller, uint64_t address, void *data, size_t size);

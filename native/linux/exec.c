@@ -206,12 +206,12 @@ bool exec_verify(struct request *request)
 	if (!request->rules->verify_programs)
 		return true;
 	/* Not from a cache: the number may mean another program since a moment ago. */
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)request->caller.tid);
-	if (stat(link, &status) < 0)
+	if (caller_program(&request->caller, &status) != 0)
 		return note_unknown(request);
 	file = (struct file){status.st_dev, status.st_ino};
 	if (is_verified(file))
 		return true;
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)request->caller.tid);
 	if (name_program(link, &status, named) != 0)
 		return note_unknown(request);
 	verdict = judge_path(request->rules->judge, ACTION_PROCESS_SPAWN, named->text,

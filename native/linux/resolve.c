@@ -9,10 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "../common/fd.h"
+#include "../common/number.h"
 #include "proc.h"
 #include "resolve_name.h"
 #include "resolve_walk.h"
@@ -30,6 +30,8 @@ int resolve_init(void)
 {
 	int error = name_init();
 
+	if (error == 0)
+		error = caller_init();
 	return error ? error : proc_init();
 }
 
@@ -47,17 +49,17 @@ static int open_found(int base, const struct place *place)
 /* Base directory of a relative path; -1 when the path is absolute. */
 static int open_base(const struct caller *caller, const struct place *place, int *base)
 {
-	char path[64];
+	char file[3 + NUMBER_SIZE] = "fd/";
 
 	*base = -1;
 	if (place->path[0] == '/' && !(place->resolve & RESOLVE_IN_ROOT))
 		return 0;
-	if (place->directory == AT_FDCWD)
-		snprintf(path, sizeof(path), "/proc/%d/cwd", (int)caller->tid);
-	else
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)caller->tid, place->directory);
-	*base = open(path, O_PATH | O_CLOEXEC);
-	return *base < 0 ? -errno : 0;
+	if (place->directory < 0 && place->directory != AT_FDCWD)
+		return -ENOENT;
+	if (place->directory != AT_FDCWD)
+		number_write(file + 3, (unsigned int)place->directory);
+	*base = caller_open(caller, place->directory == AT_FDCWD ? "cwd" : file, O_PATH);
+	return *base < 0 ? *base : 0;
 }
 
 /* False when the path has no last component that could be a name. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../common/fd.h"
+#include "../common/number.h"
 
 static struct {
 	/* /proc/self/fd, the names of our descriptors. */
@@ -42,10 +43,10 @@ int name_init(void)
 
 int name_of(int fd, struct target *target)
 {
-	char number[16];
+	char number[NUMBER_SIZE];
 	ssize_t size;
 
-	snprintf(number, sizeof(number), "%d", fd);
+	number_write(number, (unsigned int)fd);
 	size = readlinkat(self.names, number, target->path, sizeof(target->path) - 1);
 	if (size < 0)
 		return -errno;
@@ -137,19 +138,19 @@ int name_missing(int fd, const char *name, size_t size, struct target *target)
 
 int name_reopen(int fd, int flags, mode_t mode)
 {
-	char number[16];
+	char number[NUMBER_SIZE];
 	int opened;
 
-	snprintf(number, sizeof(number), "%d", fd);
+	number_write(number, (unsigned int)fd);
 	opened = openat(self.names, number, flags, mode);
 	return opened < 0 ? -errno : opened;
 }
 
 int name_link(int fd, int directory, const char *name)
 {
-	char number[16];
+	char number[NUMBER_SIZE];
 
-	snprintf(number, sizeof(number), "%d", fd);
+	number_write(number, (unsigned int)fd);
 	if (linkat(self.names, number, directory, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	return 0;
