@@ -1,6 +1,7 @@
 /*
  * Names are counted in the folders that permits to write are about. A folder that can be reached on
- * two ways counts once, and a file mounted on a name is not a name. What somebody outside does
+ * two ways counts once, and a file mounted on a name is not a name. A file system that may not
+ * answer is left out until somebody asks about a file that lies there. What somebody outside does
  * meanwhile is noticed at the next count; the names the box makes are known without one.
  */
 #include "counts.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "foreign.h"
 #include "roots.h"
 #include "scan.h"
 #include "tree.h"
@@ -158,7 +160,8 @@ static void forget(void)
 
 static void count_names(uint64_t (*generation)(void))
 {
-	const struct tree_visitor visitor = {.file = count_name, .folder = is_new_folder};
+	const struct tree_visitor visitor = {
+		.file = count_name, .folder = is_new_folder, .leaves_out = foreign_begins_at};
 	struct tree_bounds bounds = {.entries = ENTRIES_MAX};
 	uint64_t before = generation();
 	uint64_t began = tree_now_ms();
@@ -172,8 +175,11 @@ static void count_names(uint64_t (*generation)(void))
 	}
 	bounds.end_ms = began + TIME_MS;
 	roots_collect(counts.plan, true, 1u << ACTION_FILE_WRITE, &roots);
-	for (size_t i = 0; i < roots.count; i++)
-		(void)tree_walk(roots.paths[i], &bounds, &visitor);
+	foreign_read();
+	for (size_t i = 0; i < roots.count; i++) {
+		if (!foreign_holds(roots.paths[i]))
+			(void)tree_walk(roots.paths[i], &bounds, &visitor);
+	}
 	roots_free(&roots);
 	free(counts.folders);
 	if (before % 2 || generation() != before)
@@ -222,9 +228,12 @@ void counts_start(const struct plan *plan, const struct judge *judge)
 
 bool counts_cover(const struct target *target, uint64_t (*generation)(void))
 {
+	/* Who is asked about a file there has been answered by its server. */
+	bool is_new_place = foreign_trust(target->device);
+
 	if (counts_know(target))
 		return true;
-	if (counts.is_counted &&
+	if (counts.is_counted && !is_new_place &&
 	    tree_now_ms() - counts.counted_ms < at_least(counts.took_ms * PAUSE_FACTOR, PAUSE_MS))
 		return false;
 	count_names(generation);

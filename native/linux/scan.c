@@ -15,8 +15,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -28,6 +26,7 @@
 #include "../common/fd.h"
 #include "../common/limits.h"
 #include "links.h"
+#include "mountinfo.h"
 #include "namespaces.h"
 #include "overlay.h"
 #include "roots.h"
@@ -141,44 +140,16 @@ static void note_file(void *unused, const struct tree_entry *entry)
 		keep(status.st_dev, status.st_ino, rules);
 }
 
-/* Undoes the octal numbers that stand for blanks and the like. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from; to++) {
-		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
-			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = 0;
-}
-
 /* A directory does not tell of a file that something is mounted on. */
-static bool note_mounted_files(void)
+static void note_mounted(void *unused, const struct mountinfo *mount)
 {
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL;
-	size_t room = 0;
-	char path[AE_PATH_MAX];
+	const struct tree_entry entry = {.path = mount->path,
+					 .size = strlen(mount->path),
+					 .directory = -1,
+					 .name = mount->path};
 
-	if (!mounts)
-		return false;
-	while (getline(&line, &room, mounts) > 0) {
-		struct tree_entry entry = {.path = path, .directory = -1, .name = path};
-
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", path) != 1)
-			continue;
-		unescape(path);
-		entry.size = strlen(path);
-		note_file(NULL, &entry);
-	}
-	free(line);
-	fclose(mounts);
-	return true;
+	(void)unused;
+	note_file(NULL, &entry);
 }
 
 /* Nothing of the supervisor's stays open but the link; signals of the terminal mean the command. */
@@ -216,7 +187,7 @@ static _Noreturn void look(const struct plan *plan, pid_t supervisor, int link)
 	bounds.end_ms = tree_now_ms() + TIME_MS;
 	for (size_t i = 0; i < roots.count; i++)
 		is_whole = tree_walk(roots.paths[i], &bounds, &visitor) && is_whole;
-	is_whole = note_mounted_files() && is_whole;
+	is_whole = mountinfo_each(note_mounted, NULL) && is_whole;
 	scan.found->is_whole = is_whole && !scan.found->is_full;
 	_exit(0);
 }

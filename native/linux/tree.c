@@ -113,6 +113,8 @@ static bool visit_entry(struct walk *walk, const struct dirent *listed)
 		return false;
 	walk->path[end] = '/';
 	memcpy(walk->path + end + 1, listed->d_name, size + 1);
+	if (type != DT_REG && walk->visitor->leaves_out && walk->visitor->leaves_out(walk->path))
+		return true;
 	if (type == DT_UNKNOWN) {
 		if (fstatat(directory, listed->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 			return errno == ENOENT;

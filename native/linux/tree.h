@@ -25,6 +25,8 @@ struct tree_visitor {
 	void (*file)(void *context, const struct tree_entry *entry);
 	/* Whether to go into a folder; NULL: into all. */
 	bool (*folder)(void *context, dev_t device, ino_t inode);
+	/* Whether to leave out the folder of that path, without touching it; NULL: none is. */
+	bool (*leaves_out)(const char *path);
 	void *context;
 };
 
