@@ -12,8 +12,12 @@ struct plan_case {
 	int error;
 };
 
-extern const struct plan_case plan_cases[];
-extern const size_t plan_case_count;
+size_t plan_case_count(void);
+const struct plan_case *plan_case_at(size_t number);
+
+/* Those about rules, which are the last of all. */
+extern const struct plan_case rule_cases[];
+extern const size_t rule_case_count;
 
 enum { PLAN_CASE_LEAST, PLAN_CASE_FULL };
 
