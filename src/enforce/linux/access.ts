@@ -2,6 +2,7 @@
 // they did, call numbers become names.
 
 import { type AccessFrame, severalNamesRule } from "../../bridge/frame.ts";
+import type { Origin } from "../../model/capability.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
 import type { BoxAccess } from "../backend.ts";
@@ -34,7 +35,7 @@ export function rowMaker(box: KeptBox): RowMaker {
       rule: rule ?? "",
       reason:
         frame.asked === undefined
-          ? reasonFor(frame.allowed ? "allow" : "deny", origin)
+          ? reasonOf(frame, origin)
           : `${frame.allowed ? "allowed" : "denied"} when asked`,
       pid: frame.pid,
       exe: frame.exe,
@@ -45,6 +46,12 @@ export function rowMaker(box: KeptBox): RowMaker {
     };
     return { tsUnixMs, payload };
   };
+}
+
+function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): string {
+  const reason = reasonFor(allowed ? "allow" : "deny", origin);
+  if (rule !== severalNamesRule) return reason;
+  return `${reason}: it has other names (hard links), and one of them may be out of bounds`;
 }
 
 function sourceOf({ rule }: AccessFrame, box: KeptBox): RuleSource | undefined {

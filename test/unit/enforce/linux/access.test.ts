@@ -76,7 +76,8 @@ test("an access no rule speaks of, and one to an address", () => {
   const several = rows({ ...frame, rule: severalNamesRule }).payload;
   expect(several).toMatchObject({
     rule: "box:several-names",
-    reason: "denied by box:several-names",
+    reason:
+      "denied by box:several-names: it has other names (hard links), and one of them may be out of bounds",
   });
   const connect = rows({
     ...frame,
