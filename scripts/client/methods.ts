@@ -54,10 +54,10 @@ function methodsOf({ paths }: JsonObject): readonly Method[] {
   );
 }
 
-/** Undefined for pages that people read. */
+/** Undefined for pages that people read, and for what Prometheus reads. */
 function rendered({ id, verb, path, operation }: Method): string | undefined {
   const { type, result } = answerOf(operation);
-  if (type === "text/html") return undefined;
+  if (type.startsWith("text/") && type !== eventStream) return undefined;
   const kind = type === ndjson ? "lines" : type === eventStream ? "events" : "json";
   const parameters = parametersOf(operation);
   const sent = bodyOf(operation);

@@ -18,6 +18,16 @@ export interface ApprovalStore {
   /** Signs tokens. */
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
+  /**
+   * Told of each that was stored.
+   * @param parent `traceparent` of what led to it
+   */
+  readonly onAsked?: ((asked: AskedApproval, parent?: string) => void) | undefined;
+}
+
+export interface AskedApproval {
+  readonly token: string;
+  readonly approval: Approval;
 }
 
 export interface KeptApproval {
@@ -33,10 +43,10 @@ export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
 
 /** The token is known to nobody else and cannot be had again. */
 export async function askApproval(
-  { log, secret, nowMs }: ApprovalStore,
+  { log, secret, nowMs, onAsked }: ApprovalStore,
   request: ApprovalRequest,
   about: JsonObject = {},
-): Promise<Result<{ readonly token: string; readonly approval: Approval }, RefusedAppend>> {
+): Promise<Result<AskedApproval, RefusedAppend>> {
   const maker = { secret, nonce: () => randomSecret(8) };
   const { token, approval } = requestApproval(request, maker, nowMs());
   const event = {
@@ -47,7 +57,9 @@ export async function askApproval(
   };
   const type = "APPROVAL_REQUESTED";
   const problem = await recordApproval({ log, nowMs }, approval, { type, event }, undefined);
-  return problem === undefined ? ok({ token, approval }) : err(problem);
+  if (problem !== undefined) return err(problem);
+  onAsked?.({ token, approval });
+  return ok({ token, approval });
 }
 
 /**

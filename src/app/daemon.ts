@@ -17,6 +17,9 @@ export interface DaemonFlags {
   readonly manifest: string | undefined;
   readonly keys: string | undefined;
   readonly payloadKeys: string | undefined;
+  readonly bundle: string | undefined;
+  readonly approvalWebhook: string | undefined;
+  readonly approvalWebhookSecret: string | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
   /** The allow-list's file. */
   readonly trust: string | undefined;
@@ -28,7 +31,7 @@ export interface DaemonFlags {
   readonly telemetryPath: string | undefined;
 }
 
-export interface DaemonOptions extends ServeOptions {
+export interface DaemonOptions extends Omit<ServeOptions, "onNotice"> {
   /** Undefined: no MCP server is behind this one. */
   readonly mcp: { readonly address: string; readonly upstream: string } | undefined;
   readonly log: {
@@ -37,27 +40,36 @@ export interface DaemonOptions extends ServeOptions {
   };
 }
 
-/** @throws {AegisError} `config/invalid` naming the key */
+/**
+ * An empty flag is as good as none.
+ * @throws {AegisError} `config/invalid` naming the key
+ */
 export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOptions {
-  const file = fileOf(flags.config, directory);
-  const { addr, dsn, manifest, keys } = file;
-  const chosen = flags.dsn ?? dsn;
+  const file = fileOf(first(flags.config), directory);
+  const { telemetry, log } = file;
   return {
-    address: flags.addr ?? (addr === "" ? ":8080" : addr),
-    ...storeOfDsn(chosen, flags.dsn !== undefined, directory),
-    manifest: flags.manifest ?? given(manifest),
+    address: first(flags.addr, file.addr) ?? ":8080",
+    ...storeOfDsn(first(flags.dsn, file.dsn) ?? "", first(flags.dsn) !== undefined, directory),
+    manifest: first(flags.manifest, file.manifest),
     trust: trustOf(flags, file, directory),
-    keys: flags.keys ?? given(keys),
-    payloadKeys: flags.payloadKeys ?? given(file.payload_keys),
+    keys: first(flags.keys, file.keys),
+    payloadKeys: first(flags.payloadKeys, file.payload_keys),
+    bundle: first(flags.bundle, file.bundle),
+    webhook: webhookOf(flags, file),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
     mcp: mcpOf(flags, file),
     telemetry: {
-      isDisabled: flags.telemetryDisabled || file.telemetry?.disabled === true,
-      path: given(flags.telemetryPath ?? "") ?? given(file.telemetry?.path ?? ""),
+      isDisabled: flags.telemetryDisabled || telemetry?.disabled === true,
+      path: first(flags.telemetryPath, telemetry?.path),
     },
-    log: { level: file.log?.level || "info", format: file.log?.format || "text" },
+    log: { level: log?.level || "info", format: log?.format || "text" },
   };
+}
+
+/** The first one that says something. */
+function first(...texts: readonly (string | undefined)[]): string | undefined {
+  return texts.find((text) => text !== undefined && text !== "");
 }
 
 function fileOf(config: string | undefined, directory: AbsPath): DaemonFile {
@@ -83,8 +95,15 @@ function trustOf(
   directory: AbsPath,
 ): ServeOptions["trust"] {
   const mode = trustMode ?? (file.trust_mode === "prod" ? "prod" : "dev");
-  const list = trust ?? given(file.trust);
+  const list = first(trust, file.trust);
   return { mode, file: list === undefined ? undefined : resolvePath(directory, list) };
+}
+
+function webhookOf(flags: DaemonFlags, file: DaemonFile): ServeOptions["webhook"] {
+  return {
+    url: first(flags.approvalWebhook, file.approval_webhook?.url),
+    secret: first(flags.approvalWebhookSecret, file.approval_webhook?.secret_file),
+  };
 }
 
 function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] {
@@ -95,8 +114,8 @@ function tlsOf(tls: DaemonFile["tls"], directory: AbsPath): ServeOptions["tls"] 
   }
   if (cert === "") throw invalid("tls.cert_file", "it is required where tls.enabled is true");
   if (key === "") throw invalid("tls.key_file", "it is required where tls.enabled is true");
-  const read = (path: string) => readSmallFile(resolvePath(directory, path));
-  return { cert: read(cert), key: read(key), ca: ca === "" ? undefined : read(ca) };
+  const at = (path: string): AbsPath => resolvePath(directory, path);
+  return { cert: at(cert), key: at(key), ca: ca === "" ? undefined : at(ca) };
 }
 
 function storeOfDsn(
@@ -150,10 +169,6 @@ function requireParameter(name: string, value: string): void {
   if (known?.test(value) === true) return;
   const hint = "mode=rwc, mode=rw, cache=shared and _journal_mode=WAL are";
   throw invalid("dsn", `the parameter ${name}=${value} is not part of this build`, hint);
-}
-
-function given(text: string): string | undefined {
-  return text === "" ? undefined : text;
 }
 
 function invalid(key: string, why: string, hint?: string): AegisError {

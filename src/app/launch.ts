@@ -40,6 +40,7 @@ import { type BoxSubject, ownPaths, prepareBox, runFolder } from "./prepare-box.
 import { requireListed } from "./sealed-programs.ts";
 import { processSignals } from "./signals.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { TraceVariables } from "./trace-variables.ts";
 
 /**
  * Launches the command and waits for it; the session is closed and durable when this resolves.
@@ -111,7 +112,7 @@ async function subjectOf(
 ): Promise<Subject> {
   const subject = await judgedSubject(options, around);
   const places = placesOf(subject, around);
-  const whole = launchEnvironment(options, around, subject);
+  const whole = await launchEnvironment(options, around, subject);
   const environment = credentials?.censor(whole) ?? whole;
   const command = boxLaunch(options, subject, environment);
   const helpers = resolvePath(aegisPaths(around.environment).home, "cache/helper");
@@ -256,18 +257,32 @@ function deniedLogFor({ around, subject }: BoxSubject): { log: DeniedLog; shown:
   return { log, shown: { path: log.path, variable: deniedLogVariable } };
 }
 
-function launchEnvironment(
+async function launchEnvironment(
   options: LaunchOptions,
   around: Surroundings,
   subject: LaunchSubject,
-): BoxEnvironment {
+): Promise<BoxEnvironment> {
   if (subject.observeOnly && options.mode !== "learn")
     return observedEnvironment(around.environment, options.environment);
-  return boxEnvironment(around.environment, options.environment, {
+  const trace = await traceFor(options, around.environment);
+  const made = boxEnvironment(trace?.parent ?? around.environment, options.environment, {
     PWD: subject.workspace,
     TMPDIR: temporaryFolder,
     ...cacheEnvironment(temporaryFolder),
+    ...trace?.own,
   });
+  return { ...made, removed: [...made.removed, ...(trace?.removed ?? [])].sort() };
+}
+
+/** Not loaded where there is no trace and nobody to send one to. */
+async function traceFor(
+  { environment: grants, joins }: LaunchOptions,
+  given: Surroundings["environment"],
+): Promise<TraceVariables | undefined> {
+  const isAbout = /^(?:TRACEPARENT|TRACESTATE|BAGGAGE|OTEL_EXPORTER_OTLP_(?:TRACES_)?ENDPOINT)$/;
+  if (!Object.keys(given).some((name) => isAbout.test(name))) return undefined;
+  const { traceVariables } = await import("./trace-variables.ts");
+  return traceVariables(given, grants, joins?.session);
 }
 
 function boxLaunch(

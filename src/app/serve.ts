@@ -4,23 +4,24 @@
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
-import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
-import { decideFast } from "../control/decide/fast.ts";
-import { loadRego } from "../control/decide/rego.ts";
+import type { Decide } from "../control/decide/decision.ts";
 import type { Telemetry } from "../control/telemetry/span.ts";
 import { createControlLog } from "../ledger/control-log.ts";
 import { openSteadyStore } from "../ledger/steady-store.ts";
 import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
+import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
 import { requireManifestText } from "./manifest-files.ts";
 import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
 import { withPayloadKeys } from "./payload-keys.ts";
 import { postgresPlace, typedPassword } from "./postgres-dsn.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
+import { openTls, type TlsFiles, type TlsSource } from "./served-tls.ts";
 import { serverSecret } from "./server-secret.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
+import { builtInPolicy, filePolicy, type ServeNotice } from "./tool-policy.ts";
 
 export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone. */
@@ -37,8 +38,14 @@ export interface ServeOptions {
   readonly keys: string | undefined;
   /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
   readonly rateLimit?: number;
-  readonly tls?: ServedTls | undefined;
+  readonly tls?: TlsFiles | undefined;
   readonly telemetry: TelemetryOptions;
+  /** A tool policy of one's own instead of the built-in one. */
+  readonly bundle?: string | undefined;
+  /** Who is told of calls that wait; the file holds the key that signs. */
+  readonly webhook?: Partial<Record<"url" | "secret", string | undefined>> | undefined;
+  /** What happens to files that are read again while the server runs. */
+  readonly onNotice?: (notice: ServeNotice) => void;
 }
 
 /** Where the ledger is in PostgreSQL. */
@@ -46,14 +53,6 @@ export interface PostgresDsn {
   readonly dsn: string;
   /** In a command, which everybody on this machine may read while it runs. */
   readonly isTyped: boolean;
-}
-
-/** PEM texts. */
-export interface ServedTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Callers have to show a certificate that one of these vouches for. */
-  readonly ca: string | undefined;
 }
 
 /** Instead of a ledger's path: one that is gone with the process. */
@@ -64,18 +63,24 @@ export interface ServeParts {
   readonly hostname: string;
   readonly port: number;
   readonly log: ReturnType<typeof createControlLog>;
-  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly decide: Decide;
   readonly manifest: JsonValue;
   readonly keys: readonly ServedKey[];
   readonly secret: Uint8Array;
   /** Of the ledger. */
   readonly origin: string;
   readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
   readonly rateLimit: number;
-  readonly tls: ServedTls | undefined;
+  readonly tls: TlsSource | undefined;
   readonly telemetry: Telemetry;
+  readonly webhook: Webhook | undefined;
   /** To be told whoever starts it. */
   readonly warnings: readonly string[];
+  /** Reads again what may change while the server runs. */
+  reload(): void;
+  /** For when nothing is answered any more. */
+  close(): Promise<void>;
 }
 
 /** @throws {AegisError} when the server could not answer as asked */
@@ -91,22 +96,41 @@ export async function prepareServe(
   const { manifest, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
+  const { bundle, onNotice = () => undefined } = options;
+  const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
   const plainStore = await storeOf(options, paths.ledger, around);
   const store = await withPayloadKeys(plainStore, options.payloadKeys, around);
+  const telemetry = await openTelemetry(options.telemetry, around);
+  const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
+  // Last: it may start a process, which whoever has the parts ends.
+  const policy = await (bundle === undefined
+    ? builtInPolicy()
+    : filePolicy(resolvePath(around.directory, bundle), onNotice));
   return {
     hostname,
     port,
     keys,
     rateLimit: options.rateLimit ?? 0,
-    tls: options.tls,
+    tls,
     log: createControlLog(store),
-    decide: await toolPolicy(),
+    decide: policy.decide,
+    reload() {
+      tls?.reload();
+      policy.reload();
+    },
+    async close() {
+      tls?.stop();
+      webhook?.stop();
+      await policy.stop();
+    },
     manifest,
     warnings: [...warnings, ...dsnWarnings],
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
-    telemetry: await openTelemetry(options.telemetry, around),
+    monotonicMs: () => around.clock.monotonicMs(),
+    telemetry,
+    webhook,
   };
 }
 
@@ -121,10 +145,19 @@ export function listenAddress(
   throw new AegisError("usage", why, { hint: "give --keys FILE, or serve on 127.0.0.1" });
 }
 
-async function toolPolicy(): Promise<(input: DecideInput) => ToolDecision> {
-  const file = await import("../../policies/rego/aegis/decide.wasm", { with: { type: "file" } });
-  const rego = await loadRego(await Bun.file(file.default).bytes());
-  return (input) => decideFast(input) ?? rego.evaluate(input);
+function webhookOf(
+  { webhook }: ServeOptions,
+  parts: Omit<WebhookParts, "nowMs">,
+  { directory, clock }: Surroundings,
+): Webhook | undefined {
+  const { url, secret } = webhook ?? {};
+  if (url === undefined && secret === undefined) return undefined;
+  if (url === undefined || secret === undefined) {
+    const missing = url === undefined ? "approval_webhook.url" : "approval_webhook.secret_file";
+    throw new AegisError("config/invalid", `config: invalid ${missing}: it is missing`);
+  }
+  const options = { url, secretFile: resolvePath(directory, secret) };
+  return openWebhook(options, { ...parts, nowMs: () => clock.nowUnixMs() });
 }
 
 function addressOf(text: string): { readonly hostname: string; readonly port: number } {

@@ -5,7 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { AegisError } from "../base/errors.ts";
 import type { AbsPath } from "../base/paths.ts";
 
-export const keyRoles = ["agent", "approver", "admin"] as const;
+export const keyRoles = ["agent", "approver", "admin", "monitor"] as const;
 
 export interface ServedKey {
   readonly hash: Uint8Array;

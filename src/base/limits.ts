@@ -142,3 +142,15 @@ export const traceFileMaxBytes = 64 << 20;
 export const requestBodyMaxBytes = 8 * 1024 * 1024;
 /** How long such a body may take to come, milliseconds. */
 export const requestBodyMs = 30_000;
+/** A file with a tool policy, bytes; ours has 340 KiB. */
+export const bundleFileMaxBytes = 16 << 20;
+/** The same unpacked: a small file may hold gigabytes of zeros. */
+export const bundleContentMaxBytes = 64 << 20;
+/** Files in it. */
+export const bundleEntriesMax = 1000;
+/** How long a tool policy of one's own may think about one call, milliseconds. */
+export const regoDeadlineMs = 1000;
+/** How long a call may wait for others to be decided, milliseconds; then it is denied. */
+export const regoWaitMs = 5000;
+/** Calls that wait to be decided by a tool policy of one's own; beyond, they are denied. */
+export const regoQueueMax = 1024;

@@ -3,15 +3,17 @@
 
 import type { DaemonOptions } from "../app/daemon.ts";
 import type { ServeParts } from "../app/serve.ts";
+import type { ServeNotice } from "../app/tool-policy.ts";
 import { AegisError } from "../base/errors.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
 import type { RunningMcpServer } from "../mcp/http-server.ts";
 import { approvalWaitMs } from "../mcp/limits.ts";
-import type { AnsweredRequest } from "../server/server.ts";
+import type { AnsweredRequest, RunningServer } from "../server/server.ts";
 import { defineCommand } from "./command.ts";
 import { exitStatus } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
+import { serveUntilStopped } from "./serving.ts";
 
 export const command = defineCommand(
   {
@@ -37,6 +39,7 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Encrypt what clients record with the keys in FILE: docs/encryption.md",
       },
+      bundle: { kind: "text", value: "FILE", summary: "Tool policy: policy.wasm or bundle.tar.gz" },
       "trust-mode": {
         kind: "choice",
         choices: trustModes,
@@ -47,6 +50,16 @@ export const command = defineCommand(
         kind: "text",
         value: "N",
         summary: "Calls of one tool by one tenant in a minute; 0: no limit, -1: as the file says",
+      },
+      "approval-webhook": {
+        kind: "text",
+        value: "URL",
+        summary: "Told of tool calls that wait for a person",
+      },
+      "approval-webhook-secret": {
+        kind: "text",
+        value: "FILE",
+        summary: "The key that signs what it is told",
       },
       "telemetry-disabled": { kind: "switch", summary: "Write and send no traces" },
       "telemetry-path": {
@@ -70,11 +83,13 @@ export const command = defineCommand(
     const { daemonOptions } = await import("../app/daemon.ts");
     const options = daemonOptions(
       {
-        ...{ config, dsn, addr, manifest, keys, trust },
+        ...{ config, dsn, addr, manifest, keys, trust, bundle: flags.bundle },
         payloadKeys: flags["payload-keys"],
         trustMode: flags["trust-mode"],
         mcpAddr: flags["mcp-addr"],
         mcpUpstream: flags["mcp-upstream"],
+        approvalWebhook: flags["approval-webhook"],
+        approvalWebhookSecret: flags["approval-webhook-secret"],
         rateLimit: rateLimitOf(flags["rate-limit"]),
         telemetryDisabled: flags["telemetry-disabled"],
         telemetryPath: flags["telemetry-path"],
@@ -83,29 +98,36 @@ export const command = defineCommand(
     );
     const { prepareServe } = await import("../app/serve.ts");
     const { startServer } = await import("../server/server.ts");
-    const parts = await prepareServe(options, context);
     const nowMs = () => context.clock.nowUnixMs();
-    for (const warning of parts.warnings) logWarning(options.log, nowMs(), warning);
+    const onNotice = noticeWriter(options.log, nowMs);
+    const parts = await prepareServe({ ...options, onNotice }, context);
+    for (const message of parts.warnings) onNotice({ level: "warn", message });
     const onAnswered = logWriter(options.log, nowMs);
-    const server = startServer({ ...parts, onAnswered });
-    const mcp = options.mcp === undefined ? undefined : await startMcp(parts, options.mcp);
-    const { hostname, port } = server;
-    const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-    writeOut(`aegisd listening on ${escapeControls(address)}\n`);
     const { serviceManager } = await import("../app/service-manager.ts");
     const manager = serviceManager({
       environment: context.environment,
       check: () => parts.log.size(),
-      warn: (text) => logWarning(options.log, nowMs(), text),
+      warn: (message) => onNotice({ level: "warn", message }),
     });
-    manager.ready(`listening on ${escapeControls(address)}`);
-    await promise;
-    manager.stopping();
-    await mcp?.stop();
-    await server.stop();
+    const start = async (): Promise<RunningServer> => {
+      const mcp = options.mcp === undefined ? undefined : await startMcp(parts, options.mcp);
+      try {
+        const server = startServer({ ...parts, onAnswered });
+        const stop = async (): Promise<void> => {
+          await mcp?.stop();
+          await server.stop();
+        };
+        return { ...server, stop };
+      } catch (error) {
+        await mcp?.stop();
+        throw error;
+      }
+    };
+    await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
+      const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
+      writeOut(`aegisd listening on ${escapeControls(address)}\n`);
+      return `listening on ${escapeControls(address)}`;
+    });
     return exitStatus.ok;
   },
 );
@@ -152,11 +174,18 @@ function logWriter(
   };
 }
 
-function logWarning({ level, format }: DaemonOptions["log"], nowMs: number, text: string): void {
-  if (level === "error") return;
-  const time = new Date(nowMs).toISOString();
-  if (format === "text") writeErr(`${time} warn ${escapeControls(text)}\n`);
-  else writeErr(`${JSON.stringify({ time, level: "warn", msg: text })}\n`);
+function noticeWriter(
+  { level: least, format }: DaemonOptions["log"],
+  nowMs: () => number,
+): (notice: ServeNotice) => void {
+  return ({ level, message }) => {
+    if (levels.indexOf(level) < levels.indexOf(least)) return;
+    const time = new Date(nowMs()).toISOString();
+    const text = `${time} ${level} ${escapeControls(message)}`;
+    writeErr(
+      format === "text" ? `${text}\n` : `${JSON.stringify({ time, level, msg: message })}\n`,
+    );
+  };
 }
 
 function levelOf(route: string, status: number): (typeof levels)[number] {

@@ -3,6 +3,7 @@
 // `error:` and `hint:`.
 
 import { AegisError } from "../base/errors.ts";
+import { regoProgramName } from "../base/program-names.ts";
 import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
@@ -18,6 +19,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
   const [name, ...rest] = argv;
   const launches = name === "run" || name === "wrap" || name === "learn";
   const program = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  if (program === regoProgramName) return runRego();
   if (program === "aegisctl" || program === "aegisd") return runProgram(program, argv);
   try {
     refuseOtherNames(program);
@@ -35,6 +37,13 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
   } catch (error) {
     return reportFailure(error, launches ? "launch" : "plain");
   }
+}
+
+/** Started by a server that was given a tool policy. */
+async function runRego(): Promise<number> {
+  const { runRegoChild } = await import("../control/decide/rego-child.ts");
+  await runRegoChild();
+  return exitStatus.ok;
 }
 
 /** Programs that are documented to fail with 1, whatever the reason. */

@@ -41,9 +41,11 @@ const daemonFile = table({
   mcp_upstream: path,
   keys: path,
   payload_keys: path,
+  bundle: path,
   trust_mode: defaulted(choice(trustModes), ""),
   trust: path,
   rate_limit: optional(integer(0, rateLimitMax)),
+  approval_webhook: optional(table({ url: path, secret_file: path })),
   telemetry: optional(table({ disabled: optional(flag), path })),
   tls: optional(table({ enabled: optional(flag), cert_file: path, key_file: path, ca_file: path })),
   log: optional(

@@ -10,7 +10,7 @@ import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { type Advice, adviceFor } from "../control/decide/advice.ts";
-import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import type { Decide } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { policyView } from "../control/state/view.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
@@ -21,7 +21,7 @@ import { type CallName, type CallSession, record, treeOf } from "./record.ts";
 import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
 
 export interface GateParts extends ApprovalStore {
-  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly decide: Decide;
   readonly manifest: JsonValue;
   readonly states: LiveStates;
   readonly limiter: RateLimiter;
@@ -131,7 +131,7 @@ async function admitCall(
     const state = await parts.states.current(session.tenant, session.id);
     const event = eventOf(session, proposed.seq, call, name.callId, judged);
     const input = { event, snapshot: policyView(state), manifest: parts.manifest };
-    const decision = parts.decide(input);
+    const decision = await parts.decide(input);
     const advised = advisedCall(call.tool, judged);
     const advice = () => adviceFor(decision.reason, advised, state, budgetsOf(parts.manifest));
     return { decision, advice };

@@ -3,8 +3,8 @@
 // the port.
 
 import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/callers.ts";
-import type { ServedTls } from "../app/serve.ts";
 import type { ServedKey } from "../app/served-keys.ts";
+import type { ServedTls } from "../app/served-tls.ts";
 import { giveUp } from "./answers.ts";
 import { exchangeBatch } from "./batch.ts";
 import { type Arrival, exchange, type HttpParts, jsonResponse, passOn } from "./exchange.ts";

@@ -2,6 +2,7 @@
 // deciding it needs an approver's key, which an agent does not have.
 
 import {
+  type ApprovalStore,
   approvalKind,
   askApproval,
   readApproval,
@@ -23,16 +24,10 @@ import { refusalOf } from "./events.ts";
 import { type Call, Refusal, type Route, reply, route } from "./http.ts";
 import { describeOn } from "./traced.ts";
 
-export interface ApprovalParts {
-  readonly log: ControlLog;
-  readonly secret: Uint8Array;
-  readonly nowMs: () => number;
-}
-
 /** Looked through for a token whose tenant nobody named. */
 const approvalsMax = 100_000;
 
-export function approvalRoutes(parts: ApprovalParts): readonly Route[] {
+export function approvalRoutes(parts: ApprovalStore): readonly Route[] {
   return [
     route(api.askApproval, (call) => ask(parts, call)),
     route(api.listApprovals, (call) => list(parts, call)),
@@ -44,7 +39,7 @@ export function approvalRoutes(parts: ApprovalParts): readonly Route[] {
 }
 
 async function ask(
-  parts: ApprovalParts,
+  parts: ApprovalStore,
   { body, span }: Call<typeof api.askApproval>,
 ): Promise<Response> {
   const request = {
@@ -53,7 +48,8 @@ async function ask(
     tool: body.tool_name,
     args: jsonObject(body.args ?? {}),
   };
-  const asked = await askApproval(parts, request);
+  const onAsked: ApprovalStore["onAsked"] = (one) => parts.onAsked?.(one, span?.traceparent());
+  const asked = await askApproval({ ...parts, onAsked }, request);
   if (!asked.ok) throw refusalOf(asked.error);
   const { token, approval } = asked.value;
   spoken(span, approval, "APPROVAL_REQUESTED");
@@ -61,7 +57,7 @@ async function ask(
 }
 
 async function list(
-  { log, nowMs }: ApprovalParts,
+  { log, nowMs }: ApprovalStore,
   { query }: Call<typeof api.listApprovals>,
 ): Promise<Response> {
   const records = await log.records(approvalKind, tenantPrefix(query.tenant_id), 10_000);
@@ -77,14 +73,14 @@ interface Wanted {
   readonly tenant: string | undefined;
 }
 
-async function look({ log }: ApprovalParts, wanted: Wanted): Promise<Response> {
+async function look({ log }: ApprovalStore, wanted: Wanted): Promise<Response> {
   const found = await find(log, wanted);
   if (found === undefined) throw new Refusal("approval_not_found", "approval: token not found");
   return reply(200, shown(found.approval));
 }
 
 async function decide(
-  parts: ApprovalParts,
+  parts: ApprovalStore,
   { params, query, body, caller, span }: Call<typeof api.decideApproval>,
 ): Promise<Response> {
   const { log, nowMs } = parts;

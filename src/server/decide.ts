@@ -4,7 +4,7 @@
 import type { LiveStates } from "../app/live-states.ts";
 import type { RateLimiter } from "../app/rate-limit.ts";
 import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
-import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import type { Decide, ToolDecision } from "../control/decide/decision.ts";
 import type { SessionState } from "../control/state/reducer.ts";
 import { policyView, stateHash } from "../control/state/view.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
@@ -26,11 +26,13 @@ import { describeDecisionOn } from "./traced.ts";
 export interface DecideParts {
   readonly log: ControlLog;
   readonly states: LiveStates;
-  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly decide: Decide;
   /** The manifest the server was started with; an empty one declares nothing. */
   readonly manifest: JsonValue;
   readonly nowMs: () => number;
   readonly limiter: RateLimiter;
+  /** Told of answers that no policy was asked for. */
+  readonly onLimited?: (decision: ToolDecision) => void;
 }
 
 const requestMembers: ReadonlySet<string> = new Set(Object.keys(decideRequest.shape));
@@ -46,15 +48,16 @@ export function decideRoute(parts: DecideParts): Route {
     const session = sessionOf(members);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
-    const decide = (known: JsonValue): ToolDecision =>
-      isLimited ? limited : parts.decide({ event, snapshot: known, manifest });
-    const describe = (decision: ToolDecision): ToolDecision => {
+    const decide = async (known: JsonValue): Promise<ToolDecision> => {
+      const input = { event, snapshot: known, manifest };
+      const decision = isLimited ? limited : await parts.decide(input);
+      if (isLimited) parts.onLimited?.(decision);
       describeDecisionOn(call.span, { session, call: proposed(event), decision });
       return decision;
     };
-    if (session === undefined) return reply(200, { ...describe(decide(snapshot)) });
+    if (session === undefined) return reply(200, { ...(await decide(snapshot)) });
     const state = await parts.states.current(session.tenant, session.id);
-    const decision = describe(decide(policyView(state)));
+    const decision = await decide(policyView(state));
     await record(parts, session, event, decision, state);
     return reply(200, { ...decision });
   });

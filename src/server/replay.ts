@@ -1,7 +1,7 @@
 // A recorded session once more: GET and POST /v1/sessions/{id}/replay.
 
-import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
-import { decisionReplay } from "../control/replay/decisions.ts";
+import type { Decide } from "../control/decide/decision.ts";
+import { decisionReplay, type LiveReplay } from "../control/replay/decisions.ts";
 import { type DiffReport, exactReplay, type Replay } from "../control/replay/replay.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
@@ -12,7 +12,7 @@ import type { StepRecorder } from "./steps.ts";
 export interface ReplayParts {
   readonly log: ControlLog;
   readonly steps: StepRecorder;
-  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly decide: Decide;
   readonly manifest: JsonValue;
 }
 
@@ -58,13 +58,13 @@ async function feed(
   log: ControlLog,
   { tenant, session }: Wish,
   count: number,
-  replay: Replay,
+  replay: Replay | LiveReplay,
 ): Promise<void> {
   const first = count === 0 ? undefined : await log.event(tenant, session, 0);
   for (let after = (first?.index ?? 0) - 1; first !== undefined; ) {
     const page = await log.events({ tenant, session, after, limit: pageSize });
     for (const { seq, tsUnixMs, type, payload, index } of page) {
-      if (seq >= count || !replay.step({ seq, tsUnixMs, type, payload })) return;
+      if (seq >= count || !(await replay.step({ seq, tsUnixMs, type, payload }))) return;
       after = index;
     }
     if (page.length < pageSize) return;

@@ -1,10 +1,12 @@
 // The control plane over HTTP: routes over one ledger. Everything that fails on the way is an
 // answer with a stable code, and never an allowance.
 
+import type { Webhook } from "../app/approval-webhook.ts";
 import { hostNames } from "../app/callers.ts";
 import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
-import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
+import type { TlsSource } from "../app/served-tls.ts";
+import type { Decide } from "../control/decide/decision.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
@@ -16,7 +18,10 @@ import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
+import { listen } from "./listener.ts";
 import { manifestRoutes } from "./manifests.ts";
+import { metricsRoute } from "./metrics/route.ts";
+import { createServerMetrics, type ServerMetrics } from "./metrics/server-metrics.ts";
 import { replayRoutes } from "./replay.ts";
 import { createRouter } from "./router.ts";
 import { sessionTokenRoute } from "./session-token.ts";
@@ -30,7 +35,7 @@ export interface ServerOptions {
   readonly hostname: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly decide: (input: DecideInput) => ToolDecision;
+  readonly decide: Decide;
   readonly manifest: JsonValue;
   /** None: only on loopback, and then everybody may everything. */
   readonly keys: readonly ApiKey[];
@@ -39,20 +44,16 @@ export interface ServerOptions {
   /** Of the ledger behind `log`. */
   readonly origin: string;
   readonly nowMs: () => number;
+  /** With fractions, for durations; absent: `nowMs`. */
+  readonly monotonicMs?: () => number;
   /** Calls of one tool by one tenant in a minute; 0: no limit. */
   readonly rateLimit: number;
-  readonly tls: ServerTls | undefined;
+  readonly tls: TlsSource | undefined;
+  /** Told of calls that wait. */
+  readonly webhook?: Webhook | undefined;
   readonly onAnswered?: (request: AnsweredRequest) => void;
   /** Ended by `stop`. */
   readonly telemetry?: Telemetry;
-}
-
-/** PEM texts. */
-export interface ServerTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Callers have to show a certificate that one of these vouches for. */
-  readonly ca: string | undefined;
 }
 
 export interface AnsweredRequest {
@@ -70,73 +71,82 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-const idleTimeoutSeconds = 120;
 const stopMaxMs = 10_000;
 
 export function startServer(options: ServerOptions): RunningServer {
-  const { hostname, keys, nowMs, telemetry = noTelemetry } = options;
+  const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
   const steps = createStepRecorder(options.log);
   const stopping = new AbortController();
-  const router = createRouter(traced(telemetry, routesOf(options, steps, stopping.signal)));
+  const { log, webhook } = options;
+  const spansLost = () => telemetry.lost();
+  const sources = { log, nowMs, monotonicMs, spansLost, webhooks: webhook?.counts };
+  const counted = createServerMetrics(sources);
+  const about = { steps, counted, stopping: stopping.signal };
+  const router = createRouter(traced(telemetry, routesOf(options, about)));
   let hosts: ReadonlySet<string> | undefined;
-  const server: Bun.Server<undefined> = Bun.serve({
+  const listener = listen({
     hostname,
     port: options.port,
-    // Bodies are bounded where they are read, so that whoever sends one is told.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    idleTimeout: idleTimeoutSeconds,
-    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
-    fetch: async (request) => {
-      const started = nowMs();
-      hosts ??= hostNames(hostname, server.port ?? 0);
+    tls: options.tls?.first,
+    async answer(request, port) {
+      const started = monotonicMs();
+      hosts ??= hostNames(hostname, port);
       const { response, path } = await answer(request, router, keys, hosts);
-      const [method, durationMs] = [request.method, nowMs() - started];
-      options.onAnswered?.({ method, route: path, status: response.status, durationMs });
+      const [method, { status }] = [request.method, response];
+      const tookMs = monotonicMs() - started;
+      counted.answered({ method, route: path, status, seconds: tookMs / 1000 });
+      options.onAnswered?.({ method, route: path, status, durationMs: Math.round(tookMs) });
       return response;
     },
-    error: () => replyRefusal(new Refusal("internal", "the request could not be answered")),
+    failed: () => replyRefusal(new Refusal("internal", "the request could not be answered")),
   });
+  options.tls?.onChange(listener.replace);
   return {
     hostname,
-    port: server.port ?? 0,
+    port: listener.port,
     stop: async () => {
       stopping.abort();
-      const timer = setTimeout(() => void server.stop(true), stopMaxMs);
-      await server.stop();
-      clearTimeout(timer);
+      await listener.stop(stopMaxMs);
       await steps.stop();
       await telemetry.stop();
     },
   };
 }
 
+interface About {
+  readonly steps: StepRecorder;
+  readonly counted: ServerMetrics;
+  readonly stopping: AbortSignal;
+}
+
 /** A handler for each operation that is declared (api/operation.ts says how to add one). */
-function routesOf(
-  options: ServerOptions,
-  steps: StepRecorder,
-  stopping: AbortSignal,
-): readonly Route[] {
-  const { log, nowMs, rateLimit, secret, keys } = options;
+function routesOf(options: ServerOptions, { steps, counted, stopping }: About): readonly Route[] {
+  const { nowMs, rateLimit, secret, keys } = options;
+  const log = counted.log(options.log);
+  const decide = counted.decide(options.decide);
   const states = createLiveStates(log);
   const limiter = () => createRateLimiter(rateLimit, nowMs);
   return [
     ...eventRoutes(log, nowMs, limiter()),
-    tailRoute(log, stopping),
+    tailRoute(log, stopping, counted.streaming),
     ...sessionRoutes(log, states),
     ...replayRoutes({ ...options, steps }),
     sessionTokenRoute(options),
-    decideRoute({ ...options, states, limiter: limiter() }),
+    decideRoute({
+      ...options,
+      log,
+      states,
+      decide,
+      limiter: limiter(),
+      onLimited: counted.decided,
+    }),
     ...manifestRoutes(options.manifest),
-    ...approvalRoutes({ log, secret, nowMs }),
+    ...approvalRoutes({ log, secret, nowMs, onAsked: options.webhook?.send }),
     route(health, () => reply(200, { status: "ok" })),
     route(ready, () => readiness(log)),
+    metricsRoute(counted),
     ...documentRoutes(keys.length > 0),
   ];
-}
-
-function tlsOptions({ cert, key, ca }: ServerTls): Bun.TLSOptions {
-  if (ca === undefined) return { cert, key };
-  return { cert, key, ca, requestCert: true, rejectUnauthorized: true };
 }
 
 async function readiness(log: ControlLog): Promise<Response> {

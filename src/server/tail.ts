@@ -13,8 +13,15 @@ const pollMs = 1000;
 const aliveMs = 15_000;
 const pageSize = 500;
 
-/** @param stopping aborted when the server ends */
-export function tailRoute(log: ControlLog, stopping: AbortSignal): Route {
+/**
+ * @param stopping aborted when the server ends
+ * @param onClient told of each one that listens, until its signal
+ */
+export function tailRoute(
+  log: ControlLog,
+  stopping: AbortSignal,
+  onClient: (signal: AbortSignal) => void = () => undefined,
+): Route {
   return route(tailEvents, async ({ query, headers, signal }) => {
     const tenant = query.tenant_id;
     const session = query.session_id || undefined;
@@ -26,6 +33,7 @@ export function tailRoute(log: ControlLog, stopping: AbortSignal): Route {
       event.tenant === tenant && (session === undefined || event.session === session);
     const either = AbortSignal.any([signal, stopping]);
     const shown = wantsLegacy(headers) ? legacyEvent : eventJson;
+    onClient(either);
     return new Response(stream(log, { start, isWanted, shown }, either), {
       headers: { "Content-Type": eventStream, "Cache-Control": "no-store" },
     });

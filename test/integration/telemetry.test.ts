@@ -134,6 +134,15 @@ describe("the file", () => {
     expect(linesIn(`${home}/.aegis/traces.ndjson`).map(({ seq }) => seq)).toEqual([0, 1]);
   });
 
+  test("is the one that aegis.yaml names", async () => {
+    const folder = tempDir("yaml");
+    writeFileSync(`${folder}/on.yaml`, `telemetry:\n  path: ${folder}/named.ndjson\n`);
+    await serving({}, ["--config", `${folder}/on.yaml`], async (post) => {
+      await post("/v1/events", event("s"));
+    });
+    expect(linesIn(`${folder}/named.ndjson`)).toHaveLength(1);
+  });
+
   const offs: readonly (readonly [string, readonly string[], Record<string, string>])[] = [
     ["by flag", ["--telemetry-disabled"], {}],
     ["by OTEL_SDK_DISABLED", [], { OTEL_SDK_DISABLED: "true" }],

@@ -22,6 +22,7 @@ export interface Served {
   readonly greeting: string;
   /** Everything on standard error so far. */
   said(): string;
+  signal(name: NodeJS.Signals): void;
   stop(): Promise<number>;
 }
 
@@ -68,6 +69,7 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
       return {
         greeting,
         said: () => said,
+        signal: (name) => child.kill(name),
         async stop() {
           child.kill("SIGTERM");
           const status = await child.exited;

@@ -2,11 +2,14 @@
 
 import { prepareServe } from "../../app/serve.ts";
 import { serviceManager } from "../../app/service-manager.ts";
+import type { ServeNotice } from "../../app/tool-policy.ts";
 import { startServer } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
 import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
 import { writeErr } from "../output.ts";
+import { escapeControls } from "../render/text.ts";
+import { serveUntilStopped } from "../serving.ts";
 
 export const command = defineCommand(
   {
@@ -40,6 +43,21 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Encrypt what clients record with the keys in FILE: docs/encryption.md.",
       },
+      bundle: {
+        kind: "text",
+        value: "FILE",
+        summary: "Tool policy: policy.wasm or bundle.tar.gz. Default: the built-in one.",
+      },
+      "approval-webhook": {
+        kind: "text",
+        value: "URL",
+        summary: "Told of tool calls that wait for a person.",
+      },
+      "approval-webhook-secret": {
+        kind: "text",
+        value: "FILE",
+        summary: "The key that signs what it is told.",
+      },
       "telemetry-disabled": { kind: "switch", summary: "Write and send no traces." },
       "telemetry-path": {
         kind: "text",
@@ -56,22 +74,26 @@ export const command = defineCommand(
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
     const telemetry = { isDisabled: flags["telemetry-disabled"], path: flags["telemetry-path"] };
     const trust = trustOptions(flags, context.directory);
-    const stored = { ledger, postgres, payloadKeys: flags["payload-keys"] };
-    const options = { address: addr ?? ":8080", ...stored, manifest, keys, telemetry, trust };
+    const onNotice = ({ level, message }: ServeNotice): void => {
+      writeErr(`aegis: ${level === "error" ? "error: " : ""}${escapeControls(message)}\n`);
+    };
+    const webhook = {
+      url: flags["approval-webhook"],
+      secret: flags["approval-webhook-secret"],
+    };
+    const payloadKeys = flags["payload-keys"];
+    const more = { ledger, postgres, payloadKeys, bundle: flags.bundle, webhook, onNotice };
+    const options = { address: addr ?? ":8080", ...more, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
-    const server = startServer(parts);
-    writeErr(`aegis: listening on http://${server.hostname}:${server.port}\n`);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
     const { environment } = context;
     const check = () => parts.log.size();
     const manager = serviceManager({ environment, check, warn: (text) => warn([text]) });
-    manager.ready(`listening on ${server.hostname}:${server.port}`);
-    await promise;
-    manager.stopping();
-    await server.stop();
+    const start = () => startServer(parts);
+    await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
+      writeErr(`aegis: listening on http://${hostname}:${port}\n`);
+      return `listening on ${hostname}:${port}`;
+    });
     return exitStatus.ok;
   },
 );

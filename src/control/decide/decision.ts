@@ -39,3 +39,6 @@ export const undeclared: ToolDecision = {
   reason: "PERMISSION_UNDECLARED",
   constraints: {},
 };
+
+/** Never throws, and never rejects: what fails is a denial. */
+export type Decide = (input: DecideInput) => ToolDecision | Promise<ToolDecision>;

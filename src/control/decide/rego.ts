@@ -11,7 +11,7 @@ export interface RegoPolicy {
   evaluate(input: DecideInput): ToolDecision;
 }
 
-/** Entry point of our policy; of a policy without it, the first one is asked. */
+/** Entry point of our policy. */
 export const decisionEntry = "aegis/decide/decision";
 
 /** In pages of 64 KiB; the largest request is a few MiB of JSON. */
@@ -19,9 +19,14 @@ const memory: WebAssembly.MemoryDescriptor = { initial: 5, maximum: 1024 };
 
 /**
  * @param data the bundle's `data.json`
+ * @param wanted its entry point; absent: ours, else the only one there is
  * @throws {AegisError} `policy/invalid` when the module is no compiled policy
  */
-export async function loadRego(wasm: Uint8Array, data: object = {}): Promise<RegoPolicy> {
+export async function loadRego(
+  wasm: Uint8Array,
+  data: object = {},
+  wanted?: string,
+): Promise<RegoPolicy> {
   let policy: LoadedPolicy;
   try {
     policy = await loadPolicy(Uint8Array.from(wasm), memory);
@@ -33,7 +38,7 @@ export async function loadRego(wasm: Uint8Array, data: object = {}): Promise<Reg
       cause,
     });
   }
-  const entry = entryOf(policy.entrypoints);
+  const entry = entryOf(policy.entrypoints, wanted);
   return {
     evaluate(input) {
       try {
@@ -46,12 +51,16 @@ export async function loadRego(wasm: Uint8Array, data: object = {}): Promise<Reg
   };
 }
 
-const failed: ToolDecision = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} };
+/** A policy that answers nothing, or nonsense, allows nothing. */
+export const failed: ToolDecision = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} };
 
-function entryOf(entries: unknown): string | number {
-  return typeof entries === "object" && entries !== null && decisionEntry in entries
-    ? decisionEntry
-    : 0;
+function entryOf(entries: unknown, wanted: string | undefined): string {
+  const names = typeof entries === "object" && entries !== null ? Object.keys(entries) : [];
+  const only = names.length === 1 ? names[0] : undefined;
+  const entry = wanted ?? (names.includes(decisionEntry) ? decisionEntry : only);
+  if (entry !== undefined && names.includes(entry)) return entry;
+  const text = `it has no entry point "${wanted ?? decisionEntry}"`;
+  throw new AegisError("policy/invalid", `Cannot load the Rego policy: ${text}`);
 }
 
 /** The result set of an evaluation: `[{ result }]`, empty when no rule said anything. */

@@ -16,7 +16,16 @@ import { policyView } from "../state/view.ts";
 import { type DiffEntry, diffsMax, type Replay, report } from "./replay.ts";
 
 /** Decides about an event that proposes a call, on a snapshot. */
-export type Decider = (event: JsonValue, snapshot: JsonValue) => ToolDecision;
+export type Decider = (
+  event: JsonValue,
+  snapshot: JsonValue,
+) => ToolDecision | Promise<ToolDecision>;
+
+/** One step after the other: each is over when its promise is. */
+export interface LiveReplay extends Pick<Replay, "report"> {
+  /** @returns false when there is nothing more to be learnt */
+  step(event: ReducedEvent): Promise<boolean>;
+}
 
 interface Proposal {
   readonly payload: JsonObject;
@@ -32,7 +41,7 @@ export function decisionReplay(
   id: string,
   decide: Decider,
   budgets: Budgets = defaultBudgets,
-): Replay {
+): LiveReplay {
   const diffs: DiffEntry[] = [];
   const byCall = new Map<string, Proposal>();
   let latest: Proposal | undefined;
@@ -46,36 +55,36 @@ export function decisionReplay(
     return isOwn ? latest : undefined;
   }
 
-  function compare({ seq, type }: ReducedEvent, payload: JsonObject): void {
+  async function compare({ seq, type }: ReducedEvent, payload: JsonObject): Promise<void> {
     const recorded = recordedDecision(type, payload);
     if (recorded === undefined || recorded.reason === "RATE_LIMITED") return;
     const proposal = proposalOf(payload);
     // What follows a decision of the policy says the same once more.
     if (type !== "POLICY_DECISION" && proposal?.isDecided !== false) return;
     if (proposal !== undefined) proposal.isDecided = true;
-    const replayed = proposal === undefined ? "" : again(proposal, recorded);
+    const replayed = proposal === undefined ? "" : await again(proposal, recorded);
     const before = canonicalJson(recorded);
     if (before === replayed) return;
     diffs.push({ seq, field: "policy_decision", recorded: before, replayed });
   }
 
   /** Those members of the decision that the record has. */
-  function again({ payload }: Proposal, recorded: JsonObject): string {
+  async function again({ payload }: Proposal, recorded: JsonObject): Promise<string> {
     const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-    const decision: JsonObject = { ...decide(event, policyView(state)) };
+    const decision: JsonObject = { ...(await decide(event, policyView(state))) };
     return canonicalJson(
       Object.fromEntries(Object.keys(recorded).map((name) => [name, decision[name] ?? null])),
     );
   }
 
   return {
-    step(event) {
+    async step(event) {
       const { type, payload } = event;
       if (isObject(payload)) {
         if (type === "TOOL_CALL_PROPOSED") {
           latest = { payload, isDecided: false };
           if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
-        } else compare(event, payload);
+        } else await compare(event, payload);
       }
       state = applyEvent(state, event, budgets);
       steps++;

@@ -1,6 +1,8 @@
 // W3C trace context as text: what comes in is anybody's and is believed only in its one exact form.
 // Nothing of OpenTelemetry is loaded here, because every launch of a box passes by.
 
+import { sha256 } from "../../base/hash.ts";
+
 export interface TraceParent {
   /** 32 hex digits, not all 0. */
   readonly traceId: string;
@@ -33,4 +35,14 @@ export function validTracestate(text: string | null | undefined): string | undef
   const members = text.split(",").map((member) => member.trim());
   const isValid = members.length <= 32 && members.every((one) => tracestateMember.test(one));
   return isValid ? members.join(",") : undefined;
+}
+
+/** Of spans without a parent: whoever knows the session finds its trace. */
+export function sessionTraceId(named: {
+  readonly tenant: string;
+  readonly session: string;
+}): string {
+  return sha256(JSON.stringify([named.tenant, named.session]))
+    .subarray(0, 16)
+    .toHex();
 }

@@ -36,8 +36,10 @@ export function openTraceFile(path: AbsPath, sizeMaxBytes = traceFileMaxBytes): 
   /** The file before is kept; the one before that is gone. */
   function turnOver(): void {
     renameSync(path, `${path}.1`);
+    const next = open(path);
+    // Never before: its number may be another file's by the next line.
     closeSync(fd);
-    fd = open(path);
+    fd = next;
     size = 0;
   }
 

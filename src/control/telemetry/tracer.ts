@@ -26,14 +26,18 @@ import {
   type TracerProviderOptions,
 } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../base/clock.ts";
-import { sha256 } from "../../base/hash.ts";
 import { randomSecret } from "../../base/ids.ts";
 import type { AbsPath } from "../../base/paths.ts";
 import { aegisVersion } from "../../base/version.ts";
 import type { JsonObject } from "../../model/event.ts";
 import { redact, redactId, redactText } from "./redact.ts";
 import type { SpanAttributes, SpanSession, SpanStart, Telemetry, TelemetrySpan } from "./span.ts";
-import { formatTraceparent, parseTraceparent, validTracestate } from "./trace-context.ts";
+import {
+  formatTraceparent,
+  parseTraceparent,
+  sessionTraceId,
+  validTracestate,
+} from "./trace-context.ts";
 import { openTraceFile } from "./trace-file.ts";
 import { traceLine } from "./trace-line.ts";
 
@@ -99,7 +103,7 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
         open(opening, session) {
           const { name, kind, attributes, startTime, parent } = opening;
           const { isKnown, context } = contextOf(parent, start.state);
-          ids.next = isKnown || session === undefined ? undefined : traceIdOf(session);
+          ids.next = isKnown || session === undefined ? undefined : sessionTraceId(session);
           return tracer.startSpan(name, { kind, attributes, startTime }, context);
         },
         close(span, payload) {
@@ -218,13 +222,6 @@ function contextOf(
   const traceState = text === undefined ? {} : { traceState: createTraceState(text) };
   const context = { traceId, spanId, traceFlags, isRemote: true, ...traceState };
   return { isKnown: true, context: trace.setSpanContext(ROOT_CONTEXT, context) };
-}
-
-/** Whoever knows the session finds its trace. */
-function traceIdOf({ tenant, session }: SpanSession): string {
-  return sha256(JSON.stringify([tenant, session]))
-    .subarray(0, 16)
-    .toHex();
 }
 
 /** `next`, once, where a trace is to have a certain id. */

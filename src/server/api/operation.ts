@@ -12,7 +12,9 @@ import type { Code } from "./codes.ts";
 
 /** `agent` may record and ask, `approver` may also decide about tool calls, `admin` everything. */
 export const roles = ["agent", "approver", "admin"] as const;
-export type Role = (typeof roles)[number];
+/** `monitor` may read /metrics and nothing else. */
+export type Role = (typeof roles)[number] | "monitor";
+export const monitors: readonly Role[] = ["monitor", "admin"];
 export const approvers: readonly Role[] = ["approver", "admin"];
 
 export interface Operation {
@@ -98,6 +100,7 @@ export interface Example {
 export const json = "application/json";
 export const ndjson = "application/x-ndjson";
 export const eventStream = "text/event-stream";
+export const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 /** What the reference daemon answers: capitalised members, payload and hashes in base64. */
 export const legacyType = "application/vnd.aegis.v0+json";
 

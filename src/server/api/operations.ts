@@ -7,7 +7,7 @@ import { listEvents, postBatch, postEvent, tailEvents } from "./events.ts";
 import { getManifest, showManifest, validateManifest } from "./manifests.ts";
 import type { Operation } from "./operation.ts";
 import { getReplay, postReplay } from "./replay.ts";
-import { docsPage, health, openApi, ready } from "./service.ts";
+import { docsPage, health, metrics, openApi, ready } from "./service.ts";
 import { getSession, getSnapshot, listSessions, mintToken, verifySession } from "./sessions.ts";
 
 export const operations: readonly Operation[] = [
@@ -32,6 +32,7 @@ export const operations: readonly Operation[] = [
   decideApproval,
   health,
   ready,
+  metrics,
   openApi,
   docsPage,
 ];

@@ -1,7 +1,7 @@
 // What says whether the server works and what it offers, as data.
 
 import { z } from "zod";
-import { answers, json, type Operation } from "./operation.ts";
+import { answers, json, monitors, type Operation, prometheusText } from "./operation.ts";
 import { anyObject, named } from "./schemas.ts";
 
 const healthy = named("Health", z.strictObject({ status: z.literal("ok") }));
@@ -36,6 +36,24 @@ export const ready = {
   },
   codes: [],
   examples: [{ name: "it does", status: 200, answer: { status: "ok" } }],
+} as const satisfies Operation;
+
+export const metrics = {
+  id: "metrics",
+  method: "GET",
+  path: "/metrics",
+  tag: "Service",
+  summary: "What the server counts about itself, as Prometheus reads it",
+  details: "Of every tenant, and without the name of one: a key for one tenant may not.",
+  roles: monitors,
+  answers: {
+    200: {
+      description: "Prometheus' text format",
+      content: { [prometheusText]: { schema: z.string() } },
+    },
+  },
+  codes: [],
+  examples: [{ name: "counters", status: 200 }],
 } as const satisfies Operation;
 
 export const openApi = {

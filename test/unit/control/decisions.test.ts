@@ -17,20 +17,23 @@ const decided: readonly [string, JsonValue] = [
   { call_id: "c1", tool_name: "exec", outcome: "allow", reason_codes: ["OK"], constraints: {} },
 ];
 
-function replay(rows: readonly (readonly [string, JsonValue])[], decide: Decider) {
+async function replay(rows: readonly (readonly [string, JsonValue])[], decide: Decider) {
   const replayed = decisionReplay("s", decide);
   for (const [seq, [type, payload]] of rows.entries()) {
-    replayed.step({ seq, type, payload, tsUnixMs: 1000 + seq } satisfies ReducedEvent);
+    await replayed.step({ seq, type, payload, tsUnixMs: 1000 + seq } satisfies ReducedEvent);
   }
   return replayed.report();
 }
 
-test("the same policy decides the same, on the call and the state of then", () => {
+test("the same policy decides the same, on the call and the state of then", async () => {
   const asked: JsonValue[] = [];
-  const report = replay([proposal, decided, ["TOOL_RESULT", { call_id: "c1" }]], (event, state) => {
-    asked.push({ event, steps: (state as JsonObject).steps_consumed ?? null });
-    return allow;
-  });
+  const report = await replay(
+    [proposal, decided, ["TOOL_RESULT", { call_id: "c1" }]],
+    (event, state) => {
+      asked.push({ event, steps: (state as JsonObject).steps_consumed ?? null });
+      return allow;
+    },
+  );
   const identical = { session_id: "s", mode: "live", steps_replayed: 3, diffs: [] };
   expect(report).toEqual({ ...identical, mode: "live", identical: true });
   expect(asked).toEqual([
@@ -38,8 +41,8 @@ test("the same policy decides the same, on the call and the state of then", () =
   ]);
 });
 
-test("another policy's decisions are listed, with what was recorded of the ones of then", () => {
-  const report = replay([proposal, decided], () => deny);
+test("another policy's decisions are listed, with what was recorded of the ones of then", async () => {
+  const report = await replay([proposal, decided], () => deny);
   expect(report.identical).toBeFalse();
   expect(report.diffs).toEqual([
     {
@@ -64,28 +67,30 @@ describe("decisions are recorded in several ways", () => {
     ["a question", "APPROVAL_REQUESTED", {}, '{"outcome":"require_approval"}'],
     ["in capitals", "POLICY_DECISION", { outcome: "ALLOW" }, '{"outcome":"allow"}'],
   ];
-  test.each(rows)("%s", (_, type, payload, recorded) => {
+  test.each(rows)("%s", async (_, type, payload, recorded) => {
     const row = [type, { call_id: "c1", tool_name: "exec", ...payload }] as const;
     const other = { outcome: "none", reason: "none", constraints: {} } as unknown as ToolDecision;
-    expect(replay([proposal, row], () => other).diffs).toMatchObject([{ seq: 1, recorded }]);
+    expect((await replay([proposal, row], () => other)).diffs).toMatchObject([
+      { seq: 1, recorded },
+    ]);
     const { outcome, reason = "" } = JSON.parse(recorded) as ToolDecision;
     const same = { outcome, reason, constraints: {} };
-    expect(replay([proposal, row], () => same).diffs).toEqual([]);
+    expect((await replay([proposal, row], () => same)).diffs).toEqual([]);
   });
 
-  test("each call is compared once, with the first of them", () => {
+  test("each call is compared once, with the first of them", async () => {
     const more = ["TOOL_CALL_ALLOWED", { call_id: "c1", tool_name: "exec" }] as const;
-    const report = replay([proposal, decided, more, ["TOOL_RESULT", {}]], () => deny);
+    const report = await replay([proposal, decided, more, ["TOOL_RESULT", {}]], () => deny);
     expect(report.diffs).toHaveLength(1);
   });
 });
 
-test("what was denied for coming too often was not the policy's", () => {
+test("what was denied for coming too often was not the policy's", async () => {
   const limited = { call_id: "c1", outcome: "deny", reason_codes: ["RATE_LIMITED"] };
-  expect(replay([proposal, ["POLICY_DECISION", limited]], () => allow).diffs).toEqual([]);
+  expect((await replay([proposal, ["POLICY_DECISION", limited]], () => allow)).diffs).toEqual([]);
 });
 
-test("a decision about a call that nobody recorded cannot be made again, which differs", () => {
-  const report = replay([decided], () => allow);
+test("a decision about a call that nobody recorded cannot be made again, which differs", async () => {
+  const report = await replay([decided], () => allow);
   expect(report.diffs).toMatchObject([{ seq: 0, field: "policy_decision", replayed: "" }]);
 });

@@ -1,0 +1,150 @@
+// What a server counts about itself, and where it looks when somebody asks. No label holds a
+// tenant, a session, a tool or a path: their number is whatever callers like.
+
+import { readdirSync } from "node:fs";
+import { aegisVersion } from "../../base/version.ts";
+import { type Approval, isWaiting } from "../../control/approvals/router.ts";
+import { type Decide, reasonCodes, type ToolDecision } from "../../control/decide/decision.ts";
+import type { ControlLog } from "../../ledger/control-contract.ts";
+import { createRegistry, type Registry } from "./text.ts";
+
+export interface ServerMetrics {
+  answered(request: { method: string; route: string; status: number; seconds: number }): void;
+  decided(decision: ToolDecision): void;
+  /** One more client of a stream, until its request is over. */
+  streaming(signal: AbortSignal): void;
+  /** Counts what is stored through it. */
+  log(log: ControlLog): ControlLog;
+  /** Counts what is decided through it. */
+  decide(decide: Decide): Decide;
+  text(): Promise<string>;
+}
+
+export interface MetricSources {
+  readonly log: ControlLog;
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly spansLost: () => number;
+  readonly webhooks: (() => Readonly<Record<string, number>>) | undefined;
+}
+
+const methods: ReadonlySet<string> = new Set("GET HEAD POST PUT PATCH DELETE OPTIONS".split(" "));
+const secondsBounds = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+/** Words of a policy of one's own; ours has nine. */
+const reasonsMax = 32;
+const approvalsMax = 100_000;
+/** Counting approvals reads all of them; each that comes or is decided is an event as well. */
+const approvalsKeptMs = 5000;
+
+export function createServerMetrics(sources: MetricSources): ServerMetrics {
+  const { monotonicMs } = sources;
+  const registry = createRegistry();
+  const requests = registry.counter("aegis_http_requests_total", "Requests that were answered.");
+  const seconds = registry.histogram(
+    "aegis_http_request_duration_seconds",
+    "Time from a request to its answer.",
+    secondsBounds,
+  );
+  const decisions = registry.counter("aegis_decisions_total", "Tool calls that were decided.");
+  const decideSeconds = registry.histogram(
+    "aegis_decide_duration_seconds",
+    "Time the tool policy took for a call.",
+    secondsBounds,
+  );
+  const events = registry.counter(
+    "aegis_events_total",
+    "Events that clients sent, by what became of them.",
+  );
+  const reasonOf = boundedWords(reasonCodes, reasonsMax);
+  let clients = 0;
+  addGauges(registry, sources, () => clients);
+
+  function decided({ outcome, reason }: ToolDecision): void {
+    decisions.add({ outcome, reason: reasonOf(reason) });
+  }
+
+  return {
+    answered({ method, route, status, seconds: took }) {
+      const known = methods.has(method) ? method : "other";
+      requests.add({ method: known, route, status: String(status) });
+      seconds.observe({ route }, took);
+    },
+    decided,
+    streaming(signal) {
+      clients += 1;
+      signal.addEventListener("abort", () => (clients -= 1), { once: true });
+    },
+    log: (inner) => ({
+      ...inner,
+      async append(sent) {
+        const outcomes = await inner.append(sent);
+        for (const { kind } of outcomes) events.add({ result: kind });
+        return outcomes;
+      },
+    }),
+    decide: (inner) => async (input) => {
+      const began = monotonicMs();
+      const decision = await inner(input);
+      decideSeconds.observe({}, (monotonicMs() - began) / 1000);
+      decided(decision);
+      return decision;
+    },
+    text: () => registry.text(),
+  };
+}
+
+/** What is looked at when somebody asks. */
+function addGauges(
+  registry: Registry,
+  { log, nowMs, spansLost, webhooks }: MetricSources,
+  clients: () => number,
+): void {
+  const startedMs = nowMs();
+  const one = (name: string, help: string, read: () => number | Promise<number>): void =>
+    registry.gauge(name, help, async () => [{ labels: {}, value: await read() }]);
+  const version = [{ labels: { version: aegisVersion }, value: 1 }];
+  registry.gauge("aegis_build_info", "The version that runs.", () => version);
+  one("aegis_ledger_events", "Events in the ledger.", () => log.size());
+  one("aegis_ledger_head_index", "Index of its latest event, -1 for none.", async () => {
+    return (await log.size()) - 1;
+  });
+  one("aegis_approvals_pending", "Tool calls that wait for a person.", pendingOf(log, nowMs));
+  one("aegis_stream_clients", "Clients of event streams.", clients);
+  registry.gauge("aegis_webhook_deliveries", "Calls that wait, by whether it was told.", () =>
+    Object.entries(webhooks?.() ?? {}).map(([result, value]) => ({ labels: { result }, value })),
+  );
+  one("aegis_telemetry_spans_lost", "Spans that could not be written or sent.", spansLost);
+  one("process_start_time_seconds", "When the process started.", () => startedMs / 1000);
+  one("process_resident_memory_bytes", "Memory it holds.", () => process.memoryUsage.rss());
+  one("process_cpu_seconds_total", "Time it computed.", () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  one("process_open_fds", "Descriptors it holds.", () => readdirSync("/dev/fd").length);
+}
+
+function pendingOf(log: ControlLog, nowMs: () => number): () => Promise<number> {
+  let known = { atMs: Number.NEGATIVE_INFINITY, size: -1, count: 0 };
+  return async () => {
+    const now = nowMs();
+    const size = await log.size();
+    if (size === known.size && Math.abs(now - known.atMs) < approvalsKeptMs) return known.count;
+    const records = await log.records("approval", "", approvalsMax);
+    const waiting = records.filter(({ json }) => isWaiting(JSON.parse(json) as Approval, now));
+    known = { atMs: now, size, count: waiting.length };
+    return known.count;
+  };
+}
+
+/** The first so many of the words that are met, and `other` for all that come later. */
+function boundedWords(known: readonly string[], most: number): (word: string) => string {
+  const met = new Set(known);
+  return (word) => {
+    if (met.has(word)) return word;
+    if (met.size >= known.length + most || word.length > 64) return "other";
+    met.add(word);
+    return word;
+  };
+}
