@@ -166,6 +166,10 @@ int pump_run(void)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	signal(SIGPIPE, SIG_IGN);
+	/* What a terminal sends is for the command; aegis goes on, and so does this. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	/* Only while it waits: what was moved has to be counted. */
 	if (sigprocmask(SIG_BLOCK, &blocked, &before) < 0 ||
 	    sigaction(SIGTERM, &action, NULL) < 0 ||
