@@ -3,6 +3,7 @@
 import type { Decide } from "../control/decide/decision.ts";
 import { decisionReplay, type LiveReplay } from "../control/replay/decisions.ts";
 import { type DiffReport, exactReplay, type Replay } from "../control/replay/replay.ts";
+import { budgetsOf } from "../control/state/budgets.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { getReplay, postReplay } from "./api/replay.ts";
@@ -46,7 +47,11 @@ async function answer(parts: ReplayParts, wish: Wish): Promise<Response> {
   const replay =
     mode === "exact"
       ? exactReplay(session, await parts.steps.recorded(tenant, session))
-      : decisionReplay(session, (event, snapshot) => parts.decide({ event, snapshot, manifest }));
+      : decisionReplay(
+          session,
+          (event, snapshot) => parts.decide({ event, snapshot, manifest }),
+          budgetsOf(manifest),
+        );
   await feed(parts.log, wish, count, replay);
   const report = replay.report();
   return reply(200, { ...report, diffs: report.diffs.map((diff) => ({ ...diff })) });

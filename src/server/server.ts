@@ -7,6 +7,7 @@ import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
 import type { TlsSource } from "../app/served-tls.ts";
 import type { Decide } from "../control/decide/decision.ts";
+import { budgetsOf } from "../control/state/budgets.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
 import type { ControlLog } from "../ledger/control-contract.ts";
 import type { JsonValue } from "../model/event.ts";
@@ -75,7 +76,7 @@ const stopMaxMs = 10_000;
 
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
-  const steps = createStepRecorder(options.log);
+  const steps = createStepRecorder(options.log, budgetsOf(options.manifest));
   const stopping = new AbortController();
   const { log, webhook } = options;
   const spansLost = () => telemetry.lost();
@@ -124,7 +125,7 @@ function routesOf(options: ServerOptions, { steps, counted, stopping }: About): 
   const { nowMs, rateLimit, secret, keys } = options;
   const log = counted.log(options.log);
   const decide = counted.decide(options.decide);
-  const states = createLiveStates(log);
+  const states = createLiveStates(log, budgetsOf(options.manifest));
   const limiter = () => createRateLimiter(rateLimit, nowMs);
   return [
     ...eventRoutes(log, nowMs, limiter()),
