@@ -72,6 +72,11 @@ export const signEveryEvents = 8192;
  * append.
  */
 export const walSizeMaxBytes = 1 << 20;
+/**
+ * The same while many clients append, as to a server: folding stops all of them, and pages that
+ * change with every append are folded once for all.
+ */
+export const sharedWalSizeMaxBytes = 16 << 20;
 /** How long an append waits for other processes writing to the same ledger, milliseconds. */
 export const ledgerLockWaitMs = 5000;
 /** Events read at once by verify, export and reports: bounds memory at about 1 MiB. */

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
-import { ledgerLockWaitMs, walSizeMaxBytes } from "../base/limits.ts";
+import { ledgerLockWaitMs, sharedWalSizeMaxBytes, walSizeMaxBytes } from "../base/limits.ts";
 import type { LogRecord } from "./control-contract.ts";
 import { createPrivateFile, makePrivateDirectory } from "./files.ts";
 import type { TreeHead, TreeNode } from "./merkle.ts";
@@ -97,20 +97,25 @@ const foldLookEvery = 128;
 const foldLookCommit = 8;
 
 /** Told of every transaction. */
-function createFolding(db: Database, path: string): (events: number) => void {
-  let foldAt = walSizeMaxBytes;
+function createFolding(db: Database, path: string): (events: number, sizeMax: number) => void {
+  let retryAt = 0;
   let unlooked = 0;
-  return (events) => {
+  return (events, sizeMax) => {
     unlooked += foldLookCommit + events;
     if (unlooked < foldLookEvery) return;
-    foldAt = foldLog(db, path, foldAt);
     unlooked = 0;
+    const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= Math.max(sizeMax, retryAt)) return;
+    retryAt = isFolded(db) ? 0 : size + sizeMax;
   };
 }
 
 interface Transactions {
-  /** Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it. */
-  run(work: () => number): void;
+  /**
+   * Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it.
+   * @param logSizeMax bytes of log at which it is folded; default: `walSizeMaxBytes`
+   */
+  run(work: () => number, logSizeMax?: number): void;
   /** Nobody knows what is on the disk: every later one throws this. */
   end(error: AegisError): void;
 }
@@ -119,7 +124,7 @@ function createTransactions(db: Database, path: string, known: Known): Transacti
   let broken: AegisError | undefined;
   const fold = createFolding(db, path);
   return {
-    run(work) {
+    run(work, logSizeMax = walSizeMaxBytes) {
       if (broken !== undefined) throw broken;
       start(db, path);
       let isWorkDone = false;
@@ -128,7 +133,7 @@ function createTransactions(db: Database, path: string, known: Known): Transacti
         const events = work();
         isWorkDone = true;
         db.query("COMMIT").run();
-        fold(events);
+        fold(events, logSizeMax);
       } catch (error) {
         known.forget();
         const failure = undo(db, path, error, isWorkDone);
@@ -164,7 +169,7 @@ function createWriter(db: Database, path: string): Writer {
             const additions = build(baseOf(db, known));
             writeMany(db, known, additions);
             return additions.length;
-          });
+          }, sharedWalSizeMaxBytes);
         } finally {
           db.run("PRAGMA synchronous = FULL");
         }
@@ -248,14 +253,7 @@ function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): 
 /**
  * Folds a long write-ahead log into the database as far as no reader needs it; appends never wait
  * for readers. The file itself shrinks when SQLite begins it anew, to `journal_size_limit`.
- * @returns the size of the log to fold at next
  */
-function foldLog(db: Database, path: string, foldAt: number): number {
-  const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  if (size <= foldAt) return foldAt;
-  return isFolded(db) ? walSizeMaxBytes : size + walSizeMaxBytes;
-}
-
 function isFolded(db: Database): boolean {
   const sql = "PRAGMA wal_checkpoint(PASSIVE)";
   try {
