@@ -25,7 +25,7 @@ export interface ServedTls {
 
 export interface TlsSource {
   readonly first: ServedTls;
-  /** @param use throws where they cannot be used */
+  /** @param use throws where they cannot be used; one for each port */
   onChange(use: (tls: ServedTls) => void): void;
   /** Reads the files again now. */
   reload(): void;
@@ -36,13 +36,13 @@ export interface TlsSource {
 export function openTls(files: TlsFiles, notify: (notice: ServeNotice) => void): TlsSource {
   const first = readTls(files);
   let current = first;
-  let use: (tls: ServedTls) => void = () => undefined;
+  const uses: ((tls: ServedTls) => void)[] = [];
   const { cert, key, ca } = files;
   const watch = watchFiles([cert, key, ...(ca === undefined ? [] : [ca])], () => {
     try {
       const next = readTls(files);
       if (Bun.deepEquals(next, current)) return;
-      use(next);
+      for (const use of uses) use(next);
       current = next;
       notify({ level: "info", message: `the certificate "${cert}" was read again` });
     } catch (error) {
@@ -52,9 +52,7 @@ export function openTls(files: TlsFiles, notify: (notice: ServeNotice) => void):
   });
   return {
     first,
-    onChange(other) {
-      use = other;
-    },
+    onChange: (use) => void uses.push(use),
     reload: () => watch.look(),
     stop: () => watch.stop(),
   };

@@ -3,8 +3,9 @@
 // the port.
 
 import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/callers.ts";
+import { openListener } from "../app/listener.ts";
 import type { ServedKey } from "../app/served-keys.ts";
-import type { ServedTls } from "../app/served-tls.ts";
+import type { TlsSource } from "../app/served-tls.ts";
 import { giveUp } from "./answers.ts";
 import { exchangeBatch } from "./batch.ts";
 import { type Arrival, exchange, type HttpParts, jsonResponse, passOn } from "./exchange.ts";
@@ -22,7 +23,7 @@ export interface McpServerOptions extends HttpParts {
   readonly port: number;
   /** None: everybody who reaches the port may call, so it has to be a loopback one. */
   readonly keys: readonly ServedKey[];
-  readonly tls: ServedTls | undefined;
+  readonly tls: TlsSource | undefined;
   /** What every call belongs to; undefined: a session for each of the protocol's. */
   readonly session: CallSession | undefined;
 }
@@ -43,37 +44,33 @@ const idleTimeoutSeconds = 30;
 
 export function startMcpServer(options: McpServerOptions): RunningMcpServer {
   const scopes = createScopes(options.session);
-  const server: Bun.Server<undefined> = Bun.serve({
+  const listener = openListener({
     hostname: options.hostname,
     port: options.port,
-    maxRequestBodySize: requestSizeMax,
-    idleTimeout: idleTimeoutSeconds,
-    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
-    fetch: (request) => {
+    tls: options.tls?.first,
+    idleTimeoutSeconds,
+    bodySizeMax: requestSizeMax,
+    answer(request, server) {
       if (server.pendingRequests > exchangesMax) {
         return refuse(503, rpcCodes.internal, `over ${exchangesMax} requests are under way`);
       }
       const hosts = hostNames(options.hostname, server.port ?? 0);
       return answer(options, scopes, hosts, request, () => server.timeout(request, 0));
     },
-    error: () => refuse(500, rpcCodes.internal, "the request could not be answered"),
+    failed: () => refuse(500, rpcCodes.internal, "the request could not be answered"),
   });
+  options.tls?.onChange(listener.replace);
   return {
-    host: server.url.host,
+    host: listener.host,
     async stop() {
       const ends = scopes.all().flatMap((scope) => {
         const requests = [...scope.requests.values()];
         return requests.map((one) => giveUp(scope, one, "UPSTREAM_FAILED", "the proxy ended"));
       });
       await Promise.all(ends);
-      await server.stop(true);
+      await listener.stop(0);
     },
   };
-}
-
-function tlsOptions({ cert, key, ca }: ServedTls): Bun.TLSOptions {
-  if (ca === undefined) return { cert, key };
-  return { cert, key, ca, requestCert: true, rejectUnauthorized: true };
 }
 
 function refuse(status: number, code: number, message: string): Response {

@@ -40,7 +40,7 @@ export function serveMcp(parts: ServeParts, wishes: HttpWishes): RunningMcpServe
   const { log, nowMs, keys, tls } = parts;
   const { say, token, session } = wishes;
   return startMcpServer({
-    ...{ log, nowMs, keys, tls: tls?.first, say, token, session },
+    ...{ log, nowMs, keys, tls, say, token, session },
     ...listenAddress(wishes.address, keys),
     gate: prepareGate(parts, wishes),
     upstream: upstreamAddress(wishes.upstream),

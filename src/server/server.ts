@@ -3,6 +3,7 @@
 
 import type { Webhook } from "../app/approval-webhook.ts";
 import { hostNames } from "../app/callers.ts";
+import { openListener } from "../app/listener.ts";
 import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
 import type { TlsSource } from "../app/served-tls.ts";
@@ -19,7 +20,6 @@ import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
-import { listen } from "./listener.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { metricsRoute } from "./metrics/route.ts";
 import { createServerMetrics, type ServerMetrics } from "./metrics/server-metrics.ts";
@@ -72,6 +72,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+const idleTimeoutSeconds = 120;
 const stopMaxMs = 10_000;
 
 export function startServer(options: ServerOptions): RunningServer {
@@ -85,11 +86,14 @@ export function startServer(options: ServerOptions): RunningServer {
   const about = { steps, counted, stopping: stopping.signal };
   const router = createRouter(traced(telemetry, routesOf(options, about)));
   let hosts: ReadonlySet<string> | undefined;
-  const listener = listen({
+  const listener = openListener({
     hostname,
     port: options.port,
     tls: options.tls?.first,
-    async answer(request, port) {
+    idleTimeoutSeconds,
+    // Bodies are bounded where they are read, so that whoever sends one is told.
+    bodySizeMax: Number.MAX_SAFE_INTEGER,
+    async answer(request, { port = 0 }) {
       const started = monotonicMs();
       hosts ??= hostNames(hostname, port);
       const { response, path } = await answer(request, router, keys, hosts);

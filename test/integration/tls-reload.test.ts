@@ -26,9 +26,9 @@ function place() {
     put("cert.pem", cert);
     put("key.pem", key);
   };
-  const start = async (more = ""): Promise<{ server: Served; url: string }> => {
+  const start = async (more = "", keys = ""): Promise<{ server: Served; url: string }> => {
     const files = "cert_file: cert.pem, key_file: key.pem";
-    put("aegis.yaml", `addr: "localhost:0"\ntls: {enabled: true, ${files}${more}}\n`);
+    put("aegis.yaml", `addr: "localhost:0"\ntls: {enabled: true, ${files}${more}}\n${keys}`);
     const flags = ["--dsn", ":memory:", "--telemetry-disabled", "--config", "aegis.yaml"];
     const server = await linked.start("aegisd", ...flags);
     const port = server.greeting.trim().split(":").at(-1);
@@ -52,12 +52,18 @@ const times = (server: Served, text: string): number => server.said().split(text
 test("another certificate is shown soon after its files were replaced", async () => {
   const { show, start } = place();
   show(first);
-  const { server, url } = await start();
-  expect(await health(url, { ca: first.cert })).toBe(200);
+  const mcpKeys = 'mcp_addr: "localhost:0"\nmcp_upstream: "http://127.0.0.1:9/mcp"\n';
+  const { server, url } = await start("", mcpKeys);
+  const mcp = /MCP on (\S+)\/mcp/.exec(server.said())?.[1] ?? "";
+  const both = async ({ cert }: Pair) => [
+    await health(url, { ca: cert }),
+    await health(mcp, { ca: cert }),
+  ];
+  expect(await both(first)).toEqual([200, 200]);
   show(second);
   await waitFor("the new one", () => times(server, "was read again") === 1);
-  expect(await health(url, { ca: second.cert })).toBe(200);
-  expect(await health(url, { ca: first.cert })).toBe("refused");
+  expect(await both(second)).toEqual([200, 200]);
+  expect(await both(first)).toEqual(["refused", "refused"]);
   expect(await server.stop()).toBe(0);
 });
 

@@ -1,7 +1,7 @@
 // The port a server listens on. Certificates are replaced without one connection being lost: a
 // second listener with the new ones takes the port over, and the first answers what it has.
 
-import type { ServedTls } from "../app/served-tls.ts";
+import type { ServedTls } from "./served-tls.ts";
 import { steerTo } from "./steering.ts";
 
 export interface ListenerOptions {
@@ -9,12 +9,17 @@ export interface ListenerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly tls: ServedTls | undefined;
-  answer(request: Request, port: number): Promise<Response>;
+  /** For a connection on which nothing happens. */
+  readonly idleTimeoutSeconds: number;
+  readonly bodySizeMax: number;
+  answer(request: Request, server: Bun.Server<undefined>): Promise<Response> | Response;
   readonly failed: () => Response;
 }
 
 export interface Listener {
   readonly port: number;
+  /** `HOST:PORT` */
+  readonly host: string;
   /**
    * Connections from now on are made with these; older ones end after their next answer.
    * @throws {Error} where they are no certificates, and then nothing has changed
@@ -24,9 +29,6 @@ export interface Listener {
   stop(patienceMs: number): Promise<void>;
 }
 
-const idleTimeoutSeconds = 120;
-/** By then whoever was idle has asked again, or was told that it took too long. */
-const drainMs = (idleTimeoutSeconds + 5) * 1000;
 /** Where the kernel goes on giving the old listener every other connection. */
 const shortDrainMs = 1000;
 
@@ -38,7 +40,7 @@ interface Socket {
   isDraining: boolean;
 }
 
-export function listen(options: ListenerOptions): Listener {
+export function openListener(options: ListenerOptions): Listener {
   let current = open(options, options.port, options.tls);
   const port = current.server.port ?? 0;
   /** In the kernel's order, which the last one takes the place of one that is closed. */
@@ -60,12 +62,15 @@ export function listen(options: ListenerOptions): Listener {
 
   return {
     port,
+    host: current.server.url.host,
     replace(tls) {
       const next = open(options, port, tls);
       sharing.push(next);
       const before = current;
       before.isDraining = true;
       current = next;
+      // By then whoever was idle has asked again, or was told that it took too long.
+      const drainMs = (options.idleTimeoutSeconds + 5) * 1000;
       const delayMs = steer() ? drainMs : shortDrainMs;
       const timer = setTimeout(() => void end(before), delayMs);
       timer.unref();
@@ -93,17 +98,22 @@ function open(options: ListenerOptions, port: number, tls: ServedTls | undefined
     port,
     // Another listener of ours takes over; without TLS there is none, and nobody shares the port.
     ...(tls === undefined ? {} : { reusePort: true, tls: tlsOptions(tls) }),
-    // Bodies are bounded where they are read, so that whoever sends one is told.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    idleTimeout: idleTimeoutSeconds,
+    maxRequestBodySize: options.bodySizeMax,
+    idleTimeout: options.idleTimeoutSeconds,
     fetch: async (request) => {
-      const response = await answer(request, server.port ?? 0);
-      if (socket.isDraining) response.headers.set("Connection", "close");
-      return response;
+      const response = await answer(request, server);
+      return socket.isDraining ? lastAnswer(response) : response;
     },
     error: failed,
   });
   return Object.assign(socket, { server });
+}
+
+/** Whoever gets it connects anew for the next request. */
+function lastAnswer({ body, status, statusText, headers }: Response): Response {
+  const closing = new Headers(headers);
+  closing.set("Connection", "close");
+  return new Response(body, { status, statusText, headers: closing });
 }
 
 function tlsOptions({ cert, key, ca }: ServedTls): Bun.TLSOptions {
