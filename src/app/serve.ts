@@ -100,7 +100,8 @@ export async function prepareServe(
   const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
   const plainStore = await storeOf(options, paths.ledger, around);
   const store = await withPayloadKeys(plainStore, options.payloadKeys, around);
-  const telemetry = await openTelemetry(options.telemetry, around);
+  const keepsPayloads = options.payloadKeys === undefined;
+  const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
   const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
   // Last: it may start a process, which whoever has the parts ends.
   const policy = await (bundle === undefined

@@ -13,6 +13,8 @@ export interface TelemetryOptions {
   readonly isDisabled: boolean;
   /** Undefined: `traces.ndjson` among the other files of this user, unless spans are sent. */
   readonly path: string | undefined;
+  /** False: no payload goes anywhere, redacted or not. */
+  readonly keepsPayloads?: boolean;
 }
 
 /** @throws {AegisError} `config/invalid` when spans could not go where they should */
@@ -34,6 +36,7 @@ export async function openTelemetry(
   const { createTelemetry } = await import("../control/telemetry/tracer.ts");
   return createTelemetry({
     clock,
+    keepsPayloads: options.keepsPayloads !== false,
     path: isFileWanted ? path : undefined,
     otlp: settings.sendsTraces
       ? { ...settings.batches, sendsPayloads: settings.sendsPayloads }

@@ -36,7 +36,7 @@ export const command = defineCommand(
       keys: {
         kind: "text",
         value: "FILE",
-        summary: "API keys, a line each: SHA256 agent|approver|admin TENANT|* NAME.",
+        summary: "API keys, a line each: SHA256 agent|approver|admin|monitor TENANT|* NAME.",
       },
       "payload-keys": {
         kind: "text",

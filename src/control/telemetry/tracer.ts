@@ -49,6 +49,8 @@ export interface TracerOptions {
   readonly otlp: OtlpOptions | undefined;
   readonly sampler: SamplerOptions;
   readonly resource: Readonly<Record<string, string>>;
+  /** Absent: payloads are written. False where they are a secret on the disk. */
+  readonly keepsPayloads?: boolean;
 }
 
 export interface OtlpOptions {
@@ -107,7 +109,7 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
           return tracer.startSpan(name, { kind, attributes, startTime }, context);
         },
         close(span, payload) {
-          if (payload === undefined) return;
+          if (payload === undefined || options.keepsPayloads === false) return;
           const safe = redact(payload) as JsonObject;
           payloads.set(span, safe);
           if (!sendsPayloads) return;

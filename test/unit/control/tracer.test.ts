@@ -59,6 +59,22 @@ describe("withSpan()", () => {
     expect(JSON.stringify(line)).not.toContain("example.com");
   });
 
+  test("keeps no payload where payloads are a secret", async () => {
+    const { path } = place();
+    const sampler = { isParentBased: true, ratio: 1 };
+    const options = { clock: systemClock, path, otlp: undefined, sampler, resource: {} };
+    for (const keepsPayloads of [true, false]) {
+      const telemetry = await createTelemetry({ ...options, keepsPayloads });
+      await withSpan(telemetry, { name: "x", kind: "internal" }, async (span) => {
+        span.payload({ tool_name: "exec" });
+      });
+      await telemetry.stop();
+    }
+    const [kept, left] = linesIn(path);
+    expect(kept?.attrs).toEqual({ tool_name: "exec" });
+    expect(left).not.toHaveProperty("attrs");
+  });
+
   test("of a trace that is not sampled leaves nothing", async () => {
     const { path, telemetry: opening } = open(0);
     const telemetry = await opening;
