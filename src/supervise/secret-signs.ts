@@ -23,6 +23,11 @@ const secretNames = new Set([
   "AMQP_URL",
   "CONNECTION_STRING",
   "CONN_STR",
+  // Where traces and their like are sent with a key of whoever collects them.
+  "OTLP_HEADERS",
+  "TRACES_HEADERS",
+  "METRICS_HEADERS",
+  "LOGS_HEADERS",
 ]);
 
 /** A plural is as often a number of them, such as a bound on a model's output. */
@@ -40,7 +45,7 @@ const hintingWords = new Set(
  * every look into a set.
  */
 const maybeSecretName =
-  /tok|secr|pass|cred|key|cook|pat|auth|jwt|bear|mnem|otp|hook|dsn|pwd|_url|conn/i;
+  /tok|secr|pass|cred|key|cook|pat|auth|jwt|bear|mnem|otp|hook|dsn|pwd|_url|conn|_headers/i;
 const maybeHintingName = /key|sig|sal|see|ses|lic|cer|priv|encr|logi|hma|psk/i;
 const maybeSecretValue =
   /[sr]k[-_]|whs|gh[pousr]_|b_pat|gl\w+-|xox|xapp|A[KSR][IO]A|AID|AIza|ya29|GOCS|npm_|pypi|hf_|dop_|shpat|SG\.|AGE-|hv[sbr]\.|eyJ|---B/;

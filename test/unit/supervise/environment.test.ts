@@ -22,6 +22,8 @@ const secrets = [
   ["a database address", "DATABASE_URL", "x"],
   ["a connection string", "AZURE_STORAGE_CONNECTION_STRING", "x"],
   ["a web hook", "SLACK_WEBHOOK_URL", "https://hooks.example/T0/B0/x"],
+  ["a collector's key", "OTEL_EXPORTER_OTLP_HEADERS", "x-team=abc"],
+  ["a collector's key for traces", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-team=abc"],
   ["an error tracker's address", "SENTRY_DSN", "https://example.com/1"],
   ["a key by its value", "HARMLESS", "sk-ant-0123456789"],
   ["a payment key by its value", "HARMLESS", "sk_live_0123456789abcdef"],
