@@ -90,10 +90,14 @@ static bool split_last(const char *path, struct split *split)
 static int walk(const struct caller *caller, int base, const struct place *place,
 		struct target *target)
 {
-	struct walk walk = {.caller = caller, .no_follow = place->no_follow};
+	struct walk walk = {.caller = caller, .no_follow = place->no_follow, .stopped = -1};
 	int at = resolve_walk(&walk, base, place->path);
+	ae_auto_fd int stopped = walk.stopped;
 
 	target_close(target);
+	/* What a link leads to is what was asked for, there or not. */
+	if (stopped >= 0)
+		return name_textually(stopped, walk.left, -at, target);
 	if (at < 0)
 		return name_textually(base, place->path, -at, target);
 	if (walk.missing_size)

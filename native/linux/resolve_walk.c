@@ -183,7 +183,12 @@ int resolve_walk(struct walk *walk, int base, const char *path)
 		else if (strcmp(name, ".") != 0)
 			error = step(&state, name, is_last);
 	}
-	if (error != 0)
-		fd_close_at(&state.at);
-	return error ? error : state.at;
+	if (error == 0)
+		return state.at;
+	if (state.links > 0 && size < sizeof(name)) {
+		snprintf(walk->left, sizeof(walk->left), "%s/%s", name, state.rest);
+		walk->stopped = fd_steal(&state.at);
+	}
+	fd_close_at(&state.at);
+	return error;
 }

@@ -120,6 +120,22 @@ for (const [setting, plan] of settings) {
       expect(rows.filter((row) => row.path === file).length).toBe(500);
     });
 
+    for (const [what, links, row] of [
+      ["a link", "ln -s $gone/a/key l", "- FileRead $/gone/a/key"],
+      ["a link to a link", "ln -s gone/a/key k; ln -s k l", "- FileRead $/gone/a/key"],
+      ["a link above", "ln -s gone/a d; ln -s d/b/key l", "- FileRead $/gone/a/b/key"],
+      ["a link to elsewhere", "ln -s other/a/key l", undefined],
+    ] as const) {
+      testWith(needs, `${what} into nothing is judged by what it leads to`, async () => {
+        const folder = workspace();
+        const rules = allBut(forbid(join(folder, "gone"), "FileRead"));
+        const script = `gone=${folder}/gone; ${links}; cat l 2>/dev/null`;
+        const run = await runShell(script, { ...audited(), ...plan, rules, directory: folder });
+        const denied = told(run.rows).filter((text) => text.startsWith("-"));
+        expect(denied).toEqual(row === undefined ? [] : [row.replace("$", folder)]);
+      });
+    }
+
     testWith(needs, "a denied access fails, is recorded, and its neighbour is not", async () => {
       const folder = workspace();
       const rules = allBut(forbid(join(folder, "sub"), "FileRead", "DirList"));
