@@ -11,7 +11,7 @@ struct walk {
 	/* Set when the last component is not there: its name; the result is its directory. */
 	size_t missing_size;
 	char missing[AE_NAME_MAX];
-	/* After an error behind a link: how far it got, to be closed, and what was left. Else -1. */
+	/* After an error behind a link how far it got, to be closed, and what was left; else -1. */
 	int stopped;
 	char left[2 * AE_PATH_MAX + AE_NAME_MAX];
 };

@@ -199,7 +199,8 @@ describe("aegis audit sessions and session", () => {
     { id: "00000000-0000-7000-8000-000000000000", status: 1, says: "not found" },
     { id: "feedbeef", status: 1, says: "not found" },
     { id: "abc", status: 2, says: "no session id" },
-    { id: "../../x", status: 2, says: "no session id" },
+    { id: "../../x", status: 1, says: "not found" },
+    { id: "/x", status: 2, says: "no session id" },
     { id: first.slice(0, 5), status: 1, says: "fits several" },
   ];
   for (const { id, status, says } of wrong) {
