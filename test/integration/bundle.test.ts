@@ -238,7 +238,9 @@ reason := sprintf("%d", [count(parts)]) if input.event.payload.tool_name == "slo
 
 reason := sprintf("%d", [count(pairs)]) if input.event.payload.tool_name == "hungry"
 
-parts := regex.split("^(a+)+$", "${"a".repeat(60)}!")
+parts := [part | some n in numbers.range(1, 200); part := regex.split("^(a+)+$", texts[n])]
+
+texts[n] := sprintf("${"a".repeat(60)}!%d", [n]) if some n in numbers.range(1, 200)
 
 pairs := [1 | some a in numbers.range(1, 20000); some b in numbers.range(1, 20000); a * b == -1]
 `;
