@@ -16,7 +16,7 @@ export interface LiveStates {
 }
 
 /** Sessions kept; those asked for longest ago go first. */
-const keptMax = 10_000;
+const keptMax = 2000;
 const pageSize = 1000;
 
 export function createLiveStates(log: ControlLog, budgets: Budgets = defaultBudgets): LiveStates {

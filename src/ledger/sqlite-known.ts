@@ -34,7 +34,7 @@ export interface Known {
 }
 
 /** Sessions kept before all are forgotten. */
-const sessionsMax = 10_000;
+const sessionsMax = 2000;
 
 export function createKnown(db: Database): Known {
   const sessions = new Map<SessionId, KnownSession>();
