@@ -2,6 +2,7 @@
 
 import type { ToolDecision } from "../control/decide/decision.ts";
 import type { JsonValue } from "../model/event.ts";
+import { memberOf } from "../model/json-object.ts";
 
 export interface Limits {
   readonly timeoutMs: number;
@@ -26,9 +27,4 @@ export function limitsOf({ constraints }: ToolDecision, manifest: JsonValue): Li
     timeoutMs: limit("timeout_ms", 30_000, timeoutMax),
     outputMax: limit("max_output_bytes", 1_048_576, answerSizeMax),
   };
-}
-
-function memberOf(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Readonly<Record<string, JsonValue>>)[name] : undefined;
 }

@@ -2,10 +2,11 @@
 
 import { aegisVersion } from "../base/version.ts";
 import type { JsonObject } from "../model/event.ts";
+import { isObject } from "../model/json-object.ts";
 import { codes, statusOf } from "./api/codes.ts";
 import { type Example, type Operation, tags } from "./api/operation.ts";
 import { curlOf, prettyJson } from "./curl.ts";
-import { Html, html, isObject, memberRow, prose, schemaTable } from "./docs-schema.ts";
+import { Html, html, memberRow, prose, schemaTable } from "./docs-schema.ts";
 import { docsStyle } from "./docs-style.ts";
 import { codesOf, components, schemaObject } from "./openapi.ts";
 

@@ -1,6 +1,7 @@
 // Schemas as a reader wants them: a table of members, types in few words, links to named ones.
 
 import type { JsonObject, JsonValue } from "../model/event.ts";
+import { isObject } from "../model/json-object.ts";
 
 /** HTML that was put together here; everything else is text. */
 export class Html {
@@ -104,8 +105,4 @@ function memberType(schema: JsonValue): Html {
 
 function joined(parts: readonly Html[], between: string): Html {
   return html`${parts.map((part, at) => html`${at === 0 ? "" : between}${part}`)}`;
-}
-
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

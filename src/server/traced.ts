@@ -4,7 +4,8 @@
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { describeEvent, toolAttributes } from "../control/telemetry/describe.ts";
 import type { Telemetry, TelemetrySpan } from "../control/telemetry/span.ts";
-import type { JsonObject, JsonValue } from "../model/event.ts";
+import type { JsonValue } from "../model/event.ts";
+import { isObject } from "../model/json-object.ts";
 import type { Route } from "./http.ts";
 
 /** Reads have no spans: they are many and say nothing about an agent. */
@@ -101,8 +102,4 @@ export function describeDecisionOn(
     "aegis.policy.outcome": decision.outcome,
     "aegis.policy.reason": decision.reason,
   });
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

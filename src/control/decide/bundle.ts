@@ -5,6 +5,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { bundleContentMaxBytes, bundleEntriesMax, bundleFileMaxBytes } from "../../base/limits.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { isObject, memberOf } from "../../model/json-object.ts";
 import { decisionEntry } from "./rego.ts";
 import { readTar, type TarFile } from "./tar.ts";
 
@@ -106,14 +107,6 @@ function jsonIn({ path, content }: TarFile): JsonValue {
     // ignored: the error says what is wrong
     throw unusable(`"${path}" is no JSON`);
   }
-}
-
-function memberOf(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function unusable(why: string): AegisError {

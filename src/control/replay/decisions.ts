@@ -3,6 +3,7 @@
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import type { ToolDecision } from "../decide/decision.ts";
 import {
   applyEvent,
@@ -119,8 +120,4 @@ function recordedDecision(type: string, payload: JsonObject): JsonObject | undef
     default:
       return undefined;
   }
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import {
   applyEvent,
   type Budgets,
@@ -141,8 +142,4 @@ export function report(
 
 function text(value: JsonValue): string {
   return canonicalJson(value);
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 // The budgets that a manifest sets, as the reducer counts against them. Pure.
 
 import type { JsonValue } from "../../model/event.ts";
+import { memberOf } from "../../model/json-object.ts";
 import { type Budgets, defaultBudgets } from "./reducer.ts";
 
 /** What it does not say, or says in a form no manifest has, is as by default. */
@@ -16,9 +17,4 @@ export function budgetsOf(manifest: JsonValue): Budgets {
     max_wall_time_ms: count("max_wall_time_ms") ?? defaultBudgets.max_wall_time_ms,
     max_model_calls: count("max_model_calls"),
   };
-}
-
-function memberOf(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Readonly<Record<string, JsonValue>>)[name] : undefined;
 }

@@ -4,6 +4,7 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import { isBoxEvent, type JsonObject, type JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import {
   argsHash,
   findLoop,
@@ -309,7 +310,3 @@ function progressHash(state: SessionState): string {
 
 const checkpointEvery = 50;
 const restingTypes: ReadonlySet<string> = new Set(["TERMINATION", "APPROVAL_REQUESTED"]);
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -1,7 +1,8 @@
 // What spans say about events, by the names of OpenTelemetry's conventions for generative AI; what
 // those have no name for begins with `aegis.`. Payloads are whatever a client sent.
 
-import type { JsonObject, JsonValue } from "../../model/event.ts";
+import type { JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import type { SpanAttributes } from "./span.ts";
 
 export interface DescribedEvent {
@@ -64,8 +65,4 @@ function textOf(value: JsonValue | undefined): string | undefined {
 
 function countOf(value: JsonValue | undefined): number | undefined {
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

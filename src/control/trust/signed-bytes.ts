@@ -3,7 +3,8 @@
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { fromBase64 } from "../../base/hash.ts";
-import type { JsonObject, JsonValue } from "../../model/event.ts";
+import type { JsonObject } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import { pathFlaw } from "../manifest/integrity.ts";
 
 /**
@@ -55,8 +56,4 @@ export function readSignature(text: string): WrittenSignature {
 
 export function writeSignature(keyId: string, signature: Uint8Array): string {
   return `ed25519:${keyId}:${signature.toBase64()}`;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
