@@ -1,8 +1,9 @@
 // Tells Linux which of the sockets that share a port gets new connections. Without it an old one
 // gets its part of them until it is closed, and those it had not taken by then are lost.
 
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
+import { openLibrary } from "../bridge/library.ts";
 
 const solSocket = 1;
 const acceptsConnections = 30;
@@ -18,7 +19,7 @@ const functions = {
  * @returns whether the kernel took it
  */
 export function steerTo(port: number, place: number): boolean {
-  const libc = openSockets();
+  const libc = openLibrary(functions);
   if (libc === undefined) return false;
   const isListening = (fd: number): boolean => {
     const value = new Int32Array(1);
@@ -37,15 +38,4 @@ export function steerTo(port: number, place: number): boolean {
   const filter = new Uint8Array([0x06, 0, 0, 0, place, 0, 0, 0]);
   const program = new BigUint64Array([1n, BigInt(ptr(filter))]);
   return libc.setsockopt(listening, solSocket, attachReusePortFilter, ptr(program), 16) === 0;
-}
-
-function openSockets() {
-  for (const name of ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"]) {
-    try {
-      return dlopen(name, functions).symbols;
-    } catch {
-      // ignored: the next one is tried; elsewhere than on Linux there is none
-    }
-  }
-  return undefined;
 }

@@ -1,8 +1,9 @@
 // The few calls of the C library that Bun has no name for: files that exist in memory only. Who
 // calls owns the descriptors.
 
-import { dlopen, type Library, ptr } from "bun:ffi";
+import { type Library, ptr } from "bun:ffi";
 import { AegisError } from "../base/errors.ts";
+import { openLibrary } from "./library.ts";
 
 const functions = {
   memfd_create: { args: ["ptr", "u32"], returns: "i32" },
@@ -17,18 +18,9 @@ export type Libc = Library<typeof functions>["symbols"];
 
 /** @throws {AegisError} `enforce/helper` where none of the known C libraries is */
 export function openLibc(): Libc {
-  const names = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-  for (const name of names) {
-    try {
-      return dlopen(name, functions).symbols;
-    } catch {
-      // ignored: the next one is tried, and none at all is an error below
-    }
-  }
-  throw new AegisError(
-    "enforce/helper",
-    `Cannot reach the C library: none of ${names.join(", ")} loads`,
-  );
+  const symbols = openLibrary(functions);
+  if (symbols !== undefined) return symbols;
+  throw new AegisError("enforce/helper", "Cannot reach the C library: none that is known loads");
 }
 
 /**

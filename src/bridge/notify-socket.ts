@@ -2,7 +2,8 @@
 // NOTIFY_SOCKET names. Bun has no Unix datagrams, so the C library sends them. The name comes from
 // whoever started the process.
 
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
+import { openLibrary } from "./library.ts";
 
 const functions = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -37,7 +38,8 @@ export function unixAddress(name: string): Uint8Array | undefined {
 
 /** @returns whether all of it was sent */
 export function sendDatagram(address: Uint8Array, text: string): boolean {
-  const { symbols: libc } = dlopen("libc.so.6", functions);
+  const libc = openLibrary(functions);
+  if (libc === undefined) return false;
   const fd = libc.socket(afUnix, datagram, 0);
   if (fd < 0) return false;
   const bytes = new TextEncoder().encode(text);

@@ -2,8 +2,9 @@
 // streams, which belong to the command. Its settings are changed for a question and given back,
 // unless somebody else has changed them meanwhile. Linux only.
 
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { openLibrary } from "./library.ts";
 
 export interface Terminal {
   /** False: another job has the terminal, and reading from it would stop this one. */
@@ -47,7 +48,7 @@ const inputQueue = 0;
 
 /** Undefined where there is no terminal. */
 export function openTerminal(path = "/dev/tty"): Terminal | undefined {
-  const libc = openTerminalCalls();
+  const libc = openLibrary(functions);
   if (libc === undefined) return undefined;
   let fd: number;
   try {
@@ -81,17 +82,6 @@ export function openTerminal(path = "/dev/tty"): Terminal | undefined {
     read: () => readSome(fd),
     close: () => closeSync(fd),
   };
-}
-
-function openTerminalCalls() {
-  for (const name of ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"]) {
-    try {
-      return dlopen(name, functions).symbols;
-    } catch {
-      // ignored: the next one is tried; without any there is no terminal to ask at
-    }
-  }
-  return undefined;
 }
 
 function keyByKey(settings: Uint8Array): Uint8Array {

@@ -1,8 +1,9 @@
 // Extended attributes of files, which Bun has no calls for. Paths come from the caller, who has to
 // know that their last name is no link.
 
-import { dlopen, type Library, ptr } from "bun:ffi";
+import { type Library, ptr } from "bun:ffi";
 import { AegisError } from "../base/errors.ts";
+import { openLibrary } from "./library.ts";
 
 const functions = {
   llistxattr: { args: ["ptr", "ptr", "u64"], returns: "i64" },
@@ -58,13 +59,7 @@ function text(value: string): Uint8Array {
 }
 
 function load(): Library<typeof functions>["symbols"] {
-  const names = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-  for (const name of names) {
-    try {
-      return dlopen(name, functions).symbols;
-    } catch {
-      // ignored: the next one is tried, and none at all is an error below
-    }
-  }
+  const symbols = openLibrary(functions);
+  if (symbols !== undefined) return symbols;
   throw new AegisError("enforce/helper", "Cannot reach the C library: none that is known loads");
 }

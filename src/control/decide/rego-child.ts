@@ -2,8 +2,8 @@
 // for that by the server that started it. It is told the policy and its questions by messages,
 // and has no files, no environment and no network to do with.
 
-import { dlopen } from "bun:ffi";
 import { AegisError } from "../../base/errors.ts";
+import { openLibrary } from "../../bridge/library.ts";
 import type { DecideInput, ToolDecision } from "./decision.ts";
 import { loadRego, type RegoPolicy } from "./rego.ts";
 
@@ -56,12 +56,6 @@ const sigkill = 9;
 /** A policy in an endless loop does not hear that its server is gone; the kernel does. */
 function endWithParent(): void {
   const functions = { prctl: { args: ["i32", "u64"], returns: "i32" } } as const;
-  for (const name of ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"]) {
-    try {
-      dlopen(name, functions).symbols.prctl(setParentDeathSignal, sigkill);
-      return;
-    } catch {
-      // ignored: the next one is tried; elsewhere than on Linux there is no such signal
-    }
-  }
+  // Elsewhere than on Linux there is no such signal.
+  openLibrary(functions)?.prctl(setParentDeathSignal, sigkill);
 }
