@@ -1,19 +1,11 @@
 // Keys of publishers, and signing a manifest with one. The private half is in a file that only its
 // owner can read; it is never printed.
 
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-} from "node:fs";
+import { chmodSync, realpathSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { replaceFile } from "../config/files.ts";
+import { readSecretFile } from "../config/secret-file.ts";
 import {
   keyIdOf,
   newPrivatePem,
@@ -86,22 +78,9 @@ function replaceKeepingMode(path: AbsPath, content: string, like: AbsPath): void
 }
 
 async function readSigningKey(path: AbsPath): Promise<SigningKey> {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw unusable(path, cause instanceof Error ? cause.message : String(cause));
-  }
-  try {
-    const found = fstatSync(fd);
-    if (!found.isFile()) throw unusable(path, "it is no file");
-    if ((found.mode & 0o077) !== 0) throw unusable(path, "others may read or write it");
-    const key = await readPrivatePem(readFileSync(fd, "utf8"));
-    if (key === undefined) throw unusable(path, "it holds no Ed25519 private key");
-    return key;
-  } finally {
-    closeSync(fd);
-  }
+  const key = await readPrivatePem(readSecretFile(path, (why) => unusable(path, why)));
+  if (key === undefined) throw unusable(path, "it holds no Ed25519 private key");
+  return key;
 }
 
 function nameOf(path: AbsPath): string {

@@ -1,8 +1,8 @@
 // The file of the keys that clients' events are encrypted with, and the ledger it belongs to.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { readSecretFile } from "../config/secret-file.ts";
 import { encryptedStore } from "../ledger/encrypted-store.ts";
 import { keysMissing, payloadsMarker } from "../ledger/encrypted-text.ts";
 import { type PayloadKeys, readPayloadKeys } from "../ledger/payload-keys.ts";
@@ -43,7 +43,7 @@ export function readingStore(file: AbsPath): (store: Store) => Store {
 function payloadKeysIn(path: AbsPath): PayloadKeys {
   let value: unknown;
   try {
-    value = JSON.parse(readPrivate(path));
+    value = JSON.parse(readSecretFile(path, (why) => unusable(path, why)));
   } catch (cause) {
     if (cause instanceof AegisError) throw cause;
     // What the parser says would quote the file.
@@ -52,23 +52,6 @@ function payloadKeysIn(path: AbsPath): PayloadKeys {
   const read = readPayloadKeys(value);
   if (read.ok) return read.value;
   throw unusable(path, read.error);
-}
-
-function readPrivate(path: AbsPath): string {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw unusable(path, cause instanceof Error ? cause.message : String(cause));
-  }
-  try {
-    const found = fstatSync(fd);
-    if (!found.isFile()) throw unusable(path, "it is no file");
-    if ((found.mode & 0o077) !== 0) throw unusable(path, "others may read or write it");
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function unusable(path: AbsPath, why: string): AegisError {
