@@ -147,6 +147,10 @@ export const traceFileMaxBytes = 64 << 20;
 export const requestBodyMaxBytes = 8 * 1024 * 1024;
 /** How long such a body may take to come, milliseconds. */
 export const requestBodyMs = 30_000;
+/** What is still taken of a body that is too large, bytes, before the client is told. */
+export const refusedBodyMaxBytes = 64 << 20;
+/** And for how long, milliseconds. */
+export const refusedBodyMs = 1000;
 /** A file with a tool policy, bytes; ours has 340 KiB. */
 export const bundleFileMaxBytes = 16 << 20;
 /** The same unpacked: a small file may hold gigabytes of zeros. */

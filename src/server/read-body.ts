@@ -1,16 +1,29 @@
 // The body of a request, within bounds of size and time: whoever sends may be slow or never stop.
 
-import { requestBodyMaxBytes, requestBodyMs } from "../base/limits.ts";
+import {
+  refusedBodyMaxBytes,
+  refusedBodyMs,
+  requestBodyMaxBytes,
+  requestBodyMs,
+} from "../base/limits.ts";
 import { Refusal } from "./http.ts";
 
 /** The rest of what is coming is not waited for. */
 const closing = { Connection: "close" };
 
+interface BodyReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
 /** @throws {Refusal} when it is too large, or not there in time */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const declared = request.headers.get("Content-Length");
-  if (Number(declared ?? 0) > requestBodyMaxBytes) throw tooLarge();
   if (request.body === null) return new Uint8Array();
+  if (Number(declared ?? 0) > requestBodyMaxBytes) {
+    await dropRest(request.body.getReader());
+    throw tooLarge();
+  }
   const body = declared === null ? readPieces(request.body) : request.bytes();
   return await inTime(body);
 }
@@ -18,13 +31,39 @@ export async function readBody(request: Request): Promise<Uint8Array> {
 async function readPieces(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  // Leaving the loop cancels the rest.
-  for await (const piece of body) {
+  const reader: BodyReader = body.getReader();
+  for (;;) {
+    const { value: piece, done } = await reader.read();
+    if (done || piece === undefined) return Buffer.concat(pieces);
     size += piece.length;
-    if (size > requestBodyMaxBytes) throw tooLarge();
+    if (size > requestBodyMaxBytes) {
+      pieces.length = 0;
+      await dropRest(reader);
+      throw tooLarge();
+    }
     pieces.push(piece);
   }
-  return Buffer.concat(pieces);
+}
+
+/**
+ * A connection that is closed over bytes nobody read is reset, and the answer is lost with it (RFC
+ * 9112 section 9.6). So what still comes is taken for a moment.
+ */
+async function dropRest(reader: BodyReader): Promise<void> {
+  const timer = setTimeout(() => void reader.cancel(), refusedBodyMs);
+  let size = 0;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done || value === undefined) return;
+      size += value.length;
+      if (size > refusedBodyMaxBytes) return void reader.cancel();
+    }
+  } catch {
+    // ignored: the client left, and nobody is there to be answered.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function inTime<T>(work: Promise<T>): Promise<T> {
