@@ -19,6 +19,12 @@ export function typedPassword(flag: string, dsn: string): readonly string[] {
   return [`every user of this machine can read the password in ${flag}; ${instead}`];
 }
 
+/** For a program that has no business with the ledger, such as a server that is watched. */
+export function withoutPostgresPassword(environment: Environment): Environment {
+  const { PGPASSWORD: _, PGPASSFILE: __, ...others } = environment;
+  return others;
+}
+
 function hasPassword(dsn: string): boolean {
   try {
     const { url, query } = partsOf(dsn);

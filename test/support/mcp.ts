@@ -26,6 +26,8 @@ export interface McpPlace {
   readonly folder: string;
   readonly manifest: string;
   readonly ledger: string;
+  /** Where the ledger is in PostgreSQL, instead of in the file. */
+  readonly dsn?: string;
   readonly env: Record<string, string>;
 }
 
@@ -45,8 +47,10 @@ export function mcpPlace(permissions: object): McpPlace {
 }
 
 /** What the proxy is started with, without the server. */
-export function proxyArgs({ manifest, ledger }: McpPlace, ...flags: readonly string[]): string[] {
-  return ["mcp", "--manifest", manifest, "--ledger", ledger, "--session", "acme/s", ...flags];
+export function proxyArgs(place: McpPlace, ...flags: readonly string[]): string[] {
+  const { manifest, ledger, dsn } = place;
+  const kept = dsn === undefined ? ["--ledger", ledger] : ["--dsn", dsn];
+  return ["mcp", "--manifest", manifest, ...kept, "--session", "acme/s", ...flags];
 }
 
 export interface Connected extends AsyncDisposable {

@@ -1,6 +1,7 @@
 // `aegis mcp`: the proxy in front of an MCP server, until its client leaves or it is told to stop.
 
 import { readSmallFile } from "../../app/control-client.ts";
+import { withoutPostgresPassword } from "../../app/postgres-dsn.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
@@ -41,6 +42,11 @@ export const command = defineCommand(
         summary: "API keys of clients, as `aegis serve` reads them.",
       },
       ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
+      dsn: {
+        kind: "text",
+        value: "DSN",
+        summary: "Ledger in PostgreSQL: postgres://USER@HOST:PORT/DATABASE.",
+      },
       "rate-limit": {
         kind: "number",
         value: "N",
@@ -82,7 +88,8 @@ export const command = defineCommand(
     const telemetry = { isDisabled: true, path: undefined };
     const rateLimit = flags["rate-limit"];
     const address = listen ?? ":0";
-    const options = { address, ledger, manifest, keys, telemetry, trust, rateLimit };
+    const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
+    const options = { address, ledger, postgres, manifest, keys, telemetry, trust, rateLimit };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
@@ -107,7 +114,9 @@ export const command = defineCommand(
       gate: prepareGate(parts, wishes),
       session: session ?? { tenant: defaultTenant, id: uniqueSuffix(), user: "" },
       ...{ say, command: server },
-      environment: context.environment,
+      // A server that knows how to get into the ledger would need no gate.
+      environment:
+        postgres === undefined ? context.environment : withoutPostgresPassword(context.environment),
       directory: context.directory,
       input: Bun.stdin.stream(),
       output: writeOut,
