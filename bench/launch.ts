@@ -25,13 +25,15 @@ export async function measureLaunch(
   const notInstalled = options.installsPeers ? installPeers() : undefined;
   const scene = makeScene(account);
   try {
-    const hello = buildHello(scene);
+    const hello = buildProgram(scene, "hello", 'console.log("hello");\n');
+    const least = buildProgram(scene, "least", leastText);
     const policy = join(scene.workspace, "changing.cedar");
     const { present, notes } = findPeers(scene);
     const run = (argv: readonly string[]) => scene.as([scene.timer, "run", ...argv, "true"]);
     const subjects: Subject[] = [
       { name: "bare", argv: run([]) },
       { name: "Bun hello world", argv: scene.as([scene.timer, "run", hello]) },
+      { name: "least of its kind", argv: run([least, join(scene.workspace, "least.db")]) },
       { name: "aegis, audit off", argv: run(aegisRun("off")) },
       { name: "aegis, audit full", argv: run(aegisRun("full")) },
       { name: "aegis, changed policy", argv: run(runOfFile(policy)), every: 4 },
@@ -64,12 +66,30 @@ export async function measureLaunch(
   }
 }
 
-function buildHello(scene: Scene): string {
-  const folder = join(scene.workspace, "hello");
+/**
+ * What every program of Bun must do that keeps a durable ledger of what runs in a sandbox: start,
+ * store a row while bubblewrap starts the command, and store another after its end. No policy, no
+ * audit, no chain, no signature: the floor of a launch.
+ */
+const leastText = `import { Database } from "bun:sqlite";
+const [database, ...command] = process.argv.slice(2);
+const db = new Database(database);
+db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+db.exec("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, text TEXT)");
+const box = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"];
+const child = Bun.spawn([...box, ...command], { stdio: ["inherit", "inherit", "inherit"] });
+db.run("INSERT INTO rows (text) VALUES ('opened')");
+const status = await child.exited;
+db.run("INSERT INTO rows (text) VALUES ('closed')");
+process.exit(status);
+`;
+
+function buildProgram(scene: Scene, name: string, text: string): string {
+  const folder = join(scene.workspace, name);
   mkdirSync(folder);
-  const source = join(folder, "hello.ts");
-  writeFileSync(source, 'console.log("hello");\n');
-  return compileBun(source, join(folder, "hello"));
+  const source = join(folder, `${name}.ts`);
+  writeFileSync(source, text);
+  return compileBun(source, join(folder, name));
 }
 
 /** Compiles one source to a stand-alone program. @returns its path */

@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Goal, type Section, summarise } from "./report.ts";
 import { aegisRun, brokerFlags, makeScene, type Scene } from "./scene.ts";
-import { interleave, type Subject } from "./stopwatch.ts";
+import { compileC, interleave, type Subject } from "./stopwatch.ts";
 
 interface Program {
   readonly name: string;
@@ -71,13 +71,14 @@ export async function measurePrograms(
   const scene = makeScene("plain user", options.where);
   try {
     prepare(scene);
+    const watcher = compileC("continue", scene.home);
     const sections: Section[] = [];
     for (const program of programs) {
       if (options.only !== undefined && !program.name.includes(options.only)) continue;
       if (options.where === "memory" && !program.writesMany) continue;
       const title = options.where === "disk" ? program.name : `${program.name}, in memory`;
       sections.push(
-        await measureProgram(scene, { ...program, name: title }, rounds * program.weight),
+        await measureProgram(scene, watcher, { ...program, name: title }, rounds * program.weight),
       );
     }
     return sections;
@@ -86,7 +87,13 @@ export async function measurePrograms(
   }
 }
 
-async function measureProgram(scene: Scene, program: Program, rounds: number): Promise<Section> {
+/** @param watcher compiled continue.c */
+async function measureProgram(
+  scene: Scene,
+  watcher: string,
+  program: Program,
+  rounds: number,
+): Promise<Section> {
   const inside = [scene.timer, "run", ...program.argv];
   const whole = (argv: readonly string[]) => scene.as([scene.timer, "run", ...argv]);
   const strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=file"];
@@ -106,6 +113,7 @@ async function measureProgram(scene: Scene, program: Program, rounds: number): P
       argv: whole([...aegisRun("full"), ...program.argv]),
       every: 3,
     },
+    { name: "least notification", argv: scene.as([watcher, ...inside]) },
     { name: "strace", argv: scene.as([...strace, ...inside]), every: 3 },
   ];
   const samples = await interleave(subjects, {

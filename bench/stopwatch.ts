@@ -43,9 +43,14 @@ interface Stopwatch {
 
 /** Compiles timer.c. @returns the path of the program */
 export function buildTimer(directory: string): string {
+  return compileC("timer", directory);
+}
+
+/** Compiles `NAME.c` of this folder. @returns the path of the program */
+export function compileC(name: "timer" | "continue", directory: string): string {
   mkdirSync(directory, { recursive: true });
-  const program = join(directory, "timer");
-  const source = join(import.meta.dir, "timer.c");
+  const program = join(directory, name);
+  const source = join(import.meta.dir, `${name}.c`);
   const built = Bun.spawnSync(["cc", "-O2", "-Wall", "-o", program, source]);
   if (built.exitCode !== 0) throw new Error(`Cannot compile ${source}: ${built.stderr}`);
   return program;
