@@ -7,6 +7,9 @@ import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import type { Telemetry } from "../control/telemetry/span.ts";
 import { createControlLog } from "../ledger/control-log.ts";
+import { type HeadSigner, startHeadSigner } from "../ledger/head-signer.ts";
+import { outsideOf } from "../ledger/open.ts";
+import type { SigningParts } from "../ledger/signing.ts";
 import { openSteadyStore } from "../ledger/steady-store.ts";
 import type { Store } from "../ledger/store.ts";
 import type { JsonValue } from "../model/event.ts";
@@ -98,8 +101,9 @@ export async function prepareServe(
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
   const { bundle, onNotice = () => undefined } = options;
   const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
-  const plainStore = await storeOf(options, paths.ledger, around);
-  const store = await withPayloadKeys(plainStore, options.payloadKeys, around);
+  const opened = await storeOf(options, paths, around);
+  const store = await withPayloadKeys(opened.store, options.payloadKeys, around);
+  const signer = await signerOf({ ...opened, store }, onNotice);
   const keepsPayloads = options.payloadKeys === undefined;
   const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
   const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
@@ -123,6 +127,7 @@ export async function prepareServe(
       tls?.stop();
       webhook?.stop();
       await policy.stop();
+      await signer?.stop();
     },
     manifest,
     warnings: [...warnings, ...dsnWarnings],
@@ -174,11 +179,17 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
+interface OpenedStore {
+  readonly store: Store;
+  /** Undefined for a ledger that is gone with the process: nobody signs it. */
+  readonly outside: Omit<SigningParts, "store"> | undefined;
+}
+
 async function storeOf(
   { ledger, postgres }: ServeOptions,
-  otherwise: AbsPath,
+  paths: ReturnType<typeof aegisPaths>,
   { directory, environment }: Surroundings,
-): Promise<Store> {
+): Promise<OpenedStore> {
   if (postgres !== undefined) {
     if (ledger !== undefined) {
       throw new AegisError(
@@ -188,13 +199,30 @@ async function storeOf(
     }
     const place = postgresPlace(postgres.dsn, environment, directory);
     const { openPostgresStore } = await import("../ledger/postgres/store.ts");
-    return openPostgresStore(place);
+    const { outsideOf } = await import("../ledger/postgres/open.ts");
+    const store = await openPostgresStore(place);
+    return { store, outside: outsideOf(place, paths.keys, store.origin) };
   }
   if (ledger !== memoryLedger) {
-    return openSteadyStore(ledger === undefined ? otherwise : resolvePath(directory, ledger));
+    const database = ledger === undefined ? paths.ledger : resolvePath(directory, ledger);
+    const store = openSteadyStore(database);
+    return { store, outside: outsideOf({ database, keys: paths.keys }, store.origin) };
   }
   const { createMemoryStore } = await import("../ledger/memory.ts");
-  return createMemoryStore("aegis.local/memory");
+  return { store: createMemoryStore("aegis.local/memory"), outside: undefined };
+}
+
+async function signerOf(
+  { store, outside }: OpenedStore,
+  notify: (notice: ServeNotice) => void,
+): Promise<HeadSigner | undefined> {
+  if (outside === undefined) return undefined;
+  return startHeadSigner({ store, ...outside }, (failure) => {
+    const hint = failure instanceof AegisError ? failure.hint : undefined;
+    const why = failure instanceof Error ? failure.message : String(failure);
+    const message = `no checkpoint: ${why}${hint === undefined ? "" : `; ${hint}`}`;
+    notify({ level: "error", message });
+  });
 }
 
 /** As it was written, once it is known to be valid and as trusted as the mode asks for. */

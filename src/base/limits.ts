@@ -66,6 +66,10 @@ export const cachedPlansMax = 64;
 export const jsonDepthMax = 64;
 /** Events a session may append before the ledger signs a checkpoint on its own. */
 export const signEveryEvents = 8192;
+/** How often a server looks whether there is something to sign, milliseconds. */
+export const signEveryMs = 60_000;
+/** How long a server that ends waits for its last signature, milliseconds. */
+export const lastSignMs = 5000;
 /**
  * Write-ahead log of the ledger, bytes: a launch leaves its part there, and the next one reads it
  * all, so it is kept short. Beyond it, the log is folded into the database after an

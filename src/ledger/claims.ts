@@ -8,7 +8,7 @@ import type { HeadMemory } from "./head-memory.ts";
 import { consistencyProof, inclusionProof, rootAt } from "./proof.ts";
 import { formatReceipt } from "./receipt.ts";
 import type { KeySource } from "./signer.ts";
-import { latestCheckpoint, signHead } from "./signing.ts";
+import { latestCheckpoint, signSharedHead } from "./signing.ts";
 import type { Store } from "./store.ts";
 
 interface Parts {
@@ -27,7 +27,7 @@ export async function proveEvent(parts: Parts, index: number): Promise<EventProo
     throw new AegisError("ledger/not-found", message);
   }
   const last = await latestCheckpoint(store);
-  const checkpoint = last !== undefined && last.size > index ? last : await signHead(parts);
+  const checkpoint = last !== undefined && last.size > index ? last : await signSharedHead(parts);
   const hashes = await inclusionProof(store, index, checkpoint.size);
   return {
     index,

@@ -208,7 +208,7 @@ export interface Ledger {
   /**
    * Signs the tree as it is now, or returns the checkpoint that already covers it.
    * @throws {AegisError} `ledger/tampered` when the ledger is behind, or differs from, what was
-   * signed before: two histories are never signed
+   * signed before: two histories are never signed; `ledger/conflict` when another key signs it
    */
   checkpoint(): Promise<Checkpoint>;
   /** Stored checkpoints, newest first. */

@@ -18,7 +18,7 @@ import { joiningDrafts, openingDrafts } from "./opening.ts";
 import { createSealer, readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import type { KeySource } from "./signer.ts";
-import { checkHead, refuseContradiction, signHead } from "./signing.ts";
+import { checkHead, refuseContradiction, signHead, signSharedHead } from "./signing.ts";
 import type { Store, StoredEvent } from "./store.ts";
 import { verifyLedger } from "./verify.ts";
 
@@ -55,7 +55,7 @@ export function createLedger(parts: LedgerParts): Ledger {
     indexOf: (session, seq) => store.indexOf(session, seq),
     policyHistory: (last) => store.policyLoads(last),
     verify: () => verifyLedger(parts),
-    checkpoint: () => signHead(parts),
+    checkpoint: () => signSharedHead(parts),
     async checkpoints(last): Promise<readonly Checkpoint[]> {
       return (await store.checkpoints(last)).map(({ note }) => readCheckpoint(note));
     },

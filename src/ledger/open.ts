@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Ledger } from "./contract.ts";
-import { createHeadFile } from "./head-memory.ts";
+import { createHeadFile, type HeadMemory } from "./head-memory.ts";
 import { createLedger } from "./ledger.ts";
 import { type KeySource, keyFile } from "./signer.ts";
 import { openSqliteStore } from "./sqlite.ts";
@@ -48,7 +48,11 @@ function assemble(place: LedgerPlace, store: Store): Ledger {
   return createLedger({ store, ...outsideOf(place, store.origin) });
 }
 
-function outsideOf(place: LedgerPlace, origin: string) {
+/** What a ledger in SQLite has apart from its database. */
+export function outsideOf(
+  place: LedgerPlace,
+  origin: string,
+): { readonly keys: KeySource; readonly memory: HeadMemory } {
   return { keys: keyFile(keyPath(place), origin), memory: createHeadFile(headsPath(place)) };
 }
 

@@ -3,10 +3,11 @@
 
 import { AegisError } from "../base/errors.ts";
 import { equalBytes, fromBase64 } from "../base/hash.ts";
-import { formatCheckpoint, readCheckpoint } from "./checkpoint.ts";
+import { formatCheckpoint, readCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./contract.ts";
 import type { HeadMemory, RememberedHead } from "./head-memory.ts";
 import { rootOf, type TreeHead } from "./merkle.ts";
+import type { VerifierKey } from "./note.ts";
 import { rootAt } from "./proof.ts";
 import type { KeySource } from "./signer.ts";
 import type { Store } from "./store.ts";
@@ -22,10 +23,56 @@ export interface SigningParts {
  * @throws {AegisError} `ledger/tampered` when the tree contradicts what was signed or remembered
  */
 export async function signHead(parts: SigningParts): Promise<Checkpoint> {
-  const { store, keys, memory } = parts;
+  const { head, last } = await checkHead(parts);
+  return last?.size === head.size ? last : signTree(parts, head);
+}
+
+/**
+ * As `signHead`, for a ledger that several machines may want to sign: only the key that did so
+ * first ever does, because whoever verifies has one key.
+ * @throws {AegisError} `ledger/conflict` when that is another key, else as `signHead`
+ */
+export async function signSharedHead(parts: SigningParts): Promise<Checkpoint> {
   const { head, last } = await checkHead(parts);
   if (last?.size === head.size) return last;
+  if (!(await isOwnToSign(parts, last))) {
+    throw new AegisError("ledger/conflict", "Cannot sign the ledger: another key signs it", {
+      hint: "sign where that key is, or copy keys/ledger.key in AEGIS_HOME from there",
+    });
+  }
+  return signTree(parts, head);
+}
 
+/** Who was first to sign; only until a checkpoint says so. */
+const firstKey = { kind: "checkpoint-key", key: "ledger" };
+
+async function isOwnToSign({ store, keys }: SigningParts, last?: Checkpoint): Promise<boolean> {
+  if (last !== undefined) {
+    const own = await keys.verifierKey();
+    return own !== undefined && (await isSignedBy(own, last));
+  }
+  const claim = async (): Promise<string | undefined> =>
+    (await store.record(firstKey.kind, firstKey.key))?.json;
+  const claimed = await claim();
+  if (claimed !== undefined) return claimed === JSON.stringify(await keys.verifierKey());
+  const json = JSON.stringify((await keys.signer()).verifierKey);
+  return (await store.putRecord({ ...firstKey, json }, undefined)) || (await claim()) === json;
+}
+
+async function isSignedBy(key: VerifierKey, { note }: Checkpoint): Promise<boolean> {
+  try {
+    await verifyCheckpoint(note, [key]);
+    return true;
+  } catch (error) {
+    if (error instanceof AegisError) return false;
+    throw error;
+  }
+}
+
+async function signTree(
+  { store, keys, memory }: SigningParts,
+  head: TreeHead,
+): Promise<Checkpoint> {
   const root = rootOf(head).toBase64();
   const { origin } = store;
   const signer = await keys.signer();

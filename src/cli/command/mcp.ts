@@ -2,12 +2,15 @@
 
 import { readSmallFile } from "../../app/control-client.ts";
 import { withoutPostgresPassword } from "../../app/postgres-dsn.ts";
+import type { ServeParts } from "../../app/serve.ts";
+import type { ServeNotice } from "../../app/tool-policy.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defaultTenant } from "../../mcp/scopes.ts";
 import { defineCommand } from "../command.ts";
+import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
 import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
@@ -75,7 +78,7 @@ export const command = defineCommand(
     notes: ["`aegis approve TOKEN --allow` lets a call go on while `aegis serve` has the ledger."],
   },
   async ({ flags, command: server }, context) => {
-    const { manifest, ledger, listen, upstream, keys } = flags;
+    const { manifest, ledger, listen, keys } = flags;
     if (manifest === undefined) {
       throw new AegisError("usage", "Cannot decide about tool calls: --manifest is missing", {
         hint: "`aegis manifest generate DIR` drafts one",
@@ -88,42 +91,68 @@ export const command = defineCommand(
     const telemetry = { isDisabled: true, path: undefined };
     const rateLimit = flags["rate-limit"];
     const address = listen ?? ":0";
+    const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
+    const onNotice = ({ message }: ServeNotice): void => say(message);
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
-    const options = { address, ledger, postgres, manifest, keys, telemetry, trust, rateLimit };
+    const where = { address, ledger, postgres, keys };
+    const options = { ...where, manifest, telemetry, trust, rateLimit, onNotice };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
-    const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
-    const stopped = new AbortController();
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.once(name, () => stopped.abort());
+    try {
+      return await proxy(parts, { flags, address, server, session, say }, context);
+    } finally {
+      await parts.close();
     }
-    const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
-    const wishes = { approvalWaitMs: flags["approval-wait"] * 1000, say };
-    if (upstream !== undefined) {
-      const token = tokenFrom(flags["upstream-key-file"], context.directory);
-      const running = serveMcp(parts, { ...wishes, address, upstream, token, session });
-      say(`listening on http://${running.host}/mcp`);
-      await new Promise<void>((resolve) =>
-        stopped.signal.addEventListener("abort", () => resolve()),
-      );
-      await running.stop();
-      return exitStatus.ok;
-    }
-    const { runStdioServer } = await import("../../mcp/stdio-server.ts");
-    return runStdioServer({
-      gate: prepareGate(parts, wishes),
-      session: session ?? { tenant: defaultTenant, id: uniqueSuffix(), user: "" },
-      ...{ say, command: server },
-      // A server that knows how to get into the ledger would need no gate.
-      environment:
-        postgres === undefined ? context.environment : withoutPostgresPassword(context.environment),
-      directory: context.directory,
-      input: Bun.stdin.stream(),
-      output: writeOut,
-      signal: stopped.signal,
-    });
   },
 );
+
+interface ProxyWishes {
+  readonly flags: {
+    readonly dsn: string | undefined;
+    readonly upstream: string | undefined;
+    readonly "upstream-key-file": string | undefined;
+    readonly "approval-wait": number;
+  };
+  readonly address: string;
+  readonly server: readonly string[];
+  readonly session: CallSession | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** Until it is told to stop, or its client leaves. */
+async function proxy(
+  parts: ServeParts,
+  { flags, address, server, session, say }: ProxyWishes,
+  { environment, directory }: CliContext,
+): Promise<number> {
+  const { upstream } = flags;
+  const stopped = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => stopped.abort());
+  }
+  const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
+  const wishes = { approvalWaitMs: flags["approval-wait"] * 1000, say };
+  if (upstream !== undefined) {
+    const token = tokenFrom(flags["upstream-key-file"], directory);
+    const running = serveMcp(parts, { ...wishes, address, upstream, token, session });
+    say(`listening on http://${running.host}/mcp`);
+    await new Promise<void>((resolve) => stopped.signal.addEventListener("abort", () => resolve()));
+    await running.stop();
+    return exitStatus.ok;
+  }
+  const { runStdioServer } = await import("../../mcp/stdio-server.ts");
+  return runStdioServer({
+    gate: prepareGate(parts, wishes),
+    session: session ?? { tenant: defaultTenant, id: uniqueSuffix(), user: "" },
+    ...{ say, command: server },
+    // A server that knows how to get into the ledger would need no gate.
+    environment: flags.dsn === undefined ? environment : withoutPostgresPassword(environment),
+    directory,
+    input: Bun.stdin.stream(),
+    output: writeOut,
+    signal: stopped.signal,
+  });
+}
 
 /** A server is a command to start or an address, never both. */
 function requireOneWay(

@@ -3,9 +3,9 @@
 
 import { sha256Hex } from "../../base/hash.ts";
 import type { Ledger } from "../contract.ts";
-import { createHeadFile } from "../head-memory.ts";
+import { createHeadFile, type HeadMemory } from "../head-memory.ts";
 import { createLedger } from "../ledger.ts";
-import { keyFile } from "../signer.ts";
+import { type KeySource, keyFile } from "../signer.ts";
 import type { Store } from "../store.ts";
 import type { PostgresPlace } from "./place.ts";
 import { openPostgresStore } from "./store.ts";
@@ -20,12 +20,19 @@ export async function openPostgresLedger(
   wrapped: (store: Store) => Store = (store) => store,
 ): Promise<Ledger> {
   const store = wrapped(await openPostgresStore(place, "refuse"));
-  const { host, port, database, searchPath = "" } = place;
+  return createLedger({ store, ...outsideOf(place, keys, store.origin) });
+}
+
+/** What a ledger in PostgreSQL has on this machine. */
+export function outsideOf(
+  { host, port, database, searchPath = "" }: PostgresPlace,
+  keys: string,
+  origin: string,
+): { readonly keys: KeySource; readonly memory: HeadMemory } {
   // By the place, not its content: whatever stands there later has to answer for it.
   const named = JSON.stringify(["postgres", host, port, database, searchPath]);
-  return createLedger({
-    store,
-    keys: keyFile(`${keys}/ledger.key`, store.origin),
+  return {
+    keys: keyFile(`${keys}/ledger.key`, origin),
     memory: createHeadFile(`${keys}/heads/${sha256Hex(named).slice(0, 32)}`),
-  });
+  };
 }
