@@ -105,6 +105,8 @@ export async function recordedTypes(place: McpPlace, session = "s"): Promise<rea
 
 export interface Listening {
   readonly url: string;
+  /** Everything on its standard output and error so far. */
+  said(): string;
   stop(): Promise<void>;
 }
 
@@ -144,6 +146,7 @@ async function untilListening(
   void Promise.all(ends).then(() => found.reject(new Error(`it did not start: ${said}`)));
   return {
     url: await found.promise,
+    said: () => said,
     async stop() {
       child.kill(from === "stderr" ? "SIGTERM" : "SIGKILL");
       await child.exited;

@@ -1,0 +1,188 @@
+// The protocol as it is since 2026-07-28: the proxy between a client and a server of the SDK of
+// that version, over both transports.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { aegisBinary, repoRoot } from "../support/harness.ts";
+import {
+  budgets,
+  type McpPlace,
+  mcpPlace,
+  proxyArgs,
+  recordedEvents,
+  recordedTypes,
+  startProxy,
+  startServerProgram,
+} from "../support/mcp.ts";
+
+/** Each starts several programs. */
+setDefaultTimeout(30_000);
+
+const version = "2026-07-28";
+const tools = ["echo", "big", "slow", "asks", "write_file", "change_note"];
+const program = join(repoRoot, "test/fixtures/mcp/modern.ts");
+
+interface Connected {
+  readonly client: Client;
+  /** What the server says on standard error. */
+  said(): string;
+  close(): Promise<void>;
+}
+
+function newClient(): Client {
+  const client = new Client(
+    { name: "test", version: "1.0.0" },
+    {
+      capabilities: { elicitation: {} },
+      versionNegotiation: { mode: { pin: version } },
+    },
+  );
+  client.setRequestHandler("elicitation/create", () => {
+    return { action: "accept" as const, content: { name: "Ada" } };
+  });
+  return client;
+}
+
+async function overStdio(place: McpPlace): Promise<Connected> {
+  const client = newClient();
+  const args = [...proxyArgs(place), "--", process.execPath, program];
+  const { folder: cwd, env } = place;
+  const command = aegisBinary();
+  const transport = new StdioClientTransport({ command, args, cwd, env, stderr: "pipe" });
+  let said = "";
+  transport.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await client.connect(transport);
+  return { client, said: () => said, close: () => client.close() };
+}
+
+async function overHttp(place: McpPlace): Promise<Connected> {
+  const server = await startServerProgram("modern.ts", "http");
+  const proxy = await startProxy(place, server.url);
+  const client = newClient();
+  await client.connect(new StreamableHTTPClientTransport(new URL(proxy.url)));
+  return {
+    client,
+    said: server.said,
+    async close() {
+      await client.close();
+      await proxy.stop();
+      await server.stop();
+    },
+  };
+}
+
+const echo = (text: string) => ({ name: "echo", arguments: { text } });
+
+describe.each([
+  ["stdio", overStdio],
+  ["HTTP", overHttp],
+] as const)("since 2026-07-28, over %s,", (_, connect) => {
+  async function proxied(
+    limits: object,
+    use: (one: Connected, place: McpPlace) => Promise<void>,
+  ): Promise<void> {
+    const place = mcpPlace({ tools, budgets: { ...budgets, ...limits } });
+    const connected = await connect(place);
+    try {
+      expect(connected.client.getNegotiatedProtocolVersion()).toBe(version);
+      await use(connected, place);
+    } finally {
+      await connected.close();
+    }
+  }
+
+  test("a declared tool is called and recorded; an undeclared one is not called", async () => {
+    await proxied({}, async ({ client }, place) => {
+      expect((await client.listTools()).tools.map(({ name }) => name)).toContain("undeclared");
+      expect((await client.callTool(echo("hi"))).content).toEqual([{ type: "text", text: "hi" }]);
+      const refused = client.callTool({ name: "undeclared", arguments: {} });
+      await expect(refused).rejects.toMatchObject({
+        code: -32000,
+        data: { reason: "PERMISSION_UNDECLARED" },
+      });
+      expect(await recordedTypes(place)).toEqual([
+        ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"],
+        ...["TOOL_CALL_PROPOSED", "TOOL_CALL_DENIED"],
+      ]);
+    });
+  });
+
+  test("results taint, and an answer above the limit is kept back", async () => {
+    await proxied({}, async ({ client }) => {
+      await client.callTool(echo("hi"));
+      const write = client.callTool({ name: "write_file", arguments: { text: "x" } });
+      await expect(write).rejects.toMatchObject({ data: { reason: "TAINTED_TO_HIGH_RISK" } });
+      const big = (size: number) => client.callTool({ name: "big", arguments: { size } });
+      await expect(big(11_000)).rejects.toMatchObject({ data: { reason: "OUTPUT_TOO_LARGE" } });
+      expect((await big(9000)).content).toHaveLength(1);
+    });
+  });
+
+  test("a question is part of its call, and the answer goes on with it", async () => {
+    await proxied({}, async ({ client }, place) => {
+      const { content } = await client.callTool({ name: "asks", arguments: { text: "hello" } });
+      expect(content).toEqual([{ type: "text", text: "hello Ada" }]);
+      const events = await recordedEvents(place);
+      expect(events.map(({ type }) => type)).toEqual([
+        ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"],
+        ...["TOOL_CALL_ALLOWED", "TOOL_RESULT"],
+      ]);
+      const calls = new Set(events.map(({ payload }) => (payload as { call_id: string }).call_id));
+      expect(calls.size).toBe(1);
+    });
+  });
+
+  test("a call that takes too long is ended at the server as well", async () => {
+    await proxied({ timeout_ms: 2000 }, async ({ client, said }, place) => {
+      const slow = client.callTool({ name: "slow", arguments: {} });
+      await expect(slow).rejects.toMatchObject({ data: { reason: "TIMEOUT" } });
+      while (!said().includes("slow was cancelled")) await Bun.sleep(10);
+      expect((await client.callTool(echo("in time"))).content).toHaveLength(1);
+      expect((await recordedTypes(place)).slice(0, 3)).toEqual([
+        ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "ERROR_RAISED"],
+      ]);
+    });
+  });
+
+  test("progress passes, and a call taken back is ended at the server as well", async () => {
+    await proxied({}, async ({ client, said }, place) => {
+      const abort = new AbortController();
+      const { signal } = abort;
+      const second = Promise.withResolvers<void>();
+      const onprogress = (step: { progress: number }): void => {
+        if (step.progress === 2) second.resolve();
+      };
+      const call = client.callTool({ name: "slow", arguments: {} }, { signal, onprogress });
+      const ended = call.then(() => "answered").catch(() => "ended");
+      await second.promise;
+      abort.abort();
+      expect(await ended).toBe("ended");
+      while (!said().includes("slow was cancelled")) await Bun.sleep(10);
+      while ((await recordedTypes(place)).length < 3) await Bun.sleep(10);
+      const last = (await recordedEvents(place)).at(-1);
+      expect(last).toMatchObject({ type: "ERROR_RAISED", payload: { code: "CANCELLED" } });
+    });
+  });
+
+  test("resources, prompts and subscriptions pass", async () => {
+    await proxied({}, async ({ client }) => {
+      const { contents } = await client.readResource({ uri: "test://note" });
+      expect(contents).toMatchObject([{ text: "a note" }]);
+      const { messages } = await client.getPrompt({ name: "greet", arguments: { who: "Ada" } });
+      expect(messages).toMatchObject([{ content: { text: "greet Ada" } }]);
+      const changed = Promise.withResolvers<string>();
+      client.setNotificationHandler("notifications/resources/updated", ({ params }) => {
+        changed.resolve(params.uri);
+      });
+      const subscription = await client.listen({ resourceSubscriptions: ["test://note"] });
+      expect(subscription.honoredFilter).toEqual({ resourceSubscriptions: ["test://note"] });
+      await client.callTool({ name: "change_note", arguments: {} });
+      expect(await changed.promise).toBe("test://note");
+      await subscription.close();
+    });
+  });
+});
