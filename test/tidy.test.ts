@@ -1,17 +1,19 @@
 // The rules of CONTRIBUTING.md that a program can check. The tables they work from are in
 // test/support/tidy.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../package.json";
 import * as limits from "../src/base/limits.ts";
 import { exitStatus } from "../src/cli/exit.ts";
 import { repoRoot } from "./support/harness.ts";
+import { testMs } from "./support/patience.ts";
 import * as codeRules from "./support/tidy/code-rules.ts";
 import { codeSources, textSources } from "./support/tidy/source.ts";
 import * as textRules from "./support/tidy/text-rules.ts";
 
+setDefaultTimeout(testMs);
 const code = await codeSources(repoRoot);
 const texts = textSources(repoRoot);
 

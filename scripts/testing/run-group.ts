@@ -4,6 +4,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { asPlainUser } from "../../test/support/harness.ts";
+import { testMs } from "../../test/support/patience.ts";
 import { type Group, testFiles } from "./groups.ts";
 import { type Tally, tally } from "./junit.ts";
 import type { Place } from "./place.ts";
@@ -19,8 +20,6 @@ export interface GroupResult extends Tally {
   /** What the group printed; shown when something failed. */
   readonly output: string;
 }
-
-const perTestMs = 60_000;
 
 /** Runs the commands of a group, each counted as one test. */
 export async function runCommands(group: Group, place: Place): Promise<GroupResult> {
@@ -56,7 +55,7 @@ export async function runTests(
   const bun = join(place.tree, "node_modules/bun/bin/bun.exe");
   const reporting = ["--reporter=junit", `--reporter-outfile=${report}`];
   const paths = files.map((file) => `./${file}`);
-  const argv = [bun, "test", ...reporting, `--timeout=${perTestMs}`, ...paths];
+  const argv = [bun, "test", ...reporting, `--timeout=${testMs}`, ...paths];
   const command = asWhom === "self" ? argv : asPlainUser(argv);
   const { exitCode, timedOut, output } = await runBounded(command, place, group.timeoutMs);
   const written = existsSync(report) ? readFileSync(report, "utf8") : undefined;
@@ -64,8 +63,8 @@ export async function runTests(
 }
 
 /**
- * Starts `argv` as the leader of a process group, so that nothing it leaves behind outlives the
- * bound. Output goes to a file: a pipe would stay open in a process that escaped the group.
+ * Starts `argv` as the leader of a process group: nothing that it leaves behind in it outlives it,
+ * or its time. Output goes to a file: a pipe would stay open in a process that escaped the group.
  */
 async function runBounded(
   argv: readonly string[],
@@ -83,10 +82,20 @@ async function runBounded(
   const bound = { expired: false };
   const timer = setTimeout(() => {
     bound.expired = true;
-    process.kill(-child.pid, "SIGKILL");
+    killGroup(child.pid);
   }, timeoutMs);
   const exitCode = await child.exited;
   clearTimeout(timer);
+  killGroup(child.pid);
   closeSync(fd);
   return { exitCode, timedOut: bound.expired, output: readFileSync(log, "utf8") };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    // ignored: nobody is left in it
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "ESRCH") throw error;
+  }
 }

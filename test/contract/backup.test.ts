@@ -17,6 +17,7 @@ import { makeBackup } from "../../src/ledger/backup.ts";
 import { openLedger } from "../../src/ledger/open.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/ledger/restore.ts";
 import { recordSession, startMs } from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const now = { nowUnixMs: startMs };
@@ -66,28 +67,32 @@ describe("a backup", () => {
     expect(await next.verifierKey()).toBe(await ledger.verifierKey());
   });
 
-  test("has one moment of a ledger that is written to, and nothing is lost there", async () => {
-    const { home, place, ledger } = await recorded(10);
-    const program = join(import.meta.dir, "../fixtures/ledger-writer.ts");
-    const argv = [process.execPath, program, place.database, place.keys, "1000000", "3"];
-    const writer = Bun.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
-    const said = writer.stdout.getReader();
-    await said.read();
-    const sizes: number[] = [];
-    for (let i = 0; i < 3; i++) {
-      const target = `${home}/${i}.backup`;
-      const { facts } = await makeBackup(place, { target, withKey: true, ...now });
-      const there = elsewhere();
-      await restoreBackup(there, options(target));
-      const found = await report(there);
-      expect(found).toMatchObject({ valid: true, eventCount: facts.size });
-      sizes.push(facts.size);
-    }
-    writer.kill("SIGKILL");
-    await writer.exited;
-    expect(new Set(sizes).size).toBe(3);
-    expect(await ledger.verify()).toMatchObject({ valid: true });
-  }, 60_000);
+  test(
+    "has one moment of a ledger that is written to, and nothing is lost there",
+    async () => {
+      const { home, place, ledger } = await recorded(10);
+      const program = join(import.meta.dir, "../fixtures/ledger-writer.ts");
+      const argv = [process.execPath, program, place.database, place.keys, "1000000", "3"];
+      const writer = Bun.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
+      const said = writer.stdout.getReader();
+      await said.read();
+      const sizes: number[] = [];
+      for (let i = 0; i < 3; i++) {
+        const target = `${home}/${i}.backup`;
+        const { facts } = await makeBackup(place, { target, withKey: true, ...now });
+        const there = elsewhere();
+        await restoreBackup(there, options(target));
+        const found = await report(there);
+        expect(found).toMatchObject({ valid: true, eventCount: facts.size });
+        sizes.push(facts.size);
+      }
+      writer.kill("SIGKILL");
+      await writer.exited;
+      expect(new Set(sizes).size).toBe(3);
+      expect(await ledger.verify()).toMatchObject({ valid: true });
+    },
+    testMs,
+  );
 
   test("leaves no file behind but itself", async () => {
     const { home, place, file } = await recorded(5);
@@ -120,40 +125,44 @@ describe("a backup", () => {
 });
 
 describe("a damaged backup is refused", () => {
-  test("whichever byte of it is another one", async () => {
-    const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: true, ...now });
-    const sound = readFileSync(file);
-    const broken = `${file}.broken`;
-    const there = elsewhere();
-    // Every byte of the end, and some of each page before it.
-    const end = sound.length - 700;
-    const places = [
-      ...Array.from({ length: 30 }, (_, i) => Math.floor((end / 30) * i)),
-      ...Array.from({ length: 700 }, (_, i) => end + i),
-    ];
-    const messages = new Set<string>();
-    for (const at of places) {
-      const bytes = Buffer.from(sound);
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
-      writeFileSync(broken, bytes);
-      const error = await restoreBackup(there, options(broken)).then(
-        () => `byte ${at} was not missed`,
-        (thrown: Error) => thrown.message,
-      );
-      expect(error).toContain(`Cannot accept the backup "${broken}"`);
-      messages.add(error.slice(error.indexOf('": ') + 3).replace(/[0-9a-f]{64}/g, "HASH"));
-      expect(existsSync(there.database)).toBe(false);
-    }
-    expect([...messages].sort()).toEqual([
-      "its end is missing, or it is no backup",
-      "its length is not the one that was written",
-      "the key in it is not the one that was backed up",
-      "the ledger in it hashes to HASH instead of HASH",
-      "what it says about itself is damaged",
-      "what it says about itself was not signed with the ledger's key",
-    ]);
-  }, 60_000);
+  test(
+    "whichever byte of it is another one",
+    async () => {
+      const { place, file } = await recorded(5);
+      await makeBackup(place, { target: file, withKey: true, ...now });
+      const sound = readFileSync(file);
+      const broken = `${file}.broken`;
+      const there = elsewhere();
+      // Every byte of the end, and some of each page before it.
+      const end = sound.length - 700;
+      const places = [
+        ...Array.from({ length: 30 }, (_, i) => Math.floor((end / 30) * i)),
+        ...Array.from({ length: 700 }, (_, i) => end + i),
+      ];
+      const messages = new Set<string>();
+      for (const at of places) {
+        const bytes = Buffer.from(sound);
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
+        writeFileSync(broken, bytes);
+        const error = await restoreBackup(there, options(broken)).then(
+          () => `byte ${at} was not missed`,
+          (thrown: Error) => thrown.message,
+        );
+        expect(error).toContain(`Cannot accept the backup "${broken}"`);
+        messages.add(error.slice(error.indexOf('": ') + 3).replace(/[0-9a-f]{64}/g, "HASH"));
+        expect(existsSync(there.database)).toBe(false);
+      }
+      expect([...messages].sort()).toEqual([
+        "its end is missing, or it is no backup",
+        "its length is not the one that was written",
+        "the key in it is not the one that was backed up",
+        "the ledger in it hashes to HASH instead of HASH",
+        "what it says about itself is damaged",
+        "what it says about itself was not signed with the ledger's key",
+      ]);
+    },
+    testMs,
+  );
 
   test("where it is cut off, or something comes before or after it", async () => {
     const { place, file } = await recorded(5);

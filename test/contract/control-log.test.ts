@@ -11,9 +11,9 @@ import type {
 } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { ledgerKinds, opening, recordSession, startMs, testPolicy } from "../support/ledger.ts";
-import { startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
 
-setDefaultTimeout(startMaxMs);
+setDefaultTimeout(testMs);
 
 const base: AppendRequest = {
   tenant: "acme",

@@ -10,9 +10,9 @@ import { startHeadSigner } from "../../src/ledger/head-signer.ts";
 import { createSigner, type KeySource } from "../../src/ledger/signer.ts";
 import { waitFor } from "../support/harness.ts";
 import { ledgerKinds, type TestLedger } from "../support/ledger.ts";
-import { startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
 
-setDefaultTimeout(startMaxMs);
+setDefaultTimeout(testMs);
 
 /** No test waits for it. */
 const never = 3_600_000;

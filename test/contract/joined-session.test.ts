@@ -12,9 +12,9 @@ import {
   type TestLedger,
   testPolicy,
 } from "../support/ledger.ts";
-import { startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
 
-setDefaultTimeout(startMaxMs);
+setDefaultTimeout(testMs);
 
 const call = {
   tenant: "a/b%c",

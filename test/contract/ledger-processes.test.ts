@@ -9,6 +9,7 @@ import type { LedgerPlace } from "../../src/ledger/open.ts";
 import { openLedger } from "../../src/ledger/open.ts";
 import { testWith } from "../support/features.ts";
 import { recordSession, sqliteLedger } from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const writerProgram = join(import.meta.dir, "../fixtures/ledger-writer.ts");
@@ -61,62 +62,70 @@ async function expectKept(place: LedgerPlace, acks: ReadonlyMap<string, number>)
   }
 }
 
-test("a writer killed at any moment loses nothing it acknowledged", async () => {
-  const cycles = Number(process.env.AEGIS_KILL_CYCLES ?? 30);
-  const place = newPlace();
-  const all = new Map<string, number>();
-  for (let cycle = 0; cycle < cycles; cycle++) {
-    const writer = startWriter(place, { batches: 1_000_000, batchSize: 1 + (cycle % 7) });
-    const enough = 1 + ((cycle * 37) % 50);
-    let text = "";
-    for await (const chunk of writer.stdout) {
-      text += new TextDecoder().decode(chunk);
-      if (text.split("\n").length > enough) writer.kill("SIGKILL");
-    }
-    await writer.exited;
-    const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
-    for (const [session, seq] of acknowledged(lines)) all.set(session, seq);
-    await expectKept(place, all);
-  }
-  expect(all.size).toBe(cycles);
-  const events = await expectKept(place, all);
-  console.log(`ledger processes: ${cycles} writers killed, ${events} events, none lost`);
-}, 120_000);
-
-test("eight processes write eight sessions to one new ledger at once", async () => {
-  // Rounds without events first: what can go wrong while the file is made takes many tries.
-  for (let round = 0; round < 20; round++) {
+test(
+  "a writer killed at any moment loses nothing it acknowledged",
+  async () => {
+    const cycles = Number(process.env.AEGIS_KILL_CYCLES ?? 30);
     const place = newPlace();
-    const openers = Array.from({ length: 8 }, () =>
-      startWriter(place, { batches: 0, batchSize: 1 }),
+    const all = new Map<string, number>();
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const writer = startWriter(place, { batches: 1_000_000, batchSize: 1 + (cycle % 7) });
+      const enough = 1 + ((cycle * 37) % 50);
+      let text = "";
+      for await (const chunk of writer.stdout) {
+        text += new TextDecoder().decode(chunk);
+        if (text.split("\n").length > enough) writer.kill("SIGKILL");
+      }
+      await writer.exited;
+      const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
+      for (const [session, seq] of acknowledged(lines)) all.set(session, seq);
+      await expectKept(place, all);
+    }
+    expect(all.size).toBe(cycles);
+    const events = await expectKept(place, all);
+    console.log(`ledger processes: ${cycles} writers killed, ${events} events, none lost`);
+  },
+  testMs,
+);
+
+test(
+  "eight processes write eight sessions to one new ledger at once",
+  async () => {
+    // Rounds without events first: what can go wrong while the file is made takes many tries.
+    for (let round = 0; round < 20; round++) {
+      const place = newPlace();
+      const openers = Array.from({ length: 8 }, () =>
+        startWriter(place, { batches: 0, batchSize: 1 }),
+      );
+      const texts = await Promise.all(openers.map(({ stdout }) => stdout.text()));
+      expect(texts.filter((text) => text.includes("error"))).toEqual([]);
+    }
+    const place = newPlace();
+    const writers = Array.from({ length: 8 }, () =>
+      startWriter(place, { batches: 40, batchSize: 5 }),
     );
-    const texts = await Promise.all(openers.map(({ stdout }) => stdout.text()));
-    expect(texts.filter((text) => text.includes("error"))).toEqual([]);
-  }
-  const place = newPlace();
-  const writers = Array.from({ length: 8 }, () =>
-    startWriter(place, { batches: 40, batchSize: 5 }),
-  );
-  const outputs = await Promise.all(writers.map(({ stdout }) => stdout.text()));
-  const statuses = await Promise.all(writers.map(({ exited }) => exited));
-  expect(statuses).toEqual(statuses.map(() => 0));
-  const lines = outputs.flatMap((output) => output.split("\n"));
-  const acks = acknowledged(lines);
-  // Three events open the first session of an agent, two a later one under the same policy.
-  for (const seq of acks.values()) expect([201, 202]).toContain(seq);
-  expect(acks.size).toBe(8);
-  const events = await expectKept(place, acks);
-  const ledger = await openLedger(place);
-  expect(await ledger.sessions({ last: 99 })).toHaveLength(8);
-  expect((await ledger.verify()).unclosed).toEqual([]);
-  await ledger.close();
-  const slowest = lines
-    .filter((line) => line.startsWith("slowest "))
-    .map((line) => Number(line.slice(8)));
-  console.log(
-    `ledger processes: 8 writers, ${events} events, slowest append ${Math.max(...slowest)} ms`,
-  );
-}, 60_000);
+    const outputs = await Promise.all(writers.map(({ stdout }) => stdout.text()));
+    const statuses = await Promise.all(writers.map(({ exited }) => exited));
+    expect(statuses).toEqual(statuses.map(() => 0));
+    const lines = outputs.flatMap((output) => output.split("\n"));
+    const acks = acknowledged(lines);
+    // Three events open the first session of an agent, two a later one under the same policy.
+    for (const seq of acks.values()) expect([201, 202]).toContain(seq);
+    expect(acks.size).toBe(8);
+    const events = await expectKept(place, acks);
+    const ledger = await openLedger(place);
+    expect(await ledger.sessions({ last: 99 })).toHaveLength(8);
+    expect((await ledger.verify()).unclosed).toEqual([]);
+    await ledger.close();
+    const slowest = lines
+      .filter((line) => line.startsWith("slowest "))
+      .map((line) => Number(line.slice(8)));
+    console.log(
+      `ledger processes: 8 writers, ${events} events, slowest append ${Math.max(...slowest)} ms`,
+    );
+  },
+  testMs,
+);
 
 describe("a disk that fails", () => {
   const buildOnce = once(buildFailingDisk);
@@ -168,7 +177,7 @@ describe("a disk that fails", () => {
         console.log(`ledger processes: ${refusals} moments where ${call} fails, each refused`);
         expect(refusals).toBeGreaterThan(5);
       },
-      120_000,
+      testMs,
     );
 
     testWith(
@@ -183,7 +192,7 @@ describe("a disk that fails", () => {
           await expectKept(place, acknowledged(lines));
         }
       },
-      120_000,
+      testMs,
     );
   }
 

@@ -10,9 +10,9 @@ import {
   startMs,
   testPolicy,
 } from "../support/ledger.ts";
-import { startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
 
-setDefaultTimeout(startMaxMs);
+setDefaultTimeout(testMs);
 
 describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
   test("a closed session leaves a checkpoint that verify accepts", async () => {

@@ -19,9 +19,9 @@ import {
   type TestLedger,
   testPolicy,
 } from "../support/ledger.ts";
-import { startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
 
-setDefaultTimeout(startMaxMs);
+setDefaultTimeout(testMs);
 
 const everything = { limit: 10_000, offset: 0 };
 

@@ -9,15 +9,15 @@ import { createControlLog } from "../../src/ledger/control-log.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { cutWire } from "../support/cut-wire.ts";
 import { postgresLedger } from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
 import {
   type PostgresServer,
   postgresPrograms,
   postgresServer,
-  startMaxMs,
   startPostgres,
 } from "../support/postgres.ts";
 
-setDefaultTimeout(2 * startMaxMs);
+setDefaultTimeout(testMs);
 
 const isHere = postgresPrograms !== undefined;
 const event: AppendRequest = {

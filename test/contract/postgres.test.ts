@@ -12,15 +12,11 @@ import { prepareDatabase } from "../../src/ledger/postgres/prepare.ts";
 import { formats, guards } from "../../src/ledger/postgres/schema.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { postgresLedger, recordSession } from "../support/ledger.ts";
-import {
-  postgresPrograms,
-  postgresServer,
-  startMaxMs,
-  startPostgres,
-} from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
+import { postgresPrograms, postgresServer, startPostgres } from "../support/postgres.ts";
 import { certificate } from "../support/tls.ts";
 
-setDefaultTimeout(2 * startMaxMs);
+setDefaultTimeout(testMs);
 
 const isHere = postgresPrograms !== undefined;
 const event: AppendRequest = {

@@ -1,6 +1,7 @@
 // Schemathesis in short, always with the same seed; scripts/fuzz-api.ts is the long way.
 
 import { expect, test } from "bun:test";
+import { testMs } from "../support/patience.ts";
 import { findSchemathesis, runCampaign } from "./campaign.ts";
 
 const program = findSchemathesis();
@@ -16,5 +17,5 @@ test.skipIf(program === undefined)(
     expect(cases).toBeGreaterThan(500);
     expect(events).toBeGreaterThan(20);
   },
-  110_000,
+  testMs,
 );

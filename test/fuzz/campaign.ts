@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { aegisBinary, repoRoot } from "../support/harness.ts";
+import { conditionMs, programMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -37,7 +38,9 @@ export async function runCampaign(program: string, { seconds, seed }: Campaign):
   const server = await serve(ledger, "--keys", keys);
   try {
     const { report, passed } = await schemathesis(program, server.url, { seconds, seed, folder });
-    const health = await fetch(`${server.url}/healthz`, { signal: AbortSignal.timeout(5000) });
+    const health = await fetch(`${server.url}/healthz`, {
+      signal: AbortSignal.timeout(conditionMs),
+    });
     const cases = Number(/(\d+) generated/.exec(report)?.[1] ?? 0);
     return { report, passed: passed && health.status === 200, cases, events: await count(ledger) };
   } finally {
@@ -54,7 +57,7 @@ async function schemathesis(
   const child = Bun.spawn(
     [
       ...[program, "--config-file", `${own}/schemathesis.toml`, "run", `${url}/openapi.json`],
-      ...["--header", "Authorization: Bearer fuzz-key", "--request-timeout", "10"],
+      ...["--header", "Authorization: Bearer fuzz-key", "--request-timeout", "60"],
       ...["--max-time", String(seconds), "--seed", String(seed)],
       ...["--generation-database", "none", "--continue-on-failure", "--no-color"],
     ],
@@ -68,7 +71,7 @@ async function schemathesis(
         SCHEMATHESIS_HOOKS: "hooks",
       },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: (seconds + 60) * 1000,
+      timeout: seconds * 1000 + programMs,
       killSignal: "SIGKILL",
     },
   );

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import type { Example, Operation } from "../../src/server/api/operation.ts";
 import { operations } from "../../src/server/api/operations.ts";
 import { bodyText, targetOf } from "../../src/server/curl.ts";
+import { conditionMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -27,7 +28,7 @@ async function exchange(operation: Operation, example: Example): Promise<Respons
     method: operation.method,
     headers,
     ...(body === undefined ? {} : { body: bodyText(operation, example) }),
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(conditionMs),
   });
 }
 

@@ -5,6 +5,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { aegisBinary, cleanEnvironment } from "../support/harness.ts";
+import { conditionMs, testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 interface Started {
@@ -48,7 +49,7 @@ interface Told {
 
 async function ask(url: string, body?: object): Promise<Told> {
   const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000) });
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(conditionMs) });
   return { status: response.status, body: (await response.json()) as Told["body"] };
 }
 
@@ -122,26 +123,30 @@ describe("a ledger whose file", () => {
     expect(await client.post()).toMatchObject(unavailable);
   });
 
-  test("is locked by another program is tried for a while, then refused", async () => {
-    const ledger = `${tempDir("locked")}/ledger.db`;
-    const client = clientOf(await start(ledger));
-    expect((await client.post()).status).toBe(201);
-    const other = new Database(ledger);
-    other.run("BEGIN IMMEDIATE");
-    const told: string[] = [];
-    const deciding = client.decide().finally(() => told.push("decision"));
-    // Whoever writes nothing is not held up by it.
-    for (const path of ["/healthz", "/v1/sessions"]) {
-      expect((await client.get(path)).status).toBe(200);
-      told.push(path);
-    }
-    expect(await deciding).toMatchObject(unavailable);
-    expect(told).toEqual(["/healthz", "/v1/sessions", "decision"]);
-    other.run("ROLLBACK");
-    other.close();
-    expect(await client.decide()).toMatchObject({ status: 200, body: { outcome: "allow" } });
-    await expectWhole(client, 2);
-  }, 30_000);
+  test(
+    "is locked by another program is tried for a while, then refused",
+    async () => {
+      const ledger = `${tempDir("locked")}/ledger.db`;
+      const client = clientOf(await start(ledger));
+      expect((await client.post()).status).toBe(201);
+      const other = new Database(ledger);
+      other.run("BEGIN IMMEDIATE");
+      const told: string[] = [];
+      const deciding = client.decide().finally(() => told.push("decision"));
+      // Whoever writes nothing is not held up by it.
+      for (const path of ["/healthz", "/v1/sessions"]) {
+        expect((await client.get(path)).status).toBe(200);
+        told.push(path);
+      }
+      expect(await deciding).toMatchObject(unavailable);
+      expect(told).toEqual(["/healthz", "/v1/sessions", "decision"]);
+      other.run("ROLLBACK");
+      other.close();
+      expect(await client.decide()).toMatchObject({ status: 200, body: { outcome: "allow" } });
+      await expectWhole(client, 2);
+    },
+    testMs,
+  );
 
   test("is no ledger any more is refused", async () => {
     const ledger = `${tempDir("garbage")}/ledger.db`;
@@ -177,7 +182,7 @@ test.skipIf(!canLift)(
     expect(await client.decide()).toMatchObject({ status: 200, body: { outcome: "allow" } });
     await expectWhole(client, count + 2);
   },
-  30_000,
+  testMs,
 );
 
 /** Mounts a small file system where nobody else sees it. */
@@ -213,5 +218,5 @@ test.skipIf(!canMount)(
     expect(await client.decide()).toMatchObject({ status: 200, body: { outcome: "allow" } });
     await expectWhole(client, count + 2);
   },
-  60_000,
+  testMs,
 );

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
 import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
+import { programMs, testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const version = /^aegis \d+\.\d+\.\d+\n$/;
@@ -35,7 +36,7 @@ function hostileFolder(): { folder: string; proof: string } {
 
 beforeAll(() => {
   aegisBinary();
-}, 120_000);
+}, testMs);
 
 describe("aegis --version", () => {
   const environments: readonly [string, Record<string, string>][] = [
@@ -188,7 +189,7 @@ describe("aegis run", () => {
         ...(state === undefined ? {} : { AEGIS_HOME: state }),
       },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 30_000,
+      timeout: programMs,
     });
     const [stdout, stderr, exitCode] = await Promise.all([
       child.stdout.text(),

@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 async function campaign(name: string, ...flags: readonly string[]) {
@@ -16,21 +17,29 @@ async function campaign(name: string, ...flags: readonly string[]) {
   return { exitCode, said, results: JSON.parse(readFileSync(out, "utf8")) as object };
 }
 
-test("a server that is killed under load loses nothing it acknowledged", async () => {
-  const { exitCode, said, results } = await campaign("kill", "--cycles", "10");
-  expect({ said, results }).toMatchObject({
-    said: "",
-    results: { cycles: 10, lost: 0, invalid: 0, problems: [], passed: true },
-  });
-  expect(results).toHaveProperty("acknowledged", expect.any(Number));
-  expect(exitCode).toBe(0);
-}, 240_000);
+test(
+  "a server that is killed under load loses nothing it acknowledged",
+  async () => {
+    const { exitCode, said, results } = await campaign("kill", "--cycles", "10");
+    expect({ said, results }).toMatchObject({
+      said: "",
+      results: { cycles: 10, lost: 0, invalid: 0, problems: [], passed: true },
+    });
+    expect(results).toHaveProperty("acknowledged", expect.any(Number));
+    expect(exitCode).toBe(0);
+  },
+  2 * testMs,
+);
 
-test("a server under mixed load answers as it should", async () => {
-  const { exitCode, said, results } = await campaign("soak", "--seconds", "4");
-  expect({ said, results }).toMatchObject({
-    said: "",
-    results: { errors: 0, problems: [], passed: true },
-  });
-  expect(exitCode).toBe(0);
-}, 240_000);
+test(
+  "a server under mixed load answers as it should",
+  async () => {
+    const { exitCode, said, results } = await campaign("soak", "--seconds", "4");
+    expect({ said, results }).toMatchObject({
+      said: "",
+      results: { errors: 0, problems: [], passed: true },
+    });
+    expect(exitCode).toBe(0);
+  },
+  2 * testMs,
+);

@@ -20,6 +20,7 @@ import {
 import { settings } from "../support/box.ts";
 import { aegisBinary, cleanEnvironment, isRoot, waitFor } from "../support/harness.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
+import { programMs, testMs } from "../support/patience.ts";
 
 afterAll(removeScenes);
 
@@ -93,7 +94,7 @@ async function heldDry(
     cwd: ws,
     env: cleanEnvironment({ HOME: home }),
     stdio: ["pipe", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: programMs,
   });
   const reader = child.stderr.getReader();
   expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("ready\n");
@@ -144,22 +145,26 @@ const scripts: Readonly<Record<string, string>> = {
 for (const setting of settings().filter(({ name }) => !name.endsWith("no namespaces"))) {
   describe(setting.name, () => {
     for (const [name, script] of Object.entries(scripts)) {
-      test(`${name}: discarded it is as it was, committed it is as without a dry run`, async () => {
-        const real = filled(setting);
-        const scene = filled(setting);
-        const done = await runIn(real, ["run", "--", "sh", "-c", script]);
-        const before = treeOf(scene.ws, true);
-        const discarded = await dry(scene, ["--discard"], script);
-        expect({ exit: discarded.exitCode, stderr: discarded.stderr }).toMatchObject({
-          exit: done.exitCode,
-          stderr: expect.stringContaining("discarded every change"),
-        });
-        expect(treeOf(scene.ws, true)).toEqual(before);
-        const committed = await dry(scene, ["--commit"], script);
-        expect(committed.stderr).toContain("aegis: committed ");
-        expect(treeOf(scene.ws)).toEqual(treeOf(real.ws));
-        expect(readdirSync(`${scene.home}/.aegis/run`)).toEqual([]);
-      }, 60_000);
+      test(
+        `${name}: discarded it is as it was, committed it is as without a dry run`,
+        async () => {
+          const real = filled(setting);
+          const scene = filled(setting);
+          const done = await runIn(real, ["run", "--", "sh", "-c", script]);
+          const before = treeOf(scene.ws, true);
+          const discarded = await dry(scene, ["--discard"], script);
+          expect({ exit: discarded.exitCode, stderr: discarded.stderr }).toMatchObject({
+            exit: done.exitCode,
+            stderr: expect.stringContaining("discarded every change"),
+          });
+          expect(treeOf(scene.ws, true)).toEqual(before);
+          const committed = await dry(scene, ["--commit"], script);
+          expect(committed.stderr).toContain("aegis: committed ");
+          expect(treeOf(scene.ws)).toEqual(treeOf(real.ws));
+          expect(readdirSync(`${scene.home}/.aegis/run`)).toEqual([]);
+        },
+        testMs,
+      );
     }
 
     test("the list has kinds and sizes, and what only looked changed is not in it", async () => {

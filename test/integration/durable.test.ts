@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { aegisBinary, waitFor } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const strace = Bun.which("strace");
@@ -55,5 +56,5 @@ test.skipIf(strace === null)(
       expect(flushed).toBeGreaterThan(written);
     }
   },
-  60_000,
+  testMs,
 );

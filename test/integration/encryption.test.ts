@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { aegisBinary } from "../support/harness.ts";
+import { programMs } from "../support/patience.ts";
 import { linkedPrograms, type Served } from "../support/served.ts";
 
 const linked = linkedPrograms();
@@ -49,7 +50,7 @@ function audit(keys: string | undefined, ...args: readonly string[]) {
       ...(keys === undefined ? {} : { AEGIS_PAYLOAD_KEYS: keys }),
     },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: programMs,
   });
   return { output: child.stdout.toString() + child.stderr.toString(), exitCode: child.exitCode };
 }

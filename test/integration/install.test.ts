@@ -19,6 +19,7 @@ import { packTarGz } from "../../scripts/binary/tar.ts";
 import { hostTarget } from "../../scripts/binary/targets.ts";
 import { testWith } from "../support/features.ts";
 import { networkSettings, type Outcome, repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const script = readFileSync(join(repoRoot, "install.sh"), "utf8");
@@ -247,27 +248,31 @@ describe("in a checkout", () => {
     });
   });
 
-  test("node, npm and a compiler are enough, and nothing outside the prefix is written", async () => {
-    const prefix = join(tempDir("prefix"), "new");
-    const home = tempDir("home");
-    const tmp = tempDir("tmp");
-    chmodSync(home, 0o500);
-    const env = { ...networkSettings(), HOME: home, TMPDIR: tmp };
-    const argv = [join(checkout, "install.sh"), "--prefix", prefix];
-    const first = await sh(argv, { env });
-    expect(first).toMatchObject({ exitCode: 0 });
-    expect(tree(prefix)).toEqual(installed);
-    expect({ home: tree(home), tmp: tree(tmp) }).toEqual({ home: [], tmp: [] });
-    const aegis = Bun.spawnSync([join(prefix, "bin/aegis"), "--version"], { env: {} });
-    expect(aegis.stdout.toString()).toMatch(/^aegis \d+\.\d+\.\d+\n$/);
+  test(
+    "node, npm and a compiler are enough, and nothing outside the prefix is written",
+    async () => {
+      const prefix = join(tempDir("prefix"), "new");
+      const home = tempDir("home");
+      const tmp = tempDir("tmp");
+      chmodSync(home, 0o500);
+      const env = { ...networkSettings(), HOME: home, TMPDIR: tmp };
+      const argv = [join(checkout, "install.sh"), "--prefix", prefix];
+      const first = await sh(argv, { env });
+      expect(first).toMatchObject({ exitCode: 0 });
+      expect(tree(prefix)).toEqual(installed);
+      expect({ home: tree(home), tmp: tree(tmp) }).toEqual({ home: [], tmp: [] });
+      const aegis = Bun.spawnSync([join(prefix, "bin/aegis"), "--version"], { env: {} });
+      expect(aegis.stdout.toString()).toMatch(/^aegis \d+\.\d+\.\d+\n$/);
 
-    const second = await sh(argv, { env });
-    expect(second).toMatchObject({ exitCode: 0 });
-    expect(second.stderr).not.toContain("installing");
+      const second = await sh(argv, { env });
+      expect(second).toMatchObject({ exitCode: 0 });
+      expect(second.stderr).not.toContain("installing");
 
-    expect(await sh([...argv, "--uninstall"], { env })).toMatchObject({ exitCode: 0 });
-    expect(existsSync(prefix)).toBe(false);
-  }, 180_000);
+      expect(await sh([...argv, "--uninstall"], { env })).toMatchObject({ exitCode: 0 });
+      expect(existsSync(prefix)).toBe(false);
+    },
+    3 * testMs,
+  );
 
   /** A PATH with the tools every system has and the programs given by name and text. */
   function pathWith(programs: Readonly<Record<string, string>>): string {

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
+import { testMs } from "../support/patience.ts";
 
 afterAll(removeScenes);
 
@@ -126,7 +127,7 @@ for (const setting of here) {
         expect((await runIn(scene, asked, { env })).stdout).toStartWith("Deny: ");
         expect(readFileSync(policy, "utf8")).not.toContain(untouched);
       },
-      30_000,
+      testMs,
     );
   });
 }

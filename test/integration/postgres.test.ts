@@ -5,18 +5,18 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { spawnAegis, waitFor } from "../support/harness.ts";
 import { postgresLedger } from "../support/ledger.ts";
+import { conditionMs, testMs } from "../support/patience.ts";
 import {
   type PostgresServer,
   postgresPrograms,
   postgresServer,
-  startMaxMs,
   startPostgres,
 } from "../support/postgres.ts";
 import { linkedPrograms } from "../support/served.ts";
 import { freshDsn, type ServedPostgres, servePostgres } from "../support/served-postgres.ts";
 import { tempDir } from "../support/temp.ts";
 
-setDefaultTimeout(3 * startMaxMs);
+setDefaultTimeout(testMs);
 
 const isHere = postgresPrograms !== undefined;
 
@@ -35,7 +35,7 @@ async function post(url: string, path: string, body: object): Promise<Posted> {
   const response = await fetch(`${url}${path}`, {
     method: "POST",
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(conditionMs),
   });
   return { status: response.status, body: await response.text() };
 }

@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { testWith } from "../support/features.ts";
 import { repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 testWith(
@@ -18,5 +19,5 @@ testWith(
     const committed = readFileSync(`${repoRoot}/policies/rego/aegis/decide.wasm`);
     expect(readFileSync(out).equals(committed)).toBe(true);
   },
-  60_000,
+  testMs,
 );

@@ -10,6 +10,7 @@ import { buildDir, lockedPackage, projectVersion } from "../../scripts/binary/pr
 import { deadSwitches } from "../../scripts/binary/runtime.ts";
 import { hostTarget, type TargetName, targetNames, targets } from "../../scripts/binary/targets.ts";
 import { repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const version = projectVersion();
@@ -35,7 +36,7 @@ beforeAll(() => {
   built.output = run([process.execPath, "scripts/release.ts", "--out", folder]);
   for (const target of targetNames)
     run(["tar", "-xzf", join(folder, archiveOf(target)), "-C", unpacked]);
-}, 300_000);
+}, testMs);
 
 describe("a release", () => {
   test("holds one archive for each target, checksums and the formula, and nothing else", () => {

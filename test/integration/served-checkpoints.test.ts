@@ -3,12 +3,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { spawnAegis } from "../support/harness.ts";
-import { postgresPrograms, postgresServer, startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
+import { postgresPrograms, postgresServer } from "../support/postgres.ts";
 import { linkedPrograms } from "../support/served.ts";
 import { freshDsn } from "../support/served-postgres.ts";
 import { tempDir } from "../support/temp.ts";
 
-setDefaultTimeout(2 * startMaxMs);
+setDefaultTimeout(testMs);
 
 interface Place {
   /** Of `aegisd`, and of commands that read a ledger. */

@@ -6,9 +6,10 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { linkSync, readFileSync, writeFileSync } from "node:fs";
 import { type Setting, settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
+import { testMs } from "../support/patience.ts";
 
 afterAll(removeScenes);
-setDefaultTimeout(60_000);
+setDefaultTimeout(testMs);
 
 const attempts = [
   ["appending", "echo more >> $F"],

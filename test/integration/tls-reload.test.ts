@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { renameSync, writeFileSync } from "node:fs";
 import { waitFor } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { linkedPrograms, type Served } from "../support/served.ts";
 import { certificate } from "../support/tls.ts";
 
@@ -106,46 +107,50 @@ test("callers are vouched for by the new file, and no longer by the old one", as
   expect(await server.stop()).toBe(0);
 });
 
-test("no request is lost while certificates come and go, and a stream goes on", async () => {
-  const { show, start } = place();
-  show(first);
-  const { server, url } = await start();
-  const tls = { ca: [first.cert, second.cert] };
-  const client = new AbortController();
-  const { signal } = client;
-  const stream = await fetch(`${url}/v1/events/stream?tenant_id=acme`, { tls, signal });
-  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
-  const failures: string[] = [];
-  let answers = 0;
-  let isOver = false;
-  const callers = [true, true, true, false, false, false].map(async (keepalive) => {
-    while (!isOver) {
-      const body = "{}";
-      const path = `${url}/v1/policy/decide`;
-      try {
-        const response = await fetch(path, { method: "POST", body, tls, keepalive });
-        await response.text();
-        answers += 1;
-      } catch (error) {
-        failures.push(`${keepalive ? "kept" : "fresh"}: ${error}`);
+test(
+  "no request is lost while certificates come and go, and a stream goes on",
+  async () => {
+    const { show, start } = place();
+    show(first);
+    const { server, url } = await start();
+    const tls = { ca: [first.cert, second.cert] };
+    const client = new AbortController();
+    const { signal } = client;
+    const stream = await fetch(`${url}/v1/events/stream?tenant_id=acme`, { tls, signal });
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const failures: string[] = [];
+    let answers = 0;
+    let isOver = false;
+    const callers = [true, true, true, false, false, false].map(async (keepalive) => {
+      while (!isOver) {
+        const body = "{}";
+        const path = `${url}/v1/policy/decide`;
+        try {
+          const response = await fetch(path, { method: "POST", body, tls, keepalive });
+          await response.text();
+          answers += 1;
+        } catch (error) {
+          failures.push(`${keepalive ? "kept" : "fresh"}: ${error}`);
+        }
       }
+    });
+    for (const at of [1, 2, 3, 4, 5, 6]) {
+      const before = answers;
+      show(at % 2 === 0 ? first : second);
+      server.signal("SIGHUP");
+      await waitFor(`change ${at}`, () => times(server, "was read again") === at);
+      await waitFor("answers after it", () => answers > before + 200);
     }
-  });
-  for (const at of [1, 2, 3, 4, 5, 6]) {
-    const before = answers;
-    show(at % 2 === 0 ? first : second);
-    server.signal("SIGHUP");
-    await waitFor(`change ${at}`, () => times(server, "was read again") === at);
-    await waitFor("answers after it", () => answers > before + 200);
-  }
-  isOver = true;
-  await Promise.all(callers);
-  expect(failures).toEqual([]);
-  const event = { tenant_id: "acme", session_id: "s", event_type: "X" };
-  await fetch(`${url}/v1/events`, { method: "POST", body: JSON.stringify(event), tls });
-  let text = "";
-  while (!text.includes("data: ")) text += (await reader?.read())?.value ?? "";
-  expect(text).toContain('"event_type":"X"');
-  client.abort();
-  expect(await server.stop()).toBe(0);
-}, 60_000);
+    isOver = true;
+    await Promise.all(callers);
+    expect(failures).toEqual([]);
+    const event = { tenant_id: "acme", session_id: "s", event_type: "X" };
+    await fetch(`${url}/v1/events`, { method: "POST", body: JSON.stringify(event), tls });
+    let text = "";
+    while (!text.includes("data: ")) text += (await reader?.read())?.value ?? "";
+    expect(text).toContain('"event_type":"X"');
+    client.abort();
+    expect(await server.stop()).toBe(0);
+  },
+  testMs,
+);

@@ -5,6 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { aegisBinary } from "../support/harness.ts";
 import { signedFolder } from "../support/manifests.ts";
+import { programMs } from "../support/patience.ts";
 import { linkedPrograms } from "../support/served.ts";
 import { ownSigstore } from "../support/sigstore.ts";
 
@@ -77,7 +78,7 @@ describe("aegis run", () => {
         cwd: signed.folder,
         env: { HOME: linked.folder, PATH: process.env.PATH ?? "" },
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: 30_000,
+        timeout: programMs,
         killSignal: "SIGKILL",
       },
     );

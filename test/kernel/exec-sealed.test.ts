@@ -102,45 +102,40 @@ const attempts = [
 ] as const;
 
 for (const setting of settings()) {
-  testWith(
-    needs,
-    `a sealed list is held, ${setting.name}`,
-    async () => {
-      const told = async (isSealed: boolean) => {
-        const place = makePlace(setting);
-        const words = attempts.map(([text]) =>
-          text.replaceAll("%", `${place.base}/bin`).replaceAll("@", loader),
-        );
-        const argv = [`${place.base}/bin/tool`, ...words];
-        const run = await runBox(setting, rules(place, isSealed), [], { argv });
-        return { place, run };
-      };
-      const sealed = await told(true);
-      const open = await told(false);
-      const table = attempts.map(([text], index) => [
-        text,
-        sealed.run.answers[index],
-        open.run.answers[index],
-      ]);
-      expect(table as unknown).toEqual(attempts.map((row) => [...row]));
-      const { accesses, planned } = sealed.run;
-      const all = [...fixtureRules(), ...rules(sealed.place, true)];
-      const decider = prepareDecider({ version: 1, capabilities: all });
-      for (const { action, path, allowed } of accesses) {
-        if (action !== "ProcessSpawn") continue;
-        const resource = { path, host: undefined, port: undefined };
-        const { outcome } = decider.decide({ action, agent: "agent", resource });
-        expect([path, outcome]).toEqual([path, allowed ? "allow" : "deny"]);
-      }
-      const denied = accesses
-        .filter(({ action, allowed }) => action === "ProcessSpawn" && !allowed)
-        .map(({ path, rule }) => [path, planned.sources[rule ?? -1]?.rule]);
-      const { base } = sealed.place;
-      expect(denied).toContainEqual([`${base}/bin/other`, "flag:--exec"]);
-      expect(denied).toContainEqual([`${base}/copy`, "flag:--exec"]);
-    },
-    60_000,
-  );
+  testWith(needs, `a sealed list is held, ${setting.name}`, async () => {
+    const told = async (isSealed: boolean) => {
+      const place = makePlace(setting);
+      const words = attempts.map(([text]) =>
+        text.replaceAll("%", `${place.base}/bin`).replaceAll("@", loader),
+      );
+      const argv = [`${place.base}/bin/tool`, ...words];
+      const run = await runBox(setting, rules(place, isSealed), [], { argv });
+      return { place, run };
+    };
+    const sealed = await told(true);
+    const open = await told(false);
+    const table = attempts.map(([text], index) => [
+      text,
+      sealed.run.answers[index],
+      open.run.answers[index],
+    ]);
+    expect(table as unknown).toEqual(attempts.map((row) => [...row]));
+    const { accesses, planned } = sealed.run;
+    const all = [...fixtureRules(), ...rules(sealed.place, true)];
+    const decider = prepareDecider({ version: 1, capabilities: all });
+    for (const { action, path, allowed } of accesses) {
+      if (action !== "ProcessSpawn") continue;
+      const resource = { path, host: undefined, port: undefined };
+      const { outcome } = decider.decide({ action, agent: "agent", resource });
+      expect([path, outcome]).toEqual([path, allowed ? "allow" : "deny"]);
+    }
+    const denied = accesses
+      .filter(({ action, allowed }) => action === "ProcessSpawn" && !allowed)
+      .map(({ path, rule }) => [path, planned.sources[rule ?? -1]?.rule]);
+    const { base } = sealed.place;
+    expect(denied).toContainEqual([`${base}/bin/other`, "flag:--exec"]);
+    expect(denied).toContainEqual([`${base}/copy`, "flag:--exec"]);
+  });
 
   testWith(
     needs,
@@ -164,7 +159,6 @@ for (const setting of settings()) {
       );
       expect(ended.length).toBeGreaterThanOrEqual(count("killed"));
     },
-    60_000,
   );
 
   testWith(needs, `rows of programs tell what is in them, ${setting.name}`, async () => {

@@ -91,23 +91,18 @@ describe("reading", () => {
   });
 
   const elude = "i=0; while [ $i -lt 60 ]; do mv a/k b/k; mv b/k a/k; i=$((i+1)); done & cat notes";
-  testWith(
-    ["seccomp"],
-    "no folder moves past the one who looks",
-    async () => {
-      const folder = furnish();
-      for (const name of ["in/a", "in/b", "in/a/k", "in/wide"]) mkdirSync(join(folder, name));
-      for (let i = 0; i < 3000; i++) writeFileSync(join(folder, `in/wide/${i}`), "");
-      linkSync(join(folder, "in/one"), join(folder, "in/a/k/one.pem"));
-      linkSync(join(folder, "in/one"), join(folder, "in/free"));
-      const script = elude.replace("cat notes", "cat free; ln two third; cat third; wait");
-      for (let i = 0; i < 4; i++) {
-        const { output } = await play(folder, script, allBut(readPems));
-        expect(output.replace(/ln:.*\n/, "")).toBe("cat: free: Permission denied\nin/two");
-      }
-    },
-    20_000,
-  );
+  testWith(["seccomp"], "no folder moves past the one who looks", async () => {
+    const folder = furnish();
+    for (const name of ["in/a", "in/b", "in/a/k", "in/wide"]) mkdirSync(join(folder, name));
+    for (let i = 0; i < 3000; i++) writeFileSync(join(folder, `in/wide/${i}`), "");
+    linkSync(join(folder, "in/one"), join(folder, "in/a/k/one.pem"));
+    linkSync(join(folder, "in/one"), join(folder, "in/free"));
+    const script = elude.replace("cat notes", "cat free; ln two third; cat third; wait");
+    for (let i = 0; i < 4; i++) {
+      const { output } = await play(folder, script, allBut(readPems));
+      expect(output.replace(/ln:.*\n/, "")).toBe("cat: free: Permission denied\nin/two");
+    }
+  });
 });
 
 describe("when not everything could be looked through", () => {

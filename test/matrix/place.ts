@@ -13,6 +13,7 @@ import {
   type Outcome,
   repoRoot,
 } from "../support/harness.ts";
+import { programMs } from "../support/patience.ts";
 import { removeTree } from "../support/temp.ts";
 
 /** Root is tried as well where the tests may: a box must not become weaker for it. */
@@ -111,7 +112,7 @@ export function spawnInPlace(place: Place, command: readonly string[]) {
     cwd: place.workspace,
     env: place.env,
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 120_000,
+    timeout: programMs,
     killSignal: "SIGKILL",
   });
 }

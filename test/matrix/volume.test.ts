@@ -19,7 +19,6 @@ const files = 50_000;
 const readAgain = files / 10;
 const refusedTries = files / 100;
 const needs = ["linux", "landlock", "seccomp", "tool gcc"] as const;
-const timeoutMs = 180_000;
 
 removePlacesAfterwards();
 for (const runner of runners) {
@@ -39,42 +38,36 @@ for (const runner of runners) {
       expect(spawns).toBe(children);
       expect(session.exitStatus).toBe(0);
     },
-    timeoutMs,
   );
 
-  testWith(
-    needs,
-    `${files} files made are recorded to the last one, as ${runner}`,
-    async () => {
-      const place = await built(runner, "files");
-      const key = join(place.home, ".ssh/id_ed25519");
-      const bare = await runBare(place, ["./files", "100", key]);
-      expect(bare.stdout).toBe("made 100 read 10 refused 0\n");
-      await runBare(place, ["rm", "-r", "many"]);
+  testWith(needs, `${files} files made are recorded to the last one, as ${runner}`, async () => {
+    const place = await built(runner, "files");
+    const key = join(place.home, ".ssh/id_ed25519");
+    const bare = await runBare(place, ["./files", "100", key]);
+    expect(bare.stdout).toBe("made 100 read 10 refused 0\n");
+    await runBare(place, ["rm", "-r", "many"]);
 
-      const boxed = await runBoxed(place, ["./files", `${files}`, key]);
-      expect(boxed.stdout).toBe(`made ${files} read ${readAgain} refused ${refusedTries}\n`);
-      const session = await lastSession(place);
-      const many = `${join(place.workspace, "many")}/`;
-      const total = (action: string, decision: string, prefix: string) =>
-        countAccesses(
-          session,
-          (access) =>
-            access.action === action &&
-            access.decision === decision &&
-            access.path.startsWith(prefix),
-        );
-      expect({
-        made: total("FileWrite", "allow", many),
-        read: total("FileRead", "allow", many),
-        folders: total("DirCreate", "allow", many),
-        refused: total("FileRead", "deny", key),
-      }).toEqual({ made: files, read: readAgain, folders: files / 500, refused: refusedTries });
-      const written = session.accesses.filter((access) => access.action === "FileWrite");
-      expect(new Set(written.map(({ path }) => path)).size).toBe(files);
-    },
-    timeoutMs,
-  );
+    const boxed = await runBoxed(place, ["./files", `${files}`, key]);
+    expect(boxed.stdout).toBe(`made ${files} read ${readAgain} refused ${refusedTries}\n`);
+    const session = await lastSession(place);
+    const many = `${join(place.workspace, "many")}/`;
+    const total = (action: string, decision: string, prefix: string) =>
+      countAccesses(
+        session,
+        (access) =>
+          access.action === action &&
+          access.decision === decision &&
+          access.path.startsWith(prefix),
+      );
+    expect({
+      made: total("FileWrite", "allow", many),
+      read: total("FileRead", "allow", many),
+      folders: total("DirCreate", "allow", many),
+      refused: total("FileRead", "deny", key),
+    }).toEqual({ made: files, read: readAgain, folders: files / 500, refused: refusedTries });
+    const written = session.accesses.filter((access) => access.action === "FileWrite");
+    expect(new Set(written.map(({ path }) => path)).size).toBe(files);
+  });
 }
 
 /** A place whose working folder holds the program `name`, compiled. */

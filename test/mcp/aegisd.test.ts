@@ -3,10 +3,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { budgets, connectHttp, mcpPlace, startServerProgram } from "../support/mcp.ts";
+import { testMs } from "../support/patience.ts";
 import { linkedPrograms } from "../support/served.ts";
 
-/** Each starts several programs. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(testMs);
 
 test("mcp_addr is where tool calls are decided about", async () => {
   const server = await startServerProgram("tools.ts", "http");

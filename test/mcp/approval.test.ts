@@ -6,10 +6,10 @@ import { join } from "node:path";
 import type { McpError } from "@modelcontextprotocol/sdk/types.js";
 import { spawnAegis } from "../support/harness.ts";
 import { budgets, type Connected, connectStdio, mcpPlace, recordedTypes } from "../support/mcp.ts";
+import { testMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
 
-/** Each starts several programs. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(testMs);
 
 const permissions = { tools: ["needs_approval"], approval_required: ["needs_approval"], budgets };
 const call = { name: "needs_approval", arguments: { text: "please" } };

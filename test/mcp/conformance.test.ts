@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { tools } from "../fixtures/mcp/everything-tools.ts";
 import { cleanEnvironment, repoRoot } from "../support/harness.ts";
 import { mcpPlace, startProxy, startServerProgram } from "../support/mcp.ts";
+import { programMs, testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const program = join(repoRoot, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
@@ -18,7 +19,7 @@ async function suite(url: string): Promise<{ total: string; bad: readonly string
     cwd: tempDir("conformance"),
     env: cleanEnvironment(),
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 100_000,
+    timeout: programMs,
     killSignal: "SIGKILL",
   });
   const [output] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -29,18 +30,26 @@ async function suite(url: string): Promise<{ total: string; bad: readonly string
 
 const all = { total: "Total: 47 passed, 0 failed", bad: [] };
 
-test("the server passes every scenario itself", async () => {
-  expect(await suite(server.url)).toEqual(all);
-}, 120_000);
+test(
+  "the server passes every scenario itself",
+  async () => {
+    expect(await suite(server.url)).toEqual(all);
+  },
+  testMs,
+);
 
-test("it passes every scenario through the proxy", async () => {
-  const place = mcpPlace({ tools: tools.map(({ name }) => name) });
-  const { manifest, ledger } = place;
-  const flags = ["mcp", "--manifest", manifest, "--ledger", ledger];
-  const proxy = await startProxy(place, server.url, flags);
-  try {
-    expect(await suite(proxy.url)).toEqual(all);
-  } finally {
-    await proxy.stop();
-  }
-}, 120_000);
+test(
+  "it passes every scenario through the proxy",
+  async () => {
+    const place = mcpPlace({ tools: tools.map(({ name }) => name) });
+    const { manifest, ledger } = place;
+    const flags = ["mcp", "--manifest", manifest, "--ledger", ledger];
+    const proxy = await startProxy(place, server.url, flags);
+    try {
+      expect(await suite(proxy.url)).toEqual(all);
+    } finally {
+      await proxy.stop();
+    }
+  },
+  testMs,
+);

@@ -14,9 +14,9 @@ import {
   startProxy,
   startServerProgram,
 } from "../support/mcp.ts";
+import { testMs } from "../support/patience.ts";
 
-/** Each starts several programs. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(testMs);
 
 const tools = ["echo", "big", "slow", "steps", "write_file"];
 const server = await startServerProgram("tools.ts", "http");

@@ -6,9 +6,10 @@ import { createControlLog } from "../../src/ledger/control-log.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { spawnAegis } from "../support/harness.ts";
 import { budgets, connectStdio, type McpPlace, mcpPlace, proxyArgs } from "../support/mcp.ts";
-import { postgresPrograms, postgresServer, startMaxMs } from "../support/postgres.ts";
+import { testMs } from "../support/patience.ts";
+import { postgresPrograms, postgresServer } from "../support/postgres.ts";
 
-setDefaultTimeout(3 * startMaxMs);
+setDefaultTimeout(testMs);
 
 const permissions = { tools: ["echo", "write_file", "environment"], budgets };
 const call = (name: string, text: string) => ({ name, arguments: { text } });

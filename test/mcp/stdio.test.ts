@@ -14,10 +14,10 @@ import {
   recordedEvents,
   recordedTypes,
 } from "../support/mcp.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** Each starts several programs. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(testMs);
 
 const tools = ["echo", "big", "broken", "slow", "asks", "steps", "write_file"];
 const permissions = { tools, budgets };

@@ -6,6 +6,7 @@ import { buildFilter, type FilterPlan } from "../../src/enforce/linux/seccomp.ts
 import { type Arch, syscallTable } from "../../src/enforce/linux/syscall-table.ts";
 import { runBpf, type SeccompData } from "../support/bpf-interpreter.ts";
 import { expectedAnswer } from "../support/expected-answer.ts";
+import { testMs } from "../support/patience.ts";
 
 const cases = Number(process.env.AEGIS_PROPERTY_CASES ?? 200_000);
 const callsPerFilter = 2_000;
@@ -89,25 +90,29 @@ function randomCall(random: Random, arch: Arch): SeccompData {
   };
 }
 
-test(`a filter answers as the reference predicate says, for ${cases} random calls`, () => {
-  const random = randomFrom(seed);
-  let tried = 0;
-  while (tried < cases) {
-    const plan = randomPlan(random);
-    const program = buildFilter(plan);
-    for (let index = 0; index < callsPerFilter && tried < cases; index += 1, tried += 1) {
-      const call = randomCall(random, plan.arch);
-      const { action } = runBpf(program, call);
-      const expected = expectedAnswer(plan, call);
-      if (action === expected) continue;
-      const name = syscallTable(plan.arch).names.get(call.nr);
-      expect({ plan, name, call, action: action.toString(16) }).toEqual({
-        plan,
-        name,
-        call,
-        action: expected.toString(16),
-      });
+test(
+  `a filter answers as the reference predicate says, for ${cases} random calls`,
+  () => {
+    const random = randomFrom(seed);
+    let tried = 0;
+    while (tried < cases) {
+      const plan = randomPlan(random);
+      const program = buildFilter(plan);
+      for (let index = 0; index < callsPerFilter && tried < cases; index += 1, tried += 1) {
+        const call = randomCall(random, plan.arch);
+        const { action } = runBpf(program, call);
+        const expected = expectedAnswer(plan, call);
+        if (action === expected) continue;
+        const name = syscallTable(plan.arch).names.get(call.nr);
+        expect({ plan, name, call, action: action.toString(16) }).toEqual({
+          plan,
+          name,
+          call,
+          action: expected.toString(16),
+        });
+      }
     }
-  }
-  console.log(`bpf filter: ${tried} random calls, 0 disagreements, seed ${seed}`);
-}, 120_000);
+    console.log(`bpf filter: ${tried} random calls, 0 disagreements, seed ${seed}`);
+  },
+  testMs,
+);

@@ -8,6 +8,7 @@ import type { JudgeRule } from "../../src/bridge/plan.ts";
 import { type Capability, type Protocol, protocols } from "../../src/model/capability.ts";
 import { prepareDecider } from "../../src/policy/decide.ts";
 import { repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import {
   pick,
   type Random,
@@ -122,41 +123,45 @@ function expected(decide: ReturnType<typeof prepareDecider>["decide"], access: A
   return Number(rule.rule.slice(1)) * 2 + (outcome === "allow" ? 1 : 0);
 }
 
-test("the helper judges as decide() does", async () => {
-  const random = randomFrom(0x6a756467);
-  const driver = compileDriver();
-  let cases = 0;
-  let judged = 0;
-  let allowed = 0;
-  let forbidden = 0;
-  while (judged < tablesWanted) {
-    const tables = Array.from({ length: 2000 }, () => randomTable(random));
-    const asked = tables.map((table) =>
-      Array.from({ length: accessesPerTable }, () => randomAccess(random, table)),
-    );
-    const input = Buffer.concat(tables.map((table, index) => toBytes(table, asked[index] ?? [])));
-    const { stdout, exitCode } = Bun.spawnSync([driver], {
-      stdio: [input, "pipe", "inherit"],
-    });
-    expect(exitCode).toBe(0);
-    let at = 0;
-    for (const [index, table] of tables.entries()) {
-      const { decide } = prepareDecider({ version: 1, capabilities: table });
-      for (const access of asked[index] ?? []) {
-        const answer = stdout.readUInt32LE(at);
-        at += 4;
-        const wanted = expected(decide, access);
-        if (answer !== wanted) throw new Error(JSON.stringify({ answer, wanted, access, table }));
-        cases += 1;
-        allowed += wanted !== 0xffffffff && wanted % 2 === 1 ? 1 : 0;
-        forbidden += wanted !== 0xffffffff && wanted % 2 === 0 ? 1 : 0;
+test(
+  "the helper judges as decide() does",
+  async () => {
+    const random = randomFrom(0x6a756467);
+    const driver = compileDriver();
+    let cases = 0;
+    let judged = 0;
+    let allowed = 0;
+    let forbidden = 0;
+    while (judged < tablesWanted) {
+      const tables = Array.from({ length: 2000 }, () => randomTable(random));
+      const asked = tables.map((table) =>
+        Array.from({ length: accessesPerTable }, () => randomAccess(random, table)),
+      );
+      const input = Buffer.concat(tables.map((table, index) => toBytes(table, asked[index] ?? [])));
+      const { stdout, exitCode } = Bun.spawnSync([driver], {
+        stdio: [input, "pipe", "inherit"],
+      });
+      expect(exitCode).toBe(0);
+      let at = 0;
+      for (const [index, table] of tables.entries()) {
+        const { decide } = prepareDecider({ version: 1, capabilities: table });
+        for (const access of asked[index] ?? []) {
+          const answer = stdout.readUInt32LE(at);
+          at += 4;
+          const wanted = expected(decide, access);
+          if (answer !== wanted) throw new Error(JSON.stringify({ answer, wanted, access, table }));
+          cases += 1;
+          allowed += wanted !== 0xffffffff && wanted % 2 === 1 ? 1 : 0;
+          forbidden += wanted !== 0xffffffff && wanted % 2 === 0 ? 1 : 0;
+        }
       }
+      expect(at).toBe(stdout.length);
+      judged += tables.length;
     }
-    expect(at).toBe(stdout.length);
-    judged += tables.length;
-  }
-  expect(allowed).toBeGreaterThan(cases / 20);
-  expect(forbidden).toBeGreaterThan(cases / 20);
-  const counts = `${allowed} allowed, ${forbidden} forbidden`;
-  console.log(`${cases} accesses in ${judged} tables: ${counts}, 0 disagreements`);
-}, 120_000);
+    expect(allowed).toBeGreaterThan(cases / 20);
+    expect(forbidden).toBeGreaterThan(cases / 20);
+    const counts = `${allowed} allowed, ${forbidden} forbidden`;
+    console.log(`${cases} accesses in ${judged} tables: ${counts}, 0 disagreements`);
+  },
+  testMs,
+);

@@ -12,6 +12,7 @@ import { createSeen, type SeenAccess } from "../../src/policy/learn-seen.ts";
 import { learnedText } from "../../src/policy/learn-text.ts";
 import { testCedar } from "../support/cedar.ts";
 import { forbid, permit, under } from "../support/ir.ts";
+import { testMs } from "../support/patience.ts";
 import { pick, type Random, randomFrom, randomPath } from "../support/random-capabilities.ts";
 
 const casesWanted = Number(process.env.AEGIS_LEARN_CASES ?? 400);
@@ -135,5 +136,5 @@ test(
     );
     console.log(`${casesWanted} sessions: ${JSON.stringify(counts)}`);
   },
-  30_000 + casesWanted * 50,
+  testMs + casesWanted * 50,
 );

@@ -10,6 +10,7 @@ import type { StoredEvent } from "../../src/ledger/store.ts";
 import { verifySnapshot } from "../../src/ledger/verify.ts";
 import { createEventCheck } from "../../src/ledger/verify-events.ts";
 import { memoryLedger, recordSession, sqliteLedger } from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
 import { seededRandom } from "../support/random-json.ts";
 
 /** One session of 200 events. */
@@ -27,25 +28,29 @@ function flipped(bytes: Uint8Array, bit: number): Uint8Array {
   return copy;
 }
 
-test("every bit of the content and the hash of 200 events", async () => {
-  const { ledger, store } = memoryLedger();
-  await recordSession(ledger, accesses);
-  const { events } = store.rows;
-  expect(events).toHaveLength(200);
-  let flips = 0;
-  for (const event of events) {
-    expect(isModified(event)).toBe(false);
-    for (const part of ["body", "leaf"] as const) {
-      const bits = event[part].length * 8;
-      for (let bit = 0; bit < bits; bit++) {
-        const found = isModified({ ...event, [part]: flipped(event[part], bit) });
-        if (!found) throw new Error(`bit ${bit} of the ${part} of event ${event.index}`);
+test(
+  "every bit of the content and the hash of 200 events",
+  async () => {
+    const { ledger, store } = memoryLedger();
+    await recordSession(ledger, accesses);
+    const { events } = store.rows;
+    expect(events).toHaveLength(200);
+    let flips = 0;
+    for (const event of events) {
+      expect(isModified(event)).toBe(false);
+      for (const part of ["body", "leaf"] as const) {
+        const bits = event[part].length * 8;
+        for (let bit = 0; bit < bits; bit++) {
+          const found = isModified({ ...event, [part]: flipped(event[part], bit) });
+          if (!found) throw new Error(`bit ${bit} of the ${part} of event ${event.index}`);
+        }
+        flips += bits;
       }
-      flips += bits;
     }
-  }
-  console.log(`ledger flips: ${flips} bits turned, each found`);
-}, 120_000);
+    console.log(`ledger flips: ${flips} bits turned, each found`);
+  },
+  testMs,
+);
 
 test("one bit of every event, in the whole ledger, is found at that event", async () => {
   const { ledger, store, memory } = memoryLedger();
@@ -62,51 +67,58 @@ test("one bit of every event, in the whole ledger, is found at that event", asyn
   }
 });
 
-test("random bits of the database file", async () => {
-  const { ledger, path, keys, memory } = sqliteLedger();
-  await recordSession(ledger, accesses);
-  await ledger.close();
-  const genuine = readFileSync(path);
-  const verifierKey = await keys.verifierKey();
-  const outside = { remembered: memory.all(), memoryPlace: "memory", verifierKey };
+test(
+  "random bits of the database file",
+  async () => {
+    const { ledger, path, keys, memory } = sqliteLedger();
+    await recordSession(ledger, accesses);
+    await ledger.close();
+    const genuine = readFileSync(path);
+    const verifierKey = await keys.verifierKey();
+    const outside = { remembered: memory.all(), memoryPlace: "memory", verifierKey };
 
-  async function readBack(): Promise<{ report: VerifyReport; bodies: string } | undefined> {
-    try {
-      const store = openSqliteStore(path);
+    async function readBack(): Promise<{ report: VerifyReport; bodies: string } | undefined> {
       try {
-        const snapshot = await store.snapshot();
+        const store = openSqliteStore(path);
         try {
-          const report = await verifySnapshot(snapshot, outside);
-          const events = await snapshot.eventsFrom(0, 1000);
-          return { report, bodies: events.map(({ body }) => Buffer.from(body).toString()).join() };
+          const snapshot = await store.snapshot();
+          try {
+            const report = await verifySnapshot(snapshot, outside);
+            const events = await snapshot.eventsFrom(0, 1000);
+            return {
+              report,
+              bodies: events.map(({ body }) => Buffer.from(body).toString()).join(),
+            };
+          } finally {
+            await snapshot.close();
+          }
         } finally {
-          await snapshot.close();
+          await store.close();
         }
-      } finally {
-        await store.close();
+      } catch (error) {
+        expect(error).toBeInstanceOf(AegisError);
+        return undefined;
       }
-    } catch (error) {
-      expect(error).toBeInstanceOf(AegisError);
-      return undefined;
     }
-  }
 
-  const before = await readBack();
-  expect(before?.report.valid).toBe(true);
-  const random = seededRandom(13);
-  const count = Number(process.env.AEGIS_FILE_FLIPS ?? 400);
-  const outcomes = { refused: 0, found: 0, harmless: 0 };
-  for (let i = 0; i < count; i++) {
-    const bit = Math.floor(random() * genuine.length * 8);
-    writeFileSync(path, flipped(genuine, bit));
-    const after = await readBack();
-    if (after === undefined) outcomes.refused += 1;
-    else if (!after.report.valid) outcomes.found += 1;
-    else {
-      if (after.bodies !== before?.bodies) throw new Error(`bit ${bit} changed an event unseen`);
-      outcomes.harmless += 1;
+    const before = await readBack();
+    expect(before?.report.valid).toBe(true);
+    const random = seededRandom(13);
+    const count = Number(process.env.AEGIS_FILE_FLIPS ?? 400);
+    const outcomes = { refused: 0, found: 0, harmless: 0 };
+    for (let i = 0; i < count; i++) {
+      const bit = Math.floor(random() * genuine.length * 8);
+      writeFileSync(path, flipped(genuine, bit));
+      const after = await readBack();
+      if (after === undefined) outcomes.refused += 1;
+      else if (!after.report.valid) outcomes.found += 1;
+      else {
+        if (after.bodies !== before?.bodies) throw new Error(`bit ${bit} changed an event unseen`);
+        outcomes.harmless += 1;
+      }
     }
-  }
-  console.log(`ledger flips: ${count} bits of the file:`, JSON.stringify(outcomes));
-  expect(outcomes.found).toBeGreaterThan(count / 8);
-}, 120_000);
+    console.log(`ledger flips: ${count} bits of the file:`, JSON.stringify(outcomes));
+    expect(outcomes.found).toBeGreaterThan(count / 8);
+  },
+  testMs,
+);

@@ -22,6 +22,7 @@ import { consistencyProof, inclusionProof, rootAt } from "../../src/ledger/proof
 import { openSqliteStore } from "../../src/ledger/sqlite.ts";
 import { storedLevelMin } from "../../src/ledger/store.ts";
 import { recordSession, sqliteLedger } from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
 import { seededRandom } from "../support/random-json.ts";
 
 const sizeMax = Number(process.env.AEGIS_PROOF_SIZES ?? 260);
@@ -103,41 +104,49 @@ test("a tree that grows in steps has the same root and tells every complete subt
   }
 });
 
-test("every inclusion proof holds for its leaf and for no other", async () => {
-  const store = storeOf(sizeMax);
-  let proofs = 0;
-  for (let size = 1; size <= sizeMax; size++) {
-    const root = rootOfSize(size);
-    for (let index = 0; index < size; index++) {
-      const proof = await inclusionProof(store, index, size);
-      const leaf = leaves[index] ?? root;
-      const other = leaves[(index + 1) % size] ?? root;
-      const holds = verifyInclusion({ index, size, leaf, proof, root });
-      const lies = size > 1 && verifyInclusion({ index, size, leaf: other, proof, root });
-      if (!holds || lies) throw new Error(`inclusion of ${index} in ${size}`);
-      proofs += 1;
+test(
+  "every inclusion proof holds for its leaf and for no other",
+  async () => {
+    const store = storeOf(sizeMax);
+    let proofs = 0;
+    for (let size = 1; size <= sizeMax; size++) {
+      const root = rootOfSize(size);
+      for (let index = 0; index < size; index++) {
+        const proof = await inclusionProof(store, index, size);
+        const leaf = leaves[index] ?? root;
+        const other = leaves[(index + 1) % size] ?? root;
+        const holds = verifyInclusion({ index, size, leaf, proof, root });
+        const lies = size > 1 && verifyInclusion({ index, size, leaf: other, proof, root });
+        if (!holds || lies) throw new Error(`inclusion of ${index} in ${size}`);
+        proofs += 1;
+      }
     }
-  }
-  console.log(`ledger proofs: ${proofs} inclusion proofs`);
-}, 120_000);
+    console.log(`ledger proofs: ${proofs} inclusion proofs`);
+  },
+  testMs,
+);
 
-test("every consistency proof holds for its two trees and for no other", async () => {
-  const store = storeOf(sizeMax);
-  let proofs = 0;
-  for (let newerSize = 1; newerSize <= sizeMax; newerSize++) {
-    const newerRoot = rootOfSize(newerSize);
-    for (let olderSize = 1; olderSize <= newerSize; olderSize++) {
-      const proof = await consistencyProof(store, olderSize, newerSize);
-      const olderRoot = rootOfSize(olderSize);
-      const claim = { olderSize, olderRoot, newerSize, newerRoot, proof };
-      const holds = verifyConsistency(claim);
-      const lies = verifyConsistency({ ...claim, olderRoot: rootOfSize(olderSize - 1) });
-      if (!holds || lies) throw new Error(`consistency of ${olderSize} and ${newerSize}`);
-      proofs += 1;
+test(
+  "every consistency proof holds for its two trees and for no other",
+  async () => {
+    const store = storeOf(sizeMax);
+    let proofs = 0;
+    for (let newerSize = 1; newerSize <= sizeMax; newerSize++) {
+      const newerRoot = rootOfSize(newerSize);
+      for (let olderSize = 1; olderSize <= newerSize; olderSize++) {
+        const proof = await consistencyProof(store, olderSize, newerSize);
+        const olderRoot = rootOfSize(olderSize);
+        const claim = { olderSize, olderRoot, newerSize, newerRoot, proof };
+        const holds = verifyConsistency(claim);
+        const lies = verifyConsistency({ ...claim, olderRoot: rootOfSize(olderSize - 1) });
+        if (!holds || lies) throw new Error(`consistency of ${olderSize} and ${newerSize}`);
+        proofs += 1;
+      }
     }
-  }
-  console.log(`ledger proofs: ${proofs} consistency proofs`);
-}, 120_000);
+    console.log(`ledger proofs: ${proofs} consistency proofs`);
+  },
+  testMs,
+);
 
 test("a range is covered by its largest complete subtrees", () => {
   for (let to = 1; to <= 70; to++) {

@@ -13,6 +13,7 @@ import type { Operation } from "../../src/server/api/operation.ts";
 import { decideRoute } from "../../src/server/decide.ts";
 import { appendRequest } from "../../src/server/events.ts";
 import { type Call, Refusal } from "../../src/server/http.ts";
+import { testMs } from "../support/patience.ts";
 
 const count = Number(process.env.AEGIS_CODEC_BODIES ?? 60_000);
 
@@ -90,37 +91,49 @@ async function compare(
   return counts;
 }
 
-test("events: what is read by hand is what the schema takes", async () => {
-  const sound = { tenant_id: '"acme"', session_id: '"s"', seq: "0", payload: "{}" };
-  const names = [...Object.keys(eventDraft.shape), "other", "TENANT_ID"];
-  const make = (below: (most: number) => number) => changed(sound, names, below);
-  const counts = await compare(make, eventDraft, (tree) => appendRequest(tree, () => 1, undefined));
-  expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
-}, 60_000);
+test(
+  "events: what is read by hand is what the schema takes",
+  async () => {
+    const sound = { tenant_id: '"acme"', session_id: '"s"', seq: "0", payload: "{}" };
+    const names = [...Object.keys(eventDraft.shape), "other", "TENANT_ID"];
+    const make = (below: (most: number) => number) => changed(sound, names, below);
+    const counts = await compare(make, eventDraft, (tree) =>
+      appendRequest(tree, () => 1, undefined),
+    );
+    expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
+  },
+  testMs,
+);
 
-test("questions to the policy: what is read by hand is what the schema takes", async () => {
-  const log = createControlLog(createMemoryStore("aegis.local/codecs"));
-  const nothing = { outcome: "deny", reason: "NONE", constraints: {} } as const;
-  const route = decideRoute({
-    log: { ...log, append: async () => [{ kind: "stored", seq: 0, hash: "", index: 0 }] },
-    states: createLiveStates(log),
-    decide: () => nothing,
-    manifest: {},
-    nowMs: () => 1,
-    limiter: createRateLimiter(0, () => 1),
-  });
-  const session = { tenant_id: '"acme"', session_id: '"s"', user_id: '"u"' };
-  const make = (below: (most: number) => number) => {
-    const inner =
-      below(2) === 0 ? textOf(session) : changed(session, [...Object.keys(session), "x"], below);
-    const sound = { event: "{}", snapshot: "{}", manifest: '{"a":[1]}', session: inner };
-    const names = [...Object.keys(decideRequest.shape), "other"];
-    // A number that JavaScript has not is refused where it is read, which no schema can say.
-    return changed(sound, names, below).replaceAll("1e400", "1e300");
-  };
-  const call = { caller: { name: "", role: "agent", tenant: undefined, isKnown: false } } as const;
-  const counts = await compare(make, decideRequest, (tree) =>
-    route.handle({ ...call, json: () => tree } as unknown as Call<Operation>),
-  );
-  expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
-}, 60_000);
+test(
+  "questions to the policy: what is read by hand is what the schema takes",
+  async () => {
+    const log = createControlLog(createMemoryStore("aegis.local/codecs"));
+    const nothing = { outcome: "deny", reason: "NONE", constraints: {} } as const;
+    const route = decideRoute({
+      log: { ...log, append: async () => [{ kind: "stored", seq: 0, hash: "", index: 0 }] },
+      states: createLiveStates(log),
+      decide: () => nothing,
+      manifest: {},
+      nowMs: () => 1,
+      limiter: createRateLimiter(0, () => 1),
+    });
+    const session = { tenant_id: '"acme"', session_id: '"s"', user_id: '"u"' };
+    const make = (below: (most: number) => number) => {
+      const inner =
+        below(2) === 0 ? textOf(session) : changed(session, [...Object.keys(session), "x"], below);
+      const sound = { event: "{}", snapshot: "{}", manifest: '{"a":[1]}', session: inner };
+      const names = [...Object.keys(decideRequest.shape), "other"];
+      // A number that JavaScript has not is refused where it is read, which no schema can say.
+      return changed(sound, names, below).replaceAll("1e400", "1e300");
+    };
+    const call = {
+      caller: { name: "", role: "agent", tenant: undefined, isKnown: false },
+    } as const;
+    const counts = await compare(make, decideRequest, (tree) =>
+      route.handle({ ...call, json: () => tree } as unknown as Call<Operation>),
+    );
+    expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
+  },
+  testMs,
+);

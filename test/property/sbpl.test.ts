@@ -11,6 +11,7 @@ import { pathActions } from "../../src/model/capability.ts";
 import { prepareDecider } from "../../src/policy/decide.ts";
 import { isLike } from "../../src/policy/like.ts";
 import { isHeldStill } from "../support/held-still.ts";
+import { testMs } from "../support/patience.ts";
 import {
   pick,
   type Random,
@@ -128,115 +129,132 @@ function judgeOf(capabilities: readonly Capability[]): (asked: Tried) => boolean
     decide({ action, agent, resource: { path, host, port, protocol } }).outcome === "allow";
 }
 
-test("the profile says what decide() says, or denies where a move would lift a forbid", () => {
-  const random = randomFrom(0x5eed);
-  const counts = { pairs: 0, policies: 0, byName: 0, refused: 0, allowed: 0, held: 0 };
-  while (counts.pairs < cases) {
-    const capabilities = randomCapabilities(random);
-    const profile = profileOf(capabilities);
-    counts.policies += 1;
-    if (profile === undefined) {
-      counts.refused += 1;
-      continue;
-    }
-    if (leadingToGateway.has(profile)) {
-      counts.byName += 1;
-      expect(profile.decide(toGateway).allowed).toBe(true);
-    }
-    const isAllowed = judgeOf(capabilities);
-    for (let index = 0; index < accessesPerPolicy; index++) {
-      const asked = randomAsked(random, capabilities);
-      const wanted = isAllowed(asked);
-      counts.pairs += 1;
-      counts.allowed += Number(wanted);
-      for (const access of asked.accesses) {
-        const { allowed } = profile.decide(access);
-        if (allowed === wanted) continue;
-        // What the gateway is asked for it judges itself; the profile only must not grant it.
-        const isItsOwn = asked.action === "NetConnect" && leadingToGateway.has(profile);
-        if (!allowed && isItsOwn) continue;
-        const isHeld = !allowed && isHeldStill(capabilities, agent, access);
-        if (!isHeld) fail("the profile and decide() differ", { capabilities, access, allowed });
-        counts.held += 1;
+test(
+  "the profile says what decide() says, or denies where a move would lift a forbid",
+  () => {
+    const random = randomFrom(0x5eed);
+    const counts = { pairs: 0, policies: 0, byName: 0, refused: 0, allowed: 0, held: 0 };
+    while (counts.pairs < cases) {
+      const capabilities = randomCapabilities(random);
+      const profile = profileOf(capabilities);
+      counts.policies += 1;
+      if (profile === undefined) {
+        counts.refused += 1;
+        continue;
       }
-    }
-  }
-  const { pairs, policies, byName, refused, allowed, held } = counts;
-  console.log(
-    `sbpl: ${pairs} pairs, 0 disagreements (${policies} policies, ${byName} by name, ${refused} refused, ` +
-      `${allowed} pairs allowed, ${held} operations held still)`,
-  );
-  expect(refused / policies).toBeLessThan(0.1);
-  expect(allowed / pairs).toBeGreaterThan(0.1);
-}, 120_000);
-
-test("on a volume that ignores letter case, no other spelling gets past a forbid", () => {
-  const random = randomFrom(0xface);
-  const counts = { pairs: 0, allowed: 0, changed: 0 };
-  while (counts.pairs < cases) {
-    const capabilities = randomCapabilities(random);
-    const profile = profileOf(capabilities, { settled: [settled] });
-    if (profile === undefined) continue;
-    const isAllowed = judgeOf(capabilities);
-    for (let index = 0; index < accessesPerPolicy; index++) {
-      const action = pick(random, pathActions);
-      const near = randomPathNear(random, capabilities);
-      const path = withRealNames(respelled(random, near));
-      const wanted = isAllowedFolded(capabilities, action, path);
-      const exact = isAllowed({ action, path, host: undefined, port: undefined });
-      counts.pairs += 1;
-      counts.allowed += Number(wanted);
-      counts.changed += Number(wanted !== exact);
-      for (const access of askedOfPath(action, path).accesses) {
-        const { allowed } = profile.decide(access);
-        if (allowed && !wanted) fail("a spelling gets past", { capabilities, access });
-        const isAscii = Buffer.byteLength(path) === path.length;
-        const isMoved = access.operation.endsWith("create") || access.operation.endsWith("unlink");
-        if (!allowed && wanted && isAscii && !isMoved) {
-          fail("a spelling is denied for nothing", { capabilities, access });
+      if (leadingToGateway.has(profile)) {
+        counts.byName += 1;
+        expect(profile.decide(toGateway).allowed).toBe(true);
+      }
+      const isAllowed = judgeOf(capabilities);
+      for (let index = 0; index < accessesPerPolicy; index++) {
+        const asked = randomAsked(random, capabilities);
+        const wanted = isAllowed(asked);
+        counts.pairs += 1;
+        counts.allowed += Number(wanted);
+        for (const access of asked.accesses) {
+          const { allowed } = profile.decide(access);
+          if (allowed === wanted) continue;
+          // What the gateway is asked for it judges itself; the profile only must not grant it.
+          const isItsOwn = asked.action === "NetConnect" && leadingToGateway.has(profile);
+          if (!allowed && isItsOwn) continue;
+          const isHeld = !allowed && isHeldStill(capabilities, agent, access);
+          if (!isHeld) fail("the profile and decide() differ", { capabilities, access, allowed });
+          counts.held += 1;
         }
       }
     }
-  }
-  const { pairs, allowed, changed } = counts;
-  console.log(`sbpl: ${pairs} spellings, ${changed} judged by another's name, ${allowed} allowed`);
-  expect(changed).toBeGreaterThan(0);
-}, 120_000);
+    const { pairs, policies, byName, refused, allowed, held } = counts;
+    console.log(
+      `sbpl: ${pairs} pairs, 0 disagreements (${policies} policies, ${byName} by name, ${refused} refused, ` +
+        `${allowed} pairs allowed, ${held} operations held still)`,
+    );
+    expect(refused / policies).toBeLessThan(0.1);
+    expect(allowed / pairs).toBeGreaterThan(0.1);
+  },
+  testMs,
+);
 
-test("no move the profile allows lifts a forbid on reading, listing or running", () => {
-  const random = randomFrom(0xca11);
-  const counts = { moves: 0, possible: 0 };
-  while (counts.moves < cases / 2) {
-    const capabilities = random(4) === 0 ? randomCapabilities(random) : randomSecrets(random);
-    const forbids = capabilities
-      .filter(({ effect }) => effect === "forbid")
-      .map((forbid): Capability => ({ ...forbid, effect: "permit" }));
-    const profile = profileOf(capabilities);
-    if (profile === undefined || forbids.length === 0) continue;
-    const isForbidden = judgeOf(forbids);
-    for (let index = 0; index < accessesPerPolicy; index++) {
-      const action = pick(random, secretsOf(forbids));
-      const path = randomPathNear(random, capabilities);
-      const forbidden = (at: string) =>
-        isForbidden({ action, path: at, host: undefined, port: undefined });
-      if (path === "/" || !forbidden(path)) continue;
-      const [from, to] = [randomAncestor(random, path), randomPath(random)];
-      if (to === "/" || contains(from, to)) continue;
-      const vnode = from !== path || action === "DirList" ? "DIRECTORY" : "REGULAR-FILE";
-      counts.moves += 1;
-      const isPossible =
-        profile.decide({ operation: "file-write-unlink", path: from, vnode }).allowed &&
-        profile.decide({ operation: "file-write-create", path: to, vnode }).allowed;
-      if (!isPossible) continue;
-      counts.possible += 1;
-      const moved = to + path.slice(from.length);
-      if (forbidden(moved)) continue;
-      fail("a move lifts a forbid", { capabilities, action, path, from, to });
+test(
+  "on a volume that ignores letter case, no other spelling gets past a forbid",
+  () => {
+    const random = randomFrom(0xface);
+    const counts = { pairs: 0, allowed: 0, changed: 0 };
+    while (counts.pairs < cases) {
+      const capabilities = randomCapabilities(random);
+      const profile = profileOf(capabilities, { settled: [settled] });
+      if (profile === undefined) continue;
+      const isAllowed = judgeOf(capabilities);
+      for (let index = 0; index < accessesPerPolicy; index++) {
+        const action = pick(random, pathActions);
+        const near = randomPathNear(random, capabilities);
+        const path = withRealNames(respelled(random, near));
+        const wanted = isAllowedFolded(capabilities, action, path);
+        const exact = isAllowed({ action, path, host: undefined, port: undefined });
+        counts.pairs += 1;
+        counts.allowed += Number(wanted);
+        counts.changed += Number(wanted !== exact);
+        for (const access of askedOfPath(action, path).accesses) {
+          const { allowed } = profile.decide(access);
+          if (allowed && !wanted) fail("a spelling gets past", { capabilities, access });
+          const isAscii = Buffer.byteLength(path) === path.length;
+          const isMoved =
+            access.operation.endsWith("create") || access.operation.endsWith("unlink");
+          if (!allowed && wanted && isAscii && !isMoved) {
+            fail("a spelling is denied for nothing", { capabilities, access });
+          }
+        }
+      }
     }
-  }
-  console.log(`sbpl: ${counts.moves} moves, ${counts.possible} of them allowed, no forbid lifted`);
-  expect(counts.possible).toBeGreaterThan(0);
-}, 120_000);
+    const { pairs, allowed, changed } = counts;
+    console.log(
+      `sbpl: ${pairs} spellings, ${changed} judged by another's name, ${allowed} allowed`,
+    );
+    expect(changed).toBeGreaterThan(0);
+  },
+  testMs,
+);
+
+test(
+  "no move the profile allows lifts a forbid on reading, listing or running",
+  () => {
+    const random = randomFrom(0xca11);
+    const counts = { moves: 0, possible: 0 };
+    while (counts.moves < cases / 2) {
+      const capabilities = random(4) === 0 ? randomCapabilities(random) : randomSecrets(random);
+      const forbids = capabilities
+        .filter(({ effect }) => effect === "forbid")
+        .map((forbid): Capability => ({ ...forbid, effect: "permit" }));
+      const profile = profileOf(capabilities);
+      if (profile === undefined || forbids.length === 0) continue;
+      const isForbidden = judgeOf(forbids);
+      for (let index = 0; index < accessesPerPolicy; index++) {
+        const action = pick(random, secretsOf(forbids));
+        const path = randomPathNear(random, capabilities);
+        const forbidden = (at: string) =>
+          isForbidden({ action, path: at, host: undefined, port: undefined });
+        if (path === "/" || !forbidden(path)) continue;
+        const [from, to] = [randomAncestor(random, path), randomPath(random)];
+        if (to === "/" || contains(from, to)) continue;
+        const vnode = from !== path || action === "DirList" ? "DIRECTORY" : "REGULAR-FILE";
+        counts.moves += 1;
+        const isPossible =
+          profile.decide({ operation: "file-write-unlink", path: from, vnode }).allowed &&
+          profile.decide({ operation: "file-write-create", path: to, vnode }).allowed;
+        if (!isPossible) continue;
+        counts.possible += 1;
+        const moved = to + path.slice(from.length);
+        if (forbidden(moved)) continue;
+        fail("a move lifts a forbid", { capabilities, action, path, from, to });
+      }
+    }
+    console.log(
+      `sbpl: ${counts.moves} moves, ${counts.possible} of them allowed, no forbid lifted`,
+    );
+    expect(counts.possible).toBeGreaterThan(0);
+  },
+  testMs,
+);
 
 /** decide() with every test folded that grants less the more it matches. */
 function isAllowedFolded(

@@ -17,6 +17,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Outcome, spawnAegis } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 type Step =
@@ -31,13 +32,17 @@ type Step =
 
 describe("sessions of the built binary", () => {
   for (const name of readdirSync(import.meta.dir).filter((each) => each.endsWith(".txt"))) {
-    test(name.replace(/\.txt$/, ""), async () => {
-      const path = join(import.meta.dir, name);
-      const written = readFileSync(path, "utf8");
-      const played = await play(written);
-      if (process.env.UPDATE_GOLDEN === "1") writeFileSync(path, played);
-      else expect(played).toBe(written);
-    }, 60_000);
+    test(
+      name.replace(/\.txt$/, ""),
+      async () => {
+        const path = join(import.meta.dir, name);
+        const written = readFileSync(path, "utf8");
+        const played = await play(written);
+        if (process.env.UPDATE_GOLDEN === "1") writeFileSync(path, played);
+        else expect(played).toBe(written);
+      },
+      testMs,
+    );
   }
 });
 

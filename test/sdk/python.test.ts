@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { aegisBinary, repoRoot } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 
 /** What starts pytest, or why nothing does. */
 function findPytest(): { readonly argv: readonly string[] } | { readonly missing: string } {
@@ -40,5 +41,5 @@ test.skipIf("missing" in pytest)(
     console.log(`Python SDK: ${counted}`);
     expect(Number(/^\d+/.exec(counted)?.[0])).toBeGreaterThan(100);
   },
-  110_000,
+  testMs,
 );

@@ -7,6 +7,7 @@ import type { Decision } from "../../sdk/typescript/src/schemas.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { operations } from "../../src/server/api/operations.ts";
 import { repoRoot } from "../support/harness.ts";
+import { programMs, testMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -53,7 +54,7 @@ describe.each(runtimes)("under %s", (_, program, isThere) => {
       const script = `${repoRoot}/test/fixtures/typescript-client/program.mjs`;
       const child = Bun.spawn([program, script, server.url, "client-key"], {
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: 60_000,
+        timeout: programMs,
         killSignal: "SIGKILL",
       });
       const [said, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -61,7 +62,7 @@ describe.each(runtimes)("under %s", (_, program, isThere) => {
       expect(await child.exited).toBe(0);
       expect(said.match(/^ok /gm)).toHaveLength(11);
     },
-    70_000,
+    testMs,
   );
 
   test.skipIf(!isThere)(
@@ -77,7 +78,7 @@ describe.each(runtimes)("under %s", (_, program, isThere) => {
         writeFileSync(`${own}/example.mjs`, real.replaceAll("KEY", "client-key"));
         const child = Bun.spawn([program, `${own}/example.mjs`], {
           stdio: ["ignore", "pipe", "inherit"],
-          timeout: 60_000,
+          timeout: programMs,
           killSignal: "SIGKILL",
         });
         expect(await child.stdout.text()).toBe("allow\n2 events, valid\n");
@@ -86,6 +87,6 @@ describe.each(runtimes)("under %s", (_, program, isThere) => {
         rmSync(own, { recursive: true, force: true });
       }
     },
-    70_000,
+    testMs,
   );
 });

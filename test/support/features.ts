@@ -3,6 +3,7 @@
 // those reasons into a failure.
 
 import { test } from "bun:test";
+import { testMs } from "./patience.ts";
 import { has, type Need } from "./probes.ts";
 
 /**
@@ -13,7 +14,7 @@ export function testWith(
   needs: readonly Need[],
   name: string,
   body: () => void | Promise<void>,
-  timeoutMs = 30_000,
+  timeoutMs = testMs,
 ): void {
   const missing = needs.filter((need) => !has(need));
   if (missing.length === 0) {

@@ -3,6 +3,7 @@
 
 import { chownSync, existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { conditionMs, programMs } from "./patience.ts";
 import { tempDir } from "./temp.ts";
 
 export const repoRoot = resolve(import.meta.dir, "../..");
@@ -14,7 +15,7 @@ export interface AegisOptions {
   readonly cwd?: string;
   /** Default: nothing to read. */
   readonly stdin?: string;
-  /** The command is killed after this; default 30,000. */
+  /** The command is killed after this; default `programMs`. */
   readonly timeoutMs?: number;
   /**
    * Run as the unprivileged account of `plainUser()`; `cwd` and HOME must be its own
@@ -63,7 +64,7 @@ export async function spawnAegis(
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
-    timeout: options.timeoutMs ?? 30_000,
+    timeout: options.timeoutMs ?? programMs,
     killSignal: "SIGKILL",
   });
   const [stdout, stderr, exitCode] = await Promise.all([
@@ -113,7 +114,7 @@ export function inherited(names: RegExp): Record<string, string> {
 export async function waitFor<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 10_000,
+  timeoutMs = conditionMs,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import type { Setting } from "./box.ts";
 import { aegisBinary, cleanEnvironment, giveToPlainUser, type Outcome } from "./harness.ts";
+import { programMs } from "./patience.ts";
 import { removeTree } from "./temp.ts";
 
 export interface Scene {
@@ -56,7 +57,7 @@ export async function runIn(
     stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
     stdout: "pipe",
     stderr: "pipe",
-    timeout: 30_000,
+    timeout: programMs,
     killSignal: "SIGKILL",
   });
   const [stdout, stderr, exitCode] = await Promise.all([

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { afterAllTests } from "./endings.ts";
 import { asPlainUser, giveToPlainUser, waitFor } from "./harness.ts";
+import { conditionMs } from "./patience.ts";
 import { tempDir } from "./temp.ts";
 
 export interface PostgresServer {
@@ -58,7 +59,7 @@ async function stopAll(): Promise<void> {
 }
 
 /** On a busy machine a server that lost power takes its time to look at all its files. */
-export const startMaxMs = 60_000;
+const startMaxMs = 2 * conditionMs;
 const startPauseMs = 50;
 const password = "p@ss/w:rd %";
 const user = "aegis";

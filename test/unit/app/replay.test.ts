@@ -12,6 +12,7 @@ import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { keyFile } from "../../../src/ledger/signer.ts";
 import type { EventDraft } from "../../../src/model/event.ts";
 import { policySnapshot } from "../../../src/model/policy-snapshot.ts";
+import { testMs } from "../../support/patience.ts";
 import { tempDir } from "../../support/temp.ts";
 
 /** AEGIS_REPLAY_EVENTS raises it: a million takes some minutes and no more memory. */
@@ -40,59 +41,63 @@ function drafts(from: number, count: number, paths: number): EventDraft[] {
   }));
 }
 
-test("every event is judged, the list is bounded, the rest is counted", async () => {
-  const key = keyFile(absPath(`${home}/key`) ?? home, "memory");
-  const ledger = createLedger({
-    store: createMemoryStore("memory"),
-    keys: key,
-    memory: createHeadList(),
-  });
-  const snapshot = policySnapshot([]);
-  const opening = {
-    name: "agent",
-    mode: "run",
-    command: ["x"],
-    directory: `${home}/ws`,
-    policyHash: snapshot.hash,
-    tag: undefined,
-    coverage: [],
-  };
-  const writer = await ledger.openSession(opening, snapshot, 0);
-  const other = await ledger.openSession({ ...opening, name: "other" }, snapshot, 0);
-  for (let from = 0; from < eventsWanted; from += 1000) {
-    await writer.append(drafts(from, 1000, replayChangesMax + 5000));
-    await other.append(drafts(from, 10, 10));
-  }
-  await writer.close({ last: [], tsUnixMs: 0, exitStatus: 0, summary: {} });
-  const session = await ledger.session(writer.id);
-  if (session === undefined) throw new Error("the session is not there");
-  const options = {
-    config: undefined,
-    policies: ["workspace"],
-    manifest: undefined,
-    profiles: [],
-    directory: undefined,
-    name: undefined,
-    read: [],
-    write: [],
-    deny: [],
-    net: [],
-    denyNet: [],
-    listen: [],
-    exec: [],
-  };
-  const replay = await replaySession(ledger, session, options, around);
-  expect([replay.accesses, replay.nowDenied, replay.nowAllowed]).toEqual([
-    eventsWanted,
-    eventsWanted,
-    0,
-  ]);
-  expect(replay.changes.length).toBe(replayChangesMax);
-  const listed = replay.changes.reduce((sum, { count }) => sum + count, 0);
-  expect(listed + replay.unlisted).toBe(eventsWanted);
-  expect(replay.changes[0]).toMatchObject({
-    before: "allow",
-    after: "deny",
-    reason: "no permit matched",
-  });
-}, 60_000);
+test(
+  "every event is judged, the list is bounded, the rest is counted",
+  async () => {
+    const key = keyFile(absPath(`${home}/key`) ?? home, "memory");
+    const ledger = createLedger({
+      store: createMemoryStore("memory"),
+      keys: key,
+      memory: createHeadList(),
+    });
+    const snapshot = policySnapshot([]);
+    const opening = {
+      name: "agent",
+      mode: "run",
+      command: ["x"],
+      directory: `${home}/ws`,
+      policyHash: snapshot.hash,
+      tag: undefined,
+      coverage: [],
+    };
+    const writer = await ledger.openSession(opening, snapshot, 0);
+    const other = await ledger.openSession({ ...opening, name: "other" }, snapshot, 0);
+    for (let from = 0; from < eventsWanted; from += 1000) {
+      await writer.append(drafts(from, 1000, replayChangesMax + 5000));
+      await other.append(drafts(from, 10, 10));
+    }
+    await writer.close({ last: [], tsUnixMs: 0, exitStatus: 0, summary: {} });
+    const session = await ledger.session(writer.id);
+    if (session === undefined) throw new Error("the session is not there");
+    const options = {
+      config: undefined,
+      policies: ["workspace"],
+      manifest: undefined,
+      profiles: [],
+      directory: undefined,
+      name: undefined,
+      read: [],
+      write: [],
+      deny: [],
+      net: [],
+      denyNet: [],
+      listen: [],
+      exec: [],
+    };
+    const replay = await replaySession(ledger, session, options, around);
+    expect([replay.accesses, replay.nowDenied, replay.nowAllowed]).toEqual([
+      eventsWanted,
+      eventsWanted,
+      0,
+    ]);
+    expect(replay.changes.length).toBe(replayChangesMax);
+    const listed = replay.changes.reduce((sum, { count }) => sum + count, 0);
+    expect(listed + replay.unlisted).toBe(eventsWanted);
+    expect(replay.changes[0]).toMatchObject({
+      before: "allow",
+      after: "deny",
+      reason: "no permit matched",
+    });
+  },
+  testMs,
+);

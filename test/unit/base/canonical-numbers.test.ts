@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { canonicalJson } from "../../../src/base/canonical-json.ts";
+import { testMs } from "../../support/patience.ts";
 
 /** Lines, SHA-256 of the text up to there. `AEGIS_FLOAT_LINES` raises how far the test goes. */
 const published: readonly (readonly [number, string])[] = [
@@ -23,7 +24,7 @@ describe("canonicalJson() writes the published sequence of numbers", () => {
     (lines, checksum) => {
       expect(checksums(lines)).toBe(checksum);
     },
-    lineLimit / 1000 + 60_000,
+    lineLimit / 1000 + testMs,
   );
 });
 

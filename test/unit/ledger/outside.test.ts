@@ -28,6 +28,7 @@ import {
   startMs,
   testPolicy,
 } from "../../support/ledger.ts";
+import { testMs } from "../../support/patience.ts";
 import { tempDir } from "../../support/temp.ts";
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -180,37 +181,45 @@ describe("the database file", () => {
     expect(failure).toMatchObject({ code: "ledger/unavailable", hint: "update aegis" });
   });
 
-  test("that is locked by another is refused after the wait, and nothing is lost", async () => {
-    const home = tempDir();
-    const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
-    const ledger = await openLedger(place);
-    await recordSession(ledger, 1);
-    const other = new Database(place.database);
-    other.run("BEGIN IMMEDIATE");
-    const failure = await ledger
-      .tag((await ledger.sessions({ last: 1 }))[0]?.id as never, "x", 0)
-      .catch((error) => error);
-    expect(failure).toMatchObject({ code: "ledger/unavailable" });
-    expect(failure.hint).toContain("another process");
-    other.run("ROLLBACK");
-    other.close();
-    await recordSession(ledger, 1);
-    expect((await ledger.verify()).valid).toBe(true);
-    await ledger.close();
-  }, 20_000);
+  test(
+    "that is locked by another is refused after the wait, and nothing is lost",
+    async () => {
+      const home = tempDir();
+      const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+      const ledger = await openLedger(place);
+      await recordSession(ledger, 1);
+      const other = new Database(place.database);
+      other.run("BEGIN IMMEDIATE");
+      const failure = await ledger
+        .tag((await ledger.sessions({ last: 1 }))[0]?.id as never, "x", 0)
+        .catch((error) => error);
+      expect(failure).toMatchObject({ code: "ledger/unavailable" });
+      expect(failure.hint).toContain("another process");
+      other.run("ROLLBACK");
+      other.close();
+      await recordSession(ledger, 1);
+      expect((await ledger.verify()).valid).toBe(true);
+      await ledger.close();
+    },
+    testMs,
+  );
 
-  test("that is locked whole is refused after the wait", () => {
-    const path = `${tempDir()}/ledger.db`;
-    openSqliteStore(path).close();
-    const other = new Database(path);
-    other.run("PRAGMA locking_mode = EXCLUSIVE");
-    other.run("BEGIN EXCLUSIVE");
-    const failure = capture(() => openSqliteStore(path));
-    expect(failure).toMatchObject({ code: "ledger/unavailable" });
-    expect((failure as AegisError).hint).toContain("another process");
-    other.close();
-    openSqliteStore(path).close();
-  }, 30_000);
+  test(
+    "that is locked whole is refused after the wait",
+    () => {
+      const path = `${tempDir()}/ledger.db`;
+      openSqliteStore(path).close();
+      const other = new Database(path);
+      other.run("PRAGMA locking_mode = EXCLUSIVE");
+      other.run("BEGIN EXCLUSIVE");
+      const failure = capture(() => openSqliteStore(path));
+      expect(failure).toMatchObject({ code: "ledger/unavailable" });
+      expect((failure as AegisError).hint).toContain("another process");
+      other.close();
+      openSqliteStore(path).close();
+    },
+    testMs,
+  );
 
   test("keeps its write-ahead log short, and folds it away when the last one closes", async () => {
     const { ledger, path } = sqliteLedger();

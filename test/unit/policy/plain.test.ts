@@ -13,6 +13,7 @@ import { repositoryRules } from "../../../src/policy/repository.ts";
 import { templateSource, templates } from "../../../src/policy/templates.ts";
 import { testCedar } from "../../support/cedar.ts";
 import { repoRoot } from "../../support/harness.ts";
+import { testMs } from "../../support/patience.ts";
 import { cedarSource, compiled, layersOf, testPlaces } from "../../support/policies.ts";
 
 const odd = 'a b/"q"\\\\/né/🙂/*/\n\u0007/$x';
@@ -81,23 +82,27 @@ describe("a text of the program reads without the engine as with it", () => {
   }
 });
 
-test("every form capabilities are printed in reads as the engine reads it", async () => {
-  const folder = join(repoRoot, "conformance/lower");
-  const cedar = testCedar();
-  let policies = 0;
-  for (const name of readdirSync(folder).filter((known) => !known.startsWith("refused-"))) {
-    if (name === "manifest") continue;
-    const text = readFileSync(join(folder, name, "policy.cedar"), "utf8");
-    const { capabilities } = await compiled([cedarSource(text)]);
-    for (const policy of splitPolicies(printCapabilities(capabilities))) {
-      const answer = cedar.policyToJson(policy.text);
-      if (answer.type === "failure") throw new Error(JSON.stringify(answer.errors));
-      expect(readPlainPolicy(policy.text)).toEqual(answer.json);
-      policies += 1;
+test(
+  "every form capabilities are printed in reads as the engine reads it",
+  async () => {
+    const folder = join(repoRoot, "conformance/lower");
+    const cedar = testCedar();
+    let policies = 0;
+    for (const name of readdirSync(folder).filter((known) => !known.startsWith("refused-"))) {
+      if (name === "manifest") continue;
+      const text = readFileSync(join(folder, name, "policy.cedar"), "utf8");
+      const { capabilities } = await compiled([cedarSource(text)]);
+      for (const policy of splitPolicies(printCapabilities(capabilities))) {
+        const answer = cedar.policyToJson(policy.text);
+        if (answer.type === "failure") throw new Error(JSON.stringify(answer.errors));
+        expect(readPlainPolicy(policy.text)).toEqual(answer.json);
+        policies += 1;
+      }
     }
-  }
-  expect(policies).toBeGreaterThan(50);
-}, 60_000);
+    expect(policies).toBeGreaterThan(50);
+  },
+  testMs,
+);
 
 describe("what is not plain is left to the engine", () => {
   const rows: readonly string[] = [
@@ -131,9 +136,13 @@ describe("the engine is opened", () => {
     expect(result.ok).toBe(true);
     return opened;
   };
-  test("for no policy of the program", async () => {
-    for (const { name } of templates) expect(await opens({ templates: [name] })).toBe(0);
-  }, 60_000);
+  test(
+    "for no policy of the program",
+    async () => {
+      for (const { name } of templates) expect(await opens({ templates: [name] })).toBe(0);
+    },
+    testMs,
+  );
   test("for a policy somebody wrote, whatever its name and however plain", async () => {
     const file = cedarSource("permit(principal, action, resource);", "profile:base");
     expect(await opens({ files: [file] })).toBe(1);
