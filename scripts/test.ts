@@ -1,6 +1,6 @@
 // Every check and test, in groups: `bun scripts/test.ts [GROUP...]`. The last line is `N passed, N
 // failed[, N skipped]`, and the exit status is 1 when anything failed or a test of the kernel that
-// could have run was skipped.
+// could have run was skipped. What failed, and why, stands together right above that line.
 
 import { isRoot, repoRoot } from "../test/support/harness.ts";
 import { assertEveryFileRuns, type Group, groups } from "./testing/groups.ts";
@@ -9,12 +9,17 @@ import { type GroupResult, runCommands, runTests } from "./testing/run-group.ts"
 import { dishonestSkips, type Offer, ownOffer, plainUserOffer } from "./testing/skips.ts";
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+const told: string[] = [];
+/** So that the last hundred lines of a log have all of it, where little failed. */
+const toldMax = 80;
 const chosen = chooseGroups(process.argv.slice(2));
 assertEveryFileRuns(repoRoot);
 for (const group of chosen) {
   await runAsSelf(group);
   if (group.twice === true && isRoot()) await runAsPlainUser(group);
 }
+for (const line of told.slice(0, toldMax)) console.log(line);
+if (told.length > toldMax) console.log(`… and ${told.length - toldMax} more such lines above`);
 const skipped = totals.skipped === 0 ? "" : `, ${totals.skipped} skipped`;
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
 process.exitCode = totals.failed === 0 ? 0 : 1;
@@ -68,7 +73,7 @@ async function honest(
     ...result,
     failures: [
       ...result.failures,
-      ...hidden.map((label) => `${label}: skipped, but could have run`),
+      ...hidden.map((label) => ({ label: `${label}: skipped, but could have run`, said: [] })),
     ],
     skips: result.skips.filter((label) => !hidden.includes(label)),
   };
@@ -92,7 +97,10 @@ async function timed(label: string, run: () => Promise<GroupResult>): Promise<vo
   if (failures.length > 0) console.log(output);
   else for (const line of findings(output)) console.log(`  ${line}`);
   console.log(`${label}: ${counts} (${seconds} s)`);
-  for (const failure of failures) console.log(`  failed: ${failure}`);
+  for (const { label: failed, said } of failures) {
+    console.log(`  failed: ${failed}`);
+    told.push(`failed in ${label}: ${failed}`, ...said.map((line) => `    ${line}`));
+  }
   for (const skip of skips) console.log(`  skipped: ${skip}`);
   totals.passed += passed;
   totals.failed += failures.length;

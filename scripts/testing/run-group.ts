@@ -5,8 +5,9 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { asPlainUser } from "../../test/support/harness.ts";
 import { testMs } from "../../test/support/patience.ts";
+import { errorLines } from "./error-lines.ts";
 import { type Group, testFiles } from "./groups.ts";
-import { type Tally, tally } from "./junit.ts";
+import { type Failure, type Tally, tally } from "./junit.ts";
 import type { Place } from "./place.ts";
 
 interface Ending {
@@ -23,14 +24,15 @@ export interface GroupResult extends Tally {
 
 /** Runs the commands of a group, each counted as one test. */
 export async function runCommands(group: Group, place: Place): Promise<GroupResult> {
-  const failures: string[] = [];
+  const failures: Failure[] = [];
   let output = "";
   const commands = group.commands ?? [];
   for (const argv of commands) {
     const ending = await runBounded(argv, place, group.timeoutMs);
     const problem = problemOf(ending);
     if (problem === undefined) continue;
-    failures.push(`${argv.join(" ")}: ${problem}`);
+    const said = errorLines(ending.output, "end");
+    failures.push({ label: `${argv.join(" ")}: ${problem}`, said });
     output += ending.output;
   }
   return { passed: commands.length - failures.length, failures, skips: [], output };
@@ -50,7 +52,12 @@ export async function runTests(
 ): Promise<GroupResult> {
   const files = testFiles(place.tree, group);
   if (files.length === 0)
-    return { passed: 0, failures: [`${group.tests}: no test file`], skips: [], output: "" };
+    return {
+      passed: 0,
+      failures: [{ label: `${group.tests}: no test file`, said: [] }],
+      skips: [],
+      output: "",
+    };
   const report = join(place.env.TMPDIR ?? "", `${group.name}.xml`);
   const bun = join(place.tree, "node_modules/bun/bin/bun.exe");
   const reporting = ["--reporter=junit", `--reporter-outfile=${report}`];
@@ -59,7 +66,7 @@ export async function runTests(
   const command = asWhom === "self" ? argv : asPlainUser(argv);
   const { exitCode, timedOut, output } = await runBounded(command, place, group.timeoutMs);
   const written = existsSync(report) ? readFileSync(report, "utf8") : undefined;
-  return { ...tally({ report: written, files, exitCode, timedOut }), output };
+  return { ...tally({ report: written, files, exitCode, timedOut, output }), output };
 }
 
 /**

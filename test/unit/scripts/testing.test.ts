@@ -16,11 +16,14 @@ function tallyOf(files: Readonly<Record<string, string>>): Tally {
     writeFileSync(join(root, name), `import { describe, expect, test } from "bun:test";\n${text}`);
   const report = join(root, "report.xml");
   const argv = [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`];
-  const { exitCode } = Bun.spawnSync([...argv, ...names.map((name) => `./${name}`)], { cwd: root });
+  const paths = names.map((name) => `./${name}`);
+  const { exitCode, stderr } = Bun.spawnSync([...argv, ...paths], { cwd: root });
   const written = existsSync(report) ? readFileSync(report, "utf8") : undefined;
-  return tally({ report: written, files: names, exitCode, timedOut: false });
+  const output = stderr.toString();
+  return tally({ report: written, files: names, exitCode, timedOut: false, output });
 }
 
+const differ = ["AssertionError: expect(received).toBe(expected)", "Expected: 2", "Received: 1"];
 const good = 'test("fine", () => {});';
 
 describe("tally()", () => {
@@ -33,7 +36,7 @@ describe("tally()", () => {
       },
       {
         passed: 1,
-        failures: ['a.test.ts: g > <"x"> & y'],
+        failures: [{ label: 'a.test.ts: g > <"x"> & y', said: expect.arrayContaining(differ) }],
         skips: ["a.test.ts: later"],
       },
     ],
@@ -42,7 +45,12 @@ describe("tally()", () => {
       { "a.test.ts": good, "b.test.ts": 'throw new Error("broken");' },
       {
         passed: 1,
-        failures: ["b.test.ts: no result, the file crashed or holds no test"],
+        failures: [
+          {
+            label: "b.test.ts: no result, the file crashed or holds no test",
+            said: expect.arrayContaining(["error: broken"]),
+          },
+        ],
         skips: [],
       },
     ],
@@ -51,9 +59,10 @@ describe("tally()", () => {
       { "a.test.ts": good, "b.test.ts": `test("ends", () => process.exit(0));` },
       {
         passed: 0,
-        failures: ["a", "b"].map(
-          (name) => `${name}.test.ts: no result, the file crashed or holds no test`,
-        ),
+        failures: ["a", "b"].map((name) => ({
+          label: `${name}.test.ts: no result, the file crashed or holds no test`,
+          said: expect.any(Array),
+        })),
         skips: [],
       },
     ],
@@ -63,15 +72,31 @@ describe("tally()", () => {
         "a.test.ts": `${good} import { afterAll } from "bun:test";
           afterAll(() => { throw new Error("late"); });`,
       },
-      { passed: 1, failures: ["a.test.ts: (unnamed)"], skips: [] },
+      {
+        passed: 1,
+        failures: [{ label: "a.test.ts: (unnamed)", said: expect.any(Array) }],
+        skips: [],
+      },
     ],
   ];
   test.each(rows)("%s", (_, files, expected) => {
     expect(tallyOf(files)).toEqual(expected);
   });
+  test("tells of a large value where it differs, in few lines", () => {
+    const text = `test("large", () => {
+      const value = Array.from({ length: 500 }, (_, at) => at);
+      expect(value.with(250, -1)).toEqual(value);
+    });`;
+    const [failure] = tallyOf({ "a.test.ts": text }).failures;
+    expect(failure?.said.length).toBeLessThan(15);
+    expect(failure?.said).toEqual(expect.arrayContaining(["-   250,", "+   -1,"]));
+  });
   test("counts a run that was killed for its time as a failure", () => {
-    const run = { report: undefined, files: [], exitCode: 137, timedOut: true };
-    expect(tally(run).failures).toEqual(["the group ran out of time"]);
+    const output = "a.test.ts:\n(pass) before it\n";
+    const run = { report: undefined, files: [], exitCode: 137, timedOut: true, output };
+    expect(tally(run).failures).toEqual([
+      { label: "the group ran out of time", said: ["a.test.ts:", "(pass) before it"] },
+    ]);
   });
 });
 
