@@ -7,7 +7,7 @@ import { asPlainUser, isRoot } from "./harness.ts";
 
 /**
  * `userns`: user, mount, pid and network namespaces for whoever runs the tests. `plain user`: the
- * tests run without privileges. `tool NAME`: a program in PATH.
+ * tests run without privileges. `x86-64`: its machine code. `tool NAME`: a program in PATH.
  */
 export type Need =
   | "linux"
@@ -16,6 +16,7 @@ export type Need =
   | "userns"
   | "root"
   | "plain user"
+  | "x86-64"
   | `tool ${string}`;
 
 /** True when the machine, for the account that runs the tests, offers `need`. */
@@ -23,6 +24,7 @@ export function has(need: Need): boolean {
   if (need.startsWith("tool ")) return Bun.which(need.slice("tool ".length)) !== null;
   if (need === "root") return isRoot();
   if (need === "plain user") return !isRoot();
+  if (need === "x86-64") return process.arch === "x64";
   if (process.platform !== "linux") return false;
   if (need === "landlock") return landlockAbi() > 0;
   if (need === "seccomp") return seccompActions().includes("user_notif");

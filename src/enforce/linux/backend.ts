@@ -30,7 +30,7 @@ import { fsRight } from "./landlock.ts";
 import { overlayPlaces } from "./overlays.ts";
 import { planLinux } from "./plan.ts";
 import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
-import { hostFeatures, noFeatures } from "./probe.ts";
+import { hostFeatures } from "./probe.ts";
 import type { Arch } from "./syscall-table.ts";
 
 /** @param helperDirectory of this user alone; used only where memory files may not be executed */
@@ -102,19 +102,17 @@ async function prepare(loaded: Helper, request: BoxRequest): Promise<PreparedBox
   return { coverage, bytes, facts: view.facts(), network };
 }
 
-/** What this machine lets this user use; tried for real. */
+/**
+ * What this machine lets this user use; tried for real.
+ * @throws {AegisError} `enforce/helper` when the helper cannot tell: it could hold no box either
+ */
 export async function surveyLinux(helperDirectory: string): Promise<HostFeatures> {
   return probeHost(await loadHelper(helperDirectory));
 }
 
 async function probeHost(helper: Helper): Promise<HostFeatures> {
   const machine = { arch: ownArch(), isRoot: process.geteuid?.() === 0 };
-  try {
-    return hostFeatures(await probeHelper(helper), machine);
-  } catch (error) {
-    // ignored: every feature is then missing for this reason, and planning refuses what needs one
-    return noFeatures(error instanceof Error ? error.message : String(error), machine);
-  }
+  return hostFeatures(await probeHelper(helper), machine);
 }
 
 /** @throws {AegisError} `enforce/insufficient` when a place would be changed for real */
@@ -177,7 +175,15 @@ function failureOf({ step, message }: FailedFrame): BoxFailure {
   return { step, message, hint: hints[step] };
 }
 
+const endedWithIt = [
+  "the box ended with it, and nothing went on unconfined",
+  "signal 9 is a kill from outside or a lack of memory",
+  "anything else is a damaged or faulty aegis: reinstall it, and report it when it happens again",
+].join("; ");
+
 const hints: Readonly<Record<string, string>> = {
+  broker: endedWithIt,
+  helper: endedWithIt,
   limits: "redirect standard input, output and error, or leave the limit out",
   exec: "grant ProcessSpawn on the program and FileRead on what it loads, or see the denials",
   directory: "grant the working folder, or choose another with --dir",

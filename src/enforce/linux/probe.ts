@@ -29,18 +29,6 @@ export function hostFeatures(
   };
 }
 
-/** No helper, no features: planning then refuses with the reason. */
-export function noFeatures(
-  why: string,
-  machine: { readonly arch: Arch; readonly isRoot: boolean },
-): HostFeatures {
-  const lacks = Object.fromEntries(featureNames.map((feature) => [feature, why])) as Record<
-    FeatureName,
-    string
-  >;
-  return { ...machine, landlockAbi: 0, landlockErrata: 0, lacks };
-}
-
 const parts: Readonly<Record<FeatureName, readonly string[]>> = {
   landlock: ["landlock_restrict"],
   notify: ["seccomp_filter", "seccomp_listener", "process_vm_readv"],
