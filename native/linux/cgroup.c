@@ -1,7 +1,9 @@
 /*
  * The command is born in its cgroup by clone3, so there is no moment outside it, and the slow way
- * of moving a process is not taken. The broker is never in it: the kernel must not pick it when
- * memory runs out. Counter files are kept open, because they can be waited for.
+ * of moving a process is not taken but where containers hide that call: there it enters by itself,
+ * before it is confined and long before it is the command. The broker is never in it: the kernel
+ * must not pick it when memory runs out. Counter files are kept open, because they can be waited
+ * for.
  */
 #include "cgroup.h"
 
@@ -12,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/die.h"
+#include "../common/fd.h"
 #include "uapi.h"
 
 int cgroup_open(struct cgroup *cgroup, const char *path)
@@ -22,6 +26,8 @@ int cgroup_open(struct cgroup *cgroup, const char *path)
 	cgroup->memory_events = openat(cgroup->directory, "memory.events", O_RDONLY | O_CLOEXEC);
 	cgroup->processes_events = openat(cgroup->directory, "pids.events", O_RDONLY | O_CLOEXEC);
 	cgroup->cpu_stat = openat(cgroup->directory, "cpu.stat", O_RDONLY | O_CLOEXEC);
+	/* Now: later Landlock lets nobody open it. */
+	cgroup->processes = openat(cgroup->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	return 0;
 }
 
@@ -52,7 +58,7 @@ struct cgroup_counts cgroup_read(const struct cgroup *cgroup)
 	};
 }
 
-pid_t cgroup_fork(int directory)
+static pid_t clone_into(int directory)
 {
 	struct uapi_clone_args arguments = {
 		.flags = AE_CLONE_INTO_CGROUP,
@@ -61,4 +67,21 @@ pid_t cgroup_fork(int directory)
 	};
 
 	return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+pid_t cgroup_fork(const struct cgroup *cgroup)
+{
+	pid_t pid = clone_into(cgroup->directory);
+	int error;
+
+	if (pid >= 0 || errno != ENOSYS)
+		return pid;
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	/* 0 stands for whoever writes it. */
+	error = fd_write_all(cgroup->processes, "0", 1);
+	if (error < 0)
+		die("limits", -error, "Cannot enter the cgroup");
+	return 0;
 }

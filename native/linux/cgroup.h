@@ -11,9 +11,11 @@ struct cgroup {
 	int memory_events;
 	int processes_events;
 	int cpu_stat;
+	/* Where a process that could not be born in it enters. */
+	int processes;
 };
 
-#define CGROUP_NONE ((struct cgroup){-1, -1, -1, -1})
+#define CGROUP_NONE ((struct cgroup){-1, -1, -1, -1, -1})
 
 struct cgroup_counts {
 	uint64_t memory_kills;
@@ -25,7 +27,7 @@ struct cgroup_counts {
 int cgroup_open(struct cgroup *cgroup, const char *path);
 /* What has happened in it so far; zeros without one. */
 struct cgroup_counts cgroup_read(const struct cgroup *cgroup);
-/* As fork, with the child in the cgroup from its first instruction; -1 and errno. */
-pid_t cgroup_fork(int directory);
+/* As fork, with the child in the cgroup before anything of it can be confined; -1 and errno. */
+pid_t cgroup_fork(const struct cgroup *cgroup);
 
 #endif

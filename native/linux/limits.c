@@ -201,7 +201,7 @@ int limits_fd(void)
 
 pid_t limits_fork(void)
 {
-	return watch.cgroup.directory < 0 ? fork() : cgroup_fork(watch.cgroup.directory);
+	return watch.cgroup.directory < 0 ? fork() : cgroup_fork(&watch.cgroup);
 }
 
 /* Does the supervisor have to look at the processes? */

@@ -3,11 +3,13 @@
 
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
+import { type Controller, controllersHere } from "./cgroup.ts";
 import { asPlainUser, isRoot } from "./harness.ts";
 
 /**
  * `userns`: user, mount, pid and network namespaces for whoever runs the tests. `plain user`: the
- * tests run without privileges. `x86-64`: its machine code. `tool NAME`: a program in PATH.
+ * tests run without privileges. `x86-64`: its machine code. `cgroup2`: cgroups of version 2 can be
+ * made, and have that controller. `tool NAME`: a program in PATH.
  */
 export type Need =
   | "linux"
@@ -17,6 +19,8 @@ export type Need =
   | "root"
   | "plain user"
   | "x86-64"
+  | "cgroup2"
+  | `cgroup2 ${Controller}`
   | `tool ${string}`;
 
 /** True when the machine, for the account that runs the tests, offers `need`. */
@@ -27,6 +31,9 @@ export function has(need: Need): boolean {
   if (need === "x86-64") return process.arch === "x64";
   if (process.platform !== "linux") return false;
   if (need === "landlock") return landlockAbi() > 0;
+  if (need === "cgroup2") return controllersHere() !== undefined;
+  if (need === "cgroup2 memory") return controllersHere()?.includes("memory") === true;
+  if (need === "cgroup2 pids") return controllersHere()?.includes("pids") === true;
   if (need === "seccomp") return seccompActions().includes("user_notif");
   if (need === "userns") return canUnshare([]);
   return true;
