@@ -54,6 +54,8 @@ enum plan_notify {
 	/* No descriptor can be taken out of a process: the listener is handed over, and where the
 	 * broker performs socket calls it makes the sockets. */
 	NOTIFY_MAKES_SOCKETS = 256,
+	/* Whatever gives a thread another umask is notified. */
+	NOTIFY_TELLS_UMASKS = 512,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */

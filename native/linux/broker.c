@@ -11,11 +11,17 @@
 #include <sys/ioctl.h>
 
 #include "../common/fd.h"
+#include "umasks.h"
+
+/* Of this thread: what it has, or why that is not known. */
+enum { UNKNOWN = -1, SHARED = -2 };
+static _Thread_local int own_umask = SHARED;
 
 int broker_init_thread(void)
 {
 	/* What makes names is done under one lock, so that those that stay together take turns. */
-	return unshare(CLONE_FS) < 0 && errno != EPERM ? -errno : 0;
+	own_umask = unshare(CLONE_FS) < 0 ? SHARED : UNKNOWN;
+	return own_umask == SHARED && errno != EPERM ? -errno : 0;
 }
 
 int broker_confirm(const struct request *request)
@@ -25,11 +31,14 @@ int broker_confirm(const struct request *request)
 
 int broker_confirm_umask(const struct request *request)
 {
-	int mask = caller_umask(&request->caller);
+	int mask = umasks_of(&request->caller);
 
 	if (mask < 0)
 		return mask == -ESRCH || mask == -ENOENT ? ANSWER_NONE : EACCES;
-	umask((mode_t)mask);
+	if (mask != own_umask)
+		umask((mode_t)mask);
+	if (own_umask != SHARED)
+		own_umask = mask;
 	return broker_confirm(request);
 }
 

@@ -106,8 +106,7 @@ ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *
 	return -ENAMETOOLONG;
 }
 
-/* What /proc/TID/`file` says now. Its length or -errno. */
-static ssize_t read_proc(const struct caller *caller, const char *file, char *text, size_t size)
+ssize_t caller_read_file(const struct caller *caller, const char *file, char *text, size_t size)
 {
 	ae_auto_fd int fd = caller_open(caller, file, O_RDONLY);
 	ssize_t got;
@@ -124,7 +123,7 @@ static ssize_t read_proc(const struct caller *caller, const char *file, char *te
 static long read_status(const struct caller *caller, const char *name, int base)
 {
 	char text[4096];
-	ssize_t size = read_proc(caller, "status", text, sizeof(text));
+	ssize_t size = caller_read_file(caller, "status", text, sizeof(text));
 	const char *at;
 
 	if (size < 0)
@@ -136,7 +135,7 @@ static long read_status(const struct caller *caller, const char *name, int base)
 int caller_terminal(const struct caller *caller)
 {
 	char text[1024];
-	ssize_t size = read_proc(caller, "stat", text, sizeof(text));
+	ssize_t size = caller_read_file(caller, "stat", text, sizeof(text));
 	const char *end;
 	int terminal;
 
@@ -165,7 +164,7 @@ bool caller_has_signal(const struct caller *caller)
 	uint64_t pending;
 	uint64_t acted_on;
 
-	if (read_proc(caller, "status", text, sizeof(text)) < 0)
+	if (caller_read_file(caller, "status", text, sizeof(text)) < 0)
 		return false;
 	pending = read_set(text, "\nSigPnd:");
 	/* One for the whole process is this thread's when it has no other. */

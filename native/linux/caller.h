@@ -21,6 +21,8 @@ struct caller {
 int caller_init(void);
 /* Opens /proc/TID/`file`; a descriptor or -errno. */
 int caller_open(const struct caller *caller, const char *file, int flags);
+/* What /proc/TID/`file` says now, ended by a NUL. Its length or -errno. */
+ssize_t caller_read_file(const struct caller *caller, const char *file, char *text, size_t size);
 /* What its program is, freshly looked up. 0 or -errno. */
 int caller_program(const struct caller *caller, struct stat *status);
 bool caller_is_waiting(const struct caller *caller);

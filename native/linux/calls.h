@@ -26,6 +26,9 @@ enum call_kind {
 	CALL_SENDTO,
 	CALL_SENDMSG,
 	CALL_SENDMMSG,
+	/* Let through: the broker only has to know. */
+	CALL_UMASK,
+	CALL_PART,
 };
 
 /* What CALL_EXEC and CALL_CHANGE do when the last component of the path is a link. */

@@ -31,6 +31,7 @@
 #include "opens.h"
 #include "programs.h"
 #include "sockets.h"
+#include "umasks.h"
 
 /* Interrupts a blocked receive on kernels before 6.6, which do not notice that the box is empty. */
 enum { WAKE_SIGNAL = SIGURG };
@@ -114,6 +115,12 @@ static int judge(struct request *request)
 	case CALL_SENDMSG:
 	case CALL_SENDMMSG:
 		return sockets_answer(request);
+	case CALL_UMASK:
+		umasks_change(&request->caller);
+		return ANSWER_CONTINUE;
+	case CALL_PART:
+		umasks_part();
+		return ANSWER_CONTINUE;
 	case CALL_UNKNOWN:
 		break;
 	}
@@ -351,6 +358,7 @@ int notify_start(int listener, const struct box_rules *rules)
 		return -errno;
 	notify.listener = listener;
 	notify.rules = rules;
+	umasks_start(rules->tells_umasks);
 	error = exec_init();
 	if (error != 0)
 		return error;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "asks.h"
 #include "opener.h"
@@ -158,6 +159,19 @@ static int judge(struct request *request, uint64_t flags)
 	return ANSWER_CONTINUE;
 }
 
+/* Of a file that should be new: what is there already fails by itself, whatever is forbidden. */
+static bool is_there(struct request *request)
+{
+	const struct target *target = &request->first.at.target;
+	struct stat status;
+
+	if (target->state != TARGET_MISSING ||
+	    fstatat(target->fd, strrchr(target->path, '/') + 1, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	request->frame_count = 0;
+	return true;
+}
+
 /* Resolves, judges, performs. EAGAIN: somebody outside the box made the name in between. */
 static int attempt(struct request *request, const struct opening *opening, bool performs)
 {
@@ -166,6 +180,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 	struct place place = {
 		.directory = request_directory(request, request->call->directory),
 		.no_follow = (flags & O_NOFOLLOW) || is_new,
+		/* Making it finds out. */
+		.is_new = is_new && performs,
 		.resolve = opening->resolve,
 	};
 	int answer = request_resolve(request, request->call->path, place, &request->first);
@@ -174,6 +190,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 		return request_fails(request, ACTION_FILE_WRITE, &request->first, EISDIR);
 	if (answer == 0)
 		answer = judge(request, flags);
+	if (answer == EACCES && place.is_new && is_there(request))
+		return EEXIST;
 	if (answer == EACCES && performs && asks_about(request, opening))
 		return asks_start(request, opening);
 	if (answer != ANSWER_CONTINUE || !performs)

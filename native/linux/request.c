@@ -25,6 +25,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
 	rules->verify_programs = plan->notify & NOTIFY_VERIFY_PROGRAMS;
 	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
+	rules->tells_umasks = plan->notify & NOTIFY_TELLS_UMASKS;
 	rules->takes_nothing = plan_makes_sockets(plan);
 	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
 	rules->moves_copy = overlay_is_used(plan);

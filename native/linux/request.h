@@ -32,6 +32,8 @@ struct box_rules {
 	/* Who answers a call must run what may be run: see exec.h. */
 	bool verify_programs;
 	bool hash_programs;
+	/* Nobody gets another umask unheard: see umasks.h. */
+	bool tells_umasks;
 	/* Sockets are made here, because none can be taken out of a process. */
 	bool makes_sockets;
 	/* No descriptor can be taken out of a process. */

@@ -87,6 +87,15 @@ static bool split_last(const char *path, struct split *split)
 	return true;
 }
 
+/* True for a path that ends with a possible name and nothing behind it; no dot, to be simple. */
+static bool ends_with_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t size = strlen(slash ? slash + 1 : path);
+
+	return size > 0 && size < AE_NAME_MAX && path[strlen(path) - 1] != '.';
+}
+
 static int walk(const struct caller *caller, int base, const struct place *place,
 		struct target *target)
 {
@@ -165,7 +174,7 @@ int resolve_place(const struct caller *caller, const struct place *place, struct
 		return name_textually(-1, place->path, EBADF, target);
 	if (error != 0)
 		return error;
-	fd = open_found(base, place);
+	fd = place->is_new && ends_with_name(place->path) ? -ENOENT : open_found(base, place);
 	if (fd == -ENOENT)
 		return find_missing(caller, base, place, target);
 	if (needs_walk(fd, place))

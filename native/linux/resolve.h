@@ -51,6 +51,8 @@ struct place {
 	const char *path;
 	/* The last component is not followed when it is a link. */
 	bool no_follow;
+	/* Only its directory is looked up: it may be called MISSING when it is there. */
+	bool is_new;
 	/* RESOLVE_* flags of openat2 that the caller asked for. */
 	uint64_t resolve;
 };

@@ -80,7 +80,7 @@ static void make_full(struct builder *builder)
 	mount_record(builder, 7, "", 0);
 	landlock_records(builder);
 	build_filter(builder, 2);
-	build_notify(builder, 255);
+	build_notify(builder, 255 | 512);
 	build_rule(builder, 0x3f, 1, 2);
 	build_atom(builder, 1, "/usr", 4);
 	build_atom(builder, 3, "/usr/\0.so", 9);

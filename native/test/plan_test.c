@@ -55,7 +55,7 @@ static void test_content(void)
 	check(plan.has_landlock && plan.landlock_path_count == 1 && plan.landlock_port_count == 1,
 	      "landlock");
 	check(plan.landlock_ports[0].port == 443, "port");
-	check(plan.filter_size == 2 && plan.notify == 255, "filter and notify");
+	check(plan.filter_size == 2 && plan.notify == (255 | 512), "filter and notify");
 	check(plan.rule_count == 3 && plan.rules[0].permit && !plan.rules[1].permit, "rules");
 	check(plan.rules[0].atoms[1].size == 9, "like");
 	check(plan.rules[1].atoms[1].port == 443 && plan.rules[1].atoms[1].port_op == PORT_LT,

@@ -229,6 +229,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.verifyPrograms,
     notify.hashPrograms === true,
     notify.makesSockets === true,
+    notify.tellsUmasks === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

@@ -138,6 +138,11 @@ export interface NotifyPlan {
    * `brokerSocket` the helper makes the sockets, for which the filter notifies socket().
    */
   readonly makesSockets?: boolean;
+  /**
+   * Whatever gives a thread another umask is notified, so that the helper need not ask for each
+   * file that it makes. Absent: no.
+   */
+  readonly tellsUmasks?: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */

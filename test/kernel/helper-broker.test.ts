@@ -18,6 +18,7 @@ import { tempDir } from "../support/temp.ts";
 
 const act = testProgram("act");
 const attack = testProgram("attack");
+const umasks = testProgram("umasks");
 const O = {
   RDONLY: 0,
   WRONLY: 1,
@@ -47,6 +48,10 @@ async function play(script: string, rules: readonly JudgeRule[] = allBut()): Pro
   return playIn(folder, script, rules);
 }
 
+function modeOf(path: string): string {
+  return (lstatSync(path).mode & 0o777).toString(8);
+}
+
 async function playIn(
   folder: string,
   script: string,
@@ -63,6 +68,13 @@ describe("opening", () => {
     ["a new file, closed on exec", `new ${O.WRONLY | O.CREAT | O.CLOEXEC} 666`, "ok cloexec"],
     ["a file that must be new", `new ${O.WRONLY | O.CREAT | O.EXCL} 666`, "ok kept"],
     ["one that is not", `file ${O.WRONLY | O.CREAT | O.EXCL} 666`, "EEXIST"],
+    ["a new name that ends in a dot", `new. ${O.RDWR | O.CREAT | O.EXCL} 666`, "ok kept"],
+    ["the folder itself as new", `. ${O.WRONLY | O.CREAT | O.EXCL} 666`, "EEXIST"],
+    ["a new name with a slash", `new/ ${O.WRONLY | O.CREAT | O.EXCL} 666`, "EISDIR"],
+    ["a folder that should be new", `sub ${O.WRONLY | O.CREAT | O.EXCL} 666`, "EEXIST"],
+    ["new below a file", `file/new ${O.WRONLY | O.CREAT | O.EXCL} 666`, "ENOTDIR"],
+    ["new below nothing", `missing/new ${O.WRONLY | O.CREAT | O.EXCL} 666`, "ENOENT"],
+    ["new and 256 bytes", `${"n".repeat(256)} ${O.RDWR | O.CREAT | O.EXCL} 666`, "ENAMETOOLONG"],
     ["a link that should be new", `dangling ${O.WRONLY | O.CREAT | O.EXCL} 666`, "EEXIST"],
     ["what is there", `file ${O.RDWR | O.CREAT} 666`, "ok kept"],
     ["a link to what is there", `link ${O.WRONLY | O.CREAT} 666`, "ok kept"],
@@ -104,6 +116,43 @@ describe("opening", () => {
       expect(rows).toEqual(["+ FileWrite $/a", "+ FileWrite $/sub/born"]);
     },
   );
+
+  testWith(["seccomp"], "what should be new and is there fails by itself", async () => {
+    const folder = tempDir("new");
+    writeFileSync(join(folder, "old"), "");
+    const rules = allBut(
+      forbid(join(folder, "old"), "FileWrite"),
+      forbid(join(folder, "never"), "FileWrite"),
+    );
+    const script = ["old", "never", "new", "new"]
+      .map((name) => `${act} open ${name} ${O.WRONLY | O.CREAT | O.EXCL} 666`)
+      .join(";");
+    const { output, rows } = await playIn(folder, script, rules);
+    expect(output).toBe("EEXIST\nEACCES\nok kept\nEEXIST\n");
+    expect(rows.filter((row) => !row.includes("ProcessSpawn"))).toEqual([
+      "- FileWrite $/never",
+      "+ FileWrite $/new",
+    ]);
+  });
+
+  testWith(["seccomp"], "each file has the umask of the moment, whoever changed it", async () => {
+    const script = `umask 022; : >a; (umask 077; : >b); : >c; umask 027; : >d; /bin/sh -c ': >e'`;
+    const { folder } = await play(`${script}; ${umasks} threads /bin/sh`);
+    const modes = (names: string) =>
+      names.split(" ").map((name) => `${name} ${modeOf(join(folder, name))}`);
+    expect(modes("a b c d e")).toEqual(["a 644", "b 600", "c 644", "d 640", "e 640"]);
+    expect(modes("first shared parted kept executed")).toEqual([
+      "first 644",
+      "shared 640",
+      "parted 600",
+      "kept 640",
+      "executed 600",
+    ]);
+  });
+
+  testWith(["seccomp"], "a umask that is just being changed is not kept", async () => {
+    expect((await play(`${umasks} race 400`)).output).toBe("0 wrong\n");
+  });
 
   testWith(["seccomp"], "appending, truncating and reading back", async () => {
     const { output } = await play("echo 1 >f; echo 2 >>f; cat f; : >f; cat f; echo 3 1<>f; cat f");

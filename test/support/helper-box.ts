@@ -51,7 +51,7 @@ export const judgedCalls =
   renameat2 link linkat symlink symlinkat mkdir mkdirat mknod mknodat chmod fchmodat fchmodat2 chown lchown fchownat
   utime utimes futimesat utimensat setxattr lsetxattr removexattr lremovexattr setxattrat removexattrat fchmod fchown
   fsetxattr fremovexattr connect bind listen sendto sendmsg
-  sendmmsg`.split(/\s+/);
+  sendmmsg umask unshare`.split(/\s+/);
 
 /** Same numbers everywhere; the table is of a kernel before them. */
 const newer: Readonly<Record<string, number>> = { setxattrat: 463, removexattrat: 466 };
@@ -129,6 +129,7 @@ export function audited(
       brokerOpen: open,
       brokerMessages: false,
       verifyPrograms: false,
+      tellsUmasks: broker,
     },
     rules,
   };
@@ -202,7 +203,7 @@ export function told(rows: readonly AccessFrame[]): string[] {
     .map((row) => `${row.allowed ? "+" : "-"} ${row.action} ${row.path}`);
 }
 
-const programs = ["act", "attack", "change", "stuck"] as const;
+const programs = ["act", "attack", "change", "stuck", "umasks"] as const;
 const compiled: { folder?: string } = {};
 
 /** One of the programs of native/test, compiled once for each test process. */

@@ -142,6 +142,7 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     create: isAudited || makesNames || judges,
     change: isAudited || judges,
     descriptor: judges,
+    ...(makesNames || judges ? { umask: true } : {}),
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),

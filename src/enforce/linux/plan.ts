@@ -121,15 +121,17 @@ function namespacesFor(means: Means, host: HostFeatures): NativePlan["namespaces
 
 function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan {
   const brokerOpen = means.broker || means.judgesAll;
+  const brokerCreate = brokerOpen || needs.protection.guarded.length > 0;
   return {
     recordAllowed: request.audit !== "off",
-    brokerCreate: brokerOpen || needs.protection.guarded.length > 0,
+    brokerCreate,
     brokerSocket: judgesSockets(needs),
     brokerOpen,
     brokerMessages: sendsMessages(needs, means),
     verifyPrograms: means.verifies,
     ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
     ...(means.takesSockets ? {} : { makesSockets: true }),
+    ...(brokerCreate ? { tellsUmasks: true } : {}),
   };
 }
 

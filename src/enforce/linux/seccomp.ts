@@ -41,6 +41,8 @@ export interface NotifiedCalls {
   readonly descriptor: boolean;
   readonly exec: boolean;
   readonly socket: boolean;
+  /** umask(), and what makes a thread that has one to itself. */
+  readonly umask?: boolean;
   /** socket() itself, where the filter lets it through. */
   readonly makesSockets?: boolean;
   /** Datagrams sent to an address given with them. */
@@ -115,6 +117,7 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   set(descriptorCalls, notified(notify.descriptor));
   set(pathCalls.exec, notified(notify.exec));
   set(socketCalls, notified(notify.socket));
+  rules.set("umask", notified(notify.umask === true));
   rules.set("open", openRule(notify.open, 1));
   rules.set("openat", openRule(notify.open, 2));
   // The flags of openat2 lie in memory, where a filter cannot look.
@@ -137,8 +140,9 @@ function confine(
   // Its flags lie in memory; told that the call does not exist, libraries use clone, whose flags
   // can be seen.
   rules.set("clone3", unknown);
-  rules.set("clone", unless(0, cloneNamespaces, "allow"));
-  rules.set("unshare", unless(0, unshareNamespaces, "allow"));
+  const parting = notified(plan.notify.umask === true);
+  rules.set("clone", unless(0, cloneNamespaces, cloneRule(parting)));
+  rules.set("unshare", unless(0, unshareNamespaces, unless(0, CLONE_FS, "allow", parting)));
   rules.set("personality", only(0, [0, personalityQuery], "allow"));
   const closed = plan.notify.descriptor ? fileIoctls : [];
   rules.set("ioctl", ioctlRule(plan.sockets, [TIOCSTI, TIOCLINUX, ...closed]));
@@ -200,6 +204,12 @@ function keepToSelf(rules: Map<string, CallRule>): void {
   });
 }
 
+/** @param parting for a thread that shares no umask with those of its process */
+function cloneRule(parting: Answer): CallRule {
+  const cases = [{ values: [CLONE_THREAD], rule: parting }];
+  return { argument: 0, mask: CLONE_THREAD | CLONE_FS, cases, otherwise: "allow" };
+}
+
 const accessMode = 0o3;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
@@ -240,6 +250,8 @@ const SIOC = 0x8900;
  * FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD.
  */
 const ofTheSocketItself = [0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x894b];
+const CLONE_FS = 0x200;
+const CLONE_THREAD = 0x10000;
 const cloneNamespaces = 0x7e020000;
 const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;

@@ -188,7 +188,9 @@ test("the audit level decides what the supervisor hears of", () => {
       brokerOpen: false,
       brokerMessages: false,
       verifyPrograms: false,
+      tellsUmasks: true,
     });
+    expect(answerTo(planned, "umask")).toBe(answers.notify);
   }
   const creates = 0o101;
   expect(answerTo(plan(workspace, host(), { audit: "off" }), "openat", 0, 0, creates)).toBe(
@@ -196,6 +198,7 @@ test("the audit level decides what the supervisor hears of", () => {
   );
   const unguarded = plan(workspace.slice(0, 2), host(), { audit: "off" });
   expect(answerTo(unguarded, "openat", 0, 0, creates)).toBe(answers.allow);
+  expect(answerTo(unguarded, "umask")).toBe(answers.allow);
 });
 
 test("ports: the host's network, judged by Landlock, the filter and the supervisor", () => {

@@ -95,6 +95,26 @@ for (const arch of archs) {
     expect(answer(plan, "clone3")).toBe("enosys");
   });
 
+  test(`${arch}: who keeps umasks hears of what changes one`, () => {
+    const told = { ...plan, notify: { ...plan.notify, umask: true } };
+    const thread = 0x3d0f00;
+    const rows = [
+      ["umask", 0o77, "notify"],
+      ["clone", thread, "allow"],
+      ["clone", 17, "allow"],
+      ["clone", 17 | 0x200, "allow"],
+      ["clone", thread & ~0x200, "notify"],
+      ["unshare", 0x400, "allow"],
+      ["unshare", 0x600, "notify"],
+      ["unshare", 0x200 | 0x20000, "eperm"],
+    ] as const;
+    for (const [name, flags, expected] of rows) {
+      expect([name, flags, answer(told, name, flags)]).toEqual([name, flags, expected]);
+      const untold = expected === "notify" ? "allow" : expected;
+      expect([name, flags, answer(plan, name, flags)]).toEqual([name, flags, untold]);
+    }
+  });
+
   test(`${arch}: nothing can be typed into the terminal, whatever the bits the kernel ignores`, () => {
     expect(answer(plan, "ioctl", 0, 0x5412)).toBe("eperm");
     expect(answer(plan, "ioctl", 0, 0x5412n | (1n << 32n))).toBe("eperm");
