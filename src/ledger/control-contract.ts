@@ -138,10 +138,16 @@ export interface ControlLog {
   /** Those of a kind whose keys begin with `prefix`, by key. */
   records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
   /**
-   * Stores it when what is there is `expected`, a text of JSON or undefined for nothing.
+   * Stores it when what is there is `expected`, a text of JSON or undefined for nothing. Durable
+   * when it resolves; `later`: at the latest with whatever is stored next, which is enough for what
+   * follows from the events.
    * @returns whether it did
    */
-  putRecord(record: LogRecord, expected: string | undefined): Promise<boolean>;
+  putRecord(
+    record: LogRecord,
+    expected: string | undefined,
+    durability?: "now" | "later",
+  ): Promise<boolean>;
   /** Runs once for each stored event, after it is durable and before `append` resolves. */
   onStored(listener: (event: LoggedEvent) => void): () => void;
 }

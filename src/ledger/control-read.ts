@@ -35,7 +35,7 @@ export function createReading(store: Store): Omit<ControlLog, "append" | "onStor
     size: async () => (await store.head()).size,
     record: (kind, key) => store.record(kind, key),
     records: (kind, prefix, limit) => store.records(kind, prefix, limit),
-    putRecord: (record, expected) => store.putRecord(record, expected),
+    putRecord: (...given) => store.putRecord(...given),
   };
 }
 

@@ -44,12 +44,12 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       const found = await inner.records(kind, prefix, limit);
       return found.map((one) => openedRecord(one, keys));
     },
-    async putRecord(wanted, expected) {
+    async putRecord(wanted, expected, durability) {
       const sealed = sealedRecord(wanted, keys);
-      if (sealed === wanted) return inner.putRecord(wanted, expected);
+      if (sealed === wanted) return inner.putRecord(wanted, expected, durability);
       const stored = await inner.record(wanted.kind, wanted.key);
       if (record(stored)?.json !== expected) return false;
-      return inner.putRecord(sealed, stored?.json);
+      return inner.putRecord(sealed, stored?.json, durability);
     },
     snapshot: async () => openedSnapshot(await inner.snapshot(), keys),
   };

@@ -54,7 +54,7 @@ export function openSqliteStore(path: string): Store {
     ...createReader(db, path),
     append: async (session, build) => inTurn(path, () => writer.append(session, build)),
     appendMany: async (needs, build) => writer.appendMany(needs, build),
-    putRecord: async (record, expected) => inTurn(path, () => writer.putRecord(record, expected)),
+    putRecord: async (...given) => writer.putRecord(...given),
     addCheckpoint: async (checkpoint) => inTurn(path, () => writer.addCheckpoint(checkpoint)),
     snapshot: async () => openSnapshot(path, origin),
     close: async () => writer.close(),
@@ -87,7 +87,7 @@ function openDatabase(path: string): { readonly db: Database; readonly origin: s
 interface Writer {
   append: (...parameters: Parameters<Store["append"]>) => void;
   appendMany: (...parameters: Parameters<Store["appendMany"]>) => Promise<void>;
-  putRecord: (...parameters: Parameters<Store["putRecord"]>) => boolean;
+  putRecord: (...parameters: Parameters<Store["putRecord"]>) => Promise<boolean>;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
   close: () => void;
 }
@@ -151,7 +151,7 @@ function createWriter(db: Database, path: string): Writer {
   const known = createKnown(db);
   const transactions = createTransactions(db, path, known);
   const transact = transactions.run;
-  const log = createLogSync(path);
+  const { apart, flushed, close } = createShared(db, path, transactions);
   return {
     append(session, build) {
       transact(() => {
@@ -161,42 +161,56 @@ function createWriter(db: Database, path: string): Writer {
       });
     },
     async appendMany(_, build) {
-      await inTurn(path, () => {
-        // Many of these come at once: the next ones are read while these are made durable.
-        db.run("PRAGMA synchronous = NORMAL");
-        try {
-          transact(() => {
-            const additions = build(baseOf(db, known));
-            writeMany(db, known, additions);
-            return additions.length;
-          }, sharedWalSizeMaxBytes);
-        } finally {
-          db.run("PRAGMA synchronous = FULL");
-        }
+      await apart(() => {
+        const additions = build(baseOf(db, known));
+        writeMany(db, known, additions);
+        return additions.length;
       });
       // Also where nothing was added: what was found may be another process's, and not durable yet.
-      await log.done().catch((error: unknown) => {
-        const failure = unavailable("append to the ledger", path, error);
-        transactions.end(failure);
-        throw failure;
-      });
+      await flushed();
     },
-    putRecord(record, expected) {
+    async putRecord(record, expected, durability = "now") {
       let isPut = false;
-      transact(() => {
+      await apart(() => {
         isPut = readRecord(db, record.kind, record.key)?.json === expected;
         if (isPut) writeRecord(db, record);
         return 1;
       });
+      if (durability === "now") await flushed();
       return isPut;
     },
     addCheckpoint(checkpoint) {
       transact(() => writeCheckpoint(db, checkpoint));
     },
     close() {
-      log.close();
+      close();
       db.close();
     },
+  };
+}
+
+/** Transactions of many clients: the next ones are read while these are made durable. */
+function createShared(db: Database, path: string, transactions: Transactions) {
+  const log = createLogSync(path);
+  return {
+    /** Durable after `flushed`. */
+    apart: (work: () => number): Promise<void> =>
+      inTurn(path, () => {
+        db.run("PRAGMA synchronous = NORMAL");
+        try {
+          transactions.run(work, sharedWalSizeMaxBytes);
+        } finally {
+          db.run("PRAGMA synchronous = FULL");
+        }
+      }),
+    async flushed(): Promise<void> {
+      await log.done().catch((error: unknown) => {
+        const failure = unavailable("append to the ledger", path, error);
+        transactions.end(failure);
+        throw failure;
+      });
+    },
+    close: () => log.close(),
   };
 }
 

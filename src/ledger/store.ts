@@ -114,7 +114,10 @@ export interface Store {
    */
   append(session: SessionId, build: (base: AppendBase) => Addition): Promise<void>;
   /** As `append`, for several additions in one transaction; they follow each other in the tree. */
-  appendMany(needs: AppendNeeds, build: (base: ManyBase) => readonly Addition[]): Promise<void>;
+  appendMany(
+    needs: () => AppendNeeds,
+    build: (base: ManyBase) => readonly Addition[],
+  ): Promise<void>;
   /** Durable when it resolves; the same size again is no change. */
   addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
   head(): Promise<TreeHead>;
@@ -138,8 +141,15 @@ export interface Store {
   sessionsUnder(prefix: string, last: number): Promise<readonly SessionState[]>;
   record(kind: string, key: string): Promise<LogRecord | undefined>;
   records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
-  /** @returns false, and changes nothing, where something else than `expected` is stored */
-  putRecord(record: LogRecord, expected: string | undefined): Promise<boolean>;
+  /**
+   * Durable when it resolves; `later`: at the latest with whatever is stored next.
+   * @returns false, and changes nothing, where something else than `expected` is stored
+   */
+  putRecord(
+    record: LogRecord,
+    expected: string | undefined,
+    durability?: "now" | "later",
+  ): Promise<boolean>;
   /** Newest first. */
   policyLoads(last: number): Promise<readonly PolicyLoad[]>;
   /** Newest first. */

@@ -209,7 +209,8 @@ async function keepPage(log: ControlLog, one: Followed): Promise<void> {
   const key = pageKey(one.tenant, one.session, one.nextSeq - 1);
   for (let tries = 0; tries < triesMax; tries++) {
     const json = JSON.stringify(one.page);
-    if (await log.putRecord({ kind, key, json }, one.stored)) {
+    // Of a page that a power failure takes away the steps are added up again.
+    if (await log.putRecord({ kind, key, json }, one.stored, "later")) {
       one.stored = json;
       return;
     }

@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { aegisBinary, waitFor } from "../support/harness.ts";
+import { aegisBinary, repoRoot, waitFor } from "../support/harness.ts";
 import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -55,6 +55,39 @@ test.skipIf(strace === null)(
       expect(written).toBeGreaterThan(0);
       expect(flushed).toBeGreaterThan(written);
     }
+  },
+  testMs,
+);
+
+test.skipIf(strace === null)(
+  "a record is flushed before it counts as put, and one that may be later is not waited for (needs strace)",
+  async () => {
+    const trace = join(tempDir("durable-record"), "trace");
+    const calls = "trace=pwrite64,fdatasync,fsync,write";
+    const program = [process.execPath, join(repoRoot, "test/fixtures/put-records.ts")];
+    const ledger = join(tempDir("durable-record"), "ledger.db");
+    const child = Bun.spawn(["strace", "-f", "-y", "-o", trace, "-e", calls, ...program, ledger], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    expect(await child.exited).toBe(0);
+    const lines = readFileSync(trace, "utf8").split("\n");
+    const between = (from: string, to: string): readonly string[] => {
+      const [start, end] = [from, to].map((mark) =>
+        lines.findIndex((line) => line.includes(`"${mark}\\n"`)),
+      );
+      expect(start).toBeGreaterThan(0);
+      expect(end).toBeGreaterThan(start ?? 0);
+      return lines.slice(start, end);
+    };
+    const flush = /fdatasync(\(\d+<.*ledger\.db-wal>| resumed>)\) += 0|fsync\(/;
+    const write = /pwrite64\(.*ledger\.db-wal>/;
+    const now = between("put", "put now");
+    const written = now.findLastIndex((line) => write.test(line));
+    expect(written).toBeGreaterThan(0);
+    expect(now.findLastIndex((line) => flush.test(line))).toBeGreaterThan(written);
+    const later = between("put now", "put later");
+    expect(later.some((line) => write.test(line))).toBe(true);
+    expect(later.filter((line) => flush.test(line))).toEqual([]);
   },
   testMs,
 );
