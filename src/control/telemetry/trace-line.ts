@@ -1,45 +1,36 @@
 // A span as a line of the trace file. Its first members are those of the reference daemon; the
 // attributes stand below them by their OpenTelemetry names.
 
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { JsonObject, JsonValue } from "../../model/event.ts";
+import type { JsonValue } from "../../model/event.ts";
+import type { EndedSpan, SafeAttributes } from "./ended-span.ts";
 
-const kinds: Readonly<Record<number, string>> = {
-  [SpanKind.SERVER]: "server",
-  [SpanKind.CLIENT]: "client",
-  [SpanKind.INTERNAL]: "internal",
-};
+/** Attributes that are members of the line instead, by their names there. */
+const members: ReadonlyMap<string, string> = new Map([
+  ["gen_ai.conversation.id", "session_id"],
+  ["aegis.tenant.id", "tenant_id"],
+  ["aegis.event.type", "event_type"],
+  ["aegis.event.seq", "seq"],
+]);
 
-/** @param payload redacted already */
-export function traceLine(span: ReadableSpan, payload: JsonObject | undefined): JsonObject {
-  const { traceId, spanId } = span.spanContext();
-  const attributes = { ...span.attributes } as Record<string, JsonValue>;
-  const parent = span.parentSpanContext?.spanId;
-  const taken = (name: string, key: string): JsonObject => {
-    const value = attributes[key];
-    delete attributes[key];
-    return value === undefined ? {} : { [name]: value };
-  };
-  const hasPayload = payload !== undefined && Object.keys(payload).length > 0;
-  return {
-    trace_id: traceId,
-    span_id: spanId,
-    ...(parent === undefined ? {} : { parent_span_id: parent }),
-    name: span.name,
-    kind: kinds[span.kind] ?? "internal",
-    ...taken("session_id", "gen_ai.conversation.id"),
-    ...taken("tenant_id", "aegis.tenant.id"),
-    ...taken("event_type", "aegis.event.type"),
-    ...taken("seq", "aegis.event.seq"),
-    ts_unix_ms: Math.round(milliseconds(span.startTime)),
-    duration_ms: Math.round(milliseconds(span.duration) * 1000) / 1000,
-    ...(span.status.code === SpanStatusCode.ERROR ? { status: "error" } : {}),
-    ...(hasPayload ? { attrs: payload } : {}),
-    attributes,
-  };
-}
-
-function milliseconds([seconds, nanos]: readonly [number, number]): number {
-  return seconds * 1000 + nanos / 1e6;
+export function traceLine(span: EndedSpan): string {
+  const { own, parent, attributes, payload } = span;
+  const line: Record<string, JsonValue> = { trace_id: own.traceId, span_id: own.spanId };
+  if (parent !== undefined) line.parent_span_id = parent.spanId;
+  line.name = span.name;
+  line.kind = span.kind;
+  for (const [name, member] of members) {
+    const value = attributes[name];
+    if (value !== undefined) line[member] = value;
+  }
+  line.ts_unix_ms = span.startMs;
+  line.duration_ms = Math.round(span.durationMs * 1000) / 1000;
+  if (span.isError) line.status = "error";
+  if (payload !== undefined && Object.keys(payload).length > 0) line.attrs = payload;
+  const rest: SafeAttributes = {};
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (value !== undefined && !members.has(name)) rest[name] = value;
+  }
+  line.attributes = rest;
+  return JSON.stringify(line);
 }

@@ -1,41 +1,19 @@
-// Spans by OpenTelemetry: into a file of JSON lines, to a collector over OTLP/HTTP, or both. Loaded
-// by servers alone. The provider is our own and never the global one, so that libraries which look
-// for a global one stay silent.
+// Spans: put together here, then given to a file of JSON lines, to a collector, or to both. A span
+// costs little until it ends, and one that is not sampled costs nothing more. OpenTelemetry is
+// loaded for collectors alone.
 
-import {
-  type Context,
-  createTraceState,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  TraceFlags,
-  trace,
-} from "@opentelemetry/api";
-import {
-  AlwaysOffSampler,
-  AlwaysOnSampler,
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  type ReadableSpan,
-  type Sampler,
-  type SpanExporter,
-  type SpanProcessor,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-  type TracerProviderOptions,
-} from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../base/clock.ts";
 import { randomSecret } from "../../base/ids.ts";
 import type { AbsPath } from "../../base/paths.ts";
-import { aegisVersion } from "../../base/version.ts";
 import type { JsonObject } from "../../model/event.ts";
+import type { EndedSpan, SafeAttributes, SpanSink } from "./ended-span.ts";
 import { redact, redactId, redactText } from "./redact.ts";
 import type { SpanAttributes, SpanSession, SpanStart, Telemetry, TelemetrySpan } from "./span.ts";
 import {
   formatTraceparent,
   parseTraceparent,
   sessionTraceId,
+  type TraceParent,
   validTracestate,
 } from "./trace-context.ts";
 import { openTraceFile } from "./trace-file.ts";
@@ -68,227 +46,187 @@ export interface SamplerOptions {
   readonly ratio: number;
 }
 
-const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL };
 const attributeMaxLength = 4096;
 /** A collector that does not answer must not keep a server from stopping. */
 const stopTimeoutMs = 5000;
 
 /** @throws {AegisError} `config/invalid` when the file cannot be written */
 export async function createTelemetry(options: TracerOptions): Promise<Telemetry> {
-  const payloads = new WeakMap<object, JsonObject>();
-  const file = options.path === undefined ? undefined : openTraceFile(options.path);
-  const otlp = options.otlp === undefined ? undefined : await otlpExporter();
-  const processors: SpanProcessor[] = [];
-  if (file !== undefined) {
-    processors.push(
-      processorOf((span) => file.write(JSON.stringify(traceLine(span, payloads.get(span)))), file),
-    );
+  const sinks: SpanSink[] = [];
+  if (options.path !== undefined) sinks.push(fileSink(options.path));
+  if (options.otlp !== undefined) {
+    const { openOtlp } = await import("./otlp.ts");
+    sinks.push(openOtlp(options.otlp, options.resource));
   }
-  if (otlp !== undefined && options.otlp !== undefined) {
-    const { sendsPayloads: _, ...batches } = options.otlp;
-    processors.push(new BatchSpanProcessor({ ...batches, exporter: otlp.exporter }));
-  }
-  const ids = idGenerator();
-  const provider = new TracerProvider({
-    idGenerator: ids,
-    sampler: samplerOf(options.sampler),
-    resource: resourceOf(options.resource),
-    spanLimits: { attributeValueLengthLimit: attributeMaxLength },
-    spanProcessors: processors,
-  });
-  const tracer = provider.getTracer("aegis", aegisVersion);
-  const sendsPayloads = options.otlp?.sendsPayloads === true;
-  const { clock } = options;
+  const making: Making = {
+    clock: options.clock,
+    isSampled: await samplerOf(options.sampler),
+    keepsPayloads: options.keepsPayloads !== false,
+    sendsPayloads: options.otlp?.sendsPayloads === true,
+    onEnd: (span) => {
+      for (const sink of sinks) sink.add(span);
+    },
+  };
   return {
-    start: (start) =>
-      spanOf(start, clock, {
-        open(opening, session) {
-          const { name, kind, attributes, startTime, parent } = opening;
-          const { isKnown, context } = contextOf(parent, start.state);
-          ids.next = isKnown || session === undefined ? undefined : sessionTraceId(session);
-          return tracer.startSpan(name, { kind, attributes, startTime }, context);
-        },
-        close(span, payload) {
-          if (payload === undefined || options.keepsPayloads === false) return;
-          const safe = redact(payload) as JsonObject;
-          payloads.set(span, safe);
-          if (!sendsPayloads) return;
-          span.setAttribute("gen_ai.tool.call.arguments", JSON.stringify(safe.args ?? safe));
-        },
-      }),
-    lost: () => (file?.lost() ?? 0) + (otlp?.lost() ?? 0),
+    start: (start) => spanOf(start, making),
+    lost: () => sinks.reduce((sum, sink) => sum + sink.lost(), 0),
     async stop() {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, stopTimeoutMs);
-      await Promise.race([provider.shutdown(), late]);
+      await Promise.race([Promise.all(sinks.map((sink) => sink.stop())), late]);
       clearTimeout(timer);
     },
   };
 }
 
-interface Opening {
-  readonly name: string;
-  readonly kind: SpanKind;
-  readonly attributes: SpanAttributes;
-  readonly startTime: [number, number];
-  readonly parent: string | null | undefined;
+function fileSink(path: AbsPath): SpanSink {
+  const file = openTraceFile(path);
+  return {
+    add: (span) => file.write(traceLine(span)),
+    lost: () => file.lost(),
+    stop: async () => file.close(),
+  };
 }
 
-interface Spans {
-  open(opening: Opening, session: SpanSession | undefined): Span;
-  close(span: Span, payload: JsonObject | undefined): void;
+type Sampler = (traceId: string, parent: TraceParent | undefined) => boolean;
+
+async function samplerOf({ isParentBased, ratio }: SamplerOptions): Promise<Sampler> {
+  const root = await rootSampler(ratio);
+  return (traceId, parent) =>
+    isParentBased && parent !== undefined ? parent.isSampled : root(traceId);
 }
 
-/** Opened when its id is wanted, or when it ends: until then nothing but its start is known. */
-function spanOf(start: SpanStart, clock: Clock, spans: Spans): TelemetrySpan {
+async function rootSampler(ratio: number): Promise<(traceId: string) => boolean> {
+  if (ratio >= 1) return () => true;
+  if (ratio <= 0) return () => false;
+  const { ratioSampler } = await import("./otlp.ts");
+  return ratioSampler(ratio);
+}
+
+interface Making {
+  readonly clock: Clock;
+  readonly isSampled: Sampler;
+  readonly keepsPayloads: boolean;
+  readonly sendsPayloads: boolean;
+  readonly onEnd: (span: EndedSpan) => void;
+}
+
+/** Where a span stands: settled when its id is wanted, or when it ends. */
+interface Place {
+  readonly own: TraceParent;
+  readonly parent: TraceParent | undefined;
+}
+
+/** What was said of a span so far, as it was said. */
+interface Said {
+  name: string;
+  session: SpanSession | undefined;
+  payload: JsonObject | undefined;
+  readonly attributes: Record<string, Given>;
+}
+
+function spanOf(start: SpanStart, making: Making): TelemetrySpan {
+  const { clock } = making;
   const startMs = clock.nowUnixMs();
   const startedMs = clock.monotonicMs();
-  const timeOf = (ms: number): [number, number] => {
-    const seconds = Math.floor(ms / 1000);
-    return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
+  const said: Said = { name: start.name, session: undefined, payload: undefined, attributes: {} };
+  let place: Place | undefined;
+  let isEnded = false;
+  const set = (more: SpanAttributes): void => {
+    for (const name in more) {
+      const value = more[name];
+      if (value !== undefined) said.attributes[name] = value;
+    }
   };
-  let name = start.name;
-  let attributes = safeAttributes(start.attributes ?? {});
-  let session: SpanSession | undefined;
-  let payload: JsonObject | undefined;
-  let span: Span | undefined;
-  const opened = (): Span => {
-    const opening = { name: redactText(name), kind: kinds[start.kind], attributes };
-    span ??= spans.open({ ...opening, startTime: timeOf(startMs), parent: start.parent }, session);
-    return span;
+  const placed = (): Place => {
+    place ??= placeOf(start, said.session, making.isSampled);
+    return place;
   };
-  const traceparent = (): string => {
-    const { traceId, spanId, traceFlags } = opened().spanContext();
-    return formatTraceparent({ traceId, spanId, isSampled: (traceFlags & 1) === 1 });
-  };
+  if (start.attributes !== undefined) set(start.attributes);
   return {
-    rename(next) {
-      name = next;
-      span?.updateName(redactText(next));
+    rename(name) {
+      said.name = name;
     },
-    set(more) {
-      const safe = safeAttributes(more);
-      if (span === undefined) attributes = { ...attributes, ...safe };
-      else span.setAttributes(safe);
+    set,
+    of(session) {
+      said.session = session;
+      said.attributes["gen_ai.conversation.id"] = session.session;
+      said.attributes["aegis.tenant.id"] = session.tenant;
     },
-    of(named) {
-      session = named;
-      this.set({ "gen_ai.conversation.id": named.session, "aegis.tenant.id": named.tenant });
+    payload(payload) {
+      said.payload = payload;
     },
-    payload: (about) => {
-      payload = about;
-    },
-    traceparent,
+    traceparent: () => formatTraceparent(placed().own),
     headers() {
-      const state = validTracestate(start.state);
-      const isOurs = parseTraceparent(start.parent) !== undefined;
-      return { traceparent: traceparent(), ...(isOurs && state ? { tracestate: state } : {}) };
+      const { own, parent } = placed();
+      const state = parent === undefined ? undefined : validTracestate(start.state);
+      const traceparent = formatTraceparent(own);
+      return state ? { traceparent, tracestate: state } : { traceparent };
     },
     end(error) {
-      const ended = opened();
-      if (error !== undefined) {
-        ended.setAttribute("error.type", error);
-        ended.setStatus({ code: SpanStatusCode.ERROR });
-      }
-      if (ended.isRecording()) spans.close(ended, payload);
-      ended.end(timeOf(startMs + (clock.monotonicMs() - startedMs)));
+      const { own, parent } = placed();
+      if (isEnded || !own.isSampled) return;
+      isEnded = true;
+      if (error !== undefined) said.attributes["error.type"] = error;
+      making.onEnd({
+        ...safely(said, making),
+        own,
+        parent,
+        state: start.state,
+        kind: start.kind,
+        startMs,
+        durationMs: Math.max(0, clock.monotonicMs() - startedMs),
+        isError: error !== undefined,
+      });
     },
   };
 }
+
+/** All of it redacted, and only now: what is said and then not kept costs nothing. */
+function safely(
+  said: Said,
+  { keepsPayloads, sendsPayloads }: Making,
+): Pick<EndedSpan, "name" | "attributes" | "payload"> {
+  const attributes = safeAttributes(said.attributes);
+  const kept = keepsPayloads ? said.payload : undefined;
+  const payload = kept === undefined ? undefined : (redact(kept) as JsonObject);
+  if (payload !== undefined && sendsPayloads) {
+    const text = JSON.stringify(payload.args ?? payload);
+    attributes["gen_ai.tool.call.arguments"] = text.slice(0, attributeMaxLength);
+  }
+  return { name: redactText(said.name), attributes, payload };
+}
+
+function placeOf(start: SpanStart, session: SpanSession | undefined, isSampled: Sampler): Place {
+  const parent = parseTraceparent(start.parent);
+  const traceId =
+    parent?.traceId ?? (session === undefined ? randomSecret(16).toHex() : sessionTraceId(session));
+  const spanId = randomSecret(8).toHex();
+  return { own: { traceId, spanId, isSampled: isSampled(traceId, parent) }, parent };
+}
+
+type Given = NonNullable<SpanAttributes[string]>;
 
 const ids: ReadonlySet<string> = new Set([
   ...["gen_ai.conversation.id", "aegis.tenant.id", "gen_ai.tool.call.id", "aegis.event.hash"],
 ]);
 
-function safeAttributes(attributes: SpanAttributes): Record<string, string | number | boolean> {
-  const safe: Record<string, string | number | boolean> = {};
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined) continue;
-    if (typeof value === "string") safe[name] = ids.has(name) ? redactId(value) : redactText(value);
-    else if (typeof value === "object") safe[name] = value.map(redactText).join(",");
-    else safe[name] = value;
+function safeAttributes(given: Readonly<Record<string, Given>>): SafeAttributes {
+  const safe: SafeAttributes = {};
+  for (const name in given) {
+    const value = given[name];
+    if (value !== undefined) safe[name] = safeValue(name, value);
   }
   return safe;
 }
 
-/** The caller's span as the parent, or none. */
-function contextOf(
-  parent: string | null | undefined,
-  state: string | null | undefined,
-): { readonly isKnown: boolean; readonly context: Context } {
-  const given = parseTraceparent(parent);
-  if (given === undefined) return { isKnown: false, context: ROOT_CONTEXT };
-  const { traceId, spanId, isSampled } = given;
-  const traceFlags = isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
-  const text = validTracestate(state);
-  const traceState = text === undefined ? {} : { traceState: createTraceState(text) };
-  const context = { traceId, spanId, traceFlags, isRemote: true, ...traceState };
-  return { isKnown: true, context: trace.setSpanContext(ROOT_CONTEXT, context) };
-}
-
-/** `next`, once, where a trace is to have a certain id. */
-function idGenerator(): { next: string | undefined } & Required<
-  NonNullable<TracerProviderOptions["idGenerator"]>
-> {
-  return {
-    next: undefined,
-    generateTraceId() {
-      const id = this.next ?? randomSecret(16).toHex();
-      this.next = undefined;
-      return id;
-    },
-    generateSpanId: () => randomSecret(8).toHex(),
-  };
-}
-
-function processorOf(
-  onEnd: (span: ReadableSpan) => void,
-  file: { readonly close: () => void },
-): SpanProcessor {
-  return {
-    onStart: () => undefined,
-    onEnd(span) {
-      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) onEnd(span);
-    },
-    forceFlush: () => Promise.resolve(),
-    shutdown: async () => file.close(),
-  };
-}
-
-async function otlpExporter(): Promise<{ exporter: SpanExporter; lost: () => number }> {
-  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
-  const inner = new OTLPTraceExporter();
-  let lost = 0;
-  const exporter: SpanExporter = {
-    export(spans, done) {
-      inner.export(spans, (result) => {
-        if (result.code !== 0) lost += spans.length;
-        done(result);
-      });
-    },
-    shutdown: () => inner.shutdown(),
-    forceFlush: () => inner.forceFlush(),
-  };
-  return { exporter, lost: () => lost };
-}
-
-function samplerOf({ isParentBased, ratio }: SamplerOptions): Sampler {
-  const root =
-    ratio >= 1
-      ? new AlwaysOnSampler()
-      : ratio <= 0
-        ? new AlwaysOffSampler()
-        : new TraceIdRatioBasedSampler(ratio);
-  return isParentBased ? new ParentBasedSampler({ root }) : root;
-}
-
-type Resource = NonNullable<TracerProviderOptions["resource"]>;
-
-function resourceOf(attributes: Readonly<Record<string, string>>): Resource {
-  return {
-    attributes,
-    asyncAttributesPending: false,
-    merge: (other) => (other === null ? resourceOf(attributes) : other),
-    getRawAttributes: () => Object.entries(attributes),
-  };
+function safeValue(name: string, value: Given): string | number | boolean {
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  const text =
+    typeof value === "object"
+      ? value.map(redactText).join(",")
+      : ids.has(name)
+        ? redactId(value)
+        : redactText(value);
+  return text.length > attributeMaxLength ? text.slice(0, attributeMaxLength) : text;
 }

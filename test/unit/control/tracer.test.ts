@@ -75,6 +75,49 @@ describe("withSpan()", () => {
     expect(left).not.toHaveProperty("attrs");
   });
 
+  test("of a part of all traces leaves lines, of the same ones wherever the ratio is the same", async () => {
+    const kept: string[][] = [];
+    for (let service = 0; service < 2; service++) {
+      const { path, telemetry: opening } = open(0.5);
+      const telemetry = await opening;
+      for (let at = 0; at < 200; at++) {
+        const span = telemetry.start({ name: "x", kind: "internal" });
+        span.of({ tenant: "acme", session: `s${at}` });
+        span.end();
+      }
+      await telemetry.stop();
+      kept.push(linesIn(path).map(({ session_id }) => String(session_id)));
+    }
+    expect(kept[0]).toEqual(kept[1]);
+    expect(kept[0]?.length).toBeWithin(70, 130);
+  });
+
+  test("is sampled as its caller's was, and ends once", async () => {
+    const { path, telemetry: opening } = open(0);
+    const telemetry = await opening;
+    for (const flags of ["00", "01"]) {
+      const parent = `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`;
+      const span = telemetry.start({ name: flags, kind: "internal", parent });
+      expect(span.traceparent()).toEndWith(`-${flags}`);
+      span.end();
+      span.end();
+    }
+    await telemetry.stop();
+    expect(linesIn(path)).toEqual([expect.objectContaining({ name: "01" })]);
+  });
+
+  test("cuts long attributes, and takes secrets out of all of them", async () => {
+    const { path, telemetry: opening } = open();
+    const telemetry = await opening;
+    const span = telemetry.start({ name: "x", kind: "internal", attributes: { n: undefined } });
+    span.set({ long: "ab ".repeat(3000), mail: "me@example.com", list: ["a", "b@example.com"] });
+    span.set({ mail: undefined, count: 3 });
+    span.end();
+    await telemetry.stop();
+    const attributes = { long: "ab ".repeat(3000).slice(0, 4096), mail: "[EMAIL]" };
+    expect(linesIn(path)[0]?.attributes).toEqual({ ...attributes, list: "a,[EMAIL]", count: 3 });
+  });
+
   test("of a trace that is not sampled leaves nothing", async () => {
     const { path, telemetry: opening } = open(0);
     const telemetry = await opening;
