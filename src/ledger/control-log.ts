@@ -109,12 +109,15 @@ interface Appended {
 
 async function appendAll(store: Store, requests: readonly AppendRequest[]): Promise<Appended> {
   let appended: Appended = { outcomes: [], stored: [] };
-  await store.appendMany(needsOf(requests), (base) => {
-    const batch = createBatch(base, store);
-    const outcomes = requests.map((request) => addTo(batch, request));
-    appended = { outcomes, stored: batch.stored };
-    return batch.additions;
-  });
+  await store.appendMany(
+    () => needsOf(requests),
+    (base) => {
+      const batch = createBatch(base, store);
+      const outcomes = requests.map((request) => addTo(batch, request));
+      appended = { outcomes, stored: batch.stored };
+      return batch.additions;
+    },
+  );
   return appended;
 }
 

@@ -32,21 +32,37 @@ export async function answer(
 ): Promise<Answered> {
   let path = "-";
   try {
-    const url = new URL(request.url);
+    const asked = targetOf(request.url);
     if (keys.length === 0) refuseBrowsers(request.headers, hosts);
-    const found = router.find(request.method, url.pathname);
+    const found = router.find(request.method, asked.path);
     path = found.route.operation.path;
-    const response = await found.route.handle(await callFrom(request, url, found, keys));
+    const response = await found.route.handle(await callFrom(request, asked.query, found, keys));
     return { response: request.method === "HEAD" ? await headOf(response) : response, path };
   } catch (error) {
     return { response: failure(error), path };
   }
 }
 
+interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/** Without anything that URLs read in another way than it is written, and without a query. */
+const plainUrl = /^https?:\/\/[^/?#\\@]*(\/[\w/:-]*)$/;
+const noQuery = new URLSearchParams();
+
+function targetOf(url: string): Target {
+  const plain = plainUrl.exec(url)?.[1];
+  if (plain !== undefined) return { path: plain, query: noQuery };
+  const { pathname, searchParams } = new URL(url);
+  return { path: pathname, query: searchParams };
+}
+
 /** Whoever may not do it is refused before anything of the body is read. */
 async function callFrom(
   request: Request,
-  url: URL,
+  query: URLSearchParams,
   { route: { operation }, inputs, params }: Found,
   keys: readonly ApiKey[],
 ): Promise<Call> {
@@ -57,7 +73,7 @@ async function callFrom(
   const json = once(() => parseBody(readText(bytes)));
   const lines = once(() => parseLines(readText(bytes)));
   if (caller.tenant !== undefined) {
-    requireTenant(caller, url.searchParams.get("tenant_id") ?? undefined);
+    requireTenant(caller, query.get("tenant_id") ?? undefined);
     const type = operation.body?.type;
     const trees = type === undefined ? [] : type === ndjson ? lines() : [json()];
     for (const named of trees.flatMap(tenantsOf)) requireTenant(caller, named);
@@ -67,7 +83,7 @@ async function callFrom(
   return {
     // The schemas that these were read by are those of the operation whose handler gets them.
     params: inputs.params(params) as Call["params"],
-    query: inputs.query(url.searchParams) as Call["query"],
+    query: inputs.query(query) as Call["query"],
     body: (read ? inputs.body(plainValue(json())) : undefined) as Call["body"],
     headers,
     signal,

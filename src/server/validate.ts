@@ -22,6 +22,8 @@ export function inputsOf(operation: Operation): Inputs {
   const { query, params, headers, body, roles } = operation;
   const numbers = query === undefined ? new Map<string, Bounds>() : numbersOf(query);
   const schema = query ?? z.strictObject({});
+  const headerNames = Object.keys(headers?.shape ?? {});
+  const needsHeader = headers?.safeParse({}).success === false;
   return {
     query(given) {
       if (roles === "open" || (query === undefined && given.size === 0)) return {};
@@ -38,7 +40,8 @@ export function inputsOf(operation: Operation): Inputs {
     params: (given) => (params === undefined ? {} : parameters(params, given)),
     headers(given) {
       if (headers === undefined) return;
-      const names = Object.keys(headers.shape).filter((name) => given.has(name));
+      const names = headerNames.filter((name) => given.has(name));
+      if (names.length === 0 && !needsHeader) return;
       parameters(headers, Object.fromEntries(names.map((name) => [name, given.get(name)])));
     },
     body(given) {

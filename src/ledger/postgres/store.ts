@@ -40,7 +40,8 @@ export async function openPostgresStore(
 type Writing = "append" | "appendMany" | "putRecord" | "addCheckpoint";
 
 function createWriter(connections: Connections): Pick<Store, Writing> {
-  const appendMany: Store["appendMany"] = async (needs, build) => {
+  const appendMany: Store["appendMany"] = async (needsOf, build) => {
+    const needs = needsOf();
     await connections.transact<readonly Addition[]>({
       async run(session) {
         const additions = build(await readBase(session, needs));
@@ -53,9 +54,10 @@ function createWriter(connections: Connections): Pick<Store, Writing> {
   return {
     appendMany,
     append: (session, build) =>
-      appendMany({ sessions: [session], events: [], records: [] }, (base) => [
-        build({ head: base.head, session: base.session(session) }),
-      ]),
+      appendMany(
+        () => ({ sessions: [session], events: [], records: [] }),
+        (base) => [build({ head: base.head, session: base.session(session) })],
+      ),
     async putRecord({ kind, key, json }, expected) {
       const place = [kind, toldText(key), json];
       const sql =
