@@ -18,6 +18,8 @@ export interface DaemonFlags {
   readonly keys: string | undefined;
   readonly payloadKeys: string | undefined;
   readonly bundle: string | undefined;
+  readonly bundleKey: string | undefined;
+  readonly bundleScope: string | undefined;
   readonly approvalWebhook: string | undefined;
   readonly approvalWebhookSecret: string | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
@@ -54,7 +56,11 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     trust: trustOf(flags, file, directory),
     keys: first(flags.keys, file.keys),
     payloadKeys: first(flags.payloadKeys, file.payload_keys),
-    bundle: first(flags.bundle, file.bundle),
+    bundle: {
+      file: first(flags.bundle, file.bundle),
+      key: first(flags.bundleKey, file.bundle_key),
+      scope: first(flags.bundleScope, file.bundle_scope),
+    },
     webhook: webhookOf(flags, file),
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),

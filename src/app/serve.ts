@@ -24,7 +24,7 @@ import { openTls, type TlsFiles, type TlsSource } from "./served-tls.ts";
 import { serverSecret } from "./server-secret.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
-import { builtInPolicy, filePolicy, type ServeNotice } from "./tool-policy.ts";
+import { type BundleFile, builtInPolicy, filePolicy, type ServeNotice } from "./tool-policy.ts";
 
 export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone. */
@@ -43,8 +43,8 @@ export interface ServeOptions {
   readonly rateLimit?: number;
   readonly tls?: TlsFiles | undefined;
   readonly telemetry: TelemetryOptions;
-  /** A tool policy of one's own instead of the built-in one. */
-  readonly bundle?: string | undefined;
+  /** A tool policy of one's own instead of the built-in one: its file, and how it is signed. */
+  readonly bundle?: Partial<Record<"file" | "key" | "scope", string | undefined>> | undefined;
   /** Who is told of calls that wait; the file holds the key that signs. */
   readonly webhook?: Partial<Record<"url" | "secret", string | undefined>> | undefined;
   /** What happens to files that are read again while the server runs. */
@@ -99,7 +99,8 @@ export async function prepareServe(
   const { manifest, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
-  const { bundle, onNotice = () => undefined } = options;
+  const { onNotice = () => undefined } = options;
+  const bundle = bundleOf(options, around.directory);
   const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
   const opened = await storeOf(options, paths, around);
   const store = await withPayloadKeys(opened.store, options.payloadKeys, around);
@@ -108,9 +109,7 @@ export async function prepareServe(
   const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
   const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
   // Last: it may start a process, which whoever has the parts ends.
-  const policy = await (bundle === undefined
-    ? builtInPolicy()
-    : filePolicy(resolvePath(around.directory, bundle), onNotice));
+  const policy = await (bundle === undefined ? builtInPolicy() : filePolicy(bundle, onNotice));
   return {
     hostname,
     port,
@@ -149,6 +148,24 @@ export function listenAddress(
   if (keys.length > 0 || isLoopback(address.hostname)) return address;
   const why = `Cannot serve on "${address.hostname}" without keys: others reach it`;
   throw new AegisError("usage", why, { hint: "give --keys FILE, or serve on 127.0.0.1" });
+}
+
+function bundleOf(
+  { bundle: { file, key, scope } = {} }: ServeOptions,
+  directory: AbsPath,
+): BundleFile | undefined {
+  const needless = (what: string, missing: string): AegisError =>
+    new AegisError("config/invalid", `config: invalid ${what}: there is no ${missing}`);
+  if (key === undefined && scope !== undefined) throw needless("bundle_scope", "bundle_key");
+  if (file === undefined) {
+    if (key !== undefined) throw needless("bundle_key", "bundle");
+    return undefined;
+  }
+  return {
+    path: resolvePath(directory, file),
+    key: key === undefined ? undefined : resolvePath(directory, key),
+    scope: scope ?? "",
+  };
 }
 
 function webhookOf(

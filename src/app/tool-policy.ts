@@ -7,6 +7,7 @@ import { AegisError } from "../base/errors.ts";
 import { bundleFileMaxBytes } from "../base/limits.ts";
 import type { AbsPath } from "../base/paths.ts";
 import { regoProgramName } from "../base/program-names.ts";
+import type { readBundle } from "../control/decide/bundle.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import type { RegoProcess } from "../control/decide/rego-process.ts";
 import { watchFiles } from "./watch-files.ts";
@@ -36,18 +37,28 @@ export async function builtInPolicy(): Promise<ToolPolicy> {
   };
 }
 
+/** A policy's file, and how it has to be signed. */
+export interface BundleFile {
+  readonly path: AbsPath;
+  /** File of the key that signed it; undefined: whoever may write the file is trusted. */
+  readonly key: AbsPath | undefined;
+  /** Of the signature; empty: none. */
+  readonly scope: string;
+}
+
 /** @throws {AegisError} `policy/invalid` where the file is no tool policy now */
 export async function filePolicy(
-  path: AbsPath,
+  file: BundleFile,
   notify: (notice: ServeNotice) => void,
 ): Promise<ToolPolicy> {
-  let current = await startPolicy(path);
+  const { path, key } = file;
+  let current = await startPolicy(file, notify);
   let isStopped = false;
   let last: Promise<void> = Promise.resolve();
   const replace = async (): Promise<void> => {
     if (isStopped) return;
     try {
-      const next = await startPolicy(path);
+      const next = await startPolicy(file, notify);
       const before = current;
       current = next;
       notify({ level: "info", message: `the tool policy "${path}" was read again` });
@@ -57,7 +68,7 @@ export async function filePolicy(
       notify({ level: "error", message: `${why}; the one before goes on` });
     }
   };
-  const watch = watchFiles([path], () => {
+  const watch = watchFiles(key === undefined ? [path] : [path, key], () => {
     last = last.then(replace);
   });
   return {
@@ -72,34 +83,58 @@ export async function filePolicy(
   };
 }
 
-async function startPolicy(path: AbsPath): Promise<RegoProcess> {
+async function startPolicy(
+  file: BundleFile,
+  notify: (notice: ServeNotice) => void,
+): Promise<RegoProcess> {
   const { readBundle } = await import("../control/decide/bundle.ts");
   const { startRego } = await import("../control/decide/rego-process.ts");
-  const bundle = await readBundle(readTrusted(path));
-  return startRego(bundle, { cmd: [process.execPath], argv0: regoProgramName });
+  const { bytes } = readTrusted(file.path, "the tool policy");
+  const bundle = await readBundle(bytes, await signedBy(file));
+  const policy = await startRego(bundle, { cmd: [process.execPath], argv0: regoProgramName });
+  if (bundle.isSigned && file.key === undefined) {
+    const message = `the signature of the tool policy "${file.path}" was not checked: no key`;
+    notify({ level: "warn", message });
+  }
+  return policy;
+}
+
+/** Read anew each time: keys are replaced as well. */
+async function signedBy({ key, scope }: BundleFile): Promise<Parameters<typeof readBundle>[1]> {
+  if (key === undefined) return undefined;
+  const { readBundleKey, requireSigned } = await import("../control/decide/bundle-signature.ts");
+  const what = "the key of tool policies";
+  const { bytes, mode } = readTrusted(key, what);
+  const read = readBundleKey(bytes, (why) => unusable(what, key, why));
+  if (read.kind === "secret" && (mode & 0o077) !== 0) {
+    throw unusable(what, key, "others may read it, and it is a secret");
+  }
+  return (files) => requireSigned(files, read, scope);
 }
 
 /** Whoever may change it decides what agents may do. */
-function readTrusted(path: AbsPath): Uint8Array {
+function readTrusted(
+  path: AbsPath,
+  what: string,
+): { readonly bytes: Uint8Array; readonly mode: number } {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unusable(what, path, cause instanceof Error ? cause.message : String(cause), cause);
   }
   try {
     const found = fstatSync(fd);
-    if (!found.isFile()) throw unusable(path, "it is no file");
-    if ((found.mode & 0o022) !== 0) throw unusable(path, "others may change it");
-    if (found.size > bundleFileMaxBytes) throw unusable(path, "it is too large");
-    return readFileSync(fd);
+    const { mode, size } = found;
+    if (!found.isFile()) throw unusable(what, path, "it is no file");
+    if ((mode & 0o022) !== 0) throw unusable(what, path, "others may change it");
+    if (size > bundleFileMaxBytes) throw unusable(what, path, "it is too large");
+    return { bytes: readFileSync(fd), mode };
   } finally {
     closeSync(fd);
   }
 }
 
-function unusable(path: AbsPath, why: string, cause?: unknown): AegisError {
-  return new AegisError("policy/invalid", `Cannot use the tool policy "${path}": ${why}`, {
-    cause,
-  });
+function unusable(what: string, path: AbsPath, why: string, cause?: unknown): AegisError {
+  return new AegisError("policy/invalid", `Cannot use ${what} "${path}": ${why}`, { cause });
 }

@@ -40,6 +40,12 @@ export const command = defineCommand(
         summary: "Encrypt what clients record with the keys in FILE: docs/encryption.md",
       },
       bundle: { kind: "text", value: "FILE", summary: "Tool policy: policy.wasm or bundle.tar.gz" },
+      "bundle-key": {
+        kind: "text",
+        value: "FILE",
+        summary: "Key that has to have signed the bundle: docs/tool-policies.md",
+      },
+      "bundle-scope": { kind: "text", value: "NAME", summary: "Scope of that signature" },
       "trust-mode": {
         kind: "choice",
         choices: trustModes,
@@ -84,6 +90,8 @@ export const command = defineCommand(
     const options = daemonOptions(
       {
         ...{ config, dsn, addr, manifest, keys, trust, bundle: flags.bundle },
+        bundleKey: flags["bundle-key"],
+        bundleScope: flags["bundle-scope"],
         payloadKeys: flags["payload-keys"],
         trustMode: flags["trust-mode"],
         mcpAddr: flags["mcp-addr"],

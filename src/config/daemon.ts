@@ -42,6 +42,8 @@ const daemonFile = table({
   keys: path,
   payload_keys: path,
   bundle: path,
+  bundle_key: path,
+  bundle_scope: path,
   trust_mode: defaulted(choice(trustModes), ""),
   trust: path,
   rate_limit: optional(integer(0, rateLimitMax)),

@@ -48,6 +48,12 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Tool policy: policy.wasm or bundle.tar.gz. Default: the built-in one.",
       },
+      "bundle-key": {
+        kind: "text",
+        value: "FILE",
+        summary: "Key that has to have signed the bundle: docs/tool-policies.md.",
+      },
+      "bundle-scope": { kind: "text", value: "NAME", summary: "Scope of that signature." },
       "approval-webhook": {
         kind: "text",
         value: "URL",
@@ -82,7 +88,9 @@ export const command = defineCommand(
       secret: flags["approval-webhook-secret"],
     };
     const payloadKeys = flags["payload-keys"];
-    const more = { ledger, postgres, payloadKeys, bundle: flags.bundle, webhook, onNotice };
+    const { bundle: file, "bundle-key": key, "bundle-scope": scope } = flags;
+    const bundle = { file, key, scope };
+    const more = { ledger, postgres, payloadKeys, bundle, webhook, onNotice };
     const options = { address: addr ?? ":8080", ...more, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);

@@ -14,22 +14,43 @@ export interface PolicyBundle {
   readonly data: JsonObject;
   /** Undefined: the module's own one. */
   readonly entry: string | undefined;
+  /** There is a signature in it, whoever made it. */
+  readonly isSigned: boolean;
 }
 
-/** @throws {AegisError} `policy/invalid` */
-export async function readBundle(bytes: Uint8Array): Promise<PolicyBundle> {
+/**
+ * @param requireSigned throws where its files are not signed as they have to be; absent: signatures
+ * are not looked at
+ * @throws {AegisError} `policy/invalid`
+ */
+export async function readBundle(
+  bytes: Uint8Array,
+  requireSigned?: (files: readonly TarFile[]) => void,
+): Promise<PolicyBundle> {
   if (bytes.length > bundleFileMaxBytes) throw unusable("it is too large");
-  if (isWasm(bytes)) return { wasm: bytes, data: {}, entry: undefined };
+  if (isWasm(bytes)) {
+    if (requireSigned === undefined) {
+      return { wasm: bytes, data: {}, entry: undefined, isSigned: false };
+    }
+    throw unusable("it is a module alone, which nobody can sign", "give a signed bundle.tar.gz");
+  }
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b)
     throw unusable("it is neither a wasm module nor a bundle.tar.gz");
   const files = readTar(await unpacked(bytes), bundleEntriesMax);
   if (!files.ok) throw unusable(files.error);
+  requireSigned?.(files.value);
   const { module, entry } = moduleOf(files.value);
   const found = files.value.find(({ path }) => path === module);
   if (found === undefined || !isWasm(found.content)) {
     throw unusable(`it has no wasm module "${module}"`);
   }
-  return { wasm: found.content, data: dataOf(files.value), entry };
+  const isSigned = files.value.some(isSignatureFile);
+  return { wasm: found.content, data: dataOf(files.value), entry, isSigned };
+}
+
+/** Wherever it lies, as OPA has it. */
+export function isSignatureFile({ path }: TarFile): boolean {
+  return path.slice(path.lastIndexOf("/") + 1) === ".signatures.json";
 }
 
 function isWasm(bytes: Uint8Array): boolean {
@@ -109,8 +130,9 @@ function jsonIn({ path, content }: TarFile): JsonValue {
   }
 }
 
-function unusable(why: string): AegisError {
-  return new AegisError("policy/invalid", `Cannot use the tool policy: ${why}`, {
-    hint: "build it with `opa build -t wasm -e aegis/decide/decision`",
-  });
+export function unusable(
+  why: string,
+  hint = "build it with `opa build -t wasm -e aegis/decide/decision`",
+): AegisError {
+  return new AegisError("policy/invalid", `Cannot use the tool policy: ${why}`, { hint });
 }

@@ -15,7 +15,9 @@ const listed = (...entrypoints: string[]) => ({
 
 describe("readBundle()", () => {
   test("takes a module alone", async () => {
-    expect(await readBundle(wasm)).toEqual({ wasm, data: {}, entry: undefined });
+    expect(await readBundle(wasm)).toEqual({
+      ...{ wasm, data: {}, entry: undefined, isSigned: false },
+    });
   });
 
   test("takes a bundle with its data, put together by folders", async () => {
