@@ -9,6 +9,7 @@ import { secretMaxBytes } from "../base/limits.ts";
 import type { AbsPath } from "../base/paths.ts";
 import type { Telemetry, TelemetrySpan } from "../control/telemetry/span.ts";
 import type { AskedApproval } from "./approval-requests.ts";
+import { pause } from "./pause.ts";
 import type { ServeNotice } from "./tool-policy.ts";
 
 export interface WebhookOptions {
@@ -168,14 +169,6 @@ async function post(
     const why = error instanceof Error && error.name === "TimeoutError" ? "in time" : "at all";
     return { isDone: false, isRetried: true, why: `it did not answer ${why}`, waitMs: 0 };
   }
-}
-
-async function pause(delayMs: number, stopped: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, delayMs);
-  stopped.addEventListener("abort", () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }
 
 function receiverUrl(text: string): URL {

@@ -10,6 +10,7 @@ import {
   readApproval,
   useApproval,
 } from "../app/approval-requests.ts";
+import { pause } from "../app/pause.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { type Approval, approvalTtlMs, isWaiting } from "../control/approvals/router.ts";
 import type { Advice } from "../control/decide/advice.ts";
@@ -85,7 +86,7 @@ export async function approve(
     if (kept.approval.status !== "PENDING") return settle(parts, kept, waiting);
     if (!isWaiting(kept.approval, parts.nowMs())) return gone(waiting, "nobody decided in time");
     if (signal.aborted || parts.nowMs() >= until) break;
-    await rest(signal);
+    await pause(lookEveryMs, signal);
   }
   return { kind: "waits", error: approvalWanted(session, name, text, parts.approvalWaitMs) };
 }
@@ -164,16 +165,4 @@ function approvalWanted(
 
 function howTo(tenant: string, token: string): string {
   return `aegis approve ${token} --tenant ${tenant} --allow`;
-}
-
-function rest(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, lookEveryMs);
-    signal.addEventListener("abort", end);
-  });
 }
