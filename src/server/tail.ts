@@ -31,10 +31,13 @@ export function tailRoute(
     const start = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
     const isWanted = (event: LoggedEvent) =>
       event.tenant === tenant && (session === undefined || event.session === session);
-    const either = AbortSignal.any([signal, stopping]);
+    const left = new AbortController();
+    // Once it is aborted, the signal that lives as long as the server knows nothing of it any more.
+    const over = AbortSignal.any([signal, stopping, left.signal]);
     const shown = wantsLegacy(headers) ? legacyEvent : eventJson;
-    onClient(either);
-    return new Response(stream(log, { start, isWanted, shown }, either), {
+    onClient(over);
+    const leave = (): void => left.abort();
+    return new Response(stream(log, { start, isWanted, shown, leave }, over), {
       headers: { "Content-Type": eventStream, "Cache-Control": "no-store" },
     });
   });
@@ -45,11 +48,13 @@ interface Wanted {
   readonly start: number;
   readonly isWanted: (event: LoggedEvent) => boolean;
   readonly shown: (event: LoggedEvent) => JsonObject;
+  /** Nobody reads any more. */
+  readonly leave: () => void;
 }
 
 function stream(
   log: ControlLog,
-  { start, isWanted, shown }: Wanted,
+  { start, isWanted, shown, leave }: Wanted,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -63,6 +68,7 @@ function stream(
     if (isLeft) return;
     isLeft = true;
     forgetStored();
+    leave();
     wake();
   };
   return new ReadableStream({

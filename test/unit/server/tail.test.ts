@@ -75,3 +75,22 @@ test("a server that stops ends its tails", async () => {
   await stopped;
   expect(counts.listening).toBe(1);
 });
+
+test("nothing stays of those who only ask whether there is one, or read no further", async () => {
+  const { counts, server, url } = start();
+  const base = counts.listening;
+  const clients = async (): Promise<string | undefined> => {
+    const text = await (await fetch(url.replace("/v1/events/stream", "/metrics"))).text();
+    return /^aegis_stream_clients (\d+)$/m.exec(text)?.[1];
+  };
+  for (let at = 0; at < 20; at++) {
+    const { status } = await fetch(`${url}?tenant_id=a`, { method: "HEAD" });
+    expect(status).toBe(200);
+  }
+  const { body } = await fetch(`${url}?tenant_id=a`);
+  expect(await clients()).toBe("1");
+  await body?.cancel();
+  await until(() => counts.listening === base);
+  expect(await clients()).toBe("0");
+  await server.stop();
+});
