@@ -1,5 +1,8 @@
 // How many calls of one tool a tenant may propose in a minute. Counted by this process, in windows
-// that begin with the first call. Names come from callers, so their number is bounded.
+// that begin with the first call. Names come from callers, so their number is bounded, and of each
+// only its hash is kept, however long it is.
+
+import { sha256Hex } from "../base/hash.ts";
 
 export interface ProposedCall {
   readonly tenant: string;
@@ -41,7 +44,7 @@ export function createRateLimiter(perMinute: number, nowMs: () => number): RateL
       const now = nowMs();
       const counts = new Map<string, number>();
       for (const { tenant, tool } of calls) {
-        const key = JSON.stringify([tenant, tool]);
+        const key = sha256Hex(JSON.stringify([tenant, tool]));
         counts.set(key, (counts.get(key) ?? 0) + 1);
       }
       const taken = [...counts].map(([key, count]) => ({ count, window: windowOf(key, now) }));

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createRateLimiter } from "../../../src/app/rate-limit.ts";
+import { megabytesKept } from "../../support/kept-memory.ts";
 
 const clock = { ms: 1_000_000 };
 const calls = (tool: string, count = 1, tenant = "t") =>
@@ -34,4 +35,13 @@ test("more names than can be kept are refused until some are a minute old", () =
   expect(limiter.take(calls("one more"))).toBe(60);
   clock.ms += 60_000;
   expect(limiter.take(calls("one more"))).toBe(0);
+});
+
+test("names may be long: of each only its hash is kept", async () => {
+  const limiter = createRateLimiter(5, () => clock.ms);
+  const kept = await megabytesKept(() => {
+    for (let at = 0; at < 100; at++) limiter.take(calls(`${at}`.padEnd(200_000, "x")));
+    return limiter;
+  });
+  expect(kept).toBeLessThan(2);
 });
