@@ -2,6 +2,7 @@
 // table can never mean something else than the events it was derived from. Pure.
 
 import type { SessionId } from "../base/ids.ts";
+import { ownText } from "../base/own-text.ts";
 import { isBoxEvent, type JsonObject, type JsonValue, type SealedEvent } from "../model/event.ts";
 import type { SessionRecord } from "./contract.ts";
 import { localTenant } from "./foreign.ts";
@@ -57,7 +58,7 @@ export function addEvent(tally: SessionTally, event: SealedEvent): void {
 function addForeign(tally: SessionTally, event: SealedEvent): void {
   const { seq, user_id, ts_unix_ms, event_type } = event;
   if (seq === 0) {
-    tally.name = user_id;
+    tally.name = ownText(user_id);
     tally.mode = "api";
     tally.openedUnixMs = ts_unix_ms;
   }

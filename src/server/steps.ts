@@ -3,6 +3,7 @@
 // time, and what is behind is caught up with before anybody reads it.
 
 import { sha256Hex } from "../base/hash.ts";
+import { ownText } from "../base/own-text.ts";
 import {
   applyEvent,
   type Budgets,
@@ -32,6 +33,7 @@ const readSize = 500;
 const pauseMs = 25;
 /** Sessions kept in memory; those heard of longest ago go first. */
 const followedMax = 500;
+/** Sessions that wait for their turn; beyond, one is caught up with when it is heard of again. */
 const waitingMax = 4000;
 /** At the end; what is left is caught up with when it is asked for. */
 const lastTurnsMax = 200;
@@ -59,10 +61,15 @@ export function createStepRecorder(
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const forget = log.onStored(({ tenant, session }) => {
-    // Beyond this many a session is caught up with when it is heard of again, or asked for.
-    if (waiting.size < waitingMax) waiting.set(keyOf(tenant, session), { tenant, session });
+    wait(tenant, session);
     timer ??= setTimeout(takeTurn, pauseMs).unref();
   });
+
+  function wait(tenant: string, session: string): void {
+    const key = keyOf(tenant, session);
+    if (waiting.has(key) || waiting.size >= waitingMax) return;
+    waiting.set(key, { tenant: ownText(tenant), session: ownText(session) });
+  }
 
   function takeTurn(): void {
     timer = undefined;
@@ -159,8 +166,8 @@ async function begin(log: ControlLog, tenant: string, session: string): Promise<
   const page = last === undefined ? 0 : Number(last.key.slice(last.key.indexOf("/") + 1));
   const steps = page * pageSize + Math.floor(textOf(last?.json).length / hashLength);
   return {
-    tenant,
-    session,
+    tenant: ownText(tenant),
+    session: ownText(session),
     state: newState(),
     nextSeq: 0,
     recordedSeq: steps,
@@ -187,14 +194,17 @@ async function add(
 ): Promise<void> {
   one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload }, budgets);
   one.nextSeq = seq + 1;
-  if (seq % pageSize === 0) [one.page, one.stored] = ["", undefined];
   if (seq < one.recordedSeq) {
-    if (seq === one.recordedSeq - 1) await resumePage(log, one, seq);
+    const isLast = one.nextSeq === one.recordedSeq;
+    if (isLast && one.nextSeq % pageSize > 0) await resumePage(log, one, seq);
     return;
   }
   // Another process may have recorded this one already.
   if (one.page.length === (seq % pageSize) * hashLength) one.page += stateHash(one.state);
-  if (one.nextSeq % pageSize === 0) await keepPage(log, one);
+  if (one.nextSeq % pageSize > 0) return;
+  await keepPage(log, one);
+  // Full pages are not looked at again, and are most of what a session would take in memory.
+  [one.page, one.stored] = ["", undefined];
 }
 
 /** The hashes of then stay, whatever the steps would give today. */

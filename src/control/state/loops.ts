@@ -2,7 +2,7 @@
 // calls that change nothing. Pure: history in, finding out.
 
 import { canonicalJson } from "../../base/canonical-json.ts";
-import { sha256Hex } from "../../base/hash.ts";
+import { sha256 } from "../../base/hash.ts";
 import type { JsonValue } from "../../model/event.ts";
 
 export const loopReasons = [
@@ -30,18 +30,28 @@ export interface Violation {
 export interface RememberedCall {
   readonly seq: number;
   readonly tool: string;
-  readonly args_hash: string;
-  /** What the session looked like before it, apart from its counters. */
-  readonly state_hash: string;
+  /** 0: it had none. */
+  readonly args_hash: number;
+  /** What the session looked like before it, apart from its counters; 0: nothing is known of it. */
+  readonly state_hash: number;
 }
 
 export const rememberedCallsMax = 20;
 const sequenceLengths = [3, 4, 5, 6, 7];
 const unchangedCallsMax = 3;
 
-/** 16 hex digits; calls without arguments are all alike. */
-export function argsHash(args: JsonValue | undefined): string {
-  return args === undefined ? "" : sha256Hex(canonicalJson(args)).slice(0, 16);
+/** Calls without arguments are all alike. */
+export function argsHash(args: JsonValue | undefined): number {
+  return args === undefined ? 0 : shortHash(args);
+}
+
+/**
+ * 52 bits of SHA-256, never 0. A number, because each session in memory holds up to forty of them:
+ * as texts they would be most of what a server holds, each in a block of its own.
+ */
+export function shortHash(value: unknown): number {
+  const view = new DataView(sha256(canonicalJson(value)).buffer);
+  return view.getUint32(0) * 2 ** 20 + (view.getUint32(4) >>> 12) || 1;
 }
 
 /** @param calls at most `rememberedCallsMax`, oldest first, the newest being the one in question */
@@ -75,7 +85,7 @@ function identicalCall(calls: readonly RememberedCall[]): Violation | undefined 
 function noProgress(calls: readonly RememberedCall[]): Violation | undefined {
   const last = calls.slice(-unchangedCallsMax);
   const [first] = last;
-  if (last.length < unchangedCallsMax || first === undefined || first.state_hash === "")
+  if (last.length < unchangedCallsMax || first === undefined || first.state_hash === 0)
     return undefined;
   if (!last.every(({ state_hash }) => state_hash === first.state_hash)) return undefined;
   return loop("LOOP_NO_PROGRESS", last, `${unchangedCallsMax} calls changed nothing`);

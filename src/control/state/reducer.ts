@@ -1,8 +1,7 @@
 // What a session adds up to: counters, taint, loops and hand-overs, from its events and nothing
 // else. The same events give the same state and the same hash on every machine. Pure.
 
-import { canonicalJson } from "../../base/canonical-json.ts";
-import { sha256Hex } from "../../base/hash.ts";
+import { ownText } from "../../base/own-text.ts";
 import { isBoxEvent, type JsonObject, type JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import {
@@ -10,6 +9,7 @@ import {
   findLoop,
   type RememberedCall,
   rememberedCallsMax,
+  shortHash,
   type Violation,
 } from "./loops.ts";
 
@@ -69,7 +69,7 @@ export interface SessionState {
   readonly violation: Violation | undefined;
   readonly calls: readonly RememberedCall[];
   /** Of the latest result, and whether it came after the latest call. */
-  readonly result: { readonly hash: string; readonly isNew: boolean };
+  readonly result: { readonly hash: number; readonly isNew: boolean };
   readonly last_seq: number;
   readonly last_ts_unix_ms: number;
   readonly events_since_checkpoint: number;
@@ -105,7 +105,7 @@ export function newState(): SessionState {
     taint: { active_labels: [], sanitized_keys: [] },
     violation: undefined,
     calls: [],
-    result: { hash: "", isNew: false },
+    result: { hash: 0, isNew: false },
     last_seq: -1,
     last_ts_unix_ms: 0,
     events_since_checkpoint: 0,
@@ -215,9 +215,9 @@ function proposeToolCall(
   if (typeof tool !== "string" || tool === "") return counted;
   const call: RememberedCall = {
     seq: event.seq,
-    tool,
+    tool: counted.last_outcomes.last_tool_name,
     args_hash: argsHash(payload?.args),
-    state_hash: state.result.isNew ? progressHash(state) : "",
+    state_hash: state.result.isNew ? progressHash(state) : 0,
   };
   const calls = [...counted.calls, call].slice(-rememberedCallsMax);
   const result = { ...counted.result, isNew: false };
@@ -228,7 +228,7 @@ function allowTool(state: SessionState, payload: JsonObject | undefined): Sessio
   const tool_name = state.last_outcomes.last_tool_name;
   const isKnown = state.active_tool_permissions.some((known) => known.tool_name === tool_name);
   if (payload === undefined || tool_name === "" || isKnown) return state;
-  const granted_by = typeof payload.policy_ref === "string" ? payload.policy_ref : "";
+  const granted_by = typeof payload.policy_ref === "string" ? ownText(payload.policy_ref) : "";
   const permission = { tool_name, granted_by, expires_ms: 0 };
   return { ...state, active_tool_permissions: [...state.active_tool_permissions, permission] };
 }
@@ -236,7 +236,7 @@ function allowTool(state: SessionState, payload: JsonObject | undefined): Sessio
 function takeResult(state: SessionState, payload: JsonObject | undefined): SessionState {
   if (payload === undefined) return state;
   const { call_id: _, ...content } = payload;
-  const result = { hash: sha256Hex(canonicalJson(content)), isNew: true };
+  const result = { hash: shortHash(content), isNew: true };
   const known = outcome({ ...state, result }, { last_tool_was_error: payload.is_error === true });
   return taint(known, "tool_output");
 }
@@ -246,12 +246,12 @@ function sanitize(state: SessionState, payload: JsonObject | undefined): Session
   const key = payload?.key ?? payload?.sanitizer_key;
   const { active_labels, sanitized_keys } = state.taint;
   if (typeof key !== "string" || key === "" || sanitized_keys.includes(key)) return state;
-  return { ...state, taint: { active_labels, sanitized_keys: [...sanitized_keys, key] } };
+  return { ...state, taint: { active_labels, sanitized_keys: [...sanitized_keys, ownText(key)] } };
 }
 
 function requestHandoff(state: SessionState, payload: JsonObject | undefined): SessionState {
   if (payload === undefined) return state;
-  const text = (value: JsonValue | undefined) => (typeof value === "string" ? value : "");
+  const text = (value: JsonValue | undefined) => (typeof value === "string" ? ownText(value) : "");
   return {
     ...state,
     handoff: {
@@ -280,7 +280,7 @@ function textMember(
   name: keyof SessionState["last_outcomes"],
   value: JsonValue | undefined,
 ): Partial<SessionState["last_outcomes"]> {
-  return typeof value === "string" && value !== "" ? { [name]: value } : {};
+  return typeof value === "string" && value !== "" ? { [name]: ownText(value) } : {};
 }
 
 function violated(
@@ -293,19 +293,17 @@ function violated(
 }
 
 /** Everything a call can move forward; counters and the names of calls move with every one. */
-function progressHash(state: SessionState): string {
+function progressHash(state: SessionState): number {
   const { taint: labels, handoff, active_tool_permissions, result, last_outcomes } = state;
   const { last_tool_was_error, last_policy_outcome } = last_outcomes;
-  return sha256Hex(
-    canonicalJson({
-      taint: labels,
-      handoff,
-      active_tool_permissions,
-      result: result.hash,
-      last_tool_was_error,
-      last_policy_outcome,
-    }),
-  );
+  return shortHash({
+    taint: labels,
+    handoff,
+    active_tool_permissions,
+    result: result.hash,
+    last_tool_was_error,
+    last_policy_outcome,
+  });
 }
 
 const checkpointEvery = 50;
