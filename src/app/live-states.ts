@@ -1,6 +1,8 @@
 // The state of sessions as it is now, kept in memory and rebuilt from their events when it is not
 // there: after a restart, or when another process wrote meanwhile.
 
+import { liveStatesMax, liveStatesSizeMax } from "../base/limits.ts";
+import { createRecent } from "../base/recent.ts";
 import {
   applyEvent,
   type Budgets,
@@ -8,6 +10,7 @@ import {
   newState,
   type SessionState,
 } from "../control/state/reducer.ts";
+import { stateSize } from "../control/state/size.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
 
 export interface LiveStates {
@@ -15,19 +18,11 @@ export interface LiveStates {
   current(tenant: string, session: string): Promise<SessionState>;
 }
 
-/** Sessions kept; those asked for longest ago go first. */
-const keptMax = 2000;
 const pageSize = 1000;
 
 export function createLiveStates(log: ControlLog, budgets: Budgets = defaultBudgets): LiveStates {
-  const states = new Map<string, SessionState>();
-
-  function keep(key: string, state: SessionState): void {
-    states.delete(key);
-    states.set(key, state);
-    const [oldest] = states.keys();
-    if (states.size > keptMax && oldest !== undefined) states.delete(oldest);
-  }
+  const bounds = { countMax: liveStatesMax, sizeMax: liveStatesSizeMax, sizeOf: stateSize };
+  const states = createRecent<SessionState>(bounds);
 
   function add(state: SessionState, event: LoggedEvent): SessionState {
     const { seq, tsUnixMs, type, payload } = event;
@@ -37,7 +32,8 @@ export function createLiveStates(log: ControlLog, budgets: Budgets = defaultBudg
   log.onStored((event) => {
     const key = keyOf(event.tenant, event.session);
     const known = states.get(key);
-    if (known !== undefined && known.last_seq === event.seq - 1) keep(key, add(known, event));
+    if (known !== undefined && known.last_seq === event.seq - 1)
+      states.keep(key, add(known, event));
   });
 
   return {
@@ -56,7 +52,7 @@ export function createLiveStates(log: ControlLog, budgets: Budgets = defaultBudg
         if (next.length === 0) break;
         for (const event of next) state = add(state, event);
       }
-      keep(key, state);
+      states.keep(key, state);
       return state;
     },
   };

@@ -147,6 +147,13 @@ export const secretMaxBytes = 8192;
 export const secretCommandMs = 60_000;
 /** File of traces, bytes: then a new one is begun, and one such file is kept. */
 export const traceFileMaxBytes = 64 << 20;
+/** Sessions whose state a server keeps in memory; those asked for longest ago go first. */
+export const liveStatesMax = 2000;
+/** Characters in these states: names in them are as long as callers like. */
+export const liveStatesSizeMax = 32 << 20;
+/** Sessions that are added up behind the back of clients, and characters in their states. */
+export const followedStatesMax = 500;
+export const followedStatesSizeMax = 8 << 20;
 /** Body of a request to the control plane, bytes: a batch of ordinary events has some 500 KiB. */
 export const requestBodyMaxBytes = 8 * 1024 * 1024;
 /** How long such a body may take to come, milliseconds. */

@@ -3,7 +3,9 @@
 // time, and what is behind is caught up with before anybody reads it.
 
 import { sha256Hex } from "../base/hash.ts";
+import { followedStatesMax, followedStatesSizeMax } from "../base/limits.ts";
 import { ownText } from "../base/own-text.ts";
+import { createRecent } from "../base/recent.ts";
 import {
   applyEvent,
   type Budgets,
@@ -11,6 +13,7 @@ import {
   newState,
   type SessionState,
 } from "../control/state/reducer.ts";
+import { stateSize } from "../control/state/size.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
 
@@ -31,8 +34,6 @@ const turnSize = 64;
 const readSize = 500;
 /** Between two turns, so that recording takes a small part of the time. */
 const pauseMs = 25;
-/** Sessions kept in memory; those heard of longest ago go first. */
-const followedMax = 500;
 /** Sessions that wait for their turn; beyond, one is caught up with when it is heard of again. */
 const waitingMax = 4000;
 /** At the end; what is left is caught up with when it is asked for. */
@@ -126,14 +127,18 @@ interface Follower {
 }
 
 function createFollower(log: ControlLog, budgets: Budgets): Follower {
-  const followed = new Map<string, Followed>();
+  const followed = createRecent<Followed>({
+    countMax: followedStatesMax,
+    sizeMax: followedStatesSizeMax,
+    sizeOf: ({ state, page }) => stateSize(state) + 2 * page.length,
+  });
   let turn: Promise<unknown> = Promise.resolve();
 
   async function advance(tenant: string, session: string, most: number): Promise<boolean> {
     const key = keyOf(tenant, session);
     const one = followed.get(key) ?? (await begin(log, tenant, session));
     // Until it is whole again: after an error it is begun anew.
-    followed.delete(key);
+    followed.forget(key);
     const count = (await log.session(tenant, session))?.eventCount ?? 0;
     for (let left = most; left > 0 && one.nextSeq < count; ) {
       const events = await eventsFrom(log, one, Math.min(left, readSize));
@@ -142,9 +147,7 @@ function createFollower(log: ControlLog, budgets: Budgets): Follower {
       for (const event of events) await add(log, one, event, budgets);
     }
     await keepPage(log, one);
-    followed.set(key, one);
-    const [oldest] = followed.keys();
-    if (followed.size > followedMax && oldest !== undefined) followed.delete(oldest);
+    followed.keep(key, one);
     return one.nextSeq >= count;
   }
 
