@@ -148,7 +148,8 @@ async function startMcp(
   const { serveMcp } = await import("../mcp/serve.ts");
   const say = (line: string): void => void writeErr(`aegisd: ${escapeControls(line)}\n`);
   const session = undefined;
-  const wishes = { address, upstream, token: undefined, session, approvalWaitMs: approvalWaitMs };
+  const server = { kind: "address", url: upstream, token: undefined } as const;
+  const wishes = { address, server, session, approvalWaitMs: approvalWaitMs };
   const running = serveMcp(parts, { ...wishes, say });
   say(`MCP on http${parts.tls === undefined ? "" : "s"}://${running.host}/mcp`);
   return running;

@@ -18,7 +18,7 @@ import { cancelledText, errorAnswer, rpcCodes } from "./refusal.ts";
 import { addRequest, type HttpRequest, idProblem, newRequest, type Scope } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
 import { askedCall, followedTask, withArguments } from "./tool-call.ts";
-import { boundedText, isStream, plainAnswer, type Upstream, upstream } from "./upstream.ts";
+import { boundedText, isStream, plainAnswer, type Upstream } from "./upstream.ts";
 
 export interface HttpParts extends RecordParts, Upstream {
   readonly gate: Gate;
@@ -30,6 +30,8 @@ export interface HttpParts extends RecordParts, Upstream {
 export interface Arrival {
   readonly scope: Scope;
   readonly headers: Headers;
+  /** Who sent it, as far as keys tell. */
+  readonly holder: string;
   readonly isModern: boolean;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
@@ -95,9 +97,9 @@ async function sendOn(
   request: HttpRequest,
   text: string,
 ): Promise<Response> {
-  const { scope, isModern, signal } = arrival;
+  const { scope, headers, holder, isModern, signal } = arrival;
   const connection = new AbortController();
-  const isResumable = !isModern && !scope.isLoose;
+  const isResumable = parts.keepsStreams && !isModern && !scope.isLoose;
   const gone = (): void => {
     connection.abort();
     request.isAttached = false;
@@ -115,7 +117,8 @@ async function sendOn(
   }
   let response: Response;
   try {
-    response = await upstream(parts, arrival.headers, "POST", text, connection.signal);
+    const sent = { headers, body: text, holder, signal: connection.signal };
+    response = await parts.ask({ method: "POST", ...sent });
   } catch (error) {
     if (signal.aborted) return new Response(null, { status: 408 });
     const why = error instanceof Error ? error.message : String(error);
@@ -174,20 +177,23 @@ export async function passOn(
   arrival: Arrival,
   message: Message,
 ): Promise<Response> {
-  return plainAnswer(await upstream(parts, arrival.headers, "POST", message.text, arrival.signal));
+  const { headers, holder, signal } = arrival;
+  const sent = { headers, body: message.text, holder, signal };
+  return plainAnswer(await parts.ask({ method: "POST", ...sent }));
 }
 
 async function tellCancelled(
   parts: HttpParts,
-  { headers }: Arrival,
+  { headers, holder }: Arrival,
   { id }: HttpRequest,
   why: string,
 ): Promise<void> {
   const plain = new Headers(headers);
   for (const name of ["Mcp-Method", "Mcp-Name", "Last-Event-ID"]) plain.delete(name);
   try {
-    const patience = AbortSignal.timeout(tellTimeoutMs);
-    const answer = await upstream(parts, plain, "POST", cancelledText(id, why), patience);
+    const signal = AbortSignal.timeout(tellTimeoutMs);
+    const sent = { headers: plain, body: cancelledText(id, why), holder, signal };
+    const answer = await parts.ask({ method: "POST", ...sent });
     await answer.body?.cancel();
   } catch (error) {
     parts.say(`the server was not told: ${error instanceof Error ? error.message : error}`);

@@ -13,9 +13,9 @@ import { answerHeaders, headerMismatch, isModern } from "./headers.ts";
 import { errorText, idKey, type Message, readMessages, requestIdOf } from "./message.ts";
 import { type CallSession, record } from "./record.ts";
 import { rpcCodes } from "./refusal.ts";
-import { createScopes, type Scopes } from "./scopes.ts";
+import { createScopes, holderOf, type Scopes } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
-import { isStream, plainAnswer, upstream } from "./upstream.ts";
+import { isStream, plainAnswer } from "./upstream.ts";
 
 export interface McpServerOptions extends HttpParts {
   readonly hostname: string;
@@ -106,7 +106,8 @@ async function answer(
   const mcpSession = headers.get("Mcp-Session-Id");
   const scope = scopes.of(key, mcpSession);
   if (scope === undefined) return refuse(503, rpcCodes.internal, "too many sessions have calls");
-  const arrival = { scope, headers, signal, isModern: isModern(undefined, headers) };
+  const known = { scope, headers, signal, holder: holderOf(key) };
+  const arrival = { ...known, isModern: isModern(undefined, headers) };
   try {
     if (method === "POST") return await post(options, arrival, request, untimed);
     untimed();
@@ -192,8 +193,8 @@ async function mismatched(
 
 /** A stream on which the server speaks first, or a lost one again. */
 async function listen(options: McpServerOptions, arrival: Arrival): Promise<Response> {
-  const { scope, headers, signal } = arrival;
-  const response = await upstream(options, headers, "GET", undefined, signal);
+  const { scope, headers, holder, signal } = arrival;
+  const response = await options.ask({ method: "GET", headers, body: undefined, holder, signal });
   if (!response.ok || !isStream(response) || response.body === null) return plainAnswer(response);
   const { say } = options;
   const body = streamed(response.body, { scope, say, owner: undefined });
@@ -202,10 +203,11 @@ async function listen(options: McpServerOptions, arrival: Arrival): Promise<Resp
 
 async function end(
   options: McpServerOptions,
-  { scope, headers, signal }: Arrival,
+  { scope, headers, holder, signal }: Arrival,
   remove: () => void,
 ): Promise<Response> {
-  const response = await upstream(options, headers, "DELETE", undefined, signal);
+  const sent = { headers, body: undefined, holder, signal };
+  const response = await options.ask({ method: "DELETE", ...sent });
   if (response.ok) {
     for (const request of scope.requests.values()) {
       await giveUp(scope, request, "CANCELLED", "the caller ended its session");

@@ -14,6 +14,7 @@ export interface ProxyError {
 export const rpcCodes = {
   parse: -32700,
   invalidRequest: -32600,
+  methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
   denied: -32000,

@@ -104,7 +104,12 @@ export function createScopes(fixed: CallSession | undefined): Scopes {
 
 /** A handle alone says nothing about who holds it. */
 function nameOf(key: ServedKey | undefined, mcpSession: string | null): string {
-  return JSON.stringify([key?.tenant ?? null, key?.name ?? null, mcpSession]);
+  return JSON.stringify([holderOf(key), mcpSession]);
+}
+
+/** Whoever has this key; everybody where there are none. */
+export function holderOf(key: ServedKey | undefined): string {
+  return JSON.stringify([key?.tenant ?? null, key?.name ?? null]);
 }
 
 function emptyScope(): Omit<Scope, "session" | "isLoose"> {

@@ -6,8 +6,10 @@ import { listenAddress, type ServeParts } from "../app/serve.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
+import { createProcessPool } from "./process-pool.ts";
 import type { CallSession } from "./record.ts";
-import { upstreamAddress } from "./upstream.ts";
+import type { ServerCommand } from "./server-process.ts";
+import { httpUpstream, upstreamAddress } from "./upstream.ts";
 
 export interface GateWishes {
   readonly approvalWaitMs: number;
@@ -18,11 +20,22 @@ export interface GateWishes {
 export interface HttpWishes extends GateWishes {
   /** Where to listen. */
   readonly address: string;
-  /** The server's address. */
-  readonly upstream: string;
-  /** What the server is shown. */
-  readonly token: string | undefined;
+  readonly server: HttpServer | CommandServer;
   readonly session: CallSession | undefined;
+}
+
+/** One that runs. */
+interface HttpServer {
+  readonly kind: "address";
+  readonly url: string;
+  /** What it is shown. */
+  readonly token: string | undefined;
+}
+
+/** One that is started, as often as clients need it. */
+interface CommandServer extends ServerCommand {
+  readonly kind: "command";
+  readonly processesMax: number;
 }
 
 export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
@@ -38,11 +51,25 @@ export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
 /** @throws {AegisError} for addresses that cannot be used */
 export function serveMcp(parts: ServeParts, wishes: HttpWishes): RunningMcpServer {
   const { log, nowMs, keys, tls } = parts;
-  const { say, token, session } = wishes;
-  return startMcpServer({
-    ...{ log, nowMs, keys, tls, say, token, session },
+  const { say, server, session } = wishes;
+  const front = {
+    ...{ log, nowMs, keys, tls, say, session },
     ...listenAddress(wishes.address, keys),
     gate: prepareGate(parts, wishes),
-    upstream: upstreamAddress(wishes.upstream),
-  });
+  };
+  if (server.kind === "address") {
+    return startMcpServer({
+      ...front,
+      ...httpUpstream(upstreamAddress(server.url), server.token),
+    });
+  }
+  const pool = createProcessPool({ ...server, say });
+  const running = startMcpServer({ ...front, ...pool });
+  return {
+    ...running,
+    async stop() {
+      await running.stop();
+      await pool.stop();
+    },
+  };
 }

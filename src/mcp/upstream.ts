@@ -1,13 +1,26 @@
-// The server behind the proxy, over HTTP: one address, never another. Its answers are bounded where
-// they are read whole.
+// The server behind the proxy as its HTTP front sees it: whoever answers a request with a response.
+// Over HTTP that is one address, never another. Answers are bounded where they are read whole.
 
 import { AegisError } from "../base/errors.ts";
 import { answerHeaders, upstreamHeaders } from "./headers.ts";
 
+/** A client's request on its way to the server. */
+export interface ServerRequest {
+  readonly method: "POST" | "GET" | "DELETE";
+  readonly headers: Headers;
+  /** One message; undefined for anything but POST. */
+  readonly body: string | undefined;
+  /** Whose request it is: whatever the server keeps for one is not for another. */
+  readonly holder: string;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
 export interface Upstream {
-  readonly upstream: URL;
-  /** Shown to the server; a client's own credentials never are. */
-  readonly token: string | undefined;
+  /** @throws where the server cannot be reached, or wants to be looked for elsewhere */
+  readonly ask: (request: ServerRequest) => Promise<Response>;
+  /** A client that lost its stream may find the rest of it later. */
+  readonly keepsStreams: boolean;
 }
 
 /** @throws {AegisError} `usage` */
@@ -40,25 +53,24 @@ export async function plainAnswer(response: Response): Promise<Response> {
   return new Response(text, { status: response.status, headers });
 }
 
-/** @throws where the server cannot be reached, or wants to be looked for elsewhere */
-export async function upstream(
-  parts: Upstream,
-  headers: Headers,
-  method: "POST" | "GET" | "DELETE",
-  body: string | undefined,
-  signal: AbortSignal,
-): Promise<Response> {
-  const response = await fetch(parts.upstream, {
-    method,
-    headers: upstreamHeaders(headers, parts.token),
-    redirect: "manual",
-    signal,
-    ...(body === undefined ? {} : { body }),
-    ...untimed,
-  });
-  if (response.status < 300 || response.status >= 400) return response;
-  await response.body?.cancel();
-  throw new Error(`it answered ${response.status} and wants to be looked for elsewhere`);
+/** @param token shown to the server; a client's own credentials never are */
+export function httpUpstream(address: URL, token: string | undefined): Upstream {
+  return {
+    keepsStreams: true,
+    async ask({ method, headers, body, signal }) {
+      const response = await fetch(address, {
+        method,
+        headers: upstreamHeaders(headers, token),
+        redirect: "manual",
+        signal,
+        ...(body === undefined ? {} : { body }),
+        ...untimed,
+      });
+      if (response.status < 300 || response.status >= 400) return response;
+      await response.body?.cancel();
+      throw new Error(`it answered ${response.status} and wants to be looked for elsewhere`);
+    },
+  };
 }
 
 /** Streams may be silent for as long as they like; calls have a time of their own. */

@@ -13,12 +13,14 @@ import {
   proxyArgs,
   recordedEvents,
   recordedTypes,
+  startFront,
   startProxy,
   startServerProgram,
 } from "../support/mcp.ts";
+import { testMs } from "../support/patience.ts";
 
 /** Each starts several programs. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(testMs);
 
 const version = "2026-07-28";
 const tools = ["echo", "big", "slow", "asks", "write_file", "change_note"];
@@ -62,8 +64,7 @@ async function overStdio(place: McpPlace): Promise<Connected> {
 async function overHttp(place: McpPlace): Promise<Connected> {
   const server = await startServerProgram("modern.ts", "http");
   const proxy = await startProxy(place, server.url);
-  const client = newClient();
-  await client.connect(new StreamableHTTPClientTransport(new URL(proxy.url)));
+  const client = await clientOf(proxy.url);
   return {
     client,
     said: server.said,
@@ -75,11 +76,34 @@ async function overHttp(place: McpPlace): Promise<Connected> {
   };
 }
 
+async function clientOf(url: string): Promise<Client> {
+  const client = newClient();
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  return client;
+}
+
+const command = [process.execPath, program];
+
+/** The server knows standard input and output alone. */
+async function overBoth(place: McpPlace): Promise<Connected> {
+  const front = await startFront(place, command);
+  const client = await clientOf(front.url);
+  return {
+    client,
+    said: front.said,
+    async close() {
+      await client.close();
+      await front.stop();
+    },
+  };
+}
+
 const echo = (text: string) => ({ name: "echo", arguments: { text } });
 
 describe.each([
   ["stdio", overStdio],
   ["HTTP", overHttp],
+  ["HTTP in front of a command", overBoth],
 ] as const)("since 2026-07-28, over %s,", (_, connect) => {
   async function proxied(
     limits: object,
@@ -185,4 +209,45 @@ describe.each([
       await subscription.close();
     });
   });
+});
+
+test("clients that share a process do not get what is another one's", async () => {
+  const place = mcpPlace({ tools, budgets });
+  const front = await startFront(place, command);
+  const clients = await Promise.all([clientOf(front.url), clientOf(front.url)]);
+  try {
+    // Both number their requests, and name their progress, from the same beginning on.
+    const seen = await Promise.all(
+      clients.map(async (client, at) => {
+        const heard = Promise.withResolvers<void>();
+        const abort = new AbortController();
+        let steps = 0;
+        const onprogress = (): void => {
+          steps += 1;
+          if (steps === 2) heard.resolve();
+        };
+        const { signal } = abort;
+        const arguments_ = { text: `client ${at}` };
+        const slow = client.callTool(
+          { name: "slow", arguments: arguments_ },
+          { onprogress, signal },
+        );
+        const ended = slow.catch(() => "ended");
+        await heard.promise;
+        const echoed = await client.callTool({ name: "echo", arguments: arguments_ });
+        abort.abort();
+        return { steps, echoed: echoed.content, ended: await ended };
+      }),
+    );
+    expect(seen).toEqual(
+      [0, 1].map((at) => ({
+        steps: 2,
+        echoed: [{ type: "text", text: `client ${at}` }],
+        ended: "ended",
+      })),
+    );
+  } finally {
+    for (const client of clients) await client.close();
+    await front.stop();
+  }
 });

@@ -126,6 +126,16 @@ export function startProxy(
   return untilListening(argv, place.env, "stderr");
 }
 
+/** The proxy over HTTP, in front of a command that it starts as often as clients need it. */
+export function startFront(
+  place: McpPlace,
+  server: readonly string[] = [process.execPath, toolsProgram],
+  flags: readonly string[] = proxyArgs(place),
+): Promise<Listening> {
+  const argv = [aegisBinary(), ...flags, "--listen", ":0", "--", ...server];
+  return untilListening(argv, place.env, "stderr");
+}
+
 async function untilListening(
   argv: readonly string[],
   env: Record<string, string>,

@@ -31,7 +31,15 @@ export const command = defineCommand(
       listen: {
         kind: "text",
         value: "[HOST]:PORT",
-        summary: "Serve over HTTP there, in front of --upstream, instead of a command.",
+        summary: "Serve over HTTP there, in front of the command or of --upstream.",
+      },
+      servers: {
+        kind: "number",
+        value: "N",
+        min: 1,
+        max: 1000,
+        default: 32,
+        summary: "With --listen: how often the command runs at once, at most.",
       },
       upstream: { kind: "text", value: "URL", summary: "The server behind it, Streamable HTTP." },
       "upstream-key-file": {
@@ -73,6 +81,7 @@ export const command = defineCommand(
     examples: [
       "aegis mcp --manifest m.json -- npx some-mcp-server",
       "aegis mcp --manifest m.json -- aegis run -- npx some-mcp-server",
+      "aegis mcp --manifest m.json --listen :8090 -- npx some-mcp-server",
       "aegis mcp --manifest m.json --listen :8090 --upstream http://127.0.0.1:3000",
     ],
     notes: ["`aegis approve TOKEN --allow` lets a call go on while `aegis serve` has the ledger."],
@@ -109,6 +118,8 @@ export const command = defineCommand(
 interface ProxyWishes {
   readonly flags: {
     readonly dsn: string | undefined;
+    readonly listen: string | undefined;
+    readonly servers: number;
     readonly upstream: string | undefined;
     readonly "upstream-key-file": string | undefined;
     readonly "approval-wait": number;
@@ -126,15 +137,28 @@ async function proxy(
   { environment, directory }: CliContext,
 ): Promise<number> {
   const { upstream } = flags;
+  const started = {
+    command: server,
+    // A server that knows how to get into the ledger would need no gate.
+    environment: flags.dsn === undefined ? environment : withoutPostgresPassword(environment),
+    directory,
+  };
   const stopped = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(name, () => stopped.abort());
   }
   const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
   const wishes = { approvalWaitMs: flags["approval-wait"] * 1000, say };
-  if (upstream !== undefined) {
-    const token = tokenFrom(flags["upstream-key-file"], directory);
-    const running = serveMcp(parts, { ...wishes, address, upstream, token, session });
+  if (flags.listen !== undefined) {
+    const behind =
+      upstream === undefined
+        ? ({ kind: "command", ...started, processesMax: flags.servers } as const)
+        : ({
+            kind: "address",
+            url: upstream,
+            token: tokenFrom(flags["upstream-key-file"], directory),
+          } as const);
+    const running = serveMcp(parts, { ...wishes, address, server: behind, session });
     say(`listening on http://${running.host}/mcp`);
     await new Promise<void>((resolve) => stopped.signal.addEventListener("abort", () => resolve()));
     await running.stop();
@@ -144,10 +168,7 @@ async function proxy(
   return runStdioServer({
     gate: prepareGate(parts, wishes),
     session: session ?? { tenant: defaultTenant, id: uniqueSuffix(), user: "" },
-    ...{ say, command: server },
-    // A server that knows how to get into the ledger would need no gate.
-    environment: flags.dsn === undefined ? environment : withoutPostgresPassword(environment),
-    directory,
+    ...{ say, ...started },
     input: Bun.stdin.stream(),
     output: writeOut,
     signal: stopped.signal,
@@ -161,16 +182,15 @@ function requireOneWay(
 ): void {
   const usage = (why: string) => new AegisError("usage", `Cannot start a proxy: ${why}`);
   const { listen, upstream, keys } = flags;
-  if ((listen === undefined) !== (upstream === undefined)) {
-    throw usage("--listen and --upstream go together");
+  const isUpstream = upstream !== undefined;
+  if (isUpstream && listen === undefined) throw usage("--upstream goes with --listen");
+  if (isUpstream && server.length > 0) throw usage("there are both --upstream and a command");
+  if (!isUpstream && server.length === 0) {
+    throw usage("a command behind -- or --upstream is missing");
   }
-  if (upstream !== undefined && server.length > 0) {
-    throw usage("there are both --upstream and a command");
-  }
-  if (upstream !== undefined) return;
-  if (server.length === 0) throw usage("a command behind -- or --upstream is missing");
-  if (keys !== undefined || flags["upstream-key-file"] !== undefined) {
-    throw usage("--keys and --upstream-key-file go with --upstream");
+  if (listen === undefined && keys !== undefined) throw usage("--keys goes with --listen");
+  if (!isUpstream && flags["upstream-key-file"] !== undefined) {
+    throw usage("--upstream-key-file goes with --upstream");
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { startMcpServer } from "../../../src/mcp/http-server.ts";
+import { httpUpstream } from "../../../src/mcp/upstream.ts";
 import { budgets, call, gateScene, request, result, session } from "../../support/mcp-gate.ts";
 
 type Handler = (
@@ -35,8 +36,7 @@ function scene(handler: Handler, permissions?: object, elsewhere?: string) {
     port: 0,
     keys: [],
     tls: undefined,
-    upstream: new URL(elsewhere ?? `http://127.0.0.1:${server.port}/mcp`),
-    token: "upstream-token",
+    ...httpUpstream(new URL(elsewhere ?? `http://127.0.0.1:${server.port}/mcp`), "upstream-token"),
   });
   ends.push(async () => {
     await proxy.stop();
