@@ -2,11 +2,10 @@
 // Standard Webhooks specification says, tried again within bounds. The address may hold a secret,
 // so that only its origin is ever shown. Nothing that the receiver answers is read.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
-import { secretMaxBytes } from "../base/limits.ts";
 import type { AbsPath } from "../base/paths.ts";
+import { readSecretFile } from "../config/secret-file.ts";
 import type { Telemetry, TelemetrySpan } from "../control/telemetry/span.ts";
 import type { AskedApproval } from "./approval-requests.ts";
 import { pause } from "./pause.ts";
@@ -184,7 +183,7 @@ function receiverUrl(text: string): URL {
 
 /** `whsec_` and base64, or any text. */
 function signingKey(path: AbsPath): Uint8Array {
-  const text = readPrivate(path).trim();
+  const text = readSecretFile(path, (why) => invalid(`"${path}": ${why}`)).trim();
   const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
   const key = encoded === undefined ? new TextEncoder().encode(text) : fromBase64Text(encoded);
   if (key.length >= secretMinBytes) return key;
@@ -197,24 +196,6 @@ function fromBase64Text(text: string): Uint8Array {
   } catch {
     // ignored: a key without bytes is refused by its length
     return new Uint8Array();
-  }
-}
-
-function readPrivate(path: AbsPath): string {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw invalid(cause instanceof Error ? cause.message : String(cause));
-  }
-  try {
-    const found = fstatSync(fd);
-    if (!found.isFile()) throw invalid(`"${path}" is no file`);
-    if ((found.mode & 0o077) !== 0) throw invalid(`others may read "${path}"`);
-    if (found.size > secretMaxBytes) throw invalid(`"${path}" is too large`);
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
   }
 }
 

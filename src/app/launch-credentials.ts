@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { formatEndpoint } from "../base/host.ts";
+import { readSecretFile } from "../config/secret-file.ts";
 import { type Credential, type CredentialPlace, parseCredential } from "../gateway/credential.ts";
 import { loadCredential } from "../gateway/credential-source.ts";
 import { parseHost } from "../gateway/host.ts";
@@ -43,7 +44,8 @@ export function launchCredentials(
     const why = "--credential keeps it from the box";
     throw usage(`Cannot pass "${both.name}" on: ${why}`, `drop --env ${both.name}`);
   }
-  const credentials = specs.map((spec) => loadCredential(spec, (name) => environment[name]));
+  const secrets = { variable: (name: string) => environment[name], file: readSecretFile };
+  const credentials = specs.map((spec) => loadCredential(spec, secrets));
   return {
     credentials,
     files: specs.flatMap(({ source }) => (source.kind === "file" ? [source.path] : [])),

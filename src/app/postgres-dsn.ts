@@ -1,10 +1,10 @@
 // From `postgres://…` to a place: what its parts mean, where the password comes from, and which
 // forms are refused because they would mean less than they say. No message repeats a DSN's text.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import type { Environment } from "../config/location.ts";
+import { readSecretFile } from "../config/secret-file.ts";
 import type { PostgresPlace, PostgresTls } from "../ledger/postgres/place.ts";
 import { readSmallFile } from "./control-client.ts";
 
@@ -137,7 +137,7 @@ function isHere(host: string): boolean {
 function passwordIn(path: AbsPath, place: Omit<PostgresPlace, "password">): string | undefined {
   const { host, port, database, user } = place;
   const wanted = [host.startsWith("/") ? "localhost" : host, String(port), database, user];
-  for (const line of readSecret(path).split("\n")) {
+  for (const line of readSecretFile(path, (why) => unusable(path, why)).split("\n")) {
     if (line.startsWith("#")) continue;
     const fields = [...line.matchAll(/((?:\\.|[^:\\])*)(?::|$)/g)].map(([, field = ""]) =>
       field.replace(/\\(.)/g, "$1"),
@@ -148,21 +148,9 @@ function passwordIn(path: AbsPath, place: Omit<PostgresPlace, "password">): stri
   return undefined;
 }
 
-function readSecret(path: AbsPath): string {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AegisError("config/not-found", `Cannot read "${path}": ${why}`, { cause });
-  }
-  try {
-    if ((fstatSync(fd).mode & 0o077) === 0) return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
-  }
-  throw new AegisError("config/invalid", `Cannot use "${path}": others may read it`, {
-    hint: "chmod 600 it",
+function unusable(path: AbsPath, why: string): AegisError {
+  return new AegisError("config/invalid", `Cannot use the password file "${path}": ${why}`, {
+    hint: "it is yours with mode 600",
   });
 }
 

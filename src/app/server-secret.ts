@@ -1,20 +1,12 @@
 // The secret that a server seals its tokens with: approvals that wait, sessions that boxes may
 // join. One private file beside the ledger's key, shared by every server and launcher of this user.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, linkSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret, uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { privateDirectory } from "../config/location.ts";
+import { readSecretIfPresent } from "../config/secret-file.ts";
 
 const secretSizeBytes = 32;
 
@@ -54,21 +46,9 @@ function secretPath(keys: AbsPath): AbsPath {
 }
 
 function readSecret(path: AbsPath): Uint8Array | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    if ((fstatSync(fd).mode & 0o077) !== 0) throw unusable(path, "others may read it");
-    const bytes = readFileSync(fd);
-    if (bytes.length !== secretSizeBytes) throw unusable(path, "it does not hold a secret");
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
+  const bytes = readSecretIfPresent(path, (why) => unusable(path, why));
+  if (bytes === undefined || bytes.length === secretSizeBytes) return bytes;
+  throw unusable(path, "it does not hold a secret");
 }
 
 function unusable(path: AbsPath, why: string): AegisError {

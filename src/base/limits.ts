@@ -143,6 +143,8 @@ export const dnsMessageMaxBytes = 4096;
 export const relayLingerMs = 5000;
 /** Longest secret put into requests, bytes: it has to fit into one header field. */
 export const secretMaxBytes = 8192;
+/** A file of secrets, bytes: of passwords for many databases, or of many keys. */
+export const secretFileMaxBytes = 1 << 20;
 /** How long a program may take to print a secret, milliseconds: it may ask its user. */
 export const secretCommandMs = 60_000;
 /** File of traces, bytes: then a new one is begun, and one such file is kept. */

@@ -2,26 +2,39 @@
 // checked is what is read.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
-import type { AbsPath } from "../base/paths.ts";
+import { secretFileMaxBytes } from "../base/limits.ts";
 
-/**
- * The text of a file that its owner alone may read.
- * @param refused makes what is thrown of the reason
- */
-export function readSecretFile(path: AbsPath, refused: (why: string) => Error): string {
-  let fd: number;
-  try {
-    // A pipe in its place would be waited for.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw refused(cause instanceof Error ? cause.message : String(cause));
-  }
+/** Makes what is thrown of a reason. */
+type Refused = (why: string) => Error;
+
+/** The text of a file that its owner alone may read. */
+export function readSecretFile(path: string, refused: Refused): string {
+  const bytes = readSecretIfPresent(path, refused);
+  if (bytes === undefined) throw refused("it is not there");
+  return bytes.toString();
+}
+
+/** The same, byte for byte; undefined where there is nothing. */
+export function readSecretIfPresent(path: string, refused: Refused): Buffer | undefined {
+  const fd = opened(path, refused);
+  if (fd === undefined) return undefined;
   try {
     const found = fstatSync(fd);
     if (!found.isFile()) throw refused("it is no file");
     if ((found.mode & 0o077) !== 0) throw refused("others may read or write it");
-    return readFileSync(fd, "utf8");
+    if (found.size > secretFileMaxBytes) throw refused("it is too large");
+    return readFileSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function opened(path: string, refused: Refused): number | undefined {
+  try {
+    // A pipe in its place would be waited for.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw refused(cause instanceof Error ? cause.message : String(cause));
   }
 }

@@ -1,25 +1,30 @@
 // Where real secrets come from: the environment of aegis, a file nobody else can read, or what a
 // program prints. None of them is shown to the box, and no message holds one.
 
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
 import { secretCommandMs, secretMaxBytes } from "../base/limits.ts";
 import type { Credential, CredentialSpec } from "./credential.ts";
 
+/** What a secret is read by. */
+export interface SecretSources {
+  /** Of the environment of aegis. */
+  variable(name: string): string | undefined;
+  /** The text of a file that its owner alone may read; throws what `refused` makes of a reason. */
+  file(path: string, refused: (why: string) => AegisError): string;
+}
+
 /**
  * Reads the secret and invents its placeholder.
- *
- * @param variable the environment of aegis
  * @throws {AegisError} `config/invalid` when there is no usable secret
  */
 export function loadCredential(
   { name, source, places }: CredentialSpec,
-  variable: (name: string) => string | undefined,
+  sources: SecretSources,
 ): Credential {
-  const fail = (why: string): AegisError =>
-    new AegisError("config/invalid", `Cannot use credential "${name}": ${why}`);
-  const secret = readSecret(source, variable, fail).replace(/\r?\n$/, "");
+  const fail = (why: string, hint?: string): AegisError =>
+    new AegisError("config/invalid", `Cannot use credential "${name}": ${why}`, { hint });
+  const secret = readSecret(source, sources, fail).replace(/\r?\n$/, "");
   if (secret === "") throw fail("its source is empty");
   if (secret.length > secretMaxBytes) throw fail(`its source has over ${secretMaxBytes} bytes`);
   // A line end in it could add a header field of its own to a request.
@@ -31,8 +36,8 @@ const placeholderSize = 20;
 
 function readSecret(
   source: CredentialSpec["source"],
-  variable: (name: string) => string | undefined,
-  fail: (why: string) => AegisError,
+  { variable, file }: SecretSources,
+  fail: (why: string, hint?: string) => AegisError,
 ): string {
   switch (source.kind) {
     case "variable": {
@@ -41,27 +46,11 @@ function readSecret(
       return value;
     }
     case "file":
-      return readPrivateFile(source.path, fail);
+      return file(source.path, (why) =>
+        fail(`"${source.path}": ${why}`, "it is yours with mode 600"),
+      );
     case "command":
       return outputOf(source.argv, fail);
-  }
-}
-
-function readPrivateFile(path: string, fail: (why: string) => AegisError): string {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch {
-    throw fail(`"${path}" cannot be read`);
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw fail(`"${path}" is no file`);
-    if ((stat.mode & 0o077) !== 0) throw fail(`"${path}" can be read by others: chmod 600`);
-    if (stat.size > secretMaxBytes) throw fail(`"${path}" has over ${secretMaxBytes} bytes`);
-    return readFileSync(fd, "utf8");
-  } finally {
-    closeSync(fd);
   }
 }
 

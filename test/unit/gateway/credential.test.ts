@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSecretFile } from "../../../src/config/secret-file.ts";
 import { type Credential, parseCredential } from "../../../src/gateway/credential.ts";
 import { loadCredential } from "../../../src/gateway/credential-source.ts";
 import { host, net, resolved, server, testGateway, through } from "../../support/gateway.ts";
@@ -198,7 +199,7 @@ for (const [text, isRight] of texts)
 const load = (source: string, variables: Record<string, string> = {}) => {
   const spec = parseCredential(`KEY=${source}@api.example`);
   if (!spec.ok) throw new Error(spec.error);
-  return loadCredential(spec.value, (name) => variables[name]);
+  return loadCredential(spec.value, { variable: (name) => variables[name], file: readSecretFile });
 };
 
 test("a secret is read from the environment, a private file or a program", () => {
@@ -220,7 +221,7 @@ test("a file that others can read is refused", () => {
   const path = join(tempDir("key"), "key");
   writeFileSync(path, secret);
   chmodSync(path, 0o640);
-  expect(() => load(`file:${path}`)).toThrow("can be read by others");
+  expect(() => load(`file:${path}`)).toThrow("others may read or write it");
 });
 
 const unusable: readonly [string, string, Record<string, string>][] = [
