@@ -52,11 +52,28 @@ interface Target {
 const plainUrl = /^https?:\/\/[^/?#\\@]*(\/[\w/:-]*)$/;
 const noQuery = new URLSearchParams();
 
+/** @throws {Refusal} for a query that is no UTF-8: repaired, it would ask for something else */
 function targetOf(url: string): Target {
   const plain = plainUrl.exec(url)?.[1];
   if (plain !== undefined) return { path: plain, query: noQuery };
-  const { pathname, searchParams } = new URL(url);
+  // Without a Host, which HTTP/1.0 may leave out, there is a path alone.
+  const parsed = URL.parse(url, "http://localhost");
+  if (parsed === null) throw new Refusal("host_forbidden", "the host is none");
+  const { pathname, search, searchParams } = parsed;
+  if (!isDecodable(search)) {
+    throw new Refusal("parameter_invalid", "the query is not valid: it is no UTF-8");
+  }
   return { path: pathname, query: searchParams };
+}
+
+/** A `%` that begins no code stands for itself, as in every form that browsers send. */
+function isDecodable(query: string): boolean {
+  try {
+    decodeURIComponent(query.replaceAll(/%(?![\da-f]{2})/gi, "%25"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whoever may not do it is refused before anything of the body is read. */

@@ -211,8 +211,6 @@ function given(text: string | undefined): string | undefined {
   return text === "" ? undefined : text;
 }
 
-/** Any other text stands for no page at all. */
 function afterToken(token: string | undefined): number | undefined {
-  if (token === undefined || token === "") return undefined;
-  return /^\d{1,15}$/.test(token) ? Number(token) : Number.MAX_SAFE_INTEGER;
+  return token === undefined || token === "" ? undefined : Number(token);
 }

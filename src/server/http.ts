@@ -82,7 +82,13 @@ export function replyRefusal({ status, code, message, more, headers }: Refusal):
 
 /** Whether the answer is to have the members that the reference daemon gives it. */
 export function wantsLegacy(headers: Headers): boolean {
-  return (headers.get("Accept") ?? "").includes(legacyType);
+  const accept = headers.get("Accept");
+  if (accept === null || accept === "*/*") return false;
+  return accept.split(",").some((range) => {
+    const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    // RFC 9110 section 12.4.2: a weight of 0 is "not that one".
+    return type === legacyType && !parameters.some((one) => /^q=0(\.0{0,3})?$/.test(one));
+  });
 }
 
 export function replyLegacy(body: JsonValue): Response {

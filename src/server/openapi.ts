@@ -51,7 +51,8 @@ export function codesOf(operation: Operation): readonly Code[] {
   }
   if (query !== undefined) add("parameter_missing");
   if (params !== undefined || headers !== undefined) add("parameter_missing", "parameter_invalid");
-  if (body !== undefined) add("body_too_large", "request_timeout");
+  if (body !== undefined)
+    add("body_incomplete", "body_too_large", "encoding_unsupported", "request_timeout");
   add("host_forbidden", "origin_forbidden", "internal");
   return (Object.keys(codes) as Code[]).filter((code) => own.has(code));
 }

@@ -19,6 +19,9 @@ interface BodyReader {
 /** @throws {Refusal} when it is too large, or not there in time */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const declared = request.headers.get("Content-Length");
+  if ((request.headers.get("Content-Encoding") ?? "identity") !== "identity") {
+    throw new Refusal("encoding_unsupported", "the body has to be sent as it is", {}, closing);
+  }
   if (Number(declared ?? 0) > requestBodyMaxBytes) {
     await dropRest(request.body?.getReader());
     throw tooLarge();
@@ -70,8 +73,14 @@ async function dropRest(reader: BodyReader | undefined): Promise<void> {
 function inTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooLate()), requestBodyMs);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    // Else whoever sent it is gone: this is for the log and the metrics.
+    const fail = (error: unknown) => reject(error instanceof Refusal ? error : cutShort());
+    work.then(resolve, fail).finally(() => clearTimeout(timer));
   });
+}
+
+function cutShort(): Refusal {
+  return new Refusal("body_incomplete", "the body ended before it was whole", {}, closing);
 }
 
 function tooLate(): Refusal {

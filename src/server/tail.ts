@@ -25,10 +25,9 @@ export function tailRoute(
   return route(tailEvents, async ({ query, headers, signal }) => {
     const tenant = query.tenant_id;
     const session = query.session_id || undefined;
-    const resumed = Number(headers.get("Last-Event-ID") || Number.NaN);
+    const resumed = headers.get("Last-Event-ID") || undefined;
     const end = (await log.size()) - 1;
-    const asked = query.after ?? end;
-    const start = Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : asked;
+    const start = resumed === undefined ? (query.after ?? end) : Number(resumed);
     const isWanted = (event: LoggedEvent) =>
       event.tenant === tenant && (session === undefined || event.session === session);
     const left = new AbortController();

@@ -70,6 +70,10 @@ describe("a client", () => {
     socket.write(`${head(`Content-Length: ${body.length + 10}`)}${body}`);
     socket.end();
     await closed;
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const left = `method="POST",route="/v1/events",status="400"`;
+    expect(metrics).toContain(`aegis_http_requests_total{${left}} 1`);
+    expect(metrics).not.toContain('status="500"');
     const whole = dial();
     whole.socket.write(`${head(`Content-Length: ${body.length}`, "Connection: close")}${body}`);
     expect(await whole.closed).toStartWith("HTTP/1.1 201 ");
@@ -91,6 +95,8 @@ describe("a client", () => {
   test.each([
     ["that says nothing of HTTP", "\0\u0001\u0002\r\n\r\n", "400"],
     ["that names no host", "GET /healthz HTTP/1.1\r\n\r\n", "400"],
+    ["that says HTTP/1.0 and no host", "GET /healthz HTTP/1.0\r\n\r\n", "403"],
+    ["that says HTTP/1.0", `GET /healthz HTTP/1.0\r\nHost: ${host}\r\n\r\n`, "200"],
     ["that gives two lengths", head("Content-Length: 2", "Transfer-Encoding: chunked"), "400"],
     ["that gives a negative length", head("Content-Length: -2"), "400"],
     ["whose head has 100,000 letters", head(`X: ${"x".repeat(100_000)}`), "431"],

@@ -157,6 +157,10 @@ describe.skipIf(!isHere)("a database that goes away", () => {
     expect(ready).toMatchObject({ status: 503 });
     expect(JSON.parse(ready.body)).toEqual({ status: "not ready", error: "db unreachable" });
     expect((await get(url, "/healthz")).status).toBe(200);
+    const metrics = await get(url, "/metrics");
+    expect(metrics).toMatchObject({ status: 200 });
+    expect(metrics.body).toContain("\naegis_ledger_up 0\n");
+    expect(metrics.body).not.toContain("\naegis_ledger_events ");
     const decision = await post(url, "/v1/policy/decide", {
       event: { event_type: "TOOL_CALL_PROPOSED", payload: { tool_name: "t", args: {} } },
       session: { tenant_id: "acme", session_id: "s" },
@@ -169,6 +173,7 @@ describe.skipIf(!isHere)("a database that goes away", () => {
     await waitFor("readiness", async () => (await get(url, "/readyz")).status === 200);
     const again = await post(url, "/v1/events", event("s", 1, hash));
     expect(again.status).toBe(201);
+    expect((await get(url, "/metrics")).body).toContain("\naegis_ledger_up 1\n");
     const verdict = await get(url, "/v1/sessions/s/verify?tenant_id=acme");
     expect(JSON.parse(verdict.body)).toMatchObject({ valid: true });
     expect((served as ServedPostgres).said()).not.toContain(server.password);

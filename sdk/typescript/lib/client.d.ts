@@ -55,7 +55,7 @@ export declare class AegisClient {
       readonly to_ts?: number;
       /** Events in a page. */
       readonly limit?: number;
-      /** `NextToken` of the page before. */
+      /** `NextToken` of the page before; empty for the first. */
       readonly page_token?: string;
     },
     options?: CallOptions,

@@ -163,6 +163,7 @@ export type Failure = {
   /** For programs. */
   readonly code:
     | "json_invalid"
+    | "body_incomplete"
     | "member_missing"
     | "member_unknown"
     | "type_invalid"
@@ -192,6 +193,7 @@ export type Failure = {
     | "approval_expired"
     | "body_too_large"
     | "batch_too_large"
+    | "encoding_unsupported"
     | "idempotency_mismatch"
     | "manifest_invalid"
     | "rate_limited"

@@ -7,6 +7,7 @@ export const codes = {
     meaning:
       "the body is no JSON text: cut short, not UTF-8, a name given twice, half a character, a number that is none, nested deeper than 64, or no object where one is wanted",
   },
+  body_incomplete: { status: 400, meaning: "the connection ended in the middle of the body" },
   member_missing: { status: 400, meaning: "a member that is required is absent or empty" },
   member_unknown: { status: 400, meaning: "a member that nobody would read" },
   type_invalid: { status: 400, meaning: "a member has another type, or is out of its range" },
@@ -52,6 +53,10 @@ export const codes = {
   approval_expired: { status: 410, meaning: "the approval was not decided in time" },
   body_too_large: { status: 413, meaning: "the body is larger than 8 MiB" },
   batch_too_large: { status: 413, meaning: "a batch has more than 1000 events" },
+  encoding_unsupported: {
+    status: 415,
+    meaning: "a `Content-Encoding`: bodies are read as they come",
+  },
   idempotency_mismatch: {
     status: 422,
     meaning: "the idempotency key was used for another event",

@@ -219,7 +219,11 @@ export const listEvents = {
     from_ts: z.int().min(0).max(timeMax).optional().describe("Not before, in ms since 1970"),
     to_ts: z.int().min(0).max(timeMax).optional().describe("Not after, in ms since 1970"),
     limit: z.int().min(1).max(1000).default(100).describe("Events in a page"),
-    page_token: z.string().optional().describe("`NextToken` of the page before"),
+    page_token: z
+      .string()
+      .regex(/^\d{0,15}$/)
+      .optional()
+      .describe("`NextToken` of the page before; empty for the first"),
   }),
   answers: {
     200: {
@@ -296,7 +300,11 @@ export const tailEvents = {
     after: count.optional().describe("Also those stored behind this `index`"),
   }),
   headers: z.object({
-    "last-event-id": z.string().optional().describe("As `after`; wins over it"),
+    "last-event-id": z
+      .string()
+      .regex(/^\d{0,15}$/)
+      .optional()
+      .describe("As `after`; wins over it"),
   }),
   answers: {
     200: {

@@ -106,11 +106,25 @@ function addGauges(
     registry.gauge(name, help, async () => [{ labels: {}, value: await read() }]);
   const version = [{ labels: { version: aegisVersion }, value: 1 }];
   registry.gauge("aegis_build_info", "The version that runs.", () => version);
-  one("aegis_ledger_events", "Events in the ledger.", () => log.size());
-  one("aegis_ledger_head_index", "Index of its latest event, -1 for none.", async () => {
+  // Monitoring has most to ask while the ledger is away: then it has the rest.
+  const ofLedger = (name: string, help: string, read: () => Promise<number>): void =>
+    registry.gauge(name, help, async () =>
+      read().then(
+        (value) => [{ labels: {}, value }],
+        () => [],
+      ),
+    );
+  one("aegis_ledger_up", "1 when the ledger can be read, else 0.", () =>
+    log.size().then(
+      () => 1,
+      () => 0,
+    ),
+  );
+  ofLedger("aegis_ledger_events", "Events in the ledger.", () => log.size());
+  ofLedger("aegis_ledger_head_index", "Index of its latest event, -1 for none.", async () => {
     return (await log.size()) - 1;
   });
-  one("aegis_approvals_pending", "Tool calls that wait for a person.", pendingOf(log, nowMs));
+  ofLedger("aegis_approvals_pending", "Tool calls that wait for a person.", pendingOf(log, nowMs));
   one("aegis_stream_clients", "Clients of event streams.", clients);
   registry.gauge("aegis_webhook_deliveries", "Calls that wait, by whether it was told.", () =>
     Object.entries(webhooks?.() ?? {}).map(([result, value]) => ({ labels: { result }, value })),
