@@ -27,22 +27,24 @@ export function rowMaker(box: KeptBox): RowMaker {
     const source = sourceOf(frame, box);
     const rule = frame.asked === undefined ? source?.rule : `ask:${frame.asked}`;
     const origin = source === undefined ? undefined : { ...source, column: 0 };
+    // In the order of canonical JSON, which a box that opens thousands of files need not sort then.
     const payload: AccessPayload = {
       action: frame.action,
-      path: frame.path,
-      ...(frame.requested === undefined ? {} : { requested: frame.requested }),
+      count: 1,
       decision: frame.allowed ? "allow" : "deny",
-      rule: rule ?? "",
+      exe: frame.exe,
+      flags: describeCall(table, frame.syscall, frame.flags),
+      ...(frame.port === undefined ? {} : { host: frame.path }),
+      path: frame.path,
+      pid: frame.pid,
+      ...(frame.port === undefined ? {} : { port: frame.port }),
       reason:
         frame.asked === undefined
           ? reasonOf(frame, origin)
           : `${frame.allowed ? "allowed" : "denied"} when asked`,
-      pid: frame.pid,
-      exe: frame.exe,
-      flags: describeCall(table, frame.syscall, frame.flags),
-      count: 1,
+      ...(frame.requested === undefined ? {} : { requested: frame.requested }),
+      rule: rule ?? "",
       ...(frame.sha256 === undefined ? {} : { sha256: frame.sha256 }),
-      ...(frame.port === undefined ? {} : { host: frame.path, port: frame.port }),
     };
     return { tsUnixMs, payload };
   };
