@@ -1,16 +1,12 @@
 // POST /v1/policy/decide: may this tool be called? With a `session` the answer is about its live
 // state and is recorded before it is given; without one the caller's own snapshot counts.
 
-import type { LiveStates } from "../app/live-states.ts";
 import type { RateLimiter } from "../app/rate-limit.ts";
-import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
+import type { JsonMembers } from "../base/json-text.ts";
 import type { Decide, ToolDecision } from "../control/decide/decision.ts";
-import type { SessionState } from "../control/state/reducer.ts";
-import { policyView, stateHash } from "../control/state/view.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
-import type { JsonObject, JsonValue } from "../model/event.ts";
+import { policyView } from "../control/state/view.ts";
+import type { JsonValue } from "../model/event.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
-import { refusalOf } from "./events.ts";
 import {
   membersOf,
   plainValue,
@@ -21,18 +17,16 @@ import {
   route,
   textMember,
 } from "./http.ts";
+import { decideLive, type LiveParts, type NamedSession } from "./live-decision.ts";
 import { describeDecisionOn } from "./traced.ts";
 
-export interface DecideParts {
-  readonly log: ControlLog;
-  readonly states: LiveStates;
+export interface DecideParts extends LiveParts {
   readonly decide: Decide;
   /** The manifest the server was started with; an empty one declares nothing. */
   readonly manifest: JsonValue;
-  readonly nowMs: () => number;
   readonly limiter: RateLimiter;
-  /** Told of answers that no policy was asked for. */
-  readonly onLimited?: (decision: ToolDecision) => void;
+  /** Told of every answer. */
+  readonly onDecided?: (decision: ToolDecision) => void;
 }
 
 const requestMembers: ReadonlySet<string> = new Set(Object.keys(decideRequest.shape));
@@ -48,17 +42,19 @@ export function decideRoute(parts: DecideParts): Route {
     const session = sessionOf(members);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
-    const decide = async (known: JsonValue): Promise<ToolDecision> => {
-      const input = { event, snapshot: known, manifest };
-      const decision = isLimited ? limited : await parts.decide(input);
-      if (isLimited) parts.onLimited?.(decision);
-      describeDecisionOn(call.span, { session, call: proposed(event), decision });
-      return decision;
-    };
-    if (session === undefined) return reply(200, { ...(await decide(snapshot)) });
-    const state = await parts.states.current(session.tenant, session.id);
-    const decision = await decide(policyView(state));
-    await record(parts, session, event, decision, state);
+    const judge = async (known: JsonValue): Promise<ToolDecision> =>
+      isLimited ? limited : parts.decide({ event, snapshot: known, manifest });
+    const named = proposed(event);
+    const decision =
+      session === undefined
+        ? await judge(snapshot)
+        : await decideLive(parts, {
+            session,
+            call: named,
+            judge: (state) => judge(policyView(state)),
+          });
+    parts.onDecided?.(decision);
+    describeDecisionOn(call.span, { session, call: named, decision });
     return reply(200, { ...decision });
   });
 }
@@ -85,12 +81,6 @@ function overLimit(limiter: RateLimiter, tenant: string | undefined, event: Json
   return limiter.take([call]) > 0;
 }
 
-interface NamedSession {
-  readonly tenant: string;
-  readonly id: string;
-  readonly user: string;
-}
-
 function sessionOf(members: JsonMembers): NamedSession | undefined {
   const session = members.get("session");
   if (session === undefined || session === null) return undefined;
@@ -105,31 +95,6 @@ function sessionOf(members: JsonMembers): NamedSession | undefined {
     throw new Refusal("member_missing", "session needs tenant_id and session_id");
   }
   return { tenant, id, user: textMember(named, "user_id") ?? "" };
-}
-
-/** An answer that could not be recorded is not given. */
-async function record(
-  { log, nowMs }: DecideParts,
-  { tenant, id, user }: NamedSession,
-  event: JsonValue,
-  { outcome, reason, constraints }: ToolDecision,
-  state: SessionState,
-): Promise<void> {
-  const call = proposed(event);
-  const made = { outcome, reason_codes: [reason], constraints };
-  const text = JSON.stringify({ ...call, ...made, ...madeOn(state) });
-  const payload: JsonTree = parseJsonText(text);
-  const request = { tenant, session: id, user, type: "POLICY_DECISION", payload };
-  const [stored] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
-  if (stored?.kind === "stored") return;
-  if (stored?.kind === "refused") throw refusalOf(stored);
-  throw new Error("broken invariant: a decision without a place was stored before");
-}
-
-/** So that the chain itself says which state was decided on. */
-function madeOn(state: SessionState): JsonObject {
-  if (state.last_seq < 0) return {};
-  return { snapshot_seq: state.last_seq, snapshot_hash: stateHash(state) };
 }
 
 /** Which call the decision is about. */

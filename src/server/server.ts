@@ -7,6 +7,7 @@ import { openListener } from "../app/listener.ts";
 import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
 import type { TlsSource } from "../app/served-tls.ts";
+import { createTurns } from "../app/turns.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
@@ -20,6 +21,7 @@ import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
+import { turnsMax } from "./live-decision.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { metricsRoute } from "./metrics/route.ts";
 import { createServerMetrics, type ServerMetrics } from "./metrics/server-metrics.ts";
@@ -143,7 +145,8 @@ function routesOf(options: ServerOptions, { steps, counted, stopping }: About): 
       states,
       decide,
       limiter: limiter(),
-      onLimited: counted.decided,
+      turns: createTurns(turnsMax),
+      onDecided: counted.decided,
     }),
     ...manifestRoutes(options.manifest),
     ...approvalRoutes({ log, secret, nowMs, onAsked: options.webhook?.send }),

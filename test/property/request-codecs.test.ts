@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { createLiveStates } from "../../src/app/live-states.ts";
 import { createRateLimiter } from "../../src/app/rate-limit.ts";
+import { createTurns } from "../../src/app/turns.ts";
 import { type JsonTree, parseJsonText } from "../../src/base/json-text.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
@@ -113,6 +114,7 @@ test(
     const route = decideRoute({
       log: { ...log, append: async () => [{ kind: "stored", seq: 0, hash: "", index: 0 }] },
       states: createLiveStates(log),
+      turns: createTurns(1),
       decide: () => nothing,
       manifest: {},
       nowMs: () => 1,

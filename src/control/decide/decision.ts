@@ -6,7 +6,7 @@ import type { JsonValue } from "../../model/event.ts";
 export const outcomes = ["allow", "deny", "require_approval"] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** `RATE_LIMITED` is said by the proxy and by servers in front of the policy, not by it. */
+/** The last two are said by the proxy and by servers in front of the policy, not by it. */
 export const reasonCodes = [
   "OK",
   "PERMISSION_UNDECLARED",
@@ -17,6 +17,7 @@ export const reasonCodes = [
   "EXEC_DENY",
   "APPROVAL_REQUIRED",
   "RATE_LIMITED",
+  "SESSION_BUSY",
 ] as const;
 
 export interface ToolDecision {

@@ -15,7 +15,7 @@ export interface ServerMetrics {
   streaming(signal: AbortSignal): void;
   /** Counts what is stored through it. */
   log(log: ControlLog): ControlLog;
-  /** Counts what is decided through it. */
+  /** Measures what is decided through it; of one answer there may be several tries. */
   decide(decide: Decide): Decide;
   text(): Promise<string>;
 }
@@ -32,7 +32,7 @@ const methods: ReadonlySet<string> = new Set("GET HEAD POST PUT PATCH DELETE OPT
 const secondsBounds = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
-/** Words of a policy of one's own; ours has nine. */
+/** Words of a policy of one's own; ours has ten. */
 const reasonsMax = 32;
 const approvalsMax = 100_000;
 /** Counting approvals reads all of them; each that comes or is decided is an event as well. */
@@ -88,7 +88,6 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
       const began = monotonicMs();
       const decision = await inner(input);
       decideSeconds.observe({}, (monotonicMs() - began) / 1000);
-      decided(decision);
       return decision;
     },
     text: () => registry.text(),

@@ -1,0 +1,93 @@
+// A decision about a session: made on its live state, and stored directly behind the event that
+// state ends with, or made again. So every decision is made on a state that has all the ones before
+// it, whoever else decides at the same time, in this process or in another one on the same ledger.
+
+import type { LiveStates } from "../app/live-states.ts";
+import type { Turns } from "../app/turns.ts";
+import { type JsonTree, parseJsonText } from "../base/json-text.ts";
+import type { ToolDecision } from "../control/decide/decision.ts";
+import type { SessionState } from "../control/state/reducer.ts";
+import { stateHash } from "../control/state/view.ts";
+import type { AppendOutcome, ControlLog } from "../ledger/control-contract.ts";
+import type { JsonObject } from "../model/event.ts";
+import { refusalOf } from "./events.ts";
+
+export interface LiveParts {
+  readonly log: ControlLog;
+  readonly states: LiveStates;
+  readonly turns: Turns;
+  readonly nowMs: () => number;
+}
+
+export interface NamedSession {
+  readonly tenant: string;
+  readonly id: string;
+  readonly user: string;
+}
+
+/** What is decided, and how. */
+export interface LiveQuestion {
+  readonly session: NamedSession;
+  /** Of the record, beside the decision and what it was made on. */
+  readonly call: JsonObject;
+  judge(state: SessionState): Promise<ToolDecision>;
+}
+
+/** Decisions of one session that wait for their turn in this process. */
+export const turnsMax = 1024;
+/** Each one that is lost was won by somebody else, so the session goes on meanwhile. */
+const triesMax = 32;
+
+/** Nobody could say what the session's state is, because it would not stand still. */
+const busy: ToolDecision = { outcome: "deny", reason: "SESSION_BUSY", constraints: {} };
+
+/** An answer that could not be recorded is not given. */
+export async function decideLive(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
+  const { tenant, id } = question.session;
+  const key = JSON.stringify([tenant, id]);
+  const decided = await parts.turns.take(key, () => decideInTurn(parts, question));
+  return decided ?? (await decideBusy(parts, question));
+}
+
+async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
+  const { tenant, id } = question.session;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const state = await parts.states.current(tenant, id);
+    const decision = await question.judge(state);
+    const stored = await record(parts, question, decision, state);
+    if (stored.kind === "stored") return decision;
+    // What is there already is another one's decision, even where it looks the same.
+    if (stored.kind === "refused" && stored.code !== "chain_conflict") throw refusalOf(stored);
+  }
+  return decideBusy(parts, question);
+}
+
+/** A denial is right on every state, so it may stand behind any. */
+async function decideBusy(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
+  const stored = await record(parts, question, busy);
+  if (stored.kind === "refused") throw refusalOf(stored);
+  return busy;
+}
+
+/** @param state absent: the decision was made on none, and stands wherever the session is */
+async function record(
+  { log, nowMs }: LiveParts,
+  { session: { tenant, id, user }, call }: LiveQuestion,
+  { outcome, reason, constraints }: ToolDecision,
+  state?: SessionState,
+): Promise<AppendOutcome> {
+  const made = { outcome, reason_codes: [reason], constraints };
+  const payload: JsonTree = parseJsonText(JSON.stringify({ ...call, ...made, ...madeOn(state) }));
+  const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
+  const [stored] = await log.append([
+    { ...place, type: "POLICY_DECISION", payload, tsUnixMs: nowMs() },
+  ]);
+  if (stored === undefined) throw new Error("broken invariant: an append without an outcome");
+  return stored;
+}
+
+/** So that the chain itself says which state was decided on. */
+function madeOn(state: SessionState | undefined): JsonObject {
+  if (state === undefined || state.last_seq < 0) return {};
+  return { snapshot_seq: state.last_seq, snapshot_hash: stateHash(state) };
+}

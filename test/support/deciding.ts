@@ -1,0 +1,71 @@
+// Control planes in this process that decide about live sessions, and the one question tests ask
+// them over HTTP.
+
+import type { Decide } from "../../src/control/decide/decision.ts";
+import { decideFast } from "../../src/control/decide/fast.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
+import type { Store } from "../../src/ledger/store.ts";
+import type { JsonObject, JsonValue } from "../../src/model/event.ts";
+import { startServer } from "../../src/server/server.ts";
+import { afterThisTest } from "./endings.ts";
+
+export interface Deciding {
+  readonly url: string;
+  post(path: string, body: JsonValue): Promise<Answered>;
+  get(path: string): Promise<Answered>;
+  /** About a session of the tenant acme. */
+  decide(session: string, event: JsonObject, more?: JsonObject): Promise<Answered>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly body: JsonObject;
+}
+
+export interface DecidingOptions {
+  readonly manifest?: JsonValue;
+  readonly decide?: Decide;
+}
+
+/** The shipped policy, as a policy that takes its time: others get in between. */
+export const slowPolicy: Decide = async (input) => {
+  await new Promise((resolve) => setImmediate(resolve));
+  return decideFast(input) ?? { outcome: "deny", reason: "POLICY_ERROR", constraints: {} };
+};
+
+/** A server over `store`, until the test ends. */
+export function decidingOver(store: Store, options: DecidingOptions = {}): Deciding {
+  const { manifest = {}, decide = slowPolicy } = options;
+  let now = 1_700_000_000_000;
+  const server = startServer({
+    ...{ log: createControlLog(store), hostname: "127.0.0.1", port: 0, keys: [] },
+    ...{ origin: store.origin, nowMs: () => now++, rateLimit: 0, tls: undefined },
+    secret: new Uint8Array(32),
+    decide,
+    manifest,
+  });
+  afterThisTest(() => server.stop());
+  const url = `http://127.0.0.1:${server.port}`;
+  const read = async (response: Response): Promise<Answered> => ({
+    status: response.status,
+    body: (await response.json()) as JsonObject,
+  });
+  const post = async (path: string, body: JsonValue): Promise<Answered> =>
+    read(await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) }));
+  return {
+    url,
+    post,
+    get: async (path) => read(await fetch(`${url}${path}`)),
+    decide: (session, event, more = {}) =>
+      post("/v1/policy/decide", {
+        event,
+        session: { tenant_id: "acme", session_id: session },
+        ...more,
+      }),
+  };
+}
+
+/** A call that is proposed. */
+export function proposal(tool: string, more: JsonObject = {}): JsonObject {
+  return { event_type: "TOOL_CALL_PROPOSED", payload: { tool_name: tool, ...more } };
+}
