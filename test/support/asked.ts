@@ -81,13 +81,19 @@ export function runAsked(
   });
   const { terminal } = child;
   if (terminal === undefined) throw new Error("there is no terminal");
-  const see = (wanted: RegExp) =>
-    waitFor(`${wanted} in ${JSON.stringify(output.slice(seen))}`, () => {
+  const see = async (wanted: RegExp) => {
+    const look = () => {
       const found = wanted.exec(output.slice(seen));
       if (found === null) return undefined;
       seen += found.index + found[0].length;
       return found[0];
-    });
+    };
+    try {
+      return await waitFor(`${wanted} at the terminal`, look);
+    } catch (cause) {
+      throw new Error(`no ${wanted} at the terminal, which shows:\n${output}`, { cause });
+    }
+  };
   return {
     see,
     question: () => see(/aegis: "[\s\S]*?\nallow\? \[n\] /),
@@ -96,6 +102,9 @@ export function runAsked(
       await waitFor(`an answer to ${JSON.stringify(key)}`, async () => {
         terminal.write(key);
         await Bun.sleep(50);
+        // What was shown meanwhile is heard before the key is pressed again, or it would be the
+        // answer to the next question.
+        for (let turn = 0; turn < 3; turn++) await new Promise((heard) => setImmediate(heard));
         return outcome.test(output.slice(seen));
       });
       return (await see(outcome)).trim();
