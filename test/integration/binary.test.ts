@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
+import { freePort } from "../support/free-port.ts";
 import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
 import { programMs, testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
@@ -107,9 +108,7 @@ describe("aegis run", () => {
   );
 
   testWith(["landlock", "seccomp"], "opens no debugger", async () => {
-    const free = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("") });
-    const port = free.port;
-    await free.stop(true);
+    const port = freePort();
     const script = "echo ready; read line";
     const child = Bun.spawn([aegisBinary(), "run", "--quiet", "--", "sh", "-c", script], {
       cwd: tempDir("cwd"),
@@ -118,7 +117,7 @@ describe("aegis run", () => {
     });
     const { value } = await child.stdout.getReader().read();
     expect(Buffer.from(value ?? []).toString()).toBe("ready\n");
-    expect(await canConnect(port ?? 0)).toBe(false);
+    expect(await canConnect(port)).toBe(false);
     child.stdin.write("\n");
     child.stdin.end();
     expect(await child.exited).toBe(0);

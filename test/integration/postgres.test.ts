@@ -94,7 +94,7 @@ describe.skipIf(!isHere)("three servers on one ledger", () => {
         let prev = "";
         for (let seq = 0; seq < eventsEach; seq++) {
           prev = await store(session, at, seq, prev);
-          if (acknowledged.length > 400) killed ??= first.kill("SIGKILL");
+          if (acknowledged.length > 100) killed ??= first.kill("SIGKILL");
         }
       }),
     );
@@ -126,14 +126,18 @@ describe.skipIf(!isHere)("three servers on one ledger", () => {
     const [first, second] = await startAll(server, await freshDsn(server), 2);
     const stream = await fetch(`${first?.url}/v1/events/stream?tenant_id=acme`);
     const reader = stream.body?.getReader();
-    await reader?.read();
+    let text = "";
+    const read = async () => {
+      text += new TextDecoder().decode((await reader?.read())?.value);
+    };
+    await read();
     expect(await post(second?.url ?? "", "/v1/events", event("s", 0, ""))).toMatchObject({
       status: 201,
     });
     const start = performance.now();
-    const { value } = (await reader?.read()) ?? {};
-    expect(new TextDecoder().decode(value)).toContain('"call_id":"s-0"');
-    expect(performance.now() - start).toBeLessThan(10_000);
+    while (!text.includes("data:")) await read();
+    expect(text).toContain('"call_id":"s-0"');
+    expect(performance.now() - start).toBeLessThan(conditionMs);
     await reader?.cancel();
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, expect } from "bun:test";
 import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
 import { type BoxOptions, runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
+import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/harness.ts";
 import { permit, port } from "../support/ir.ts";
 
@@ -68,7 +69,7 @@ const url = (host: string, at = webPort) => `http://${host}:${at}/`;
 /** Asks a resolver as static programs do: reads resolv.conf, connects, asks, connects again. */
 const ownResolver = (host: string) => `
 server = [l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("nameserver")][0]
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.connect((server, 53))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(60); u.connect((server, 53))
 labels = b"".join(bytes([len(p)]) + p.encode() for p in "${host}".split("."))
 u.send(struct.pack(">6H", 7, 256, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", 1, 1))
 r = u.recv(512)
@@ -78,7 +79,7 @@ s.send(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print(s.rec
 
 /** Each program as it asks for the web server by a name; it prints what it got. */
 const clients: Readonly<Record<string, (host: string) => readonly string[]>> = {
-  curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "10", url(host)],
+  curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "60", url(host)],
   "python's urllib": (host) =>
     python(`import urllib.request; print(urllib.request.urlopen("${url(host)}").read().decode())`),
   "python's asyncio": (host) =>
@@ -145,7 +146,7 @@ print(struct.unpack("i", fcntl.ioctl(s, termios.FIONREAD, bytes(4)))[0] > 0)`;
     async () => {
       const script = `
 for kind, address in ((1, ("127.0.0.1", ${otherPort})), (1, ("127.0.0.2", ${webPort})), (2, ("127.0.0.1", ${echo.port})), (1, ("169.254.169.254", 80))):
-    s = socket.socket(socket.AF_INET, kind); s.settimeout(5)
+    s = socket.socket(socket.AF_INET, kind); s.settimeout(60)
     try: s.connect(address); print("connected")
     except OSError as e: print("no")`;
       const { stdout } = await run(setting, python(script));
@@ -176,7 +177,7 @@ for kind, address in ((1, ("127.0.0.1", ${otherPort})), (1, ("127.0.0.2", ${webP
     ];
     const script = `
 a = socket.getaddrinfo("${named}", ${echo.port}, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 s.sendto(b"one", a); print(s.recv(9)); s.connect(a); s.send(b"two"); print(s.recv(9))
 t = socket.socket()
 try: t.connect((a[0], ${webPort})); print("connected")
@@ -217,12 +218,6 @@ except OSError as e: print(e.errno)`;
     ]);
     expect(stdout.trim()).toBe("98");
   });
-}
-
-function freePort(): number {
-  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  free.stop(true);
-  return free.port;
 }
 
 /** What a server on loopback answers; undefined when there is none. */

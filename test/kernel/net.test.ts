@@ -5,6 +5,7 @@ import { afterAll, beforeEach, expect } from "bun:test";
 import { has as hasFeature } from "../../src/enforce/linux/features.ts";
 import { type BoxResult, probe, runBare, runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
+import { freePort } from "../support/free-port.ts";
 import { permit, port } from "../support/ir.ts";
 import { type Outside, standOutside } from "../support/outside.ts";
 
@@ -144,9 +145,7 @@ for (const setting of settings()) {
   );
 
   testWith(needs, `${setting.name}: a granted port is served and no other`, async () => {
-    const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-    const granted = free.port;
-    free.stop(true);
+    const granted = freePort();
     const attempts = [
       `bind 127.0.0.1 ${granted}`,
       `bind 127.0.0.1 ${granted + 1}`,

@@ -5,6 +5,7 @@ import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testWith } from "../support/features.ts";
+import { freePort } from "../support/free-port.ts";
 import {
   boxed,
   makePlace,
@@ -82,15 +83,6 @@ for (const runner of runners) {
       },
     );
   }
-}
-
-/** A port nothing listens on now. */
-function freePort(): number {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = server;
-  server.stop(true);
-  if (port === undefined) throw new Error("the kernel gave no port");
-  return port;
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>, wanted: string): Promise<void> {

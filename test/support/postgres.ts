@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { afterAllTests } from "./endings.ts";
+import { freePort } from "./free-port.ts";
 import { asPlainUser, giveToPlainUser, waitFor } from "./harness.ts";
 import { conditionMs } from "./patience.ts";
 import { tempDir } from "./temp.ts";
@@ -172,15 +173,4 @@ function pauseAll(pid: number, signal: "SIGSTOP" | "SIGCONT"): void {
       process.kill(Number(one), signal);
     }
   }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { data: () => undefined },
-  });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
