@@ -55,14 +55,14 @@ test("another certificate is shown soon after its files were replaced", async ()
   show(first);
   const mcpKeys = 'mcp_addr: "localhost:0"\nmcp_upstream: "http://127.0.0.1:9/mcp"\n';
   const { server, url } = await start("", mcpKeys);
-  const mcp = /MCP on (\S+)\/mcp/.exec(server.said())?.[1] ?? "";
+  const mcp = await server.says(/MCP on (\S+)\/mcp/);
   const both = async ({ cert }: Pair) => [
     await health(url, { ca: cert }),
     await health(mcp, { ca: cert }),
   ];
   expect(await both(first)).toEqual([200, 200]);
   show(second);
-  await waitFor("the new one", () => times(server, "was read again") === 1);
+  await waitFor("the new one", () => times(server, "was read again") >= 1);
   expect(await both(second)).toEqual([200, 200]);
   expect(await both(first)).toEqual(["refused", "refused"]);
   expect(await server.stop()).toBe(0);
@@ -85,7 +85,7 @@ describe("what cannot be used is refused and told, and the old one goes on", () 
     const own = { ca: first.cert, ...first };
     put(name, text);
     server.signal("SIGHUP");
-    await waitFor(message, () => times(server, message) === 1);
+    await waitFor(message, () => times(server, message) >= 1);
     expect(server.said()).toContain("the certificate before goes on");
     expect(await health(url, own)).toBe(200);
     expect(await health(url, { ca: first.cert })).toBe("refused");
@@ -102,7 +102,7 @@ test("callers are vouched for by the new file, and no longer by the old one", as
   expect([await as(second), await as(stranger)]).toEqual([200, "refused"]);
   put("ca.pem", stranger.cert);
   server.signal("SIGHUP");
-  await waitFor("the new one", () => times(server, "was read again") === 1);
+  await waitFor("the new one", () => times(server, "was read again") >= 1);
   expect([await as(second), await as(stranger)]).toEqual(["refused", 200]);
   expect(await server.stop()).toBe(0);
 });
@@ -138,7 +138,7 @@ test(
       const before = answers;
       show(at % 2 === 0 ? first : second);
       server.signal("SIGHUP");
-      await waitFor(`change ${at}`, () => times(server, "was read again") === at);
+      await waitFor(`change ${at}`, () => times(server, "was read again") >= at);
       await waitFor("answers after it", () => answers > before + 200);
     }
     isOver = true;

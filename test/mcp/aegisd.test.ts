@@ -20,7 +20,7 @@ test("mcp_addr is where tool calls are decided about", async () => {
     "--telemetry-disabled",
   );
   try {
-    const url = /MCP on (\S+)/.exec(daemon.said())?.[1] ?? "";
+    const url = await daemon.says(/MCP on (\S+)\n/);
     const client = await connectHttp(url);
     const { content } = await client.callTool({ name: "echo", arguments: { text: "hi" } });
     expect(content).toEqual([{ type: "text", text: "hi" }]);

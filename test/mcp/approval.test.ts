@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { McpError } from "@modelcontextprotocol/sdk/types.js";
-import { spawnAegis } from "../support/harness.ts";
+import { spawnAegis, waitFor } from "../support/harness.ts";
 import { budgets, type Connected, connectStdio, mcpPlace, recordedTypes } from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
@@ -15,12 +15,8 @@ const permissions = { tools: ["needs_approval"], approval_required: ["needs_appr
 const call = { name: "needs_approval", arguments: { text: "please" } };
 
 /** From what the proxy tells the person who started it. */
-async function tokenFrom(proxy: Connected): Promise<string> {
-  for (;;) {
-    const token = /aegis approve (\S+) /.exec(proxy.said())?.[1];
-    if (token !== undefined) return token;
-    await Bun.sleep(10);
-  }
+function tokenFrom(proxy: Connected): Promise<string> {
+  return waitFor("a token to approve", () => /aegis approve (\S+) /.exec(proxy.said())?.[1]);
 }
 
 async function decide(ledger: string, token: string, ...flags: string[]): Promise<string> {

@@ -71,7 +71,8 @@ test("results taint, and progress passes", async () => {
 });
 
 test("time and size of a call are bounded", async () => {
-  const bounds = { ...budgets, timeout_ms: 400, max_output_bytes: 5000 };
+  // Within it a busy machine, too, passes on an answer that is there.
+  const bounds = { ...budgets, timeout_ms: 5000, max_output_bytes: 5000 };
   await proxied({ tools, budgets: bounds }, async (client, place) => {
     const slow = client.callTool({ name: "slow", arguments: {} });
     await expect(slow).rejects.toMatchObject({ data: { reason: "TIMEOUT" } });

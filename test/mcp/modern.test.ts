@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { aegisBinary, repoRoot } from "../support/harness.ts";
+import { aegisBinary, repoRoot, waitFor } from "../support/harness.ts";
 import {
   budgets,
   type McpPlace,
@@ -19,7 +19,6 @@ import {
 } from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
 
-/** Each starts several programs. */
 setDefaultTimeout(testMs);
 
 const version = "2026-07-28";
@@ -161,10 +160,10 @@ describe.each([
   });
 
   test("a call that takes too long is ended at the server as well", async () => {
-    await proxied({ timeout_ms: 2000 }, async ({ client, said }, place) => {
+    await proxied({ timeout_ms: 5000 }, async ({ client, said }, place) => {
       const slow = client.callTool({ name: "slow", arguments: {} });
       await expect(slow).rejects.toMatchObject({ data: { reason: "TIMEOUT" } });
-      while (!said().includes("slow was cancelled")) await Bun.sleep(10);
+      await waitFor("its cancellation", () => said().includes("slow was cancelled"));
       expect((await client.callTool(echo("in time"))).content).toHaveLength(1);
       expect((await recordedTypes(place)).slice(0, 3)).toEqual([
         ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "ERROR_RAISED"],
@@ -176,17 +175,15 @@ describe.each([
     await proxied({}, async ({ client, said }, place) => {
       const abort = new AbortController();
       const { signal } = abort;
-      const second = Promise.withResolvers<void>();
-      const onprogress = (step: { progress: number }): void => {
-        if (step.progress === 2) second.resolve();
-      };
+      const steps = new Set<number>();
+      const onprogress = ({ progress }: { progress: number }) => void steps.add(progress);
       const call = client.callTool({ name: "slow", arguments: {} }, { signal, onprogress });
       const ended = call.then(() => "answered").catch(() => "ended");
-      await second.promise;
+      await waitFor("the second step", () => steps.has(2));
       abort.abort();
       expect(await ended).toBe("ended");
-      while (!said().includes("slow was cancelled")) await Bun.sleep(10);
-      while ((await recordedTypes(place)).length < 3) await Bun.sleep(10);
+      await waitFor("its cancellation", () => said().includes("slow was cancelled"));
+      await waitFor("its record", async () => (await recordedTypes(place)).length >= 3);
       const last = (await recordedEvents(place)).at(-1);
       expect(last).toMatchObject({ type: "ERROR_RAISED", payload: { code: "CANCELLED" } });
     });

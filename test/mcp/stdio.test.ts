@@ -55,7 +55,9 @@ test("a declared tool is called, and the call is recorded step by step", async (
   expect(events.map(({ type }) => type)).toEqual(types);
   const [proposed, allowed, answered] = events.map(({ payload }) => payload as never);
   expect(proposed).toMatchObject({ tool_name: "echo", args: { text: "hello" } });
-  expect(allowed).toMatchObject({ constraints: { max_output_bytes: 10_000, timeout_ms: 10_000 } });
+  expect(allowed).toMatchObject({
+    constraints: { max_output_bytes: 10_000, timeout_ms: budgets.timeout_ms },
+  });
   expect(answered).toMatchObject({ is_error: false, result: { content: [{ text: "hello" }] } });
 });
 
@@ -83,11 +85,12 @@ test("a result taints the session: tools that change the world are denied from t
 });
 
 test("a call that takes too long is ended on both sides", async () => {
-  const place = mcpPlace({ tools, budgets: { ...budgets, timeout_ms: 300 } });
+  // Within it a busy machine, too, passes on an answer that is there.
+  const place = mcpPlace({ tools, budgets: { ...budgets, timeout_ms: 5000 } });
   await using proxy = await connectStdio(place);
   const told = messagesOf(proxy.client);
   const { text, data } = await refusal(proxy.client.callTool({ name: "slow", arguments: {} }));
-  expect(text).toContain("no answer within 300 ms");
+  expect(text).toContain("no answer within 5000 ms");
   expect(data).toMatchObject({ reason: "TIMEOUT" });
   await waitFor("its cancellation", () => told.includes("slow was cancelled"));
   expect((await proxy.client.callTool(echo("in time"))).content).toHaveLength(1);
@@ -122,6 +125,7 @@ test("a call that its caller takes back is recorded as such and told to the serv
   abort.abort();
   await expect(call).rejects.toThrow();
   await waitFor("its cancellation", () => told.includes("slow was cancelled"));
+  await waitFor("its record", async () => (await recordedTypes(place)).length >= 3);
   const last = (await recordedEvents(place)).at(-1);
   expect(last).toMatchObject({ type: "ERROR_RAISED", payload: { code: "CANCELLED" } });
 });

@@ -15,6 +15,14 @@ export function afterAllTests(end: End): void {
   ofAll.push(end);
 }
 
+/** A program that whoever started it ends, unless it failed before. */
+export function endWithTests(child: Bun.Subprocess): void {
+  afterAllTests(async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  });
+}
+
 export const endTest = (): Promise<void> => endEach(ofTest);
 export const endAll = (): Promise<void> => endEach(ofAll);
 

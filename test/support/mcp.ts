@@ -8,7 +8,9 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite.ts";
+import { endWithTests } from "./endings.ts";
 import { aegisBinary, cleanEnvironment, repoRoot } from "./harness.ts";
+import { conditionMs } from "./patience.ts";
 import { tempDir } from "./temp.ts";
 
 export const toolsProgram = join(repoRoot, "test/fixtures/mcp/tools.ts");
@@ -18,7 +20,7 @@ export const budgets = {
   max_tool_calls: 1000,
   max_wall_time_ms: 600_000,
   max_output_bytes: 10_000,
-  timeout_ms: 10_000,
+  timeout_ms: 60_000,
 };
 
 /** Where one proxy keeps what it needs. */
@@ -142,6 +144,8 @@ async function untilListening(
   from: "stdout" | "stderr",
 ): Promise<Listening> {
   const child = Bun.spawn([...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
+  endWithTests(child);
+  const late = setTimeout(() => child.kill("SIGKILL"), conditionMs);
   let said = "";
   const found = Promise.withResolvers<string>();
   const read = async (stream: ReadableStream<Uint8Array>, counts: boolean): Promise<void> => {
@@ -154,8 +158,10 @@ async function untilListening(
   };
   const ends = [read(child.stdout, from === "stdout"), read(child.stderr, from === "stderr")];
   void Promise.all(ends).then(() => found.reject(new Error(`it did not start: ${said}`)));
+  const url = await found.promise;
+  clearTimeout(late);
   return {
-    url: await found.promise,
+    url,
     said: () => said,
     async stop() {
       child.kill(from === "stderr" ? "SIGTERM" : "SIGKILL");

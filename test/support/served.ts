@@ -1,7 +1,9 @@
 // The built binary as a server, under any of its names; stopped by whoever started it.
 
 import { symlinkSync } from "node:fs";
-import { aegisBinary, cleanEnvironment } from "./harness.ts";
+import { endWithTests } from "./endings.ts";
+import { aegisBinary, cleanEnvironment, waitFor } from "./harness.ts";
+import { conditionMs, programMs } from "./patience.ts";
 import { tempDir } from "./temp.ts";
 
 export interface Program {
@@ -22,6 +24,8 @@ export interface Served {
   readonly greeting: string;
   /** Everything on standard error so far. */
   said(): string;
+  /** Waits for it to have said that, and gives the first group of the match, or all of it. */
+  says(wanted: RegExp): Promise<string>;
   signal(name: NodeJS.Signals): void;
   stop(): Promise<number>;
 }
@@ -32,23 +36,25 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
   for (const name of ["aegisd", "aegisctl", "aegis"])
     symlinkSync(aegisBinary(), `${folder}/${name}`);
   const env = { HOME: tempDir("home"), PATH: process.env.PATH ?? "", ...environment };
-  const spawn = (name: string, args: readonly string[]) =>
+  const spawn = (name: string, args: readonly string[], timeout?: number) =>
     Bun.spawn([`${folder}/${name}`, ...args], {
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 60_000,
+      ...(timeout === undefined ? {} : { timeout }),
       killSignal: "SIGKILL",
     });
   return {
     folder,
     async run(name, ...args) {
-      const child = spawn(name, args);
+      const child = spawn(name, args, programMs);
       const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
       return { stdout, stderr, exitCode: await child.exited };
     },
     async start(name, ...args) {
       const child = spawn(name, args);
+      endWithTests(child);
+      const late = setTimeout(() => child.kill("SIGKILL"), conditionMs);
       let said = "";
       const collect = async (): Promise<void> => {
         const decoder = new TextDecoder();
@@ -62,6 +68,7 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
         if (done) break;
         greeting += new TextDecoder().decode(value);
       }
+      clearTimeout(late);
       if (greeting === "") {
         await collected;
         throw new Error(`${name} did not start: ${said}`);
@@ -69,6 +76,7 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
       return {
         greeting,
         said: () => said,
+        says: (wanted) => waitFor(`${wanted} from ${name}`, () => firstPart(wanted, said)),
         signal: (name) => child.kill(name),
         async stop() {
           child.kill("SIGTERM");
@@ -81,6 +89,11 @@ export function linkedPrograms(environment: Readonly<Record<string, string>> = {
   };
 }
 
+function firstPart(wanted: RegExp, text: string): string | undefined {
+  const [all, part = all] = wanted.exec(text) ?? [];
+  return part;
+}
+
 /** `aegis serve` on a free port, with this ledger. */
 export async function serve(
   ledger: string,
@@ -90,11 +103,14 @@ export async function serve(
     env: cleanEnvironment(),
     stdio: ["ignore", "ignore", "pipe"],
   });
+  endWithTests(child);
+  const late = setTimeout(() => child.kill("SIGKILL"), conditionMs);
   let said = "";
   for await (const piece of child.stderr) {
     said += new TextDecoder().decode(piece);
-    const url = /http:\/\/[^\s]+/.exec(said)?.[0];
+    const url = /http:\/\/\S+(?=\s)/.exec(said)?.[0];
     if (url === undefined) continue;
+    clearTimeout(late);
     return {
       url,
       async stop() {
