@@ -4,6 +4,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
+import { conditionMs } from "../support/patience.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 
 const linked = linkedPrograms();
@@ -51,7 +52,7 @@ test("verify tells a sound session from one that was touched, by both spellings 
   }
   const db = new Database(ledger);
   // The server writes what its sessions add up to in the background.
-  db.run("PRAGMA busy_timeout = 5000");
+  db.run(`PRAGMA busy_timeout = ${conditionMs}`);
   const guards = db.query<{ name: string }, []>(
     "SELECT name FROM sqlite_master WHERE type = 'trigger'",
   );

@@ -130,6 +130,8 @@ describe("a ledger whose file", () => {
       const client = clientOf(await start(ledger));
       expect((await client.post()).status).toBe(201);
       const other = new Database(ledger);
+      // The server adds up in the background what its sessions come to.
+      other.run(`PRAGMA busy_timeout = ${conditionMs}`);
       other.run("BEGIN IMMEDIATE");
       const told: string[] = [];
       const deciding = client.decide().finally(() => told.push("decision"));

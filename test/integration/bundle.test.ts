@@ -105,6 +105,7 @@ describe("a policy that is replaced", () => {
     const asking = Array.from({ length: 4 }, async () => {
       while (!isOver) reasons.add(await reasonOf(decide(call("x"))));
     });
+    await waitFor("an answer of the first", () => reasons.size === 1);
     file("hup.wasm", other);
     server.signal("SIGHUP");
     await replaced(server, "was read again");

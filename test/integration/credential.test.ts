@@ -32,7 +32,7 @@ const server = `127.0.0.1:${plain.port}`;
 const granted = ["--net", `localhost:${plain.port}`];
 const place = `http://${server}`;
 const request = (to: string) =>
-  `curl -sS --max-time 10 -H "Authorization: Bearer $OPENAI_API_KEY" ${to}`;
+  `curl -sS --max-time 60 -H "Authorization: Bearer $OPENAI_API_KEY" ${to}`;
 
 interface Ran {
   readonly stdout: string;

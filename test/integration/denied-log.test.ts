@@ -9,7 +9,7 @@ import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-s
 afterAll(removeScenes);
 
 /** Waits for a line about `$1` in the file, then prints the file. */
-const waitForLine = `for i in $(seq 200); do grep -q "$1" "$AEGIS_DENIED_LOG" && break; sleep 0.02; done; cat "$AEGIS_DENIED_LOG"`;
+const waitForLine = `for i in $(seq 3000); do grep -q "$1" "$AEGIS_DENIED_LOG" && break; sleep 0.02; done; cat "$AEGIS_DENIED_LOG"`;
 
 interface Line {
   readonly operation: string;

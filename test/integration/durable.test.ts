@@ -15,9 +15,11 @@ test.skipIf(strace === null)(
   async () => {
     const home = tempDir("durable");
     const trace = join(home, "trace");
+    // Long enough for a page of the log, so that each write shows which event is in it.
+    const how = ["-f", "-y", "-s", "8192"];
     const calls = "trace=pwrite64,fdatasync,fsync,sendto";
     const serve = [aegisBinary(), "serve", "--addr", ":0", "--telemetry-disabled"];
-    const child = Bun.spawn(["strace", "-f", "-y", "-o", trace, "-e", calls, ...serve], {
+    const child = Bun.spawn(["strace", ...how, "-o", trace, "-e", calls, ...serve], {
       env: { HOME: home, PATH: process.env.PATH ?? "" },
       stdio: ["ignore", "ignore", Bun.file(join(home, "said"))],
     });
@@ -31,8 +33,9 @@ test.skipIf(strace === null)(
       },
     };
     const event = { tenant_id: "acme", session_id: "s1", event_type: "X", payload: {} };
+    const marks = ["the first one", "the second one", "the third one"];
     const bodies = ["", ":batch", ""].map(
-      (path, n) => [path, { ...event, payload: { n } }] as const,
+      (path, n) => [path, { ...event, payload: { mark: marks[n] } }] as const,
     );
     for (const [path, body] of bodies) {
       const answer = await fetch(`${url}/v1/events${path}`, {
@@ -46,9 +49,12 @@ test.skipIf(strace === null)(
     const lines = readFileSync(trace, "utf8").split("\n");
     const answers = lines.flatMap((line, at) => (line.includes('"HTTP/1.1 201') ? [at] : []));
     expect(answers).toHaveLength(3);
-    for (const at of answers) {
+    for (const [n, at] of answers.entries()) {
       const before = lines.slice(0, at);
-      const written = before.findLastIndex((line) => /pwrite64\(.*ledger\.db-wal>/.test(line));
+      // Others are written meanwhile: what sessions add up to.
+      const written = before.findIndex(
+        (line) => /pwrite64\(.*ledger\.db-wal>/.test(line) && line.includes(marks[n] ?? "none"),
+      );
       const flushed = before.findLastIndex((line) =>
         /fdatasync(\(\d+<.*ledger\.db-wal>| resumed>)\) += 0/.test(line),
       );

@@ -16,7 +16,7 @@ def attempt(what):
 tcp = lambda: socket.socket().connect(("10.1.1.1", 80))
 udp = lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 99))
 for one in (lambda: socket.getaddrinfo("refused.test", 443), tcp, udp): attempt(one)
-for _ in range(500):
+for _ in range(3000):
     text = open(os.environ["AEGIS_DENIED_LOG"]).read()
     if all(word in text for word in ("refused.test", '"port":80', '"port":99')): break
     time.sleep(0.02)

@@ -15,7 +15,7 @@ afterAll(removeScenes);
 const ping = `
 import socket, struct, sys
 def ping(address, connects):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(5)
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(60)
     body = struct.pack(">BBHHH", 8, 0, 0, 0, 1) + b"are you there"
     if connects: s.connect((address, 0)); s.send(body)
     else: s.sendto(body, (address, 0))

@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
-import { repoRoot } from "../support/harness.ts";
+import { aegisBinary } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Whatever an answer holds; what it should hold is what the tests say. */
@@ -15,7 +15,7 @@ interface Served {
 }
 
 async function serve(home: string, ...flags: string[]): Promise<Served> {
-  const child = Bun.spawn([`${repoRoot}/dist/aegis`, "serve", "--addr", ":0", ...flags], {
+  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", ...flags], {
     env: { HOME: home, PATH: process.env.PATH ?? "" },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -343,7 +343,7 @@ test("what was stored is there after a restart, and verifies with the machine's 
   const second = await serve(place);
   expect(await (await send(second.url)).json()).toMatchObject({ seq: 1 });
   await second.stop();
-  const verify = Bun.spawnSync([`${repoRoot}/dist/aegis`, "audit", "verify", "--json"], {
+  const verify = Bun.spawnSync([aegisBinary(), "audit", "verify", "--json"], {
     env: { HOME: place, PATH: process.env.PATH ?? "" },
   });
   expect(JSON.parse(verify.stdout.toString())).toMatchObject({ valid: true });

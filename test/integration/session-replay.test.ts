@@ -2,6 +2,7 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { conditionMs } from "../support/patience.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 
 const linked = linkedPrograms();
@@ -47,6 +48,8 @@ test("a session replays exactly, also by a server that did not record it; a step
   expect([JSON.parse(same.stdout), same.exitCode]).toEqual([exact, 0]);
 
   const db = new Database(ledger);
+  // The server may be writing.
+  db.run(`PRAGMA busy_timeout = ${conditionMs}`);
   const row = db
     .query<{ key: string; json: string }, []>("SELECT key, json FROM record WHERE kind = 'steps'")
     .get();

@@ -6,6 +6,7 @@ import { describe, expect } from "bun:test";
 import type { JudgeRule, NativePlan } from "../../src/bridge/plan.ts";
 import { testWith } from "../support/features.ts";
 import { allBut, allNamespaces, audited, noNamespaces, runShell } from "../support/helper-box.ts";
+import { testMs } from "../support/patience.ts";
 import { openTestGateway, type Reply } from "../support/test-gateway.ts";
 
 const inside: JudgeRule = {
@@ -32,7 +33,7 @@ async function python({ hasOwnNetwork }: Scene, script: string, rules: readonly 
     if (to.endsWith(":81")) return { errno: errno.ECONNREFUSED };
     if (to.endsWith(":82")) return { errno: errno.EHOSTUNREACH, afterMs: 60 };
     if (to.endsWith(":83")) return { errno: 13 };
-    if (to.endsWith(":84")) return { say: "late", afterMs: 60_000 };
+    if (to.endsWith(":84")) return { say: "late", afterMs: testMs };
     return kind === 3 ? { datagram: echo.port } : { say: "hello" };
   });
   const echo = await Bun.udpSocket({
@@ -101,9 +102,9 @@ print(errno.errorcode[r], s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), s.ge
 sets = [select.epoll() for i in range(3)]
 for p in sets: p.register(s, select.EPOLLOUT | select.EPOLLET); p.poll(0)
 s.connect_ex((${onePeer}))
-print([p.poll(2) == [(s.fileno(), select.EPOLLOUT)] for p in sets])
+print([p.poll(60) == [(s.fileno(), select.EPOLLOUT)] for p in sets])
 for p in sets: p.modify(s, select.EPOLLIN)
-print([p.poll(2) == [(s.fileno(), select.EPOLLIN)] for p in sets])
+print([p.poll(60) == [(s.fileno(), select.EPOLLIN)] for p in sets])
 sets[0].unregister(s); print(sets[0].poll(0), s.recv(5))`,
     "[True, True, True]\n[True, True, True]\n[] b'hello'",
   ],
@@ -150,8 +151,8 @@ print(s.connect_ex((${onePeer})), s.recv(5))`,
   ],
   "a blocking connection that a signal interrupts": [
     `def stop(n, f): raise InterruptedError("stopped")
-signal.signal(signal.SIGALRM, stop); signal.setitimer(signal.ITIMER_REAL, 0.2)
-try: socket.create_connection(("10.1.2.3", 84))
+signal.signal(signal.SIGALRM, stop)
+try: signal.setitimer(signal.ITIMER_REAL, 0.2); socket.create_connection(("10.1.2.3", 84))
 except InterruptedError as e: print(e)`,
     "stopped",
   ],
@@ -176,16 +177,16 @@ print(len(done))`,
   "names asked of a resolver somewhere": [
     `q = bytes.fromhex("123401000001000000000000016100" "00010001")
 for connects in (True, False):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
     if connects: s.connect(("8.8.8.8", 53)); s.send(q)
     else: s.sendto(q, ("8.8.8.8", 53))
     print(s.recv(600)[-4:])`,
     "b'\\xc6\\x12\\x00\\x01'\nb'\\xc6\\x12\\x00\\x01'",
   ],
   "datagrams, connected, addressed and as messages": [
-    `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+    `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 s.connect(("10.9.9.9", 7)); s.send(b"one"); print(s.recv(9))
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 print(s.sendto(b"two", ("10.9.9.9", 7)), s.recv(9), s.sendto(b"three", ("10.9.9.9", 7)), s.recv(9))
 print(s.sendmsg([b"fo", b"ur"], [], 0, ("10.9.9.9", 7)), s.recv(9))
 print(s.sendmsg([b"fi", b"ve"]), s.recv(9))

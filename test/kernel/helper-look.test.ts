@@ -7,6 +7,7 @@ import { existsSync, linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { severalNamesRule } from "../../src/bridge/frame.ts";
 import { testWith } from "../support/features.ts";
+import { waitFor } from "../support/harness.ts";
 import {
   allBut,
   allNamespaces,
@@ -59,11 +60,6 @@ function planFor(folder: string, more: BoxPlan, place = join(folder, "out")): Bo
   return { ...audited({ open: true, rules }), directory: join(folder, "in"), mounts, ...more };
 }
 
-/** Until `is` says yes; the test's own time limit ends it. */
-async function until(is: () => boolean): Promise<void> {
-  while (!is()) await Bun.sleep(2);
-}
-
 /** The one child of the helper that has none itself, and is not there without a forbid rule. */
 function scannerOf(helper: number): number {
   const [scanner] = childrenOf(helper).filter((pid) => childrenOf(pid).length === 0);
@@ -79,7 +75,9 @@ async function startHeld(folder: string, script: string, more: BoxPlan) {
     ["/bin/sh", "-c", `read x <${fifo}; exec 2>/dev/null\n${script}`],
     planFor(folder, more),
   );
-  await until(() => childrenOf(box.running.pid).some((pid) => childrenOf(pid).length > 0));
+  await waitFor("the box", () =>
+    childrenOf(box.running.pid).some((pid) => childrenOf(pid).length > 0),
+  );
   const scanner = scannerOf(box.running.pid);
   process.kill(scanner, "SIGSTOP");
   Bun.spawn(["sh", "-c", `echo go >${fifo}`], { stdio: ["ignore", "ignore", "ignore"] });
@@ -111,7 +109,7 @@ for (const [setting, needs, more] of settings) {
       const { done, scanner } = await startHeld(folder, script, more);
       expect((await done).exit.status).toBe(5);
       expect(await Bun.file(out).text()).toBe("in/onlynew\n");
-      await until(() => !isRunning(scanner));
+      await waitFor("the end of the look", () => !isRunning(scanner));
     });
 
     for (const who of ["helper", "broker"] as const) {
@@ -122,7 +120,7 @@ for (const [setting, needs, more] of settings) {
         const [broker] = childrenOf(running.pid).filter((pid) => pid !== scanner);
         process.kill((who === "helper" ? undefined : broker) ?? running.pid, "SIGKILL");
         expect((await done).exit.status).toBe(125);
-        await until(() => !isRunning(scanner));
+        await waitFor("the end of the look", () => !isRunning(scanner));
       });
     }
 

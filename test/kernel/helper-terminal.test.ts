@@ -15,6 +15,7 @@ import {
   planFor,
   testProgram,
 } from "../support/helper-box.ts";
+import { createShown } from "../support/shown.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Interactive, but with the terminal left as it is: what is typed early is not lost. */
@@ -24,21 +25,15 @@ const keys = { interrupt: "\x03", quit: "\x1c", suspend: "\x1a", end: "\x04" };
 class Shell implements AsyncDisposable {
   readonly #process: Bun.Subprocess;
   readonly #terminal: Bun.Terminal;
-  #output = "";
-  #seen = 0;
-  #changed = Promise.withResolvers<void>();
+  readonly #shown = createShown();
 
   constructor() {
-    const text = new TextDecoder();
     this.#process = Bun.spawn(["/bin/bash", ...plain], {
       env: { PATH: "/usr/bin:/bin", PS1: "ready> ", TERM: "dumb", HISTFILE: "" },
       terminal: {
         cols: 200,
         rows: 20,
-        data: (_, bytes) => {
-          this.#output += text.decode(bytes, { stream: true });
-          this.#changed.resolve();
-        },
+        data: (_, bytes) => this.#shown.add(bytes),
       },
     });
     const { terminal } = this.#process;
@@ -55,16 +50,8 @@ class Shell implements AsyncDisposable {
   }
 
   /** Waits for what the terminal has not shown before. */
-  async shows(expected: RegExp): Promise<string> {
-    for (;;) {
-      const found = expected.exec(this.#output.slice(this.#seen));
-      if (found !== null) {
-        this.#seen += found.index + found[0].length;
-        return found[0];
-      }
-      this.#changed = Promise.withResolvers();
-      await this.#changed.promise;
-    }
+  shows(expected: RegExp): Promise<string> {
+    return this.#shown.see(expected);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -321,7 +321,7 @@ testWith(needs, "what a terminal sends to all ends nothing", async () => {
   const { client, server } = all;
   server.say(pattern.subarray(0, 4 * MB));
   await waitFor("a beginning", () => client.heard === 4 * MB && all.started() === 1);
-  const [pump = 0] = pumps();
+  const pump = await waitFor("the pump", () => pumps()[0]);
   // It has moved something, so it is there for good.
   await waitFor("its signals", () =>
     readFileSync(`/proc/${pump}/status`, "utf8").includes("SigIgn:\t0000000000001007"),
@@ -339,7 +339,7 @@ testWith(needs, "one that dies cuts the connection, and the row says so", async 
   const { client, server } = all;
   server.say(pattern.subarray(0, 4 * MB));
   await waitFor("a beginning", () => client.heard === 4 * MB && all.started() === 1);
-  const [pump = 0] = pumps();
+  const pump = await waitFor("the pump", () => pumps()[0]);
   process.kill(pump, "SIGKILL");
   await waitFor("both ends", () => client.isOver && server.isOver);
   expect(await closing(all)).toMatchObject({ error: "EIO" });

@@ -58,7 +58,7 @@ async function run(setting: Setting, argv: readonly string[]) {
 }
 
 const shell = (script: string) => ["/bin/sh", "-c", script];
-const curl = "curl -sS --max-time 10";
+const curl = "curl -sS --max-time 60";
 const python = (lines: string) => [
   "/usr/bin/python3",
   "-c",

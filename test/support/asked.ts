@@ -4,6 +4,7 @@ import { Database } from "bun:sqlite";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis, waitFor } from "./harness.ts";
+import { createShown } from "./shown.ts";
 import { tempDir } from "./temp.ts";
 
 /** A workspace, a folder no rule is about, and a policy that says so. */
@@ -65,38 +66,21 @@ export function runAsked(
 ): Asked & AsyncDisposable {
   const asks = ["run", "--ask", "--quiet", "--policy", place.policy];
   const argv = [...launcher, aegisBinary(), ...asks, ...flags];
-  let output = "";
-  let seen = 0;
-  const text = new TextDecoder();
+  const shown = createShown();
   const child = Bun.spawn([...argv, "--env", "OTHER", "--", "sh", "-c", script], {
     cwd: place.workspace,
     env: cleanEnvironment(place.env),
     terminal: {
       cols: 200,
       rows: 50,
-      data: (_, bytes) => {
-        output += text.decode(bytes, { stream: true });
-      },
+      data: (_, bytes) => shown.add(bytes),
     },
   });
   const { terminal } = child;
   if (terminal === undefined) throw new Error("there is no terminal");
-  const see = async (wanted: RegExp) => {
-    const look = () => {
-      const found = wanted.exec(output.slice(seen));
-      if (found === null) return undefined;
-      seen += found.index + found[0].length;
-      return found[0];
-    };
-    try {
-      return await waitFor(`${wanted} at the terminal`, look);
-    } catch (cause) {
-      throw new Error(`no ${wanted} at the terminal, which shows:\n${output}`, { cause });
-    }
-  };
   return {
-    see,
-    question: () => see(/aegis: "[\s\S]*?\nallow\? \[n\] /),
+    see: shown.see,
+    question: () => shown.see(/aegis: "[\s\S]*?\nallow\? \[n\] /),
     async answer(key) {
       const outcome = /(allowed|denied|withdrawn)[^\n]*\r\n/;
       await waitFor(`an answer to ${JSON.stringify(key)}`, async () => {
@@ -105,13 +89,13 @@ export function runAsked(
         // What was shown meanwhile is heard before the key is pressed again, or it would be the
         // answer to the next question.
         for (let turn = 0; turn < 3; turn++) await new Promise((heard) => setImmediate(heard));
-        return outcome.test(output.slice(seen));
+        return outcome.test(shown.fresh);
       });
-      return (await see(outcome)).trim();
+      return (await shown.see(outcome)).trim();
     },
     press: (key) => void terminal.write(key),
     get screen() {
-      return output;
+      return shown.all;
     },
     exited: child.exited,
     async [Symbol.asyncDispose]() {
