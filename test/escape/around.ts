@@ -3,6 +3,7 @@
 
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../support/free-port.ts";
 import { asPlainUser, giveToPlainUser, isRoot } from "../support/harness.ts";
 import { type Places, put } from "./ground.ts";
 import { execute, type Setting, tools } from "./setting.ts";
@@ -36,7 +37,7 @@ export async function standAround(
     serve(own([tools().outside, sockets, abstract, key, handed]), arrived),
     serve(own([tools().outside, near, `${abstract}-n`, "0", handed]), []),
   ]);
-  const victim = Bun.spawn(own(["sleep", "600"]), {
+  const victim = Bun.spawn(own(["sleep", "6000"]), {
     stdio: ["pipe", "ignore", "ignore"],
     cwd: "/",
   });
@@ -83,10 +84,7 @@ async function openPorts(arrived: string[]) {
       },
     },
   });
-  const unused = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const free = unused.port;
-  unused.stop(true);
-  return { tcp, udp, free };
+  return { tcp, udp, free: freePort() };
 }
 
 /** What may be reached where hosts are granted by name; it tells what should not have come. */

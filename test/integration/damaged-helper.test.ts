@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { helperBinary } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { aegisBinary, cleanEnvironment, type Outcome } from "../support/harness.ts";
+import { programMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const needs = ["linux", "landlock", "seccomp", "x86-64"] as const;
@@ -97,7 +98,7 @@ async function started(
     cwd,
     env: cleanEnvironment({ HOME: home }),
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: programMs,
     killSignal: "SIGKILL",
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);

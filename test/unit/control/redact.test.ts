@@ -89,7 +89,8 @@ const hostile: readonly (readonly [string, string])[] = [
   ["many schemes", "a://".repeat(15_000)],
 ];
 test.each(hostile)("%s take linear time", (_, text) => {
-  const started = performance.now();
+  // Of this process, whatever else the machine is busy with.
+  const before = process.cpuUsage();
   redactText(text);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
 });
