@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { makeBackup } from "../../src/ledger/backup.ts";
 import { openLedger } from "../../src/ledger/open.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/ledger/restore.ts";
+import { waitFor } from "../support/harness.ts";
 import { recordSession, startMs } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
@@ -74,10 +75,15 @@ describe("a backup", () => {
       const program = join(import.meta.dir, "../fixtures/ledger-writer.ts");
       const argv = [process.execPath, program, place.database, place.keys, "1000000", "3"];
       const writer = Bun.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
-      const said = writer.stdout.getReader();
-      await said.read();
+      let acknowledged = 0;
+      // Read all the while: a writer nobody listens to would stand still.
+      const listening = (async () => {
+        for await (const piece of writer.stdout) acknowledged += piece.length;
+      })();
       const sizes: number[] = [];
       for (let i = 0; i < 3; i++) {
+        const before = acknowledged;
+        await waitFor("more events", () => acknowledged > before);
         const target = `${home}/${i}.backup`;
         const { facts } = await makeBackup(place, { target, withKey: true, ...now });
         const there = elsewhere();
@@ -87,7 +93,7 @@ describe("a backup", () => {
         sizes.push(facts.size);
       }
       writer.kill("SIGKILL");
-      await writer.exited;
+      await Promise.all([writer.exited, listening]);
       expect(new Set(sizes).size).toBe(3);
       expect(await ledger.verify()).toMatchObject({ valid: true });
     },

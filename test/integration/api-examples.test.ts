@@ -8,6 +8,7 @@ import { bodyText, targetOf } from "../../src/server/curl.ts";
 import { conditionMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
+import { anEvent, textStream } from "../support/text-stream.ts";
 
 const server = await serve(`${tempDir("examples")}/ledger.db`);
 afterAll(() => server.stop());
@@ -39,10 +40,9 @@ async function contentOf(response: Response, type: string): Promise<unknown> {
     return lines.map((line) => JSON.parse(line) as unknown);
   }
   if (type === "text/event-stream") {
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes("data: ")) text += (await reader?.read())?.value ?? "";
-    await reader?.cancel();
+    const stream = textStream(response);
+    const text = await stream.until(anEvent);
+    await stream.cancel();
     return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? "");
   }
   return type.endsWith("json") ? response.json() : response.text();

@@ -15,6 +15,7 @@ import {
 import { linkedPrograms } from "../support/served.ts";
 import { freshDsn, type ServedPostgres, servePostgres } from "../support/served-postgres.ts";
 import { tempDir } from "../support/temp.ts";
+import { anEvent, textStream } from "../support/text-stream.ts";
 
 setDefaultTimeout(testMs);
 
@@ -124,21 +125,15 @@ describe.skipIf(!isHere)("three servers on one ledger", () => {
   test("tell a live tail what another one stored", async () => {
     const server = await postgresServer();
     const [first, second] = await startAll(server, await freshDsn(server), 2);
-    const stream = await fetch(`${first?.url}/v1/events/stream?tenant_id=acme`);
-    const reader = stream.body?.getReader();
-    let text = "";
-    const read = async () => {
-      text += new TextDecoder().decode((await reader?.read())?.value);
-    };
-    await read();
+    const stream = textStream(await fetch(`${first?.url}/v1/events/stream?tenant_id=acme`));
+    await stream.until(/connected/);
     expect(await post(second?.url ?? "", "/v1/events", event("s", 0, ""))).toMatchObject({
       status: 201,
     });
     const start = performance.now();
-    while (!text.includes("data:")) await read();
-    expect(text).toContain('"call_id":"s-0"');
+    expect(await stream.until(anEvent)).toContain('"call_id":"s-0"');
     expect(performance.now() - start).toBeLessThan(conditionMs);
-    await reader?.cancel();
+    await stream.cancel();
   });
 });
 

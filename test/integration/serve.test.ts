@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { aegisBinary } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
+import { anEvent, textStream } from "../support/text-stream.ts";
 
 /** Whatever an answer holds; what it should hold is what the tests say. */
 type Answer = { readonly [name: string]: Answer } & string & readonly Answer[];
@@ -271,12 +272,10 @@ test("an approval is asked for, decided once, and recorded", async () => {
 test("a tail, too, has the members of the reference daemon for whoever asks for them", async () => {
   const headers = { Accept: "text/event-stream, application/vnd.aegis.v0+json" };
   const path = "/v1/events/stream?tenant_id=acme&session_id=legacy-tail";
-  const tail = await fetch(`${server.url}${path}`, { headers });
-  const reader = tail.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const tail = textStream(await fetch(`${server.url}${path}`, { headers }));
   await post("/v1/events", event("legacy-tail"));
-  let text = "";
-  while (!text.includes("data:")) text += (await reader?.read())?.value ?? "";
-  await reader?.cancel();
+  const text = await tail.until(anEvent);
+  await tail.cancel();
   const data = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? "");
   expect(data).toMatchObject({
     TenantID: "acme",
@@ -287,13 +286,12 @@ test("a tail, too, has the members of the reference daemon for whoever asks for 
 });
 
 test("a tail tells events as they come", async () => {
-  const tail = await fetch(`${server.url}/v1/events/stream?tenant_id=acme&session_id=tail`);
-  const reader = tail.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const path = "/v1/events/stream?tenant_id=acme&session_id=tail";
+  const tail = textStream(await fetch(`${server.url}${path}`));
   await post("/v1/events", event("other"));
   await post("/v1/events", event("tail"));
-  let text = "";
-  while (!text.includes("data:")) text += (await reader?.read())?.value ?? "";
-  await reader?.cancel();
+  const text = await tail.until(anEvent);
+  await tail.cancel();
   expect(text).toContain("event: event");
   expect(text).toContain('"session_id":"tail"');
   expect(text).not.toContain('"session_id":"other"');

@@ -6,6 +6,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { waitFor } from "../support/harness.ts";
 import { testMs } from "../support/patience.ts";
 import { linkedPrograms, type Served } from "../support/served.ts";
+import { anEvent, textStream } from "../support/text-stream.ts";
 import { certificate } from "../support/tls.ts";
 
 type Pair = ReturnType<typeof certificate>;
@@ -116,8 +117,8 @@ test(
     const tls = { ca: [first.cert, second.cert] };
     const client = new AbortController();
     const { signal } = client;
-    const stream = await fetch(`${url}/v1/events/stream?tenant_id=acme`, { tls, signal });
-    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const path = `${url}/v1/events/stream?tenant_id=acme`;
+    const stream = textStream(await fetch(path, { tls, signal }));
     const failures: string[] = [];
     let answers = 0;
     let isOver = false;
@@ -146,9 +147,7 @@ test(
     expect(failures).toEqual([]);
     const event = { tenant_id: "acme", session_id: "s", event_type: "X" };
     await fetch(`${url}/v1/events`, { method: "POST", body: JSON.stringify(event), tls });
-    let text = "";
-    while (!text.includes("data: ")) text += (await reader?.read())?.value ?? "";
-    expect(text).toContain('"event_type":"X"');
+    expect(await stream.until(anEvent)).toContain('"event_type":"X"');
     client.abort();
     expect(await server.stop()).toBe(0);
   },
