@@ -42,7 +42,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     for child in running:
         child.terminate()
     for child in running:
-        assert child.wait(timeout=10) == 0
+        assert child.wait(timeout=120) == 0
 
 
 @pytest.fixture(scope="session")
