@@ -22,7 +22,6 @@ import {
 } from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
 
-/** Each starts several programs. */
 setDefaultTimeout(testMs);
 
 const tools = ["echo", "pid", "slow", "asks", "steps", "ends"];
@@ -102,7 +101,7 @@ test("each session has a process of its own, which ends with it and with the pro
     last = await second.pid();
     expect(last).toBe(other);
   });
-  expect(isRunning(last)).toBe(false);
+  await gone(last);
 });
 
 test("questions, progress and log messages of the server reach the client", async () => {
@@ -140,6 +139,7 @@ test("a call that its caller takes back is ended at the server as well", async (
     abort.abort();
     expect(await ended).toBe("ended");
     expect(await told.promise).toBe("slow was cancelled");
+    await waitFor("its record", async () => (await recordedTypes(place)).length >= 3);
     const last = (await recordedEvents(place)).at(-1);
     expect(last).toMatchObject({ type: "ERROR_RAISED", payload: { code: "CANCELLED" } });
   });
