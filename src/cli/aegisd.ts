@@ -149,7 +149,7 @@ async function startMcp(
   const say = (line: string): void => void writeErr(`aegisd: ${escapeControls(line)}\n`);
   const session = undefined;
   const server = { kind: "address", url: upstream, token: undefined } as const;
-  const wishes = { address, server, session, approvalWaitMs: approvalWaitMs };
+  const wishes = { address, server, session, approvalWaitMs, isStrict: false };
   const running = serveMcp(parts, { ...wishes, say });
   say(`MCP on http${parts.tls === undefined ? "" : "s"}://${running.host}/mcp`);
   return running;

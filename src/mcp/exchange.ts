@@ -3,7 +3,7 @@
 
 import { answerOf, giveUp } from "./answers.ts";
 import type { Gate } from "./gate.ts";
-import { answerHeaders } from "./headers.ts";
+import { answerHeaders, renamedHeaders } from "./headers.ts";
 import { answerSizeMax } from "./limits.ts";
 import {
   errorText,
@@ -14,10 +14,10 @@ import {
   type Request as RpcRequest,
 } from "./message.ts";
 import type { RecordParts } from "./record.ts";
-import { cancelledText, errorAnswer, rpcCodes } from "./refusal.ts";
+import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
 import { addRequest, type HttpRequest, idProblem, newRequest, type Scope } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
-import { askedCall, followedTask, withArguments } from "./tool-call.ts";
+import { type AskedCall, askedCall, followedTask, withArguments } from "./tool-call.ts";
 import { boundedText, isStream, plainAnswer, type Upstream } from "./upstream.ts";
 
 export interface HttpParts extends RecordParts, Upstream {
@@ -53,7 +53,8 @@ export async function exchange(
   if (problem !== undefined) {
     return jsonResponse(errorText(message.id, rpcCodes.invalidRequest, problem), 400);
   }
-  if (message.method === "tools/call") return exchangeCall(parts, arrival, message);
+  const asked = askedCall(message);
+  if (asked !== undefined) return exchangeCall(parts, arrival, message, asked);
   const task = followedTask(message);
   const name = { tool: message.method, callId: task ?? "" };
   const permit = task === undefined ? undefined : parts.gate.follow(scope.session, name);
@@ -66,10 +67,10 @@ async function exchangeCall(
   parts: HttpParts,
   arrival: Arrival,
   message: RpcRequest,
+  asked: AskedCall | ProxyError,
 ): Promise<Response> {
   const { id } = message;
   const { scope } = arrival;
-  const asked = askedCall(message);
   if ("code" in asked) return jsonResponse(errorAnswer(id, asked));
   const key = idKey(id);
   const taken = new AbortController();
@@ -86,9 +87,12 @@ async function exchangeCall(
     );
     return jsonResponse(errorAnswer(id, error));
   }
-  const call = newRequest(id, permit, false);
+  const call = newRequest(id, asked.hasResult ? permit : undefined, false);
   addRequest(scope, call);
-  return sendOn(parts, arrival, call, withArguments(message, permit.editedArgs));
+  const text = withArguments(message, permit.editedArgs);
+  const headers =
+    permit.editedArgs === undefined ? arrival.headers : renamedHeaders(arrival.headers, text);
+  return sendOn(parts, { ...arrival, headers }, call, text);
 }
 
 async function sendOn(

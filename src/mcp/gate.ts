@@ -1,6 +1,7 @@
-// What each tools/call goes through: recorded as proposed, decided about by the session's live
-// state, approved by a person where that is wanted, and its result recorded before anyone sees it.
-// An error anywhere on the way is a denial. Transports are elsewhere.
+// What each tools/call, and what else is decided about, goes through: recorded as proposed, decided
+// about by the session's live state, approved by a person where that is wanted, and its result
+// recorded before anyone sees it. An error anywhere on the way is a denial. Transports are
+// elsewhere.
 
 import type { ApprovalStore } from "../app/approval-requests.ts";
 import type { LiveStates } from "../app/live-states.ts";
@@ -12,9 +13,11 @@ import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { type Advice, adviceFor } from "../control/decide/advice.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
+import { isProtocolRequest } from "../control/state/protocol-requests.ts";
 import { policyView } from "../control/state/view.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Approved, approve, openApprovals } from "./approve.ts";
+import { declaredFor } from "./declared.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createPermit, type Permit } from "./permit.ts";
 import { type CallName, type CallSession, record, treeOf } from "./record.ts";
@@ -23,6 +26,8 @@ import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
 export interface GateParts extends ApprovalStore {
   readonly decide: Decide;
   readonly manifest: JsonValue;
+  /** Requests that are no tool calls and that the manifest does not name are denied. */
+  readonly isStrict: boolean;
   readonly states: LiveStates;
   readonly limiter: RateLimiter;
   /** How long a call waits for a person before its caller is told to come back. */
@@ -32,7 +37,9 @@ export interface GateParts extends ApprovalStore {
 }
 
 export interface ToolCall {
+  /** The tool's name, or that of a request which is decided about like one. */
   readonly tool: string;
+  readonly isTool: boolean;
   /** As they were spelled; null when there are none. */
   readonly args: JsonTree;
   /** Of a sanitised text that the arguments are made of. */
@@ -121,6 +128,9 @@ async function admitCall(
   const proposed = isGoingOn ? known : await propose(parts, session, call);
   if ("error" in proposed) return { kind: "refused", error: proposed.error };
   const name = { tool: call.tool, callId: proposed.callId };
+  const { isTool } = call;
+  const { isStrict, manifest } = parts;
+  const declared = declaredFor(manifest, { name: call.tool, isTool, isStrict });
   const refuse = async (reason: string, advice: Advice): Promise<Admission> => {
     const members = { tool_name: call.tool, call_id: name.callId, reason };
     const stored = await record(parts, session, "TOOL_CALL_DENIED", members);
@@ -130,10 +140,13 @@ async function admitCall(
   const judge = async (judged: JsonValue) => {
     const state = await parts.states.current(session.tenant, session.id);
     const event = eventOf(session, proposed.seq, call, name.callId, judged);
-    const input = { event, snapshot: policyView(state), manifest: parts.manifest };
+    const input = { event, snapshot: policyView(state), manifest: declared.manifest };
     const decision = await parts.decide(input);
     const advised = advisedCall(call.tool, judged);
-    const advice = () => adviceFor(decision.reason, advised, state, budgetsOf(parts.manifest));
+    const advice = () => {
+      if (call.isTool && isProtocolRequest(call.tool)) return takenName(call.tool);
+      return adviceFor(decision.reason, advised, state, budgetsOf(parts.manifest));
+    };
     return { decision, advice };
   };
   const isLimited = !isGoingOn && parts.limiter.take([{ tenant: session.tenant, tool: call.tool }]);
@@ -157,7 +170,16 @@ async function admitCall(
   }
   calls.open.delete(key);
   const limits = limitsOf(decision, parts.manifest);
-  return allow(parts, session, name, { approved, limits, reopen: reopening(calls, key, proposed) });
+  const policy = declared.isImplied ? "default" : "policy";
+  const reopen = reopening(calls, key, proposed);
+  return allow(parts, session, name, { approved, policy, limits, reopen });
+}
+
+function takenName(name: string): Advice {
+  return {
+    why: `${JSON.stringify(name)} stands for a request of the protocol, not for a tool`,
+    change: "give the tool another name",
+  };
 }
 
 /** A result that is a question leaves the call open for the answer. */
@@ -179,6 +201,8 @@ async function propose(
 
 interface Allowing {
   readonly approved: Approved | undefined;
+  /** Who allowed it, where no person did. */
+  readonly policy: "policy" | "default";
   readonly limits: Limits;
   readonly reopen: () => void;
 }
@@ -187,13 +211,13 @@ async function allow(
   parts: GateParts,
   session: CallSession,
   name: { readonly tool: string; readonly callId: string },
-  { approved, limits, reopen }: Allowing,
+  { approved, policy, limits, reopen }: Allowing,
 ): Promise<Admission> {
   const constraints = { max_output_bytes: limits.outputMax, timeout_ms: limits.timeoutMs };
   const stored = await record(parts, session, "TOOL_CALL_ALLOWED", {
     tool_name: name.tool,
     call_id: name.callId,
-    policy_ref: approved === undefined ? "policy" : `approval:${approved.tokenHash.slice(0, 16)}`,
+    policy_ref: approved === undefined ? policy : `approval:${approved.tokenHash.slice(0, 16)}`,
     constraints: treeOf(constraints),
     edited_args: approved?.editedArgs === undefined ? undefined : treeOf(approved.editedArgs),
   });

@@ -2,7 +2,7 @@
 // name of what is asked for. Decisions are made by the body alone; headers that say something else
 // are an attempt to be understood in two ways. Pure.
 
-import { type Message, membersOf, textOf } from "./message.ts";
+import { type Message, membersOf, messagesOf, textOf } from "./message.ts";
 
 /** The first version without sessions and streams of the server. */
 const modernSince = "2026-07-28";
@@ -111,6 +111,21 @@ function decoded(value: string): string | undefined {
     // ignored: what cannot be read is not the name
     return undefined;
   }
+}
+
+/** Those of a request whose name a person changed. */
+export function renamedHeaders(headers: Headers, text: string): Headers {
+  const read = messagesOf(text);
+  const [message] = read.ok ? read.value.messages : [];
+  const name = message?.kind === "request" ? nameOf(message) : undefined;
+  const renamed = new Headers(headers);
+  if (name !== undefined && headers.has("Mcp-Name")) renamed.set("Mcp-Name", encoded(name));
+  return renamed;
+}
+
+function encoded(name: string): string {
+  const isPlain = /^[!-~](?:[ -~]*[!-~])?$/.test(name) && !name.startsWith("=?");
+  return isPlain ? name : `=?base64?${new TextEncoder().encode(name).toBase64()}?=`;
 }
 
 function differs(header: string, value: string | null, body: string): string {

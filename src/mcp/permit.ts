@@ -44,7 +44,7 @@ export function createPermit(
     });
     const note = stored.ok ? "" : `; and this could not be recorded: ${stored.error}`;
     const { code, message, data } = deniedCall(name, reason, advice, note);
-    return { code, message: message.replace("tool call denied", "tool call ended"), data };
+    return { code, message: message.replace(" denied", " ended"), data };
   };
   return {
     limits,

@@ -2,6 +2,7 @@
 // that would help. Pure.
 
 import type { Advice } from "../control/decide/advice.ts";
+import { isProtocolRequest } from "../control/state/protocol-requests.ts";
 import { errorText, idText, type MessageId } from "./message.ts";
 import type { CallName } from "./record.ts";
 
@@ -30,7 +31,7 @@ export function deniedCall(
 ): ProxyError {
   return {
     code: rpcCodes.denied,
-    message: `tool call denied: ${reason}: ${why}; ${change}${note}`,
+    message: `${isProtocolRequest(tool) ? "request" : "tool call"} denied: ${reason}: ${why}; ${change}${note}`,
     data: { reason, tool, call_id: callId, hint: change },
   };
 }

@@ -13,6 +13,8 @@ import { httpUpstream, upstreamAddress } from "./upstream.ts";
 
 export interface GateWishes {
   readonly approvalWaitMs: number;
+  /** Requests that are no tool calls and that the manifest does not name are denied. */
+  readonly isStrict: boolean;
   /** Tells the person who runs the proxy. */
   readonly say: (line: string) => void;
 }

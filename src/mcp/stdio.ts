@@ -1,6 +1,6 @@
 // The proxy in front of a server that talks over its standard input and output. Lines pass as they
-// are; tools/call goes through the gate. Both sides are read strictly, and neither can answer for
-// the other.
+// are; tool calls and their like go through the gate. Both sides are read strictly, and neither can
+// answer for the other.
 
 import { err, type Result } from "../base/result.ts";
 import type { Gate } from "./gate.ts";
@@ -19,8 +19,15 @@ import {
 } from "./message.ts";
 import { createPending, type Pending, type Reply, type Underway } from "./pending.ts";
 import type { CallSession } from "./record.ts";
-import { cancelledText, errorAnswer, rpcCodes } from "./refusal.ts";
-import { askedCall, carriesResult, followedTask, withArguments } from "./tool-call.ts";
+import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
+import {
+  type AskedCall,
+  askedCall,
+  carriesResult,
+  followedTask,
+  isDecidedAbout,
+  withArguments,
+} from "./tool-call.ts";
 
 export interface StdioParts {
   readonly gate: Gate;
@@ -112,7 +119,7 @@ function readLine(line: Line, lengthMax: number): Result<Received, NoMessage> {
 }
 
 function isCall(message: Message): boolean {
-  return message.kind === "request" && message.method === "tools/call";
+  return message.kind === "request" && isDecidedAbout(message.method);
 }
 
 async function fromClient(
@@ -127,7 +134,8 @@ async function fromClient(
   if (problem !== undefined) {
     return reply(errorText(message.id, rpcCodes.invalidRequest, problem));
   }
-  if (isCall(message)) return startCall(parts, pending, message, reply);
+  const asked = askedCall(message);
+  if (asked !== undefined) return startCall(parts, pending, message, asked, reply);
   const task = followedTask(message);
   const name = { tool: message.method, callId: task ?? "" };
   const one = pending.add(
@@ -161,9 +169,9 @@ async function startCall(
   parts: StdioParts,
   pending: Pending,
   request: Request,
+  asked: AskedCall | ProxyError,
   reply: Reply,
 ): Promise<void> {
-  const asked = askedCall(request);
   if ("code" in asked) return reply(errorAnswer(request.id, asked));
   const one = pending.add(request.id, reply);
   const call = { ...asked, signal: one.abort.signal };
@@ -177,9 +185,11 @@ async function startCall(
     await permit.failed("CANCELLED", "the caller took the call back before it was sent");
     return;
   }
-  one.permit = permit;
   one.isSent = true;
-  one.timer = setTimeout(() => void endLate(parts, pending, one), permit.limits.timeoutMs);
+  if (asked.hasResult) {
+    one.permit = permit;
+    one.timer = setTimeout(() => void endLate(parts, pending, one), permit.limits.timeoutMs);
+  }
   await parts.send(withArguments(request, permit.editedArgs));
 }
 

@@ -31,6 +31,7 @@ export function gateScene(permissions: object = { tools: ["echo"], budgets }, ap
     states: createLiveStates(log),
     limiter: createRateLimiter(0, nowMs),
     approvalWaitMs,
+    isStrict: false,
   });
   const events = (): Promise<readonly LoggedEvent[]> =>
     log.events({ tenant: "acme", session: "s", limit: 1000 });

@@ -58,6 +58,10 @@ export const command = defineCommand(
         value: "DSN",
         summary: "Ledger in PostgreSQL: postgres://USER@HOST:PORT/DATABASE.",
       },
+      "declared-only": {
+        kind: "switch",
+        summary: "Deny resources and prompts also where the manifest names none of them.",
+      },
       "rate-limit": {
         kind: "number",
         value: "N",
@@ -120,6 +124,7 @@ interface ProxyWishes {
     readonly dsn: string | undefined;
     readonly listen: string | undefined;
     readonly servers: number;
+    readonly "declared-only": boolean;
     readonly upstream: string | undefined;
     readonly "upstream-key-file": string | undefined;
     readonly "approval-wait": number;
@@ -148,7 +153,8 @@ async function proxy(
     process.once(name, () => stopped.abort());
   }
   const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
-  const wishes = { approvalWaitMs: flags["approval-wait"] * 1000, say };
+  const approvalWaitMs = flags["approval-wait"] * 1000;
+  const wishes = { approvalWaitMs, isStrict: flags["declared-only"], say };
   if (flags.listen !== undefined) {
     const behind =
       upstream === undefined

@@ -12,6 +12,7 @@ import {
   shortHash,
   type Violation,
 } from "./loops.ts";
+import { isAboutProtocolRequest } from "./protocol-requests.ts";
 
 export interface Budgets {
   readonly max_steps: number;
@@ -113,7 +114,7 @@ export function newState(): SessionState {
   };
 }
 
-/** The state after one more event; any type but a box's own counts as a step, known or not. */
+/** The state after one more event, known or not; what is no step is said where it is left out. */
 export function applyEvent(
   before: SessionState,
   event: ReducedEvent,
@@ -121,8 +122,12 @@ export function applyEvent(
 ): SessionState {
   // What a box did on behalf of the session is no step of the agent's.
   if (isBoxEvent(event.type)) return { ...before, last_seq: event.seq };
-  const counted = count(before, event);
   const payload = isObject(event.payload) ? event.payload : undefined;
+  if (isAboutProtocolRequest(event.type, payload?.tool_name)) {
+    const after = { ...before, last_seq: event.seq };
+    return event.type === "TOOL_RESULT" ? taint(after, "mcp_content") : after;
+  }
+  const counted = count(before, event);
   const change = changes[event.type];
   const after = change === undefined ? counted : change(counted, payload, event, budgets);
   return after.budgets.steps_consumed > budgets.max_steps
