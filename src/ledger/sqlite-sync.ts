@@ -6,21 +6,41 @@ import { dirname } from "node:path";
 import { syncDirectory } from "./files.ts";
 
 export interface LogSync {
-  /** Everything that was committed before it was called is durable when it resolves. */
+  /**
+   * Everything that was committed before it was called is durable when it resolves. Once it failed
+   * it always does.
+   */
   done(): Promise<void>;
   close(): void;
 }
 
-/** @param path of the database */
+/**
+ * Flushes follow each other, and those who ask while one is under way share the next: Linux tells
+ * of a failed write once, so of two flushes at once only one would hear of what both have lost.
+ * @param path of the database
+ */
 export function createLogSync(path: string): LogSync {
   let fd: number | undefined;
+  let last: Promise<void> = Promise.resolve();
+  /** Not begun yet. */
+  let next: Promise<void> | undefined;
+
+  function flush(): Promise<void> {
+    next = undefined;
+    const file = fd ?? openLog(path);
+    fd = file;
+    return new Promise((resolve, reject) => {
+      fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
   return {
     done() {
-      const file = fd ?? openLog(path);
-      fd = file;
-      return new Promise((resolve, reject) => {
-        fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
-      });
+      if (next === undefined) {
+        next = last.then(flush);
+        last = next;
+      }
+      return next;
     },
     close() {
       if (fd !== undefined) closeSync(fd);
