@@ -27,15 +27,15 @@ import {
   sealForeign,
   sessionKey,
 } from "./foreign.ts";
-import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./merkle.ts";
-import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
+import { appendLeaves, type TreeHead, type TreeNode, textLeafHash } from "./merkle.ts";
 import {
-  type Addition,
-  type ManyBase,
-  type Store,
-  type StoredEvent,
-  storedLevelMin,
-} from "./store.ts";
+  addEvent,
+  decisionOf,
+  newSession,
+  type SessionState,
+  type SessionTally,
+} from "./session-state.ts";
+import { type Addition, type ManyBase, type Store, storedLevelMin } from "./store.ts";
 
 interface Waiting {
   readonly requests: readonly AppendRequest[];
@@ -127,10 +127,25 @@ interface Batch {
   readonly encode: Store["encode"];
   readonly additions: Addition[];
   readonly stored: LoggedEvent[];
-  readonly sessions: Map<SessionId, SessionState>;
-  readonly events: Map<string, StoredEvent>;
+  readonly sessions: Map<SessionId, Grown>;
   readonly records: Map<string, LogRecord>;
   head: TreeHead;
+}
+
+/** A session that is added to. */
+interface Grown {
+  readonly tally: SessionTally;
+  /** `nextSeq` of the session before this transaction. */
+  readonly from: number;
+  /** What was added, `from` on. */
+  readonly added: Standing[];
+}
+
+/** An event that is there. */
+interface Standing {
+  /** Hex. */
+  readonly hash: string;
+  readonly index: number;
 }
 
 function createBatch(base: ManyBase, { encode }: Store): Batch {
@@ -140,7 +155,6 @@ function createBatch(base: ManyBase, { encode }: Store): Batch {
     additions: [],
     stored: [],
     sessions: new Map(),
-    events: new Map(),
     records: new Map(),
     head: base.head,
   };
@@ -148,15 +162,15 @@ function createBatch(base: ManyBase, { encode }: Store): Batch {
 
 function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const key = sessionKey(request.tenant, request.session);
-  const state = batch.sessions.get(key) ?? batch.base.session(key) ?? newSession(key);
+  const state = batch.sessions.get(key)?.tally ?? batch.base.session(key) ?? newSession(key);
   const earlier = earlierAnswer(batch, request);
   if (earlier !== undefined) return earlier;
   const plain = plainOf(request.payload);
   const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
   if (plain === undefined) return refused("event_invalid", "the event is not valid", state);
-  const event = { ...completed(request, state), plain };
-  const repeated = repeatedEvent(batch, key, event, request);
+  const event = completed(request, state, plain);
+  const repeated = repeatedEvent(batch, key, event, request, state);
   if (repeated !== undefined) return repeated;
   const conflict = conflictOf(event, state);
   if (conflict !== undefined) return conflict;
@@ -236,13 +250,18 @@ function plainOf(payload: JsonTree): PlainJson | undefined {
   }
 }
 
-function completed(request: AppendRequest, state: SessionState): ForeignEvent {
+function completed(
+  request: AppendRequest,
+  { nextSeq, lastHash }: SessionState,
+  plain: PlainJson,
+): ForeignEvent {
   const { tenant, user, session, type, tsUnixMs, payload } = request;
-  const seq = request.seq ?? state.nextSeq;
-  const own = state.lastHash === "" ? undefined : Uint8Array.fromBase64(state.lastHash);
+  const seq = request.seq ?? nextSeq;
+  const named = { tenant, user, session, seq, tsUnixMs, type, payload, plain };
+  if (request.prevHash !== undefined) return { ...named, prevHash: request.prevHash.toBase64() };
   // Only an event that the log seals itself is given a predecessor; a client's seal covers its own.
-  const prevHash = request.prevHash ?? (request.hash === undefined && seq > 0 ? own : undefined);
-  return { tenant, user, session, seq, tsUnixMs, type, payload, prevHash };
+  const isOurs = request.hash === undefined && seq > 0 && lastHash !== "";
+  return { ...named, prevHash: isOurs ? lastHash : undefined };
 }
 
 /** The event that stands where this one wants to, when it is the same. */
@@ -251,16 +270,22 @@ function repeatedEvent(
   key: SessionId,
   event: ForeignEvent,
   request: AppendRequest,
+  state: SessionState,
 ): AppendOutcome | undefined {
-  if (request.seq === undefined) return undefined;
-  const known = batch.events.get(`${key}\0${event.seq}`) ?? batch.base.event(key, event.seq);
+  const { seq } = event;
+  if (request.seq === undefined || seq >= state.nextSeq) return undefined;
+  const known = standingAt(batch, key, seq);
   if (known === undefined) return undefined;
-  const hash = sha256Hex(known.body);
-  const isSame =
-    request.hash === undefined
-      ? sealForeign(event).hash.toHex() === hash
-      : request.hash.toHex() === hash;
-  return isSame ? { kind: "repeated", seq: event.seq, hash, index: known.index } : undefined;
+  const { hash, index } = known;
+  const own = request.hash === undefined ? sealForeign(event).hash : request.hash;
+  return own.toHex() === hash ? { kind: "repeated", seq, hash, index } : undefined;
+}
+
+function standingAt({ sessions, base }: Batch, key: SessionId, seq: number): Standing | undefined {
+  const grown = sessions.get(key);
+  if (grown !== undefined && seq >= grown.from) return grown.added[seq - grown.from];
+  const stored = base.event(key, seq);
+  return stored === undefined ? undefined : { hash: sha256Hex(stored.body), index: stored.index };
 }
 
 function conflictOf(event: ForeignEvent, state: SessionState): AppendOutcome | undefined {
@@ -268,7 +293,7 @@ function conflictOf(event: ForeignEvent, state: SessionState): AppendOutcome | u
   if (seq === 0 && prevHash !== undefined) {
     return refused("first_has_prev", "eventlog: seq=0 must have empty prev_hash", state);
   }
-  const follows = (prevHash?.toBase64() ?? "") === state.lastHash;
+  const follows = (prevHash ?? "") === state.lastHash;
   if (seq === state.nextSeq && follows) return undefined;
   const message = `hash chain mismatch: session=${session} seq=${seq}`;
   return refused("chain_conflict", message, state);
@@ -294,28 +319,27 @@ function store(
   request: AppendRequest,
 ): AppendOutcome {
   const index = batch.head.size;
-  const hex = hash.toHex();
-  const told = sealedForeign(event, payload, hash.toBase64());
-  const bytes = new TextEncoder().encode(body);
-  if (bytes.length > foreignEventSizeMaxBytes) {
+  const size = Buffer.byteLength(body);
+  if (size > foreignEventSizeMaxBytes) {
     return refused("event_invalid", `the event has over ${foreignEventSizeMaxBytes} bytes`, state);
   }
-  const place = { session: key, seq: event.seq, tsUnixMs: event.tsUnixMs, type: event.type };
+  const { seq, tsUnixMs, type } = event;
+  const place = { session: key, seq, tsUnixMs, type };
   const written = batch.encode === undefined ? body : batch.encode(place, body);
   if (written === undefined) {
     const message = `there is no payload key for the tenant "${request.tenant}"`;
     return refused("tenant_keyless", message, state);
   }
-  const leaf = leafHash(written === body ? bytes : new TextEncoder().encode(written));
+  const leaf = textLeafHash(written);
   const nodes: TreeNode[] = [];
   batch.head = appendLeaves(batch.head, [leaf], (node) => {
     if (node.level >= storedLevelMin) nodes.push(node);
   });
-  const after = { ...state };
-  addEvent(after, told);
-  const { seq, tsUnixMs, type } = event;
-  const decision = decisionOf(told.payload);
-  const columns = { index, session: key, seq, tsUnixMs, type, decision, leaf };
+  const hex = hash.toHex();
+  const told = sealedForeign(event, payload, hash.toBase64());
+  const grown = grownSession(batch, key, state);
+  addEvent(grown.tally, told);
+  grown.added.push({ hash: hex, index });
   const records: LogRecord[] = [];
   if (request.idempotencyKey !== undefined) {
     const answer: IdempotentAnswer = { request: fingerprint(request), seq, hash: hex, index };
@@ -324,17 +348,24 @@ function store(
   }
   if (request.change !== undefined) records.push(request.change.record);
   for (const record of records) batch.records.set(placeOf(record), record);
-  batch.sessions.set(key, after);
-  const stored: StoredEvent = { ...columns, body: bytes };
-  batch.events.set(`${key}\0${seq}`, stored);
+  const decision = decisionOf(told.payload);
   batch.additions.push({
-    events: [{ ...columns, body: written }],
+    events: [{ index, session: key, seq, tsUnixMs, type, decision, leaf, body: written }],
     head: batch.head,
     nodes,
-    session: after,
+    session: grown.tally,
     policyLoad: undefined,
     records,
   });
   batch.stored.push(loggedFrom(told, payload, hex, index));
   return { kind: "stored", seq, hash: hex, index };
+}
+
+/** Copied once for a transaction: nobody else may see what is added before it is stored. */
+function grownSession(batch: Batch, key: SessionId, state: SessionState): Grown {
+  const known = batch.sessions.get(key);
+  if (known !== undefined) return known;
+  const grown: Grown = { tally: { ...state }, from: state.nextSeq, added: [] };
+  batch.sessions.set(key, grown);
+  return grown;
 }

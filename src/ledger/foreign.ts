@@ -33,8 +33,8 @@ export interface ForeignEvent {
   readonly payload: JsonTree;
   /** The payload as JavaScript has it, for whoever has it already. */
   readonly plain?: PlainJson | undefined;
-  /** Undefined for the first of a session. */
-  readonly prevHash: Uint8Array | undefined;
+  /** Base64 of 32 bytes; undefined for the first of a session. */
+  readonly prevHash: string | undefined;
 }
 
 export interface SealedText {
@@ -80,10 +80,7 @@ function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): 
 /** The same text; the names of the envelope are known, and so is their order. */
 function sealQuickly(event: ForeignEvent, spelling: "base64" | "hex"): SealedText {
   const { prevHash, payload, plain = plainJson(payload) } = event;
-  const prev =
-    prevHash === undefined
-      ? ""
-      : `"prev_hash":"${spelling === "hex" ? prevHash.toHex() : prevHash.toBase64()}",`;
+  const prev = prevHash === undefined ? "" : `"prev_hash":"${spelledText(prevHash, spelling)}",`;
   const body =
     `{"event_type":${canonicalJson(event.type)},"payload":${canonicalJson(plain, 1)},${prev}` +
     `"seq":${event.seq},"session_id":${canonicalJson(event.session)},` +
@@ -92,10 +89,13 @@ function sealQuickly(event: ForeignEvent, spelling: "base64" | "hex"): SealedTex
   return { body, hash: sha256(body) };
 }
 
-function spelled(hash: Uint8Array, spelling: HashSpelling): JsonTree {
-  if (spelling === "base64") return hash.toBase64();
-  if (spelling === "hex") return hash.toHex();
-  return [...hash].map((byte) => new NumberText(String(byte)));
+function spelled(hash: string, spelling: HashSpelling): JsonTree {
+  if (spelling !== "ints") return spelledText(hash, spelling);
+  return [...Uint8Array.fromBase64(hash)].map((byte) => new NumberText(String(byte)));
+}
+
+function spelledText(hash: string, spelling: "base64" | "hex"): string {
+  return spelling === "hex" ? Uint8Array.fromBase64(hash).toHex() : hash;
 }
 
 /** What a stored foreign event says. */
@@ -117,7 +117,7 @@ export function sealedForeign(event: ForeignEvent, payload: PlainJson, hash: str
     ts_unix_ms: event.tsUnixMs,
     event_type: event.type,
     payload: isObject(payload) ? payload : { value: payload },
-    prev_hash: event.prevHash?.toBase64() ?? "",
+    prev_hash: event.prevHash ?? "",
     hash,
   };
 }

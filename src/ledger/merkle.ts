@@ -30,6 +30,11 @@ export function leafHash(data: Uint8Array): Hash {
   return sha256(input);
 }
 
+/** Of the UTF-8 form of a text. */
+export function textLeafHash(text: string): Hash {
+  return sha256(`\0${text}`);
+}
+
 /** As `leafHash`, through one buffer: for whoever hashes thousands. Not re-entrant. */
 export function createLeafHasher(sizeMaxBytes: number): (data: Uint8Array) => Hash {
   const input = new Uint8Array(sizeMaxBytes + 1);

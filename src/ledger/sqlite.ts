@@ -284,17 +284,20 @@ function isFolded(db: Database): boolean {
 function writeMany(db: Database, known: Known, additions: readonly Addition[]): void {
   const last = additions.at(-1);
   if (last === undefined) return;
+  const sessions = new Map<SessionId, SessionState>();
+  for (const { session } of additions) sessions.set(session.id, session);
   const numbers = new Map<SessionId, number>();
-  for (const session of new Map(additions.map((one) => [one.session.id, one.session])).values()) {
+  for (const session of sessions.values()) {
     const before = known.session(session.id)?.num;
     const num = before ?? insertSession(db, session);
     if (before !== undefined) updateSession(db, before, session);
     known.wroteSession(num, session);
     numbers.set(session.id, num);
   }
+  const insert = insertOf(db);
   for (const { events, nodes, session, policyLoad, records } of additions) {
     const num = numbers.get(session.id) ?? 0;
-    writeEvents(db, num, events);
+    writeEvents(insert, num, events);
     for (const node of nodes) writeNode(db, node);
     if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
     for (const record of records ?? []) writeRecord(db, record);
@@ -343,14 +346,19 @@ function writeNode(db: Database, { level, position, hash }: TreeNode): void {
   ).run(level, position, hash);
 }
 
-function writeEvents(db: Database, session: number, events: readonly NewEvent[]): void {
-  const insert = db.query<
+type Insert = ReturnType<typeof insertOf>;
+
+function insertOf(db: Database) {
+  return db.query<
     null,
     [number, number, number, number, string, number | null, Uint8Array, string]
   >(
     "INSERT INTO event(idx, session, seq, ts_ms, type, decision, leaf, body) " +
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
+}
+
+function writeEvents(insert: Insert, session: number, events: readonly NewEvent[]): void {
   for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
     insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
   }
