@@ -79,7 +79,7 @@ const stopMaxMs = 10_000;
 
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
-  const steps = createStepRecorder(options.log, budgetsOf(options.manifest));
+  const steps = createStepRecorder(options.log, budgetsOf(options.manifest), monotonicMs);
   const stopping = new AbortController();
   const { log, webhook } = options;
   const spansLost = () => telemetry.lost();

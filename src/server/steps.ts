@@ -32,8 +32,11 @@ const hashLength = 64;
 const turnSize = 64;
 /** Events read at once by whoever catches up. */
 const readSize = 500;
-/** Between two turns, so that recording takes a small part of the time. */
+/** Between two turns, at least. */
 const pauseMs = 25;
+/** And so many times as long as the turn took, so that recording has a small part of the time. */
+const pausePerTurn = 15;
+const pauseMaxMs = 1000;
 /** Sessions that wait for their turn; beyond, one is caught up with when it is heard of again. */
 const waitingMax = 4000;
 /** At the end; what is left is caught up with when it is asked for. */
@@ -55,28 +58,23 @@ interface Followed {
 export function createStepRecorder(
   log: ControlLog,
   budgets: Budgets = defaultBudgets,
+  monotonicMs: () => number = () => 0,
 ): StepRecorder {
   const follower = createFollower(log, budgets);
   /** Sessions with events that are not recorded yet. */
   const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const turns = createTurns({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
 
   const forget = log.onStored(({ tenant, session }) => {
     wait(tenant, session);
-    timer ??= setTimeout(takeTurn, pauseMs).unref();
+    turns.want();
   });
 
   function wait(tenant: string, session: string): void {
-    const key = keyOf(tenant, session);
+    // Of its own, and cheaper than a hash: this is asked for each event.
+    const key = `${tenant.length}:${tenant}${session}`;
     if (waiting.has(key) || waiting.size >= waitingMax) return;
     waiting.set(key, { tenant: ownText(tenant), session: ownText(session) });
-  }
-
-  function takeTurn(): void {
-    timer = undefined;
-    void nextTurn().finally(() => {
-      if (waiting.size > 0) timer ??= setTimeout(takeTurn, pauseMs).unref();
-    });
   }
 
   async function nextTurn(): Promise<void> {
@@ -99,11 +97,40 @@ export function createStepRecorder(
     },
     async stop() {
       forget();
-      clearTimeout(timer);
-      for (let turns = 0; waiting.size > 0 && turns < lastTurnsMax; turns++) await nextTurn();
+      turns.stop();
+      for (let taken = 0; waiting.size > 0 && taken < lastTurnsMax; taken++) await nextTurn();
       await follower.idle();
     },
   };
+}
+
+interface Turns {
+  readonly take: () => Promise<void>;
+  /** Whether another one is to follow. */
+  readonly isWanted: () => boolean;
+}
+
+/** One turn at a time, with a pause before each. */
+function createTurns({ take, isWanted }: Turns, monotonicMs: () => number) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isBusy = false;
+
+  function wait(ms: number): void {
+    if (!isBusy) timer ??= setTimeout(takeOne, ms).unref();
+  }
+
+  function takeOne(): void {
+    timer = undefined;
+    isBusy = true;
+    const startedMs = monotonicMs();
+    void take().finally(() => {
+      isBusy = false;
+      const pause = pausePerTurn * (monotonicMs() - startedMs);
+      if (isWanted()) wait(Math.min(Math.max(pause, pauseMs), pauseMaxMs));
+    });
+  }
+
+  return { want: () => wait(pauseMs), stop: () => clearTimeout(timer) };
 }
 
 async function readPages(

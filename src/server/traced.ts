@@ -3,13 +3,14 @@
 
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { describeEvent, toolAttributes } from "../control/telemetry/describe.ts";
-import type { Telemetry, TelemetrySpan } from "../control/telemetry/span.ts";
+import { noTelemetry, type Telemetry, type TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonValue } from "../model/event.ts";
 import { isObject } from "../model/json-object.ts";
 import type { Route } from "./http.ts";
 
 /** Reads have no spans: they are many and say nothing about an agent. */
 export function traced(telemetry: Telemetry, routes: readonly Route[]): readonly Route[] {
+  if (telemetry === noTelemetry) return routes;
   return routes.map((route) => tracedRoute(telemetry, route));
 }
 
