@@ -2,6 +2,7 @@
 // value, texts lose mail addresses, telephone numbers and whatever is recognised as a key. Pure.
 // Texts come from agents and whoever speaks to them, so every pattern takes linear time.
 
+import { ownText } from "../../base/own-text.ts";
 import type { JsonValue } from "../../model/event.ts";
 
 /** In small letters, without `-`, `_` and spaces; also at the end of a longer name. */
@@ -50,12 +51,23 @@ interface Budget {
   values: number;
 }
 
-/** A copy that may be sent away; arrays and objects are entered, whatever is inside. */
-export function redact(input: JsonValue): JsonValue {
-  return redactWithin(input, { characters: 64 * 1024, values: 4096 });
+/** What names of members became before: they are few, and come again and again. */
+export type KnownNames = Map<string, KnownName>;
+
+interface KnownName {
+  readonly shown: string;
+  readonly isSecret: boolean;
 }
 
-function redactWithin(input: JsonValue, budget: Budget): JsonValue {
+const knownNamesMax = 1000;
+const knownNameMaxLength = 64;
+
+/** A copy that may be sent away; arrays and objects are entered, whatever is inside. */
+export function redact(input: JsonValue, names: KnownNames = new Map()): JsonValue {
+  return redactWithin(input, { characters: 64 * 1024, values: 4096 }, names);
+}
+
+function redactWithin(input: JsonValue, budget: Budget, names: KnownNames): JsonValue {
   budget.values -= 1;
   if (budget.values < 0) return omitted;
   if (typeof input === "string") {
@@ -63,7 +75,7 @@ function redactWithin(input: JsonValue, budget: Budget): JsonValue {
     return budget.characters < 0 ? omitted : redactText(input);
   }
   if (typeof input !== "object" || input === null) return input;
-  if (Array.isArray(input)) return redactList(input, budget);
+  if (Array.isArray(input)) return redactList(input, budget, names);
   const entries: [string, JsonValue][] = [];
   for (const [name, member] of Object.entries(input)) {
     budget.characters -= name.length;
@@ -71,15 +83,24 @@ function redactWithin(input: JsonValue, budget: Budget): JsonValue {
       entries.push([omitted, omitted]);
       break;
     }
-    entries.push([
-      redactText(name),
-      isSecretName(name) ? "[REDACTED]" : redactWithin(member, budget),
-    ]);
+    const { shown, isSecret } = nameIn(names, name);
+    entries.push([shown, isSecret ? "[REDACTED]" : redactWithin(member, budget, names)]);
   }
   return Object.fromEntries(entries);
 }
 
-function redactList(items: readonly JsonValue[], budget: Budget): JsonValue {
+function nameIn(names: KnownNames, name: string): KnownName {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const made = { shown: redactText(name), isSecret: isSecretName(name) };
+  if (names.size >= knownNamesMax) names.clear();
+  if (name.length <= knownNameMaxLength) {
+    names.set(ownText(name), { ...made, shown: ownText(made.shown) });
+  }
+  return made;
+}
+
+function redactList(items: readonly JsonValue[], budget: Budget, names: KnownNames): JsonValue {
   const copy: JsonValue[] = [];
   let before: JsonValue | undefined;
   for (const item of items) {
@@ -88,7 +109,9 @@ function redactList(items: readonly JsonValue[], budget: Budget): JsonValue {
       break;
     }
     const isValue = typeof before === "string" && secretOption.test(before) && isSecretName(before);
-    copy.push(isValue && typeof item === "string" ? "[REDACTED]" : redactWithin(item, budget));
+    copy.push(
+      isValue && typeof item === "string" ? "[REDACTED]" : redactWithin(item, budget, names),
+    );
     before = item;
   }
   return copy;
@@ -98,7 +121,8 @@ export function redactText(text: string): string {
   // Nothing below is shorter: `a@b.cc`.
   if (text.length < 6) return text;
   const rest = withoutAddresses(maybeSecret.test(text) ? replaceAll(patterns, text) : text);
-  return maybeNumber.test(rest) ? replaceAll(numbers, rest) : rest;
+  // Nor is any of the numbers than eight digits.
+  return rest.length >= 8 && maybeNumber.test(rest) ? replaceAll(numbers, rest) : rest;
 }
 
 /** Names that programs gave: as they are where they are a number in hex, as most ids are. */

@@ -7,7 +7,7 @@ import { randomSecret } from "../../base/ids.ts";
 import type { AbsPath } from "../../base/paths.ts";
 import type { JsonObject } from "../../model/event.ts";
 import type { EndedSpan, SafeAttributes, SpanSink } from "./ended-span.ts";
-import { redact, redactId, redactText } from "./redact.ts";
+import { type KnownNames, redact, redactId, redactText } from "./redact.ts";
 import type { SpanAttributes, SpanSession, SpanStart, Telemetry, TelemetrySpan } from "./span.ts";
 import {
   formatTraceparent,
@@ -63,6 +63,7 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
     isSampled: await samplerOf(options.sampler),
     keepsPayloads: options.keepsPayloads !== false,
     sendsPayloads: options.otlp?.sendsPayloads === true,
+    names: new Map(),
     onEnd: (span) => {
       for (const sink of sinks) sink.add(span);
     },
@@ -108,6 +109,7 @@ interface Making {
   readonly isSampled: Sampler;
   readonly keepsPayloads: boolean;
   readonly sendsPayloads: boolean;
+  readonly names: KnownNames;
   readonly onEnd: (span: EndedSpan) => void;
 }
 
@@ -185,11 +187,11 @@ function spanOf(start: SpanStart, making: Making): TelemetrySpan {
 /** All of it redacted, and only now: what is said and then not kept costs nothing. */
 function safely(
   said: Said,
-  { keepsPayloads, sendsPayloads }: Making,
+  { keepsPayloads, sendsPayloads, names }: Making,
 ): Pick<EndedSpan, "name" | "attributes" | "payload"> {
   const attributes = safeAttributes(said.attributes);
   const kept = keepsPayloads ? said.payload : undefined;
-  const payload = kept === undefined ? undefined : (redact(kept) as JsonObject);
+  const payload = kept === undefined ? undefined : (redact(kept, names) as JsonObject);
   if (payload !== undefined && sendsPayloads) {
     const text = JSON.stringify(payload.args ?? payload);
     attributes["gen_ai.tool.call.arguments"] = text.slice(0, attributeMaxLength);

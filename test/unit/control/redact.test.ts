@@ -1,7 +1,7 @@
 // What telemetry may carry away.
 
 import { describe, expect, test } from "bun:test";
-import { redact, redactText } from "../../../src/control/telemetry/redact.ts";
+import { type KnownNames, redact, redactText } from "../../../src/control/telemetry/redact.ts";
 import type { JsonValue } from "../../../src/model/event.ts";
 
 const hex = "0123456789abcdef0123456789ABCDEF";
@@ -61,6 +61,17 @@ const rows: readonly (readonly [string, JsonValue, JsonValue])[] = [
 ];
 
 describe("redact()", () => {
+  test("takes names for what they were before, however many there were", () => {
+    const names: KnownNames = new Map();
+    const value = { password: "x", "a@example.com": 1, path: "/data", ["n".repeat(100)]: 2 };
+    const expected = redact(value);
+    for (let round = 0; round < 3; round++) {
+      expect(redact(value, names)).toEqual(expected);
+      for (let at = 0; at < 700; at++) redact({ [`name ${round} ${at}`]: 1 }, names);
+    }
+    expect(names.size).toBeLessThanOrEqual(1000);
+  });
+
   test.each(rows)("%s", (_, value, expected) => {
     const before = JSON.stringify(value);
     expect(redact(value)).toEqual(expected);
