@@ -16,28 +16,45 @@ interface Reached {
   readonly nextSeq: number;
   /** Base64; "" before the first event. */
   readonly lastHash: string;
+  /** In the tree. */
+  readonly index: number;
 }
+
+const start: Reached = { nextSeq: 0, lastHash: "", index: -1 };
 
 export async function verifyChain(
   store: Pick<Store, "chain" | "session">,
   session: SessionId,
 ): Promise<SessionVerdict> {
-  let reached: Reached = { nextSeq: 0, lastHash: "" };
-  for (let after = -1; ; ) {
-    const page = await store.chain({ session, after, limit: ledgerPageSize });
+  const whole = await walk(store, session, start, Number.MAX_SAFE_INTEGER);
+  if ("valid" in whole) return whole;
+  const { nextSeq = 0, lastHash = "" } = (await store.session(session)) ?? {};
+  // What was stored between the two reads is no gap: it is there by now, up to what was counted.
+  const reached = nextSeq > whole.nextSeq ? await walk(store, session, whole, nextSeq) : whole;
+  if ("valid" in reached) return reached;
+  if (reached.nextSeq === nextSeq && reached.lastHash === lastHash)
+    return { valid: true, firstBadSeq: 0, error: "" };
+  return bad(reached.nextSeq, `eventlog: events are missing from seq=${reached.nextSeq} on`);
+}
+
+/** From where the chain was verified to, as far as it goes or to the event before `end`. */
+async function walk(
+  store: Pick<Store, "chain">,
+  session: SessionId,
+  from: Reached,
+  end: number,
+): Promise<Reached | SessionVerdict> {
+  let reached = from;
+  for (;;) {
+    const limit = Math.min(ledgerPageSize, end - reached.nextSeq);
+    const page = await store.chain({ session, after: reached.index, limit });
     for (const stored of page) {
       const next = follow(reached, stored, session);
       if (typeof next === "string") return bad(stored.seq, next);
       reached = next;
-      after = stored.index;
     }
-    if (page.length < ledgerPageSize) break;
+    if (page.length < ledgerPageSize) return reached;
   }
-  const row = await store.session(session);
-  const isWhole =
-    (row?.nextSeq ?? 0) === reached.nextSeq && (row?.lastHash ?? "") === reached.lastHash;
-  if (isWhole) return { valid: true, firstBadSeq: 0, error: "" };
-  return bad(reached.nextSeq, `eventlog: events are missing from seq=${reached.nextSeq} on`);
 }
 
 function follow(
@@ -45,7 +62,7 @@ function follow(
   stored: StoredEvent,
   session: SessionId,
 ): Reached | string {
-  const { seq, body, leaf, tsUnixMs, type, storedBody = body } = stored;
+  const { index, seq, body, leaf, tsUnixMs, type, storedBody = body } = stored;
   if (!equalBytes(leafHash(storedBody), leaf)) return `eventlog: hash mismatch at seq=${seq}`;
   if (isEncrypted(body)) return `eventlog: no payload key opens seq=${seq}`;
   const checked = checkSealed(body);
@@ -61,7 +78,7 @@ function follow(
     return `eventlog: broken chain at seq=${seq} (prev_hash mismatch)`;
   }
   if (seq !== nextSeq) return `eventlog: seq gap: expected ${nextSeq} got ${seq}`;
-  return { nextSeq: seq + 1, lastHash: Uint8Array.fromHex(sha256Hex(body)).toBase64() };
+  return { nextSeq: seq + 1, lastHash: Uint8Array.fromHex(sha256Hex(body)).toBase64(), index };
 }
 
 function bad(firstBadSeq: number, error: string): SessionVerdict {

@@ -1,7 +1,9 @@
-// Another process adds and signs between any two reads of a signer: that is no contradiction.
+// Another process adds and signs between any two reads of a signer or a verifier: that is no
+// contradiction.
 
 import { expect, test } from "bun:test";
 import type { Ledger } from "../../src/ledger/contract.ts";
+import { createControlLog } from "../../src/ledger/control-log.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import { access, memoryLedger, opening, startMs, testPolicy } from "../support/ledger.ts";
@@ -25,6 +27,32 @@ async function addAndSign(ledger: Ledger): Promise<void> {
   await writer.append([access("/other")]);
   await ledger.checkpoint();
 }
+
+test("a session that is written to while it is verified is whole, and one that lost events is not", async () => {
+  const { store } = memoryLedger();
+  const log = createControlLog(store);
+  const event = { tenant: "acme", user: "", session: "s", type: "T", payload: null, tsUnixMs: 1 };
+  await log.append([event, event]);
+  const reading = (then: () => Promise<unknown>, keep: (seq: number) => boolean) =>
+    createControlLog({
+      ...store,
+      async chain(query) {
+        const page = await store.chain(query);
+        await then();
+        return page.filter(({ seq }) => keep(seq));
+      },
+    });
+  const written = reading(
+    () => log.append([event]),
+    () => true,
+  );
+  expect(await written.verify("acme", "s")).toMatchObject({ valid: true });
+  const lost = reading(
+    () => Promise.resolve(),
+    (seq) => seq < 2,
+  );
+  expect(await lost.verify("acme", "s")).toMatchObject({ valid: false, firstBadSeq: 2 });
+});
 
 test.each([0, 1])("after read %d", async (at) => {
   const { store, keys, memory, ledger } = memoryLedger();
