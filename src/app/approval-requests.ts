@@ -1,6 +1,9 @@
 // Tool calls that wait for a person, as they are kept beside the events of a ledger: asked for by
 // the HTTP API and by the MCP proxy alike, and decided by whoever comes first.
 
+import { timingSafeEqual } from "node:crypto";
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
 import { randomSecret } from "../base/ids.ts";
 import { parseJsonText } from "../base/json-text.ts";
 import { err, ok, type Result } from "../base/result.ts";
@@ -9,13 +12,13 @@ import {
   type ApprovalRequest,
   requestApproval,
 } from "../control/approvals/router.ts";
-import type { AppendOutcome, ControlLog } from "../ledger/control-contract.ts";
+import type { AppendOutcome, ControlLog, LogRecord } from "../ledger/control-contract.ts";
 import { tenantPrefix } from "../ledger/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
 
 export interface ApprovalStore {
   readonly log: ControlLog;
-  /** Signs tokens. */
+  /** Signs tokens and seals records. */
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
   /**
@@ -36,6 +39,8 @@ export interface KeptApproval {
   readonly json: string;
 }
 
+type Kept = Pick<ApprovalStore, "log" | "nowMs" | "secret">;
+
 export const approvalKind = "approval";
 
 /** Why a request cannot be kept: the log's own words about its event. */
@@ -51,12 +56,18 @@ export async function askApproval(
   const { token, approval } = requestApproval(request, maker, nowMs());
   const event = {
     tool_name: request.tool,
+    args_hash: sha256Hex(canonicalJson(request.args)),
     ...about,
     approval_token_hash: approval.token_hash,
     expires_unix_ms: approval.expires_ms,
   };
   const type = "APPROVAL_REQUESTED";
-  const problem = await recordApproval({ log, nowMs }, approval, { type, event }, undefined);
+  const problem = await recordApproval(
+    { log, nowMs, secret },
+    approval,
+    { type, event },
+    undefined,
+  );
   if (problem !== undefined) return err(problem);
   onAsked?.({ token, approval });
   return ok({ token, approval });
@@ -68,28 +79,30 @@ export async function askApproval(
  * @returns undefined: they are stored
  */
 export async function recordApproval(
-  { log, nowMs }: Pick<ApprovalStore, "log" | "nowMs">,
+  { log, nowMs, secret }: Kept,
   approval: Approval,
   { type, event }: { readonly type: string; readonly event: JsonObject },
   expected: string | undefined,
 ): Promise<RefusedAppend | undefined> {
   const { tenant_id: tenant, session_id: session } = approval;
   const payload = parseJsonText(JSON.stringify(event));
-  const record = { kind: approvalKind, key: approvalKey(approval), json: JSON.stringify(approval) };
+  const record = recordOf(approval, secret);
   const request = { tenant, session, user: "", type, payload, change: { record, expected } };
   const [outcome] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
   return outcome?.kind === "refused" ? outcome : undefined;
 }
 
+/** @returns undefined for none, and for one that was changed outside of aegis */
 export async function keptApproval(
-  log: ControlLog,
+  { log, secret }: Pick<ApprovalStore, "log" | "secret">,
   tenant: string,
   tokenHash: string,
 ): Promise<KeptApproval | undefined> {
   const record = await log.record(approvalKind, `${tenantPrefix(tenant)}${tokenHash}`);
-  return record === undefined
+  const approval = record === undefined ? undefined : readApproval(record.json, secret);
+  return record === undefined || approval === undefined
     ? undefined
-    : { approval: readApproval(record.json), json: record.json };
+    : { approval, json: record.json };
 }
 
 /**
@@ -97,19 +110,30 @@ export async function keptApproval(
  * @returns false when another one took it first
  */
 export function useApproval(
-  { log, nowMs }: Pick<ApprovalStore, "log" | "nowMs">,
+  { log, nowMs, secret }: Kept,
   { approval, json }: KeptApproval,
 ): Promise<boolean> {
-  const used: Approval = { ...approval, used_ms: nowMs() };
-  const record = { kind: approvalKind, key: approvalKey(used), json: JSON.stringify(used) };
-  return log.putRecord(record, json);
+  return log.putRecord(recordOf({ ...approval, used_ms: nowMs() }, secret), json);
 }
 
-export function approvalKey({ tenant_id, token_hash }: Approval): string {
-  return `${tenantPrefix(tenant_id)}${token_hash}`;
+/**
+ * Whoever writes to the database can neither allow a call nor show another one than was asked for:
+ * without the secret there is no seal for it.
+ * @returns undefined for a record that no server with this secret wrote
+ */
+export function readApproval(json: string, secret: Uint8Array): Approval | undefined {
+  const { seal, ...approval } = JSON.parse(json) as Approval & { readonly seal?: unknown };
+  const [given, own] = [Buffer.from(String(seal)), Buffer.from(sealOf(approval, secret))];
+  return given.length === own.length && timingSafeEqual(given, own) ? approval : undefined;
 }
 
-/** Of a record that this program wrote. */
-export function readApproval(json: string): Approval {
-  return JSON.parse(json) as Approval;
+function recordOf(approval: Approval, secret: Uint8Array): LogRecord {
+  const key = `${tenantPrefix(approval.tenant_id)}${approval.token_hash}`;
+  const json = JSON.stringify({ ...approval, seal: sealOf(approval, secret) });
+  return { kind: approvalKind, key, json };
+}
+
+function sealOf(approval: Approval, secret: Uint8Array): string {
+  const text = canonicalJson(JSON.parse(JSON.stringify(approval)));
+  return new Bun.CryptoHasher("sha256", secret).update(`approval record\n${text}`).digest("hex");
 }

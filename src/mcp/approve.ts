@@ -48,12 +48,13 @@ const recordsMax = 10_000;
 
 /** Requests of this session that wait, or are allowed and were not used. */
 export async function openApprovals(
-  { log, nowMs }: Pick<ApprovalStore, "log" | "nowMs">,
+  { log, nowMs, secret }: Pick<ApprovalStore, "log" | "nowMs" | "secret">,
   { tenant, id }: CallSession,
 ): Promise<readonly { tool: string; args: JsonObject; hash: string }[]> {
   const records = await log.records(approvalKind, tenantPrefix(tenant), recordsMax);
   return records
-    .map(({ json }) => readApproval(json))
+    .map(({ json }) => readApproval(json, secret))
+    .filter((one) => one !== undefined)
     .filter((one) => one.session_id === id && isOpen(one, nowMs()))
     .map(({ tool_name, orig_args, token_hash }) => {
       return { tool: tool_name, args: orig_args, hash: token_hash };
@@ -81,7 +82,7 @@ export async function approve(
   const { hash, text } = asked;
   const until = parts.nowMs() + parts.approvalWaitMs;
   for (;;) {
-    const kept = await keptApproval(parts.log, session.tenant, hash);
+    const kept = await keptApproval(parts, session.tenant, hash);
     if (kept === undefined) return gone(waiting, "the request is not there any more");
     if (kept.approval.status !== "PENDING") return settle(parts, kept, waiting);
     if (!isWaiting(kept.approval, parts.nowMs())) return gone(waiting, "nobody decided in time");

@@ -5,6 +5,8 @@ import {
   type ApprovalStore,
   approvalKind,
   askApproval,
+  type KeptApproval,
+  keptApproval,
   readApproval,
   recordApproval,
 } from "../app/approval-requests.ts";
@@ -15,7 +17,6 @@ import {
   isWaiting,
 } from "../control/approvals/router.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
 import { tenantPrefix } from "../ledger/foreign.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import * as api from "./api/approvals.ts";
@@ -57,12 +58,13 @@ async function ask(
 }
 
 async function list(
-  { log, nowMs }: ApprovalStore,
+  { log, nowMs, secret }: ApprovalStore,
   { query }: Call<typeof api.listApprovals>,
 ): Promise<Response> {
   const records = await log.records(approvalKind, tenantPrefix(query.tenant_id), 10_000);
   const waiting = records
-    .map(({ json }) => readApproval(json))
+    .map(({ json }) => readApproval(json, secret))
+    .filter((approval) => approval !== undefined)
     .filter((approval) => isWaiting(approval, nowMs()));
   return reply(200, { approvals: waiting.slice(0, query.limit).map(shown) });
 }
@@ -73,8 +75,8 @@ interface Wanted {
   readonly tenant: string | undefined;
 }
 
-async function look({ log }: ApprovalStore, wanted: Wanted): Promise<Response> {
-  const found = await find(log, wanted);
+async function look(parts: ApprovalStore, wanted: Wanted): Promise<Response> {
+  const found = await find(parts, wanted);
   if (found === undefined) throw new Refusal("approval_not_found", "approval: token not found");
   return reply(200, shown(found.approval));
 }
@@ -83,7 +85,7 @@ async function decide(
   parts: ApprovalStore,
   { params, query, body, caller, span }: Call<typeof api.decideApproval>,
 ): Promise<Response> {
-  const { log, nowMs } = parts;
+  const { nowMs } = parts;
   const { allow } = body;
   const decision = {
     allow,
@@ -91,7 +93,7 @@ async function decide(
     edited_args: body.edited_args == null ? undefined : jsonObject(body.edited_args),
   };
   const tenant = query.tenant_id || caller.tenant;
-  const found = await find(log, { token: params.token, tenant });
+  const found = await find(parts, { token: params.token, tenant });
   const approver = approverOf(caller, body.approver ?? undefined);
   const decided = decideApproval(found?.approval, decision, approver, nowMs());
   if (!decided.ok) {
@@ -136,18 +138,25 @@ function approverOf(
   return { name: isKnown ? name : (claimed ?? name), isAgent: role === "agent" };
 }
 
-/** By the tenant that is named, or the key's own, or the token alone: nobody guesses one. */
+/** Of a token; longer than tokens are. */
+const tokenHash = /^[0-9a-f]{64}$/;
+
+/**
+ * By the tenant that is named, or the key's own, or the token alone: nobody guesses one. Whoever
+ * may see the list has the hash, which is as good: an agent that has it may not decide either.
+ */
 async function find(
-  log: ControlLog,
+  { log, secret }: ApprovalStore,
   { token, tenant }: Wanted,
-): Promise<{ readonly approval: Approval; readonly json: string } | undefined> {
-  const hash = hashToken(token);
-  const record =
-    tenant === undefined
-      ? (await log.records(approvalKind, "", approvalsMax)).find(({ key }) => key.endsWith(hash))
-      : await log.record(approvalKind, `${tenantPrefix(tenant)}${hash}`);
-  if (record === undefined) return undefined;
-  return { approval: readApproval(record.json), json: record.json };
+): Promise<KeptApproval | undefined> {
+  const hash = tokenHash.test(token) ? token : hashToken(token);
+  if (tenant !== undefined) return keptApproval({ log, secret }, tenant, hash);
+  const records = await log.records(approvalKind, "", approvalsMax);
+  const record = records.find(({ key }) => key.endsWith(hash));
+  const approval = record === undefined ? undefined : readApproval(record.json, secret);
+  return record === undefined || approval === undefined
+    ? undefined
+    : { approval, json: record.json };
 }
 
 function shown(approval: Approval): JsonObject {

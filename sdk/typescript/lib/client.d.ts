@@ -165,7 +165,7 @@ export declare class AegisClient {
   /** How it stands with one. */
   getApproval(
     parameters: {
-      /** The token. Whoever holds it may see the request. */
+      /** The token, or its `token_hash` from the list. Whoever has it may see the request. */
       readonly token: string;
       /** The tenant. Absent: the token alone is looked for. */
       readonly tenant_id?: string;
@@ -175,7 +175,7 @@ export declare class AegisClient {
   /** Decide, once. */
   decideApproval(
     parameters: {
-      /** The token. Whoever holds it may see the request. */
+      /** The token, or its `token_hash` from the list. Whoever has it may see the request. */
       readonly token: string;
       /** The tenant. Absent: the token alone is looked for. */
       readonly tenant_id?: string;

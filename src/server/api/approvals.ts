@@ -17,7 +17,7 @@ const token = z
   .string()
   .min(1)
   .max(512)
-  .describe("The token. Whoever holds it may see the request");
+  .describe("The token, or its `token_hash` from the list. Whoever has it may see the request");
 const params = z.strictObject({ token });
 /** Without it the key's own tenant, or the token alone. */
 const query = z.strictObject({

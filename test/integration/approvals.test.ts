@@ -1,0 +1,67 @@
+// Approvals as the people who decide meet them: from the list, at another server, and after
+// somebody wrote to the database.
+
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { linkedPrograms, serve } from "../support/served.ts";
+import { tempDir } from "../support/temp.ts";
+
+const ledger = `${tempDir("approvals")}/ledger.db`;
+const server = await serve(ledger);
+afterAll(() => server.stop());
+
+interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever a server answers is looked at by tests
+  readonly body: any;
+}
+
+async function ask(path: string, body?: object, url = server.url): Promise<Answer> {
+  const sent = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const response = await fetch(`${url}${path}`, sent);
+  return { status: response.status, body: await response.json() };
+}
+
+async function wanted(session: string): Promise<{ token: string; token_hash: string }> {
+  const call = { tool_name: "write_file", args: { path: "/a" } };
+  const asked = await ask("/v1/approvals", { tenant_id: "acme", session_id: session, ...call });
+  expect(asked.status).toBe(201);
+  return asked.body;
+}
+
+const list = "/v1/approvals?tenant_id=acme";
+
+test("whoever lost the message decides from the list", async () => {
+  const { token_hash } = await wanted("list");
+  const { body } = await ask(list);
+  expect(body.approvals.map((one: { token_hash: string }) => one.token_hash)).toEqual([token_hash]);
+  const decided = await ask(`/v1/approvals/${token_hash}?tenant_id=acme`, { allow: true });
+  expect(decided).toMatchObject({ status: 200, body: { status: "ALLOWED" } });
+});
+
+test.each([
+  ["other arguments", "$.orig_args.path", "/b"],
+  ["an answer", "$.status", "ALLOWED"],
+  ["more time", "$.expires_ms", 9_000_000_000_000],
+])("a record that was given %s in the database is none", async (name, member, value) => {
+  const { token } = await wanted(name);
+  const path = `/v1/approvals/${token}?tenant_id=acme`;
+  expect(await ask(path)).toMatchObject({ status: 200, body: { status: "PENDING" } });
+  using database = new Database(ledger);
+  const change = "UPDATE record SET json = json_set(json, ?, ?) WHERE json ->> '$.session_id' = ?";
+  expect(database.query(change).run(member, value, name).changes).toBe(1);
+  expect(await ask(path)).toMatchObject({ status: 404, body: { code: "approval_not_found" } });
+  expect((await ask(path, { allow: true })).status).toBe(404);
+  expect((await ask(list)).body.approvals).toEqual([]);
+});
+
+test("a server with another secret takes no token of this one, and one with the same does", async () => {
+  const { token } = await wanted("elsewhere");
+  const path = `/v1/approvals/${token}?tenant_id=acme`;
+  const programs = linkedPrograms({ AEGIS_HOME: tempDir("other-home") });
+  const stranger = await programs.start("aegisd", "--addr", ":0", "--dsn", ledger);
+  const address = /listening on (\S+)/.exec(stranger.greeting)?.[1];
+  expect((await ask(path, { allow: true }, `http://${address}`)).status).toBe(404);
+  await stranger.stop();
+  expect(await ask(path, { allow: false })).toMatchObject({ body: { status: "DENIED" } });
+});
