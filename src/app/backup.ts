@@ -5,7 +5,7 @@ import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { loadConfig, requireConfig } from "../config/config.ts";
 import { isFile } from "../config/files.ts";
-import { aegisPaths, privateDirectory } from "../config/location.ts";
+import { aegisPaths, ledgerFile, privateDirectory } from "../config/location.ts";
 import { type Backup, makeBackup } from "../ledger/backup.ts";
 import { type Restored, restoreBackup } from "../ledger/restore.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -84,7 +84,7 @@ export async function restore(wish: RestoreWish, around: Surroundings): Promise<
 
 function ledgerOf({ ledger, config }: BackedUpLedger, around: Surroundings): AbsPath {
   const paths = aegisPaths(around.environment);
-  if (ledger !== undefined) return resolvePath(around.directory, ledger);
+  if (ledger !== undefined) return ledgerFile(around.directory, ledger);
   if (config === undefined) return paths.ledger;
   return loadConfig(requireConfig(paths, config), around.environment).ledger;
 }

@@ -2,7 +2,7 @@
 // the one used last.
 
 import { AegisError } from "../base/errors.ts";
-import { type AbsPath, resolvePath } from "../base/paths.ts";
+import type { AbsPath } from "../base/paths.ts";
 import {
   type ConfigEntry,
   listConfigs,
@@ -11,7 +11,7 @@ import {
   requireConfig,
 } from "../config/config.ts";
 import { isFile } from "../config/files.ts";
-import { aegisPaths } from "../config/location.ts";
+import { aegisPaths, ledgerFile } from "../config/location.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import { hasSession } from "./find-session.ts";
 import { withLedger } from "./ledgers.ts";
@@ -56,7 +56,7 @@ export interface LedgerWish {
 /** @throws {AegisError} `ledger/not-found` when a named file is not there */
 export async function chooseLedger(around: Surroundings, wish: LedgerWish): Promise<LedgerChoice> {
   if (wish.ledger !== undefined) {
-    const path = resolvePath(around.directory, wish.ledger);
+    const path = ledgerFile(around.directory, wish.ledger);
     if (isFile(path)) return { path, config: undefined, label: path };
     throw new AegisError("ledger/not-found", `Cannot read the ledger "${path}": no such file`, {
       hint: "give the path of a ledger.db or audit.db",

@@ -13,7 +13,7 @@ import {
   loadConfig,
   requireConfig,
 } from "../config/config.ts";
-import { aegisPaths, userHome } from "../config/location.ts";
+import { aegisPaths, ledgerFile, userHome } from "../config/location.ts";
 import { toConfigName } from "../config/name.ts";
 import type { LimitWish } from "../model/limits.ts";
 import type { Places } from "../policy/places.ts";
@@ -95,7 +95,7 @@ function ledgerOf(
   around: Surroundings,
   config: Config | undefined,
 ): AbsPath {
-  if (options.ledger !== undefined) return resolvePath(around.directory, options.ledger);
+  if (options.ledger !== undefined) return ledgerFile(around.directory, options.ledger);
   return config?.ledger ?? aegisPaths(around.environment).ledger;
 }
 

@@ -3,7 +3,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
-import { aegisPaths, privateDirectory } from "../config/location.ts";
+import { aegisPaths, ledgerFile, privateDirectory } from "../config/location.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import type { Telemetry } from "../control/telemetry/span.ts";
 import { createControlLog } from "../ledger/control-log.ts";
@@ -221,7 +221,7 @@ async function storeOf(
     return { store, outside: outsideOf(place, paths.keys, store.origin) };
   }
   if (ledger !== memoryLedger) {
-    const database = ledger === undefined ? paths.ledger : resolvePath(directory, ledger);
+    const database = ledger === undefined ? paths.ledger : ledgerFile(directory, ledger);
     const store = openSteadyStore(database);
     return { store, outside: outsideOf({ database, keys: paths.keys }, store.origin) };
   }

@@ -108,3 +108,15 @@ export function privateDirectory(directory: AbsPath): void {
     hint: trusted ? `run \`chmod go-w ${directory}\`` : "set AEGIS_HOME to a folder of your own",
   });
 }
+
+/**
+ * A ledger that is named by its file.
+ * @throws {AegisError} `usage` for an address: read as a path it would make folders, and one of
+ * them would be named after the password in it
+ */
+export function ledgerFile(directory: AbsPath, text: string): AbsPath {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return resolvePath(directory, text);
+  throw new AegisError("usage", "Cannot use that ledger here: it is an address, and no file", {
+    hint: "`log`, `report` and `audit` read a ledger in PostgreSQL, `serve --dsn` and `aegisd --dsn` record in one, and pg_dump backs it up",
+  });
+}

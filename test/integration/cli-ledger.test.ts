@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
 import * as wire from "../../src/wire/entry.ts";
@@ -354,3 +355,21 @@ function tamper(path: string): void {
   db.run("UPDATE event SET body = replace(body, 'data.csv', 'none.csv')");
   db.close();
 }
+
+describe("an address where a ledger's file is wanted", () => {
+  const address = "postgres://aegis:s3cretword@127.0.0.1:1/aegis";
+  test.each([
+    ["run", ["run", "--ledger", address, "--", "true"]],
+    ["backup", ["backup", "--ledger", address, "x.backup"]],
+    ["restore", ["restore", "--ledger", address, "x.backup"]],
+    ["serve", ["serve", "--addr", ":0", "--ledger", address]],
+  ])("is refused by %s, and makes no folder", async (_, args) => {
+    const directory = tempDir("address");
+    writeFileSync(join(directory, "x.backup"), "");
+    const { stdout, stderr, exitCode } = await spawnAegis(args, { env, cwd: directory });
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain("it is an address, and no file");
+    expect(stdout + stderr).not.toContain("s3cretword");
+    expect(readdirSync(directory)).toEqual(["x.backup"]);
+  });
+});
