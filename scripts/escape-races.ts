@@ -24,8 +24,8 @@ const chosen = all.filter(({ name }) => values.setting === undefined || name ===
 const lines: string[] = [];
 const tally = { lost: 0 };
 for (const setting of chosen) {
-  const run = await runBoxed(aegis, setting, races(seconds));
-  const strict = await runBoxed(strictAegis, setting, execRaces(seconds));
+  const run = await runBoxed(aegis, setting, races({ seconds, more: 0 }));
+  const strict = await runBoxed(strictAegis, setting, execRaces({ seconds, more: 0 }));
   if (run.exitCode === 125) say(`${setting.name}: aegis refuses to start`);
   else for (const result of [...run.results, ...strict.results]) tell(setting, result);
 }

@@ -12,6 +12,11 @@
 
 struct race race;
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
 bool race_goes_on(void)
 {
 	struct timespec now;
@@ -19,14 +24,19 @@ bool race_goes_on(void)
 	if (race.won)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec < race.end.tv_sec ||
-	       (now.tv_sec == race.end.tv_sec && now.tv_nsec < race.end.tv_nsec);
+	if (is_before(&now, &race.end))
+		return true;
+	return !(race.passed && race.refused) && is_before(&now, &race.last);
 }
 
 void race_begin(char **a)
 {
+	const char *more = strchr(a[0], '+');
+
 	clock_gettime(CLOCK_MONOTONIC, &race.end);
 	race.end.tv_sec += atoi(a[0]);
+	race.last = race.end;
+	race.last.tv_sec += more ? atoi(more + 1) : 0;
 	race.a = a + 1;
 	race.argument =
 		mmap(NULL, PATH_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

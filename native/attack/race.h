@@ -1,8 +1,9 @@
 /*
  * What races share. One thread asks while another changes the argument, the descriptor, the working
  * folder or the name. Won when the forbidden object was had even once; on only while some tries
- * were let through and some were refused. Every race takes the seconds it may last first. A secret
- * is a file that begins with SECRET.
+ * were let through and some were refused. Every race takes the seconds it lasts first; with +MORE
+ * behind them it goes on that much longer while it is none, as on a machine that lets it try
+ * little. A secret is a file that begins with SECRET.
  */
 #pragma once
 
@@ -22,7 +23,8 @@ struct race {
 	char first[PATH_SIZE], second[PATH_SIZE];
 	int fds[2], target;
 	unsigned long tries, passed, refused, won;
-	struct timespec end;
+	/* The second one while there was no race yet. */
+	struct timespec end, last;
 };
 
 /* A process is one race. */

@@ -2,6 +2,7 @@
 // came of each: inside, by what the technique itself saw, and outside, by what changed.
 
 import { join } from "node:path";
+import { testMs } from "../support/patience.ts";
 import type { Row } from "./row.ts";
 import { makeScene, type Scene } from "./scene.ts";
 import type { Setting } from "./setting.ts";
@@ -51,7 +52,9 @@ export interface System {
 }
 
 /** For a whole batch, besides what its rows ask for themselves. */
-const patienceMs = 120_000;
+const patienceMs = 2 * testMs;
+/** For one attempt, most of which are over at once. */
+const attemptSeconds = 60;
 const noAnswer: Verdict = { answer: "no answer", number: 0, note: "" };
 
 export async function runRows(
@@ -155,7 +158,7 @@ function inOrder(rows: readonly Row[]): Row[] {
 }
 
 function lines(scene: Scene, row: Row): string {
-  const seconds = String(row.seconds ?? 5);
+  const seconds = String(row.seconds ?? attemptSeconds);
   const line = (id: string, words: readonly string[]) => `${[id, seconds, ...words].join("\t")}\n`;
   const attack = line(row.name, scene.words(row, row.words, "attack"));
   const twin = line(`${row.name}~`, scene.words(row, row.twin ?? row.words, "twin"));

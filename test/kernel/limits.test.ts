@@ -28,11 +28,11 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  ["600 forks of 500", "processes", 500, "forks 600 1000", "either", 137, undefined],
+  ["600 forks of 500", "processes", 500, "forks 600 60000", "either", 137, undefined],
   ["300 forks of 500", "processes", 500, "forks 300 50", undefined, 0, "300 ok"],
-  ["3 GiB of 256 MiB", "memory", 256 * megabyte, "memory 3072", "ended", 137, ""],
-  ["100 MiB of 256 MiB", "memory", 256 * megabyte, "memory 100", undefined, 0, "ok"],
-  ["100 MiB shared by five", "memory", 256 * megabyte, "shared 100 5 400", undefined, 0, "5 ok"],
+  ["3 GiB of 256 MiB", "memory", 256 * megabyte, "memory 3072 60000", "ended", 137, ""],
+  ["100 MiB of 256 MiB", "memory", 256 * megabyte, "memory 100 0", undefined, 0, "ok"],
+  ["100 MiB shared by five", "memory", 256 * megabyte, "shared 100 5 1000", undefined, 0, "5 ok"],
   ["200 files of 100", "files", 100, "files 200 300", "refused", 0, "EMFILE"],
   ["50 files of 100", "files", 100, "files 50 0", undefined, 0, "ok"],
   ["a file of 4 MiB of 2 MiB", "file-size", 2 * megabyte, "grow %/f 4", "refused", 153, ""],

@@ -8,26 +8,36 @@ import type { Setting } from "../setting.ts";
 
 type Line = Omit<Row, "group">;
 
-/** Each for `seconds`. */
-export function races(seconds: number): Row[] {
-  return rows("B", [...objectRaces(seconds), ...callRaces(seconds)]);
+/** How long each is run, in seconds, and how much longer while nothing was raced yet. */
+export interface RaceTime {
+  readonly seconds: number;
+  readonly more: number;
 }
 
-function raceLine(seconds: number) {
+export function races(time: RaceTime): Row[] {
+  return rows("B", [...objectRaces(time), ...callRaces(time)]);
+}
+
+/** As the attack is told it. */
+const told = ({ seconds, more }: RaceTime): string => `${seconds}+${more}`;
+/** Until it is ended as one that hangs. */
+const patience = ({ seconds, more }: RaceTime): number => seconds + more + 60;
+
+function raceLine(time: RaceTime) {
   return (name: string, technique: string, words: (inside: string) => string[]): Line => ({
     name: `race-${name}`,
     technique,
     words: words(`{ws}/in/race-${name}`),
     twin: ["read", `{ws}/in/race-${name}/f`],
     on: "denied" as const,
-    seconds: seconds + 10,
+    seconds: patience(time),
   });
 }
 
 /** About which object a name or a descriptor leads to. */
-function objectRaces(seconds: number): Line[] {
-  const time = String(seconds);
-  const line = raceLine(seconds);
+function objectRaces(span: RaceTime): Line[] {
+  const time = told(span);
+  const line = raceLine(span);
   return [
     line("open", "open: the path swapped while it is judged", (inside) => [
       "race-open",
@@ -61,9 +71,9 @@ function objectRaces(seconds: number): Line[] {
 }
 
 /** About what a call that links, connects, dies or changes was asked for. */
-function callRaces(seconds: number): Line[] {
-  const time = String(seconds);
-  const line = raceLine(seconds);
+function callRaces(span: RaceTime): Line[] {
+  const time = told(span);
+  const line = raceLine(span);
   const change = (operation: string, inside: string, target: string, source: string[] = []) =>
     line(`change-${operation}`, `${operation}: the path swapped while it is judged`, () => [
       "race-change",
@@ -104,14 +114,14 @@ function callRaces(seconds: number): Line[] {
 }
 
 /** Under a policy that lets few programs run. */
-export function execRaces(seconds: number): Row[] {
+export function execRaces(time: RaceTime): Row[] {
   return rows("B", [
     {
       name: "race-exec",
       technique: "execve: the path swapped while it is judged",
-      words: ["race-exec", String(seconds), "/bin/true", "{ws}/in/strict-own-root/program"],
+      words: ["race-exec", told(time), "/bin/true", "{ws}/in/strict-own-root/program"],
       twin: ["exec", "{bin}/attack"],
-      seconds: seconds + 10,
+      seconds: patience(time),
     },
   ]);
 }
