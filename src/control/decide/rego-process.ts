@@ -33,7 +33,8 @@ interface Waiting {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-const startTimeoutMs = 10_000;
+/** On a busy machine: elsewhere it takes a fraction of a second. */
+const startTimeoutMs = 30_000;
 const restartDelayMs = 1000;
 
 /** @throws {AegisError} `policy/invalid` when it is no policy, or answers nothing in time */
