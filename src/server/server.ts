@@ -108,6 +108,8 @@ export function startServer(options: ServerOptions): RunningServer {
     failed: () => replyRefusal(new Refusal("internal", "the request could not be answered")),
   });
   options.tls?.onChange(listener.replace);
+  // ignored: whoever asks for a session's steps catches up with it, and is told of an error
+  void steps.resume().catch(() => undefined);
   return {
     hostname,
     port: listener.port,

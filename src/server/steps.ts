@@ -16,10 +16,13 @@ import {
 import { stateSize } from "../control/state/size.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import { newestSessions } from "./newest-sessions.ts";
 
 export interface StepRecorder {
   /** Hash of the state after the event with that `seq`; everything stored is caught up with. */
   recorded(tenant: string, session: string): Promise<(seq: number) => string | undefined>;
+  /** Goes on where a server that was killed left off, as far as the newest events show it. */
+  resume(): Promise<void>;
   /** Keeps what is known by now. */
   stop(): Promise<void>;
 }
@@ -64,13 +67,12 @@ export function createStepRecorder(
   /** Sessions with events that are not recorded yet. */
   const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
   const turns = createTurns({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
+  let isStopped = false;
 
-  const forget = log.onStored(({ tenant, session }) => {
-    wait(tenant, session);
-    turns.want();
-  });
+  const forget = log.onStored(({ tenant, session }) => wait(tenant, session));
 
   function wait(tenant: string, session: string): void {
+    turns.want();
     // Of its own, and cheaper than a hash: this is asked for each event.
     const key = `${tenant.length}:${tenant}${session}`;
     if (waiting.has(key) || waiting.size >= waitingMax) return;
@@ -95,7 +97,15 @@ export function createStepRecorder(
       await follower.advance(tenant, session, Number.MAX_SAFE_INTEGER);
       return readPages(log, tenant, session);
     },
+    async resume() {
+      for await (const { tenant, session } of newestSessions(log)) {
+        const isLeft = await isBehind(log, tenant, session);
+        if (isStopped) return;
+        if (isLeft) wait(tenant, session);
+      }
+    },
     async stop() {
+      isStopped = true;
       forget();
       turns.stop();
       for (let taken = 0; waiting.size > 0 && taken < lastTurnsMax; taken++) await nextTurn();
@@ -131,6 +141,14 @@ function createTurns({ take, isWanted }: Turns, monotonicMs: () => number) {
   }
 
   return { want: () => wait(pauseMs), stop: () => clearTimeout(timer) };
+}
+
+/** By the page that its last step would be in: pages are filled in order. */
+async function isBehind(log: ControlLog, tenant: string, session: string): Promise<boolean> {
+  const count = (await log.session(tenant, session))?.eventCount ?? 0;
+  if (count === 0) return false;
+  const page = textOf((await log.record(kind, pageKey(tenant, session, count - 1)))?.json);
+  return page.length < (((count - 1) % pageSize) + 1) * hashLength;
 }
 
 async function readPages(

@@ -70,6 +70,46 @@ describe.each(ledgerKinds)("steps over %s", (_, open) => {
     expect(hashes).toBe(expected.join(""));
   });
 
+  test("that a server did not come to are missing until the next one starts, and never others", async () => {
+    const { log, send, expected } = await opened();
+    // It hears of nothing that is stored, as if it had been killed before.
+    const killed = createStepRecorder({ ...log, onStored: () => () => true });
+    await send(70);
+    await killed.recorded("acme", "s");
+    await send(130);
+    const kept = async (): Promise<string> =>
+      (await log.records("steps", "", 10)).map(({ json }) => JSON.parse(json) as string).join("");
+    const known: readonly string[] = (await kept()).match(/.{64}/g) ?? [];
+    expect(known).toEqual(expected.slice(0, 70));
+    const events = await log.events({ tenant: "acme", session: "s", limit: 1000 });
+    const { diffs } = replayExact({ id: "s", events }, (seq) => known[seq]);
+    expect(diffs.map(({ seq, recorded }) => [seq, recorded])).toEqual(
+      expected.map((_, seq) => [seq, ""]).slice(known.length),
+    );
+    const next = createStepRecorder(log);
+    await next.resume();
+    await next.stop();
+    expect(await kept()).toBe(expected.join(""));
+  });
+
+  test("of sessions that are whole are not added up again at a start", async () => {
+    const { log, send, read } = await opened();
+    await send(130);
+    await read();
+    let reads = 0;
+    const watched: typeof log = {
+      ...log,
+      event(...place) {
+        reads += 1;
+        return log.event(...place);
+      },
+    };
+    const next = createStepRecorder(watched);
+    await next.resume();
+    await next.stop();
+    expect(reads).toBe(0);
+  });
+
   test("of then stay what they were, and a replay names the step that is another", async () => {
     const { log, send, read, expected } = await opened();
     await send(70);

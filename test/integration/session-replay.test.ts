@@ -2,7 +2,8 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { conditionMs } from "../support/patience.ts";
+import { waitFor } from "../support/harness.ts";
+import { conditionMs, programMs } from "../support/patience.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 
 const linked = linkedPrograms();
@@ -69,6 +70,47 @@ test("a session replays exactly, also by a server that did not record it; a step
     1,
   ]);
   await server.stop();
+});
+
+test("a server that is killed leaves no wrong step, and the next one keeps what is missing", async () => {
+  const ledger = `${linked.folder}/killed.db`;
+  const flags = ["--dsn", ledger, "--addr", ":0"];
+  const killed = await linked.start("aegisd", ...flags);
+  const url = `http://${killed.greeting.trim().split(" ").at(-1)}`;
+  // Sessions have their turns one after the other, some tens in a second.
+  const sessions = Array.from({ length: 100 }, (_, at) => `s${at}`);
+  const lines = sessions.flatMap((session_id) =>
+    ["c0", "c1"].map((id) =>
+      JSON.stringify({ tenant_id: "acme", session_id, ...call(id, "read_file", { session_id }) }),
+    ),
+  );
+  const body = `${lines.join("\n")}\n`;
+  const stored = await fetch(`${url}/v1/events:batch`, { method: "POST", body });
+  killed.signal("SIGKILL");
+  expect(stored.status).toBe(201);
+  await killed.stop();
+
+  const kept = (): ReadonlyMap<string, string> => {
+    using db = new Database(ledger, { readonly: true });
+    const sql = "SELECT key, json FROM record WHERE kind = 'steps'";
+    const rows = db.query<{ key: string; json: string }, []>(sql).all();
+    return new Map(rows.map(({ key, json }) => [key, JSON.parse(json) as string]));
+  };
+  const isWhole = (page: string): boolean => page.length === 2 * 64;
+  const before = kept();
+  expect([...before.values()].filter(isWhole).length).toBeLessThan(sessions.length);
+  const next = await linked.start("aegisd", ...flags);
+  const isDone = () => [...kept().values()].filter(isWhole).length === sessions.length;
+  await waitFor("all steps", isDone, programMs);
+  const after = kept();
+  for (const [key, page] of before) expect(after.get(key)?.startsWith(page)).toBeTrue();
+  const address = `http://${next.greeting.trim().split(" ").at(-1)}`;
+  for (const session of ["s0", "s99"]) {
+    const answer = await fetch(`${address}/v1/sessions/${session}/replay?tenant_id=acme`);
+    const exact = { mode: "exact", steps_replayed: 2, diffs: [], identical: true };
+    expect(await answer.json()).toEqual({ session_id: session, ...exact });
+  }
+  expect(await next.stop()).toBe(0);
 });
 
 test("a live replay decides again: the same by the same manifest, and names what another one decides", async () => {
