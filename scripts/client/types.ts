@@ -39,7 +39,9 @@ export function typeOf(value: JsonValue | undefined): string {
     boolean: "boolean",
     null: "null",
   };
-  return (typeof type === "string" ? names[type] : undefined) ?? "JsonValue";
+  const either = Array.isArray(type) ? type : [type];
+  const spelled = either.map((one) => (typeof one === "string" ? names[one] : undefined));
+  return spelled.includes(undefined) ? "JsonValue" : spelled.join(" | ");
 }
 
 function objectType({ properties, required, additionalProperties }: JsonObject): string {
@@ -52,7 +54,8 @@ function objectType({ properties, required, additionalProperties }: JsonObject):
     return `${comment(description)}  readonly ${memberName(name)}${mark}: ${typeOf(schema)};`;
   });
   const isOpen = typeof additionalProperties === "object";
-  if (isOpen) lines.push("  readonly [name: string]: JsonValue | undefined;");
+  // Those that are named are JSON as well, but may be absent, which no index type of JSON allows.
+  if (isOpen) lines.push("  readonly [name: string]: unknown;");
   return `{\n${lines.join("\n")}\n}`;
 }
 

@@ -19,6 +19,7 @@ import {
 } from "./http.ts";
 import { decideLive, type LiveParts, type NamedSession } from "./live-decision.ts";
 import { describeDecisionOn } from "./traced.ts";
+import { bodyRefusal } from "./validate.ts";
 
 export interface DecideParts extends LiveParts {
   readonly decide: Decide;
@@ -36,9 +37,9 @@ export function decideRoute(parts: DecideParts): Route {
   return route(operation, async (call) => {
     const members = membersOf(call.json());
     refuseUnknown(members, requestMembers);
-    const event = objectMember(members, "event") ?? {};
-    const snapshot = objectMember(members, "snapshot") ?? {};
-    const manifest = objectMember(members, "manifest") ?? parts.manifest;
+    const event = inputMember(members, "event") ?? {};
+    const snapshot = inputMember(members, "snapshot") ?? {};
+    const manifest = inputMember(members, "manifest") ?? parts.manifest;
     const session = sessionOf(members);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
@@ -59,12 +60,25 @@ export function decideRoute(parts: DecideParts): Route {
   });
 }
 
-/** Undefined when it is absent. */
-function objectMember(members: JsonMembers, name: string): JsonValue | undefined {
-  const value = members.get(name);
-  if (value === undefined || value === null) return undefined;
-  if (value instanceof Map) return plainValue(value);
-  throw new Refusal("type_invalid", `invalid JSON: "${name}" is no object`);
+const policyInput = decideRequest.pick({ event: true, snapshot: true, manifest: true });
+
+/**
+ * Checked before any policy sees it: one that compares a text with a number has an answer as well.
+ * @returns undefined when it is absent
+ */
+function inputMember(
+  members: JsonMembers,
+  name: keyof typeof policyInput.shape,
+): JsonValue | undefined {
+  const tree = members.get(name);
+  if (tree === undefined || tree === null) return undefined;
+  if (!(tree instanceof Map)) {
+    throw new Refusal("type_invalid", `invalid JSON: "${name}" is no object`);
+  }
+  const value = plainValue(tree);
+  const read = policyInput.safeParse({ [name]: value });
+  if (!read.success) throw bodyRefusal(read.error.issues[0]);
+  return value;
 }
 
 const limited: ToolDecision = { outcome: "deny", reason: "RATE_LIMITED", constraints: {} };

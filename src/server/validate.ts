@@ -94,7 +94,8 @@ function parameters(
   throw new Refusal("parameter_invalid", `${name} is not valid: ${reason(issue)}`);
 }
 
-function bodyRefusal(issue: z.core.$ZodIssue | undefined): Refusal {
+/** What a caller is told of the first thing a body's schema found. */
+export function bodyRefusal(issue: z.core.$ZodIssue | undefined): Refusal {
   const place = issue?.path.join(".") ?? "";
   if (issue?.code === "unrecognized_keys") {
     const name = [...issue.path, issue.keys[0] ?? ""].join(".");

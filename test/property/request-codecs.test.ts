@@ -124,7 +124,16 @@ test(
     const make = (below: (most: number) => number) => {
       const inner =
         below(2) === 0 ? textOf(session) : changed(session, [...Object.keys(session), "x"], below);
-      const sound = { event: "{}", snapshot: "{}", manifest: '{"a":[1]}', session: inner };
+      /** Seldom, because one wrong member makes the whole wrong. */
+      const maybe = (members: Members, names: readonly string[]): string =>
+        below(8) === 0 ? changed(members, names, below) : textOf(members);
+      const snapshot = maybe({}, ["steps_consumed", "is_tainted", "sanitized_keys", "x"]);
+      const budgets = maybe({ max_steps: "1" }, ["max_steps", "timeout_ms", "x"]);
+      const permissions = maybe({ tools: '["a"]', budgets }, ["tools", "net"]);
+      const manifest = textOf({ permissions });
+      const payload = maybe({}, ["tool_name", "args", "sanitizer_key", "call_id"]);
+      const event = maybe({ payload }, ["event_type", "payload", "x"]);
+      const sound = { event, snapshot, manifest, session: inner };
       const names = [...Object.keys(decideRequest.shape), "other"];
       // A number that JavaScript has not is refused where it is read, which no schema can say.
       return changed(sound, names, below).replaceAll("1e400", "1e300");

@@ -96,15 +96,25 @@ export type BatchLine =
       readonly http_status: number;
       readonly error: string;
       readonly code: string;
-      readonly [name: string]: JsonValue | undefined;
+      readonly [name: string]: unknown;
     };
+/** The session's state as you know it. */
+export type CallerSnapshot = {
+  readonly steps_consumed?: number;
+  readonly tool_calls_consumed?: number;
+  readonly model_calls_consumed?: number;
+  readonly wall_time_ms?: number;
+  /** Null or empty: none. */
+  readonly loop_violation?: string | null;
+  readonly is_tainted?: boolean;
+  readonly sanitized_keys?: readonly string[] | null;
+  readonly [name: string]: unknown;
+};
 export type DecideRequest = {
-  /** `event_type`, and `payload` with `tool_name` and `args`. */
-  readonly event?: JsonObject | null;
-  /** The session's state as you know it. */
-  readonly snapshot?: JsonObject | null;
+  readonly event?: ProposedEvent | null;
+  readonly snapshot?: CallerSnapshot | null;
   /** Absent: the one the server was started with. */
-  readonly manifest?: JsonObject | null;
+  readonly manifest?: ManifestInForce | null;
   /** Its live state decides instead of `snapshot`, and the decision is recorded. */
   readonly session?: {
     /** The tenant. */
@@ -189,7 +199,7 @@ export type Failure = {
   readonly expected_seq?: number;
   /** With `chain_conflict`: the hash that would be before it. */
   readonly expected_prev_hash?: string;
-  readonly [name: string]: JsonValue | undefined;
+  readonly [name: string]: unknown;
 };
 /** An event as it is stored. */
 export type Event = {
@@ -295,6 +305,38 @@ export type LegacyVerdict = {
   readonly first_bad_seq?: number;
   readonly error?: string;
 };
+export type ManifestInForce = {
+  readonly permissions?: {
+    readonly tools?: readonly string[] | null;
+    readonly fs?: {
+      readonly read_roots?: readonly string[] | null;
+      readonly write_roots?: readonly string[] | null;
+      readonly [name: string]: unknown;
+    } | null;
+    readonly net?: {
+      readonly domains?: readonly string[] | null;
+      readonly [name: string]: unknown;
+    } | null;
+    readonly secrets?: readonly string[] | null;
+    readonly exec?: {
+      readonly allowed_bins?: readonly string[] | null;
+      readonly arg_patterns?: readonly string[] | null;
+      readonly [name: string]: unknown;
+    } | null;
+    readonly approval_required?: readonly string[] | null;
+    readonly budgets?: {
+      readonly max_steps?: number;
+      readonly max_tool_calls?: number;
+      readonly max_wall_time_ms?: number;
+      readonly max_model_calls?: number;
+      readonly max_output_bytes?: number;
+      readonly timeout_ms?: number;
+      readonly [name: string]: unknown;
+    } | null;
+    readonly [name: string]: unknown;
+  } | null;
+  readonly [name: string]: unknown;
+};
 export type ManifestVerdict = {
   readonly valid: boolean;
   /** The first problem: `manifest: FIELD: MESSAGE`. */
@@ -306,13 +348,26 @@ export type NotReady = {
   readonly status: "not ready";
   readonly error: string;
 };
+/** `event_type`, and `payload` with `tool_name` and `args`. */
+export type ProposedEvent = {
+  readonly event_type?: string | null;
+  readonly payload?: {
+    readonly tool_name?: string | null;
+    /** Of the tool; policies look at `domain` and `bin`. */
+    readonly args?: JsonObject | null;
+    /** Of the sanitised text that the arguments are made of. */
+    readonly sanitizer_key?: string | null;
+    readonly [name: string]: unknown;
+  } | null;
+  readonly [name: string]: unknown;
+};
 export type ReplayRequest = {
   /** The tenant. */
   readonly tenant_id: string;
   /** `exact`: the state after every event; `live`: every decision, made again. */
   readonly mode?: "exact" | "live";
   /** For `live`; absent: the one the server was started with. */
-  readonly manifest?: JsonObject;
+  readonly manifest?: ManifestInForce;
 };
 export type ServedManifest = {
   readonly is_given: boolean;

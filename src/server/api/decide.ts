@@ -2,14 +2,15 @@
 
 import { z } from "zod";
 import { answers, json, type Operation, refusal, roles } from "./operation.ts";
-import { anyObject, decision, named, sessionId, tenantId, text } from "./schemas.ts";
+import { decideEvent, decideManifest, decideSnapshot } from "./policy-input.ts";
+import { decision, named, sessionId, tenantId, text } from "./schemas.ts";
 
 export const decideRequest = named(
   "DecideRequest",
   z.strictObject({
-    event: anyObject.nullish().describe("`event_type`, and `payload` with `tool_name` and `args`"),
-    snapshot: anyObject.nullish().describe("The session's state as you know it"),
-    manifest: anyObject.nullish().describe("Absent: the one the server was started with"),
+    event: decideEvent.nullish(),
+    snapshot: decideSnapshot.nullish(),
+    manifest: decideManifest.nullish().describe("Absent: the one the server was started with"),
     session: z
       .strictObject({ tenant_id: tenantId, session_id: sessionId, user_id: text.nullish() })
       .nullish()
@@ -30,7 +31,7 @@ export const decide = {
   tag: "Policy",
   summary: "Decide about a tool call",
   details:
-    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that the policy does not read are let be.",
+    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that are not listed are let be; those that are have to be of their type.",
   roles,
   isRepeatable: true,
   body: { schema: decideRequest, type: json, isReadByHand: true },
@@ -77,6 +78,15 @@ export const decide = {
       body: { event },
       status: 200,
       answer: { outcome: "deny", reason: "PERMISSION_UNDECLARED", constraints: {} },
+    },
+    {
+      name: "a count that is a text",
+      body: { event, snapshot: { steps_consumed: "3" }, manifest },
+      status: 400,
+      answer: refusal(
+        "type_invalid",
+        'invalid JSON: "snapshot.steps_consumed" is not valid: invalid input: expected number, received string',
+      ),
     },
     {
       name: "an event that is none",

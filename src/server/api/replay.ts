@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { answers, json, type Operation, roles } from "./operation.ts";
-import { anyObject, count, named, sessionId, tenantId } from "./schemas.ts";
+import { decideManifest } from "./policy-input.ts";
+import { count, named, sessionId, tenantId } from "./schemas.ts";
 
 const params = z.strictObject({ id: sessionId });
 const mode = z
@@ -83,7 +84,7 @@ export const postReplay = {
       z.strictObject({
         tenant_id: tenantId,
         mode,
-        manifest: anyObject
+        manifest: decideManifest
           .optional()
           .describe("For `live`; absent: the one the server was started with"),
       }),
