@@ -67,7 +67,11 @@ export interface ServeParts {
   readonly port: number;
   readonly log: ReturnType<typeof createControlLog>;
   readonly decide: Decide;
+  /** SHA-256, hex, of the policy that `decide` asks now. */
+  readonly policyHash: () => string;
   readonly manifest: JsonValue;
+  /** What a request's own manifest declares may narrow this one, not replace it. */
+  readonly isManifestBinding: boolean;
   readonly keys: readonly ServedKey[];
   readonly secret: Uint8Array;
   /** Of the ledger. */
@@ -96,7 +100,7 @@ export async function prepareServe(
   const keys =
     options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
   const { hostname, port } = listenAddress(options.address, keys);
-  const { manifest, warnings } = await manifestOf(options, around.directory);
+  const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
   const { onNotice = () => undefined } = options;
@@ -118,6 +122,7 @@ export async function prepareServe(
     tls,
     log: createControlLog(store),
     decide: policy.decide,
+    policyHash: policy.hash,
     reload() {
       tls?.reload();
       policy.reload();
@@ -129,6 +134,7 @@ export async function prepareServe(
       await signer?.stop();
     },
     manifest,
+    isManifestBinding,
     warnings: [...warnings, ...dsnWarnings],
     secret: serverSecret(paths.keys),
     origin: store.origin,
@@ -242,14 +248,24 @@ async function signerOf(
   });
 }
 
+interface ServedManifest {
+  readonly manifest: JsonValue;
+  readonly isManifestBinding: boolean;
+  readonly warnings: readonly string[];
+}
+
 /** As it was written, once it is known to be valid and as trusted as the mode asks for. */
 async function manifestOf(
   { manifest: name, trust = { mode: "dev", file: undefined } }: ServeOptions,
   directory: AbsPath,
-): Promise<{ readonly manifest: JsonValue; readonly warnings: readonly string[] }> {
-  if (name === undefined) return { manifest: {}, warnings: [] };
+): Promise<ServedManifest> {
+  const isProd = trust.mode === "prod";
+  // In prod what nobody signed grants nothing, be it the server's or a caller's.
+  if (name === undefined) return { manifest: {}, isManifestBinding: isProd, warnings: [] };
   const path = resolvePath(directory, name);
   const read = await requireManifestText(path);
   const warnings = await requireTrust({ path, ...read }, trust);
-  return { manifest: JSON.parse(read.text) as JsonValue, warnings };
+  // In dev a doubt is a warning: without one it was verified.
+  const isManifestBinding = isProd || warnings.length === 0;
+  return { manifest: JSON.parse(read.text) as JsonValue, isManifestBinding, warnings };
 }

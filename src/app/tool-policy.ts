@@ -4,6 +4,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
 import { bundleFileMaxBytes } from "../base/limits.ts";
 import type { AbsPath } from "../base/paths.ts";
 import { regoProgramName } from "../base/program-names.ts";
@@ -19,6 +20,8 @@ export interface ServeNotice {
 
 export interface ToolPolicy {
   readonly decide: Decide;
+  /** SHA-256, hex, of the file whose policy `decide` would ask now. */
+  hash(): string;
   /** Reads the file again now. */
   reload(): void;
   stop(): Promise<void>;
@@ -29,9 +32,12 @@ export async function builtInPolicy(): Promise<ToolPolicy> {
   const { decideFast } = await import("../control/decide/fast.ts");
   const { loadRego } = await import("../control/decide/rego.ts");
   const file = await import("../../policies/rego/aegis/decide.wasm", { with: { type: "file" } });
-  const rego = await loadRego(await Bun.file(file.default).bytes());
+  const bytes = await Bun.file(file.default).bytes();
+  const rego = await loadRego(bytes);
+  const hash = sha256Hex(bytes);
   return {
     decide: (input) => decideFast(input) ?? rego.evaluate(input),
+    hash: () => hash,
     reload: () => undefined,
     stop: () => Promise.resolve(),
   };
@@ -62,7 +68,7 @@ export async function filePolicy(
       const before = current;
       current = next;
       notify({ level: "info", message: `the tool policy "${path}" was read again` });
-      await before.stop();
+      await before.process.stop();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       notify({ level: "error", message: `${why}; the one before goes on` });
@@ -72,31 +78,37 @@ export async function filePolicy(
     last = last.then(replace);
   });
   return {
-    decide: (input) => current.evaluate(input),
+    decide: (input) => current.process.evaluate(input),
+    hash: () => current.hash,
     reload: () => watch.look(),
     async stop() {
       watch.stop();
       await last;
       isStopped = true;
-      await current.stop();
+      await current.process.stop();
     },
   };
+}
+
+interface StartedPolicy {
+  readonly process: RegoProcess;
+  readonly hash: string;
 }
 
 async function startPolicy(
   file: BundleFile,
   notify: (notice: ServeNotice) => void,
-): Promise<RegoProcess> {
+): Promise<StartedPolicy> {
   const { readBundle } = await import("../control/decide/bundle.ts");
   const { startRego } = await import("../control/decide/rego-process.ts");
   const { bytes } = readTrusted(file.path, "the tool policy");
   const bundle = await readBundle(bytes, await signedBy(file));
-  const policy = await startRego(bundle, { cmd: [process.execPath], argv0: regoProgramName });
+  const started = await startRego(bundle, { cmd: [process.execPath], argv0: regoProgramName });
   if (bundle.isSigned && file.key === undefined) {
     const message = `the signature of the tool policy "${file.path}" was not checked: no key`;
     notify({ level: "warn", message });
   }
-  return policy;
+  return { process: started, hash: sha256Hex(bytes) };
 }
 
 /** Read anew each time: keys are replaced as well. */

@@ -2,8 +2,11 @@
 // state and is recorded before it is given; without one the caller's own snapshot counts.
 
 import type { RateLimiter } from "../app/rate-limit.ts";
+import { canonicalJson } from "../base/canonical-json.ts";
+import { sha256Hex } from "../base/hash.ts";
 import type { JsonMembers } from "../base/json-text.ts";
 import type { Decide, ToolDecision } from "../control/decide/decision.ts";
+import { stricter } from "../control/decide/stricter.ts";
 import { policyView } from "../control/state/view.ts";
 import type { JsonValue } from "../model/event.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
@@ -17,14 +20,18 @@ import {
   route,
   textMember,
 } from "./http.ts";
-import { decideLive, type LiveParts, type NamedSession } from "./live-decision.ts";
+import { decideLive, type Judged, type LiveParts, type NamedSession } from "./live-decision.ts";
 import { describeDecisionOn } from "./traced.ts";
 import { bodyRefusal } from "./validate.ts";
 
 export interface DecideParts extends LiveParts {
   readonly decide: Decide;
+  /** SHA-256 of the policy that `decide` asks now; absent: nobody knows. */
+  readonly policyHash?: () => string;
   /** The manifest the server was started with; an empty one declares nothing. */
   readonly manifest: JsonValue;
+  /** A request's own one decides beside it, not instead of it. */
+  readonly isManifestBinding?: boolean;
   readonly limiter: RateLimiter;
   /** Told of every answer. */
   readonly onDecided?: (decision: ToolDecision) => void;
@@ -34,21 +41,39 @@ const requestMembers: ReadonlySet<string> = new Set(Object.keys(decideRequest.sh
 const sessionMembers: ReadonlySet<string> = new Set(["tenant_id", "session_id", "user_id"]);
 
 export function decideRoute(parts: DecideParts): Route {
+  const servedHash = manifestHash(parts.manifest);
+  const served: DecidingManifest = {
+    json: parts.manifest,
+    member: "manifest_hash",
+    hash: () => servedHash,
+  };
   return route(operation, async (call) => {
     const members = membersOf(call.json());
     refuseUnknown(members, requestMembers);
     const event = inputMember(members, "event") ?? {};
     const snapshot = inputMember(members, "snapshot") ?? {};
-    const manifest = inputMember(members, "manifest") ?? parts.manifest;
+    const manifests = manifestsFor(parts, served, inputMember(members, "manifest"));
     const session = sessionOf(members);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
-    const judge = async (known: JsonValue): Promise<ToolDecision> =>
-      isLimited ? limited : parts.decide({ event, snapshot: known, manifest });
+    const judge = async (known: JsonValue): Promise<Judged> => {
+      if (isLimited) return { decision: limited, by: () => ({}) };
+      const policy_hash = parts.policyHash?.();
+      // All of them at once, so that one policy is asked even where it is replaced meanwhile.
+      const asked = manifests.map(({ json }) =>
+        parts.decide({ event, snapshot: known, manifest: json }),
+      );
+      const decision = (await Promise.all(asked)).reduce(stricter);
+      const by = () => ({
+        ...(policy_hash === undefined ? {} : { policy_hash }),
+        ...Object.fromEntries(manifests.map(({ member, hash }) => [member, hash()])),
+      });
+      return { decision, by };
+    };
     const named = proposed(event);
     const decision =
       session === undefined
-        ? await judge(snapshot)
+        ? (await judge(snapshot)).decision
         : await decideLive(parts, {
             session,
             call: named,
@@ -58,6 +83,29 @@ export function decideRoute(parts: DecideParts): Route {
     describeDecisionOn(call.span, { session, call: named, decision });
     return reply(200, { ...decision });
   });
+}
+
+interface DecidingManifest {
+  readonly json: JsonValue;
+  /** Of the record of a decision. */
+  readonly member: "manifest_hash" | "request_manifest_hash";
+  /** SHA-256, hex, of its RFC 8785 form. */
+  readonly hash: () => string;
+}
+
+/** The binding one first. */
+function manifestsFor(
+  { isManifestBinding = false }: DecideParts,
+  served: DecidingManifest,
+  json: JsonValue | undefined,
+): readonly DecidingManifest[] {
+  if (json === undefined) return [served];
+  const sent = { json, member: "request_manifest_hash", hash: () => manifestHash(json) } as const;
+  return isManifestBinding ? [served, sent] : [sent];
+}
+
+function manifestHash(manifest: JsonValue): string {
+  return sha256Hex(canonicalJson(manifest));
 }
 
 const policyInput = decideRequest.pick({ event: true, snapshot: true, manifest: true });

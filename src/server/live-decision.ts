@@ -30,7 +30,13 @@ export interface LiveQuestion {
   readonly session: NamedSession;
   /** Of the record, beside the decision and what it was made on. */
   readonly call: JsonObject;
-  judge(state: SessionState): Promise<ToolDecision>;
+  judge(state: SessionState): Promise<Judged>;
+}
+
+export interface Judged {
+  readonly decision: ToolDecision;
+  /** Of the record: the hashes of what it was decided by; nothing where no policy was asked. */
+  readonly by: () => JsonObject;
 }
 
 /** Decisions of one session that wait for their turn in this process. */
@@ -39,7 +45,10 @@ export const turnsMax = 1024;
 const triesMax = 32;
 
 /** Nobody could say what the session's state is, because it would not stand still. */
-const busy: ToolDecision = { outcome: "deny", reason: "SESSION_BUSY", constraints: {} };
+const busy: Judged = {
+  decision: { outcome: "deny", reason: "SESSION_BUSY", constraints: {} },
+  by: () => ({}),
+};
 
 /** An answer that could not be recorded is not given. */
 export async function decideLive(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
@@ -53,9 +62,9 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<T
   const { tenant, id } = question.session;
   for (let tries = 0; tries < triesMax; tries++) {
     const state = await parts.states.current(tenant, id);
-    const decision = await question.judge(state);
-    const stored = await record(parts, question, decision, state);
-    if (stored.kind === "stored") return decision;
+    const judged = await question.judge(state);
+    const stored = await record(parts, question, judged, state);
+    if (stored.kind === "stored") return judged.decision;
     // What is there already is another one's decision, even where it looks the same.
     if (stored.kind === "refused" && stored.code !== "chain_conflict") throw refusalOf(stored);
   }
@@ -66,18 +75,19 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<T
 async function decideBusy(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
   const stored = await record(parts, question, busy);
   if (stored.kind === "refused") throw refusalOf(stored);
-  return busy;
+  return busy.decision;
 }
 
 /** @param state absent: the decision was made on none, and stands wherever the session is */
 async function record(
   { log, nowMs }: LiveParts,
   { session: { tenant, id, user }, call }: LiveQuestion,
-  { outcome, reason, constraints }: ToolDecision,
+  { decision: { outcome, reason, constraints }, by }: Judged,
   state?: SessionState,
 ): Promise<AppendOutcome> {
   const made = { outcome, reason_codes: [reason], constraints };
-  const payload: JsonTree = parseJsonText(JSON.stringify({ ...call, ...made, ...madeOn(state) }));
+  const text = JSON.stringify({ ...call, ...made, ...by(), ...madeOn(state) });
+  const payload: JsonTree = parseJsonText(text);
   const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
   const [stored] = await log.append([
     { ...place, type: "POLICY_DECISION", payload, tsUnixMs: nowMs() },

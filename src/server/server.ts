@@ -39,7 +39,11 @@ export interface ServerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly decide: Decide;
+  /** SHA-256 of the policy that `decide` asks now; absent: decisions are recorded without it. */
+  readonly policyHash?: () => string;
   readonly manifest: JsonValue;
+  /** Absent: a request's own manifest replaces it. */
+  readonly isManifestBinding?: boolean;
   /** None: only on loopback, and then everybody may everything. */
   readonly keys: readonly ApiKey[];
   /** Signs tokens, of approvals and of sessions. */

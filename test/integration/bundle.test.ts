@@ -1,16 +1,19 @@
 // Tool policies of one's own in the built binary: as ours answers, replaced while it runs, and kept
 // from doing harm.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { loadRego } from "../../src/control/decide/rego.ts";
 import { decideRequest } from "../../src/server/api/decide.ts";
 import { testWith } from "../support/features.ts";
 import { repoRoot, waitFor } from "../support/harness.ts";
+import { testMs } from "../support/patience.ts";
 import { randomQuestion } from "../support/random-decisions.ts";
 import { seededRandom } from "../support/random-json.ts";
 import { linkedPrograms, type Served } from "../support/served.ts";
 import { tarGz } from "../support/tar.ts";
+
+setDefaultTimeout(testMs);
 
 const linked = linkedPrograms();
 const ours = readFileSync(`${repoRoot}/policies/rego/aegis/decide.wasm`);
@@ -65,7 +68,7 @@ test.each(forms)("our own policy as %s answers as the built-in one", async (_, n
   const rego = await loadRego(ours);
   const { server, decide } = await start(name);
   const random = seededRandom(0x0b1d);
-  for (let at = 0; at < 1800; at++) {
+  for (let at = 0; at < 1500; at++) {
     const question = randomQuestion(random);
     // Anything else is refused before a policy is asked.
     if (!decideRequest.safeParse(question).success) continue;

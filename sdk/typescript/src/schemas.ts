@@ -125,7 +125,7 @@ export type CallerSnapshot = {
 export type DecideRequest = {
   readonly event?: ProposedEvent | null;
   readonly snapshot?: CallerSnapshot | null;
-  /** Absent: the one the server was started with. */
+  /** Absent: the server's; beside that one where it was verified, else instead of it. */
   readonly manifest?: ManifestInForce | null;
   /** Its live state decides instead of `snapshot`, and the decision is recorded. */
   readonly session?: {

@@ -10,7 +10,9 @@ export const decideRequest = named(
   z.strictObject({
     event: decideEvent.nullish(),
     snapshot: decideSnapshot.nullish(),
-    manifest: decideManifest.nullish().describe("Absent: the one the server was started with"),
+    manifest: decideManifest
+      .nullish()
+      .describe("Absent: the server's; beside that one where it was verified, else instead of it"),
     session: z
       .strictObject({ tenant_id: tenantId, session_id: sessionId, user_id: text.nullish() })
       .nullish()
