@@ -13,6 +13,8 @@ export interface AppendRequest {
   /** As it was spelled: hashing may depend on that. */
   readonly payload: JsonTree;
   readonly tsUnixMs: number;
+  /** The sender gave none: sent again, the same event has another. */
+  readonly isTimeFilledIn?: boolean | undefined;
   /** Absent: the next one. */
   readonly seq?: number | undefined;
   /** Hash of the event before it; absent: the log's own, when `hash` is absent as well. */

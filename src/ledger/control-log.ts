@@ -17,7 +17,7 @@ import type {
   LogRecord,
 } from "./control-contract.ts";
 import { idempotencyKey, isCount, needsOf } from "./control-needs.ts";
-import { createReading, loggedFrom } from "./control-read.ts";
+import { createReading, loggedEvent, loggedFrom } from "./control-read.ts";
 import {
   type ForeignEvent,
   findSeal,
@@ -146,6 +146,9 @@ interface Standing {
   /** Hex. */
   readonly hash: string;
   readonly index: number;
+  /** Base64; empty for the first. */
+  readonly prevHash: string;
+  readonly tsUnixMs: number;
 }
 
 function createBatch(base: ManyBase, { encode }: Store): Batch {
@@ -276,8 +279,14 @@ function repeatedEvent(
   if (request.seq === undefined || seq >= state.nextSeq) return undefined;
   const known = standingAt(batch, key, seq);
   if (known === undefined) return undefined;
-  const { hash, index } = known;
-  const own = request.hash === undefined ? sealForeign(event).hash : request.hash;
+  const { hash, index, prevHash, tsUnixMs } = known;
+  // What the log filled in then is not what it would fill in now; the sender said the same.
+  const again: ForeignEvent = {
+    ...event,
+    ...(request.prevHash === undefined && prevHash !== "" ? { prevHash } : {}),
+    ...(request.isTimeFilledIn === true ? { tsUnixMs } : {}),
+  };
+  const own = request.hash === undefined ? sealForeign(again).hash : request.hash;
   return own.toHex() === hash ? { kind: "repeated", seq, hash, index } : undefined;
 }
 
@@ -285,7 +294,9 @@ function standingAt({ sessions, base }: Batch, key: SessionId, seq: number): Sta
   const grown = sessions.get(key);
   if (grown !== undefined && seq >= grown.from) return grown.added[seq - grown.from];
   const stored = base.event(key, seq);
-  return stored === undefined ? undefined : { hash: sha256Hex(stored.body), index: stored.index };
+  if (stored === undefined) return undefined;
+  const { hash, index, prevHash, tsUnixMs } = loggedEvent(stored);
+  return { hash, index, prevHash: Uint8Array.fromHex(prevHash).toBase64(), tsUnixMs };
 }
 
 function conflictOf(event: ForeignEvent, state: SessionState): AppendOutcome | undefined {
@@ -339,7 +350,7 @@ function store(
   const told = sealedForeign(event, payload, hash.toBase64());
   const grown = grownSession(batch, key, state);
   addEvent(grown.tally, told);
-  grown.added.push({ hash: hex, index });
+  grown.added.push({ hash: hex, index, prevHash: told.prev_hash, tsUnixMs });
   const records: LogRecord[] = [];
   if (request.idempotencyKey !== undefined) {
     const answer: IdempotentAnswer = { request: fingerprint(request), seq, hash: hex, index };

@@ -13,8 +13,10 @@ import { hashBytes } from "../ledger/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
 import { batchMax, eventDraft, listEvents, postBatch, postEvent } from "./api/events.ts";
 import { ndjson } from "./api/operation.ts";
+import type { Caller } from "./auth.ts";
 import {
   atLine,
+  type Call,
   membersOf,
   Refusal,
   type Route,
@@ -36,8 +38,8 @@ export function eventRoutes(
 ): readonly Route[] {
   return [
     route(postEvent, async (call) => {
-      const key = call.headers.get("Idempotency-Key") || undefined;
-      const request = appendRequest(call.json(), nowMs, key);
+      const request = appendRequest(call.json(), nowMs, idempotencyKey(call.headers));
+      refuseClaim(call.caller, request);
       admit(limiter, [request]);
       const [outcome] = await log.append([request]);
       if (outcome === undefined) throw new Error("broken invariant: no outcome");
@@ -45,7 +47,7 @@ export function eventRoutes(
       return answer(outcome);
     }),
     route(postBatch, async (call) => {
-      const requests = batchRequests(call.lines(), nowMs);
+      const requests = batchRequests(call, nowMs);
       admit(limiter, requests);
       const outcomes = await log.append(requests);
       const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
@@ -80,13 +82,37 @@ export function eventRoutes(
   ];
 }
 
-function batchRequests(lines: readonly JsonTree[], nowMs: () => number): readonly AppendRequest[] {
+/**
+ * The draft of the HTTP working group writes the key as a text in quotes; without them it is the
+ * same key.
+ */
+function idempotencyKey(headers: Headers): string | undefined {
+  const given = headers.get("Idempotency-Key") ?? "";
+  return /^"([^"\\]+)"$/.exec(given)?.[1] ?? (given === "" ? undefined : given);
+}
+
+/** What a person said is recorded by the server that the person said it to. */
+function refuseClaim({ role }: Caller, { type }: AppendRequest): void {
+  if (role !== "agent" || type !== "APPROVAL_DECIDED") return;
+  throw new Refusal("type_reserved", "an agent does not record what a person decided");
+}
+
+/** @throws {Refusal} naming the line */
+function batchRequests(
+  { lines: read, headers, caller }: Pick<Call, "lines" | "headers" | "caller">,
+  nowMs: () => number,
+): readonly AppendRequest[] {
+  const lines = read();
+  const key = idempotencyKey(headers);
   if (lines.length > batchMax) {
     throw new Refusal("batch_too_large", `at most ${batchMax} events at once`);
   }
   return lines.map((line, at) => {
     try {
-      return appendRequest(line, nowMs, undefined);
+      // Each line is stored or refused by itself, so each has a key of its own.
+      const request = appendRequest(line, nowMs, key === undefined ? key : `${key}#${at}`);
+      refuseClaim(caller, request);
+      return request;
     } catch (error) {
       throw error instanceof Refusal ? atLine(error, at) : error;
     }
@@ -184,6 +210,7 @@ export function appendRequest(
     type: textMember(members, "event_type") ?? "",
     payload: members.get("payload") ?? null,
     tsUnixMs: ts === 0 ? nowMs() : ts,
+    isTimeFilledIn: ts === 0,
     seq: integerMember(members.get("seq"), "seq"),
     prevHash,
     hash,

@@ -190,6 +190,22 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       expect(await append(log, base)).toMatchObject(stored(1));
     });
 
+    test("the same event without what the log fills in, and no other one in its place", async () => {
+      const { log } = await openLog();
+      const [first, next] = [
+        { ...base, seq: 0 },
+        { ...base, seq: 1, isTimeFilledIn: true },
+      ];
+      const outcomes = await log.append([first, next, { ...next, tsUnixMs: next.tsUnixMs + 5 }]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(["stored", "stored", "repeated"]);
+      const later = { ...next, tsUnixMs: next.tsUnixMs + 9 };
+      expect(await append(log, later)).toMatchObject({ kind: "repeated", seq: 1, index: 1 });
+      expect(await append(log, { ...later, user: "u2" })).toMatchObject({ code: "chain_conflict" });
+      const timed = { ...later, isTimeFilledIn: false };
+      expect(await append(log, timed)).toMatchObject({ code: "chain_conflict" });
+      expect(await log.size()).toBe(2);
+    });
+
     test("both within one transaction", async () => {
       const { log } = await openLog();
       const keyed = { ...base, idempotencyKey: "k1" };

@@ -167,6 +167,25 @@ test("a batch answers line by line", async () => {
   ]);
 });
 
+test("a batch that is sent again under its key is stored once", async () => {
+  const body = [event("keyed"), event("keyed")].map((line) => JSON.stringify(line)).join("\n");
+  const send = async (key: string): Promise<unknown[]> => {
+    const headers = { "Idempotency-Key": key };
+    const response = await fetch(`${server.url}/v1/events:batch`, {
+      method: "POST",
+      body,
+      headers,
+    });
+    return (await response.text())
+      .trimEnd()
+      .split("\n")
+      .map((one) => JSON.parse(one).status);
+  };
+  expect(await send("b1")).toEqual(["stored", "stored"]);
+  expect(await send('"b1"')).toEqual(["repeated", "repeated"]);
+  expect(await send("b2")).toEqual(["stored", "stored"]);
+});
+
 test("pages follow each other without a gap", async () => {
   for (let at = 0; at < 7; at++) await post("/v1/events", event("pages"));
   const seen: number[] = [];

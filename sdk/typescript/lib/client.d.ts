@@ -61,7 +61,7 @@ export declare class AegisClient {
     options?: CallOptions,
   ): Promise<EventPage>;
   /** Store many events. */
-  postEvents(body: readonly EventDraft[], options?: CallOptions): Promise<readonly BatchLine[]>;
+  postEvents(body: readonly EventDraft[], options?: KeyedOptions): Promise<readonly BatchLine[]>;
   /** Follow events as they are stored. */
   tailEvents(
     parameters: {

@@ -42,7 +42,8 @@ export class AegisClient {
         body,
         isLines: true,
         accept: "application/x-ndjson",
-        isRepeatable: false,
+        isRepeatable: true,
+        idempotencyKey: options.idempotencyKey ?? crypto.randomUUID(),
       },
       options,
     );

@@ -97,7 +97,7 @@ export class AegisClient {
   /** Store many events. */
   postEvents(
     body: readonly EventDraft[],
-    options: CallOptions = {},
+    options: KeyedOptions = {},
   ): Promise<readonly BatchLine[]> {
     return this.#transport.lines(
       {
@@ -106,7 +106,8 @@ export class AegisClient {
         body,
         isLines: true,
         accept: "application/x-ndjson",
-        isRepeatable: false,
+        isRepeatable: true,
+        idempotencyKey: options.idempotencyKey ?? crypto.randomUUID(),
       },
       options,
     );

@@ -35,7 +35,7 @@ export const codes = {
   tenant_reserved: { status: 403, meaning: "the tenant `local` is this machine's own" },
   type_reserved: {
     status: 403,
-    meaning: "only a box records events of that type",
+    meaning: "only a box records events of that type, and only the server what a person decided",
   },
   host_forbidden: { status: 403, meaning: "the `Host` is none that is served here" },
   origin_forbidden: { status: 403, meaning: "pages of other origins are not answered" },

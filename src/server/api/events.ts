@@ -78,6 +78,8 @@ const result = {
 const resultHash = "4fac94dbe4291e3a1394cda176b4eb0d85b9a586dd28b7cf53fb2dfbeab8fe07";
 const otherHash = "2699159e203e99518b6f308992757b09eec764e48126e64d3a0f1af6e59b91a1";
 
+const keyHeader = z.string().max(255).optional();
+
 export const postEvent = {
   id: "postEvent",
   method: "POST",
@@ -88,11 +90,9 @@ export const postEvent = {
     "The event has to follow the last one of its session. Without `hash` the server seals it; with one, the seal is checked. It is durable when it is answered.",
   roles,
   headers: z.object({
-    "idempotency-key": z
-      .string()
-      .max(255)
-      .optional()
-      .describe("Sent again with the same key, the same event is stored once"),
+    "idempotency-key": keyHeader.describe(
+      "Sent again with the same key, the same event is stored once",
+    ),
   }),
   body: { schema: eventDraft, type: json, isReadByHand: true },
   answers: {
@@ -152,6 +152,11 @@ export const postBatch = {
   details:
     "A line of JSON for each event, at most 1000; a line for each answer, in the same order. Each is stored or refused on its own, but one line that is no event refuses the batch.",
   roles,
+  headers: z.object({
+    "idempotency-key": keyHeader.describe(
+      "Sent again with the same key, the same lines are stored once",
+    ),
+  }),
   body: {
     schema: z.array(eventDraft).min(1).max(batchMax),
     type: ndjson,
@@ -173,6 +178,7 @@ export const postBatch = {
     "member_unknown",
     "type_invalid",
     "hash_invalid",
+    "type_reserved",
     "batch_too_large",
     "rate_limited",
   ],
