@@ -23,6 +23,7 @@ set_up_tests() {
         say "cannot run here: fuzzing of the HTTP API (schemathesis)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
+    has compose-go || provide_compose || say "cannot run here: checking compose files (Go)"
     # Building one takes minutes; a released one does.
     has otelcol || say "cannot run here: traces as a collector reads them (otelcol)"
 }
@@ -58,6 +59,15 @@ provide_opa() {
     has go || return 1
     say "building opa 1.22.0"
     GOBIN="$checkout/build/tools" go install github.com/open-policy-agent/opa@v1.22.0
+}
+
+# Its program is called cmd.
+provide_compose() {
+    has go || return 1
+    say "building compose-go 2.9.0"
+    make_work
+    GOBIN="$work" go install github.com/compose-spec/compose-go/v2/cmd@v2.9.0 &&
+        mkdir -p "$checkout/build/tools" && mv "$work/cmd" "$checkout/build/tools/compose-go"
 }
 
 need_tool() { has "$1" || missing="$missing $2"; }

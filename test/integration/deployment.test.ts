@@ -3,14 +3,19 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { readDaemonFile } from "../../src/config/daemon.ts";
+import { testWith } from "../support/features.ts";
 import { aegisBinary, repoRoot } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
 
 const deploy = join(repoRoot, "deploy");
 const read = (path: string) => readFileSync(join(deploy, path), "utf8");
 const analyze = Bun.which("systemd-analyze");
+const quiet = { stdout: "ignore", stderr: "ignore" } as const;
+const hasCompose =
+  Bun.which("docker") !== null &&
+  Bun.spawnSync(["docker", "compose", "version"], quiet).exitCode === 0;
 
 describe.skipIf(analyze === null)("the unit (needs systemd-analyze)", () => {
   const folder = tempDir("unit");
@@ -113,12 +118,20 @@ describe.each(["compose/dev.yaml", "compose/prod.yaml"])("%s", (path) => {
     }
   });
 
-  test("is taken by docker compose, where that is installed", () => {
-    const { exitCode: isThere } = Bun.spawnSync(["docker", "compose", "version"], {
-      stderr: "ignore",
-      stdout: "ignore",
-    });
-    if (isThere !== 0) return;
+  // The parser of docker compose by itself, without what only a running one knows.
+  testWith(["tool compose-go"], "has no key that the Compose specification does not know", () => {
+    const said = (name: string) => {
+      const command = ["compose-go", "-no-interpolation", name];
+      const { exitCode, stderr } = Bun.spawnSync(command, { cwd: join(deploy, "compose") });
+      return { exitCode, stderr: stderr.toString() };
+    };
+    expect(said(basename(path))).toEqual({ exitCode: 0, stderr: "" });
+    const wrong = join(tempDir("compose"), "wrong.yaml");
+    writeFileSync(wrong, read(path).replace("cap_drop", "cap_dorp"));
+    expect(said(wrong)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("cap_dorp") });
+  });
+
+  test.skipIf(!hasCompose)("is taken by docker compose (needs docker compose)", () => {
     const file = join(deploy, path);
     const env = { ...process.env, AEGIS_HOST: "aegis.example.org" };
     const { exitCode, stderr } = Bun.spawnSync(
