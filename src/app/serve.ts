@@ -16,7 +16,7 @@ import type { JsonValue } from "../model/event.ts";
 import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
 import { requireManifestText } from "./manifest-files.ts";
 import { requireTrust, type TrustOptions } from "./manifest-trust.ts";
-import { withPayloadKeys } from "./payload-keys.ts";
+import { payloadKeysVariable, withPayloadKeys } from "./payload-keys.ts";
 import { postgresPlace, typedPassword } from "./postgres-dsn.ts";
 import type { ServedKey } from "./served-keys.ts";
 import { readKeys } from "./served-keys.ts";
@@ -109,7 +109,8 @@ export async function prepareServe(
   const opened = await storeOf(options, paths, around);
   const store = await withPayloadKeys(opened.store, options.payloadKeys, around);
   const signer = await signerOf({ ...opened, store }, onNotice);
-  const keepsPayloads = options.payloadKeys === undefined;
+  const named = options.payloadKeys ?? around.environment[payloadKeysVariable] ?? "";
+  const keepsPayloads = named === "";
   const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
   const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
   // Last: it may start a process, which whoever has the parts ends.

@@ -98,6 +98,25 @@ test("payloads are on the disk as ciphertext, and come back through the keys, ol
   await server.stop();
 });
 
+test.each([
+  ["a flag", true],
+  ["the environment", false],
+])("traces have no payloads where %s names the keys", async (_, isFlag) => {
+  const keys = keyFile("traced.json", 1);
+  const programs = linkedPrograms(isFlag ? {} : { AEGIS_PAYLOAD_KEYS: keys });
+  const traces = `${programs.folder}/traces.ndjson`;
+  const args = ["--dsn", "l.db", "--addr", ":0", "--telemetry-path", traces];
+  const server = await programs.start(
+    "aegisd",
+    ...args,
+    ...(isFlag ? ["--payload-keys", keys] : []),
+  );
+  await record(server, "s");
+  expect(await server.stop()).toBe(0);
+  expect(readFileSync(traces, "utf8")).toContain("execute_tool read_file");
+  expect(readFileSync(traces, "utf8")).not.toContain(secret);
+});
+
 const unusable: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["no keys for a ledger that has been served with them", [], /there are no payload keys/],
   ["a file that is not there", ["--payload-keys", "none.json"], /it is not there/],
