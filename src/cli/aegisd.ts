@@ -6,8 +6,10 @@ import type { ServeParts } from "../app/serve.ts";
 import type { ServeNotice } from "../app/tool-policy.ts";
 import { AegisError } from "../base/errors.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
+import type { Decide } from "../control/decide/decision.ts";
 import type { RunningMcpServer } from "../mcp/http-server.ts";
 import { approvalWaitMs } from "../mcp/limits.ts";
+import type { ServerMetrics } from "../server/metrics/server-metrics.ts";
 import type { AnsweredRequest, RunningServer } from "../server/server.ts";
 import { defineCommand } from "./command.ts";
 import { exitStatus } from "./exit.ts";
@@ -105,7 +107,7 @@ export const command = defineCommand(
       context.directory,
     );
     const { prepareServe } = await import("../app/serve.ts");
-    const { startServer } = await import("../server/server.ts");
+    const { serverMetrics, startServer } = await import("../server/server.ts");
     const nowMs = () => context.clock.nowUnixMs();
     const onNotice = noticeWriter(options.log, nowMs);
     const parts = await prepareServe({ ...options, onNotice }, context);
@@ -118,9 +120,11 @@ export const command = defineCommand(
       warn: (message) => onNotice({ level: "warn", message }),
     });
     const start = async (): Promise<RunningServer> => {
-      const mcp = options.mcp === undefined ? undefined : await startMcp(parts, options.mcp);
+      const metrics = serverMetrics(parts);
+      const { mcp: behind } = options;
+      const mcp = behind === undefined ? undefined : await startMcp(parts, behind, metrics);
       try {
-        const server = startServer({ ...parts, onAnswered });
+        const server = startServer({ ...parts, onAnswered, metrics });
         const stop = async (): Promise<void> => {
           await mcp?.stop();
           await server.stop();
@@ -144,13 +148,21 @@ export const command = defineCommand(
 async function startMcp(
   parts: ServeParts,
   { address, upstream }: NonNullable<DaemonOptions["mcp"]>,
+  metrics: ServerMetrics,
 ): Promise<RunningMcpServer> {
   const { serveMcp } = await import("../mcp/serve.ts");
   const say = (line: string): void => void writeErr(`aegisd: ${escapeControls(line)}\n`);
   const session = undefined;
   const server = { kind: "address", url: upstream, token: undefined } as const;
   const wishes = { address, server, session, approvalWaitMs, isStrict: false };
-  const running = serveMcp(parts, { ...wishes, say });
+  const timed = metrics.decide(parts.decide);
+  const decide: Decide = async (input) => {
+    const decision = await timed(input);
+    metrics.decided(decision);
+    return decision;
+  };
+  const counting = { ...parts, log: metrics.log(parts.log), decide };
+  const running = serveMcp(counting, { ...wishes, say, onEnded: metrics.proxied });
   say(`MCP on http${parts.tls === undefined ? "" : "s"}://${running.host}/mcp`);
   return running;
 }

@@ -3,7 +3,7 @@
 
 import { answerOf, giveUp } from "./answers.ts";
 import type { Gate } from "./gate.ts";
-import { answerHeaders, renamedHeaders } from "./headers.ts";
+import { allowedHeaders, answerHeaders } from "./headers.ts";
 import { answerSizeMax } from "./limits.ts";
 import {
   errorText,
@@ -17,7 +17,7 @@ import type { RecordParts } from "./record.ts";
 import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
 import { addRequest, type HttpRequest, idProblem, newRequest, type Scope } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
-import { type AskedCall, askedCall, followedTask, withArguments } from "./tool-call.ts";
+import { type AskedCall, allowedText, askedCall, followedTask } from "./tool-call.ts";
 import { boundedText, isStream, plainAnswer, type Upstream } from "./upstream.ts";
 
 export interface HttpParts extends RecordParts, Upstream {
@@ -76,7 +76,8 @@ async function exchangeCall(
   const taken = new AbortController();
   scope.starting.set(key, taken);
   const signal = AbortSignal.any([arrival.signal, taken.signal]);
-  const admission = await parts.gate.admit(scope.session, { ...asked, signal });
+  const traced = asked.traceparent === undefined ? headerTrace(arrival.headers) : {};
+  const admission = await parts.gate.admit(scope.session, { ...asked, ...traced, signal });
   scope.starting.delete(key);
   if (admission.kind === "refused") return jsonResponse(errorAnswer(id, admission.error));
   const { permit } = admission;
@@ -89,10 +90,15 @@ async function exchangeCall(
   }
   const call = newRequest(id, asked.hasResult ? permit : undefined, false);
   addRequest(scope, call);
-  const text = withArguments(message, permit.editedArgs);
-  const headers =
-    permit.editedArgs === undefined ? arrival.headers : renamedHeaders(arrival.headers, text);
+  const text = allowedText(message, permit);
+  const headers = allowedHeaders(arrival.headers, text, permit);
   return sendOn(parts, { ...arrival, headers }, call, text);
+}
+
+/** Of the caller, who says so beside the message. */
+function headerTrace(headers: Headers) {
+  const given = (name: string): string | undefined => headers.get(name) ?? undefined;
+  return { traceparent: given("traceparent"), tracestate: given("tracestate") };
 }
 
 async function sendOn(

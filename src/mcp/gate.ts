@@ -11,10 +11,11 @@ import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { type Advice, adviceFor } from "../control/decide/advice.ts";
-import type { Decide } from "../control/decide/decision.ts";
+import type { Decide, DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { isProtocolRequest } from "../control/state/protocol-requests.ts";
 import { policyView } from "../control/state/view.ts";
+import { type Telemetry, withSpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Approved, approve, openApprovals } from "./approve.ts";
 import { declaredFor } from "./declared.ts";
@@ -25,6 +26,7 @@ import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
 
 export interface GateParts extends ApprovalStore {
   readonly decide: Decide;
+  readonly telemetry: Telemetry;
   readonly manifest: JsonValue;
   /** Requests that are no tool calls and that the manifest does not name are denied. */
   readonly isStrict: boolean;
@@ -40,6 +42,14 @@ export interface ToolCall {
   /** The tool's name, or that of a request which is decided about like one. */
   readonly tool: string;
   readonly isTool: boolean;
+  readonly method: string;
+  /** False: its permit is never asked for more than that it is there. */
+  readonly hasResult: boolean;
+  /** As its caller sent them. */
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+  /** What is done for it is a part of; absent: nobody watches. */
+  readonly trace?: Readonly<Record<string, string>>;
   /** As they were spelled; null when there are none. */
   readonly args: JsonTree;
   /** Of a sanitised text that the arguments are made of. */
@@ -141,7 +151,7 @@ async function admitCall(
     const state = await parts.states.current(session.tenant, session.id);
     const event = eventOf(session, proposed.seq, call, name.callId, judged);
     const input = { event, snapshot: policyView(state), manifest: declared.manifest };
-    const decision = await parts.decide(input);
+    const decision = await decided(parts, call, input);
     const advised = advisedCall(call.tool, judged);
     const advice = () => {
       if (call.isTool && isProtocolRequest(call.tool)) return takenName(call.tool);
@@ -173,6 +183,21 @@ async function admitCall(
   const policy = declared.isImplied ? "default" : "policy";
   const reopen = reopening(calls, key, proposed);
   return allow(parts, session, name, { approved, policy, limits, reopen });
+}
+
+async function decided(
+  { decide, telemetry }: GateParts,
+  { tool, trace = {} }: ToolCall,
+  input: DecideInput,
+): Promise<ToolDecision> {
+  const { traceparent: parent, tracestate: state } = trace;
+  const name = `decide ${tool}`;
+  return withSpan(telemetry, { name, kind: "internal", parent, state }, async (span) => {
+    const decision = await decide(input);
+    const { outcome, reason } = decision;
+    span.set({ "aegis.policy.outcome": outcome, "aegis.policy.reason": reason });
+    return decision;
+  });
 }
 
 function takenName(name: string): Advice {

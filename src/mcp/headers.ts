@@ -3,6 +3,7 @@
 // are an attempt to be understood in two ways. Pure.
 
 import { type Message, membersOf, messagesOf, textOf } from "./message.ts";
+import type { Permit } from "./permit.ts";
 
 /** The first version without sessions and streams of the server. */
 const modernSince = "2026-07-28";
@@ -113,14 +114,21 @@ function decoded(value: string): string | undefined {
   }
 }
 
-/** Those of a request whose name a person changed. */
-export function renamedHeaders(headers: Headers, text: string): Headers {
+/** Those of a request as it is allowed: its name may have been changed, and its trace. */
+export function allowedHeaders(
+  headers: Headers,
+  text: string,
+  { editedArgs, trace }: Pick<Permit, "editedArgs" | "trace">,
+): Headers {
+  const allowed = new Headers(headers);
+  if (trace.traceparent !== undefined) allowed.delete("tracestate");
+  for (const [name, value] of Object.entries(trace)) allowed.set(name, value);
+  if (editedArgs === undefined || !headers.has("Mcp-Name")) return allowed;
   const read = messagesOf(text);
   const [message] = read.ok ? read.value.messages : [];
   const name = message?.kind === "request" ? nameOf(message) : undefined;
-  const renamed = new Headers(headers);
-  if (name !== undefined && headers.has("Mcp-Name")) renamed.set("Mcp-Name", encoded(name));
-  return renamed;
+  if (name !== undefined) allowed.set("Mcp-Name", encoded(name));
+  return allowed;
 }
 
 function encoded(name: string): string {

@@ -13,6 +13,9 @@ import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
 export type EndReason = "TIMEOUT" | "CANCELLED" | "OUTPUT_TOO_LARGE" | "UPSTREAM_FAILED";
 
 export interface Permit {
+  readonly callId: string;
+  /** To send on, so that the server's work becomes a part of the caller's trace. */
+  readonly trace: Readonly<Record<string, string>>;
   readonly limits: Limits;
   /** What a person wants the tool to be called with instead. */
   readonly editedArgs: JsonObject | undefined;
@@ -47,6 +50,7 @@ export function createPermit(
     return { code, message: message.replace(" denied", " ended"), data };
   };
   return {
+    ...{ callId: name.callId, trace: {} },
     limits,
     editedArgs,
     failed,

@@ -10,6 +10,7 @@ import { createProcessPool } from "./process-pool.ts";
 import type { CallSession } from "./record.ts";
 import type { ServerCommand } from "./server-process.ts";
 import { httpUpstream, upstreamAddress } from "./upstream.ts";
+import { type EndedCall, watchedGate } from "./watched.ts";
 
 export interface GateWishes {
   readonly approvalWaitMs: number;
@@ -17,6 +18,8 @@ export interface GateWishes {
   readonly isStrict: boolean;
   /** Tells the person who runs the proxy. */
   readonly say: (line: string) => void;
+  /** Counts what was decided about. */
+  readonly onEnded?: (ended: EndedCall) => void;
 }
 
 export interface HttpWishes extends GateWishes {
@@ -41,13 +44,15 @@ interface CommandServer extends ServerCommand {
 }
 
 export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
-  return createGate({
+  const gate = createGate({
     ...parts,
     states: createLiveStates(parts.log, budgetsOf(parts.manifest)),
     limiter: createRateLimiter(parts.rateLimit, parts.nowMs),
     onAsked: parts.webhook?.send,
     ...wishes,
   });
+  const { telemetry, monotonicMs } = parts;
+  return watchedGate(gate, { telemetry, monotonicMs, onEnded: wishes.onEnded });
 }
 
 /** @throws {AegisError} for addresses that cannot be used */

@@ -22,11 +22,11 @@ import type { CallSession } from "./record.ts";
 import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
 import {
   type AskedCall,
+  allowedText,
   askedCall,
   carriesResult,
   followedTask,
   isDecidedAbout,
-  withArguments,
 } from "./tool-call.ts";
 
 export interface StdioParts {
@@ -190,7 +190,7 @@ async function startCall(
     one.permit = permit;
     one.timer = setTimeout(() => void endLate(parts, pending, one), permit.limits.timeoutMs);
   }
-  await parts.send(withArguments(request, permit.editedArgs));
+  await parts.send(allowedText(request, permit));
 }
 
 async function endLate(parts: StdioParts, pending: Pending, one: Underway): Promise<void> {

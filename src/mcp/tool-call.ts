@@ -3,8 +3,8 @@
 
 import type { JsonMembers, JsonTree } from "../base/json-text.ts";
 import type { protocolRequests } from "../control/state/protocol-requests.ts";
-import type { JsonObject } from "../model/event.ts";
 import { membersOf, type Request, type Response_, textOf, treeText } from "./message.ts";
+import type { Permit } from "./permit.ts";
 import { treeOf } from "./record.ts";
 import { type ProxyError, rpcCodes } from "./refusal.ts";
 
@@ -12,11 +12,15 @@ export interface AskedCall {
   /** The tool's name, or one of `protocolRequests`. */
   readonly tool: string;
   readonly isTool: boolean;
+  readonly method: string;
   readonly args: JsonTree;
   readonly sanitizerKey: string | undefined;
   readonly isAnswer: boolean;
   /** False: its answer says nothing, and may take as long as a session. */
   readonly hasResult: boolean;
+  /** The caller's trace, where it says. */
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
 }
 
 /** Where a caller puts the key of a sanitised text. */
@@ -92,8 +96,14 @@ export function askedCall(request: Request): AskedCall | ProxyError | undefined 
   const params = membersOf(members.get("params"));
   const guard = guardedBy(method);
   if (method !== "tools/call" && guard === undefined) return undefined;
-  const sanitizerKey = textOf(membersOf(params?.get("_meta"))?.get(sanitizerMember));
-  const more = { sanitizerKey, isAnswer: params?.has("inputResponses") === true };
+  const meta = membersOf(params?.get("_meta"));
+  const more = {
+    method,
+    sanitizerKey: textOf(meta?.get(sanitizerMember)),
+    isAnswer: params?.has("inputResponses") === true,
+    traceparent: textOf(meta?.get("traceparent")),
+    tracestate: textOf(meta?.get("tracestate")),
+  };
   if (guard !== undefined) {
     const { name: tool, hasResult } = guard;
     const args = guard.args(params ?? new Map());
@@ -118,16 +128,30 @@ function invalidParams(method: string, why: string): ProxyError {
   };
 }
 
-/** The same request with other arguments; everything else as it was. */
-export function withArguments(request: Request, args: JsonObject | undefined): string {
-  const { method, members, text } = request;
-  const params = membersOf(members.get("params"));
-  const given = args === undefined ? undefined : membersOf(treeOf(args));
-  if (given === undefined || params === undefined) return text;
-  const edited = guardedBy(method)?.edited(params, given);
-  const changed = edited ?? new Map(params).set("arguments", given);
-  return treeText(new Map(members).set("params", changed));
+/** The request as it is allowed: with other arguments, in another trace, else as it was. */
+export function allowedText(
+  { method, members, text }: Request,
+  { editedArgs, trace }: Pick<Permit, "editedArgs" | "trace">,
+): string {
+  let params = membersOf(members.get("params"));
+  if (params === undefined) return text;
+  const given = editedArgs === undefined ? undefined : membersOf(treeOf(editedArgs));
+  const isTraced = Object.keys(trace).length > 0;
+  if (given === undefined && !isTraced) return text;
+  if (given !== undefined) {
+    const edited = guardedBy(method)?.edited(params, given);
+    params = edited ?? new Map(params).set("arguments", given);
+  }
+  if (isTraced) {
+    const meta = new Map(membersOf(params.get("_meta")));
+    for (const name of traceMembers) meta.delete(name);
+    for (const [name, value] of Object.entries(trace)) meta.set(name, value);
+    params = new Map(params).set("_meta", meta);
+  }
+  return treeText(new Map(members).set("params", params));
 }
+
+const traceMembers = ["traceparent", "tracestate"];
 
 /** The task whose result is asked for; undefined for every other request. */
 export function followedTask({ method, members }: Request): string | undefined {

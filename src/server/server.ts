@@ -61,6 +61,8 @@ export interface ServerOptions {
   readonly onAnswered?: (request: AnsweredRequest) => void;
   /** Ended by `stop`. */
   readonly telemetry?: Telemetry;
+  /** Absent: its own. */
+  readonly metrics?: ServerMetrics;
 }
 
 export interface AnsweredRequest {
@@ -81,14 +83,18 @@ export interface RunningServer {
 const idleTimeoutSeconds = 120;
 const stopMaxMs = 10_000;
 
+/** For a server that others beside it count with. */
+export function serverMetrics(options: ServerOptions): ServerMetrics {
+  const { log, nowMs, telemetry = noTelemetry, monotonicMs = nowMs, webhook } = options;
+  const spansLost = () => telemetry.lost();
+  return createServerMetrics({ log, nowMs, monotonicMs, spansLost, webhooks: webhook?.counts });
+}
+
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
   const steps = createStepRecorder(options.log, budgetsOf(options.manifest), monotonicMs);
   const stopping = new AbortController();
-  const { log, webhook } = options;
-  const spansLost = () => telemetry.lost();
-  const sources = { log, nowMs, monotonicMs, spansLost, webhooks: webhook?.counts };
-  const counted = createServerMetrics(sources);
+  const counted = options.metrics ?? serverMetrics(options);
   const about = { steps, counted, stopping: stopping.signal };
   const router = createRouter(traced(telemetry, routesOf(options, about)));
   let hosts: ReadonlySet<string> | undefined;

@@ -4,6 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { budgets, connectHttp, mcpPlace, startServerProgram } from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
+import { readPrometheus } from "../support/prometheus.ts";
 import { linkedPrograms } from "../support/served.ts";
 
 setDefaultTimeout(testMs);
@@ -28,6 +29,21 @@ test("mcp_addr is where tool calls are decided about", async () => {
     await expect(refused).rejects.toThrow("permissions.tools");
     await client.close();
     const api = `http://${/listening on (\S+)/.exec(daemon.greeting)?.[1]}`;
+    const metrics = readPrometheus(await (await fetch(`${api}/metrics`)).text());
+    const counted = (name: string) => metrics.get(name)?.samples;
+    const calls = { method: "tools/call" };
+    expect(counted("aegis_mcp_requests_total")).toMatchObject([
+      { labels: { ...calls, result: "answered" }, value: 1 },
+      { labels: { ...calls, result: "denied" }, value: 1 },
+    ]);
+    expect(counted("aegis_mcp_request_duration_seconds")?.at(-1)).toMatchObject({
+      ...{ labels: calls, value: 2 },
+    });
+    expect(counted("aegis_decisions_total")).toMatchObject([
+      { labels: { outcome: "allow", reason: "OK" }, value: 1 },
+      { labels: { outcome: "deny", reason: "PERMISSION_UNDECLARED" }, value: 1 },
+    ]);
+    expect(counted("aegis_events_total")).toMatchObject([{ value: 5 }]);
     const answer = await fetch(`${api}/v1/events?tenant_id=mcp`);
     const { Events } = (await answer.json()) as { Events: { event_type: string }[] };
     expect(Events.map(({ event_type }) => event_type)).toEqual([

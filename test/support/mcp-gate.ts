@@ -3,6 +3,7 @@
 import { createLiveStates } from "../../src/app/live-states.ts";
 import { createRateLimiter } from "../../src/app/rate-limit.ts";
 import { decideFast } from "../../src/control/decide/fast.ts";
+import { noTelemetry } from "../../src/control/telemetry/span.ts";
 import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
 import { createControlLog } from "../../src/ledger/control-log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
@@ -32,6 +33,7 @@ export function gateScene(permissions: object = { tools: ["echo"], budgets }, ap
     limiter: createRateLimiter(0, nowMs),
     approvalWaitMs,
     isStrict: false,
+    telemetry: noTelemetry,
   });
   const events = (): Promise<readonly LoggedEvent[]> =>
     log.events({ tenant: "acme", session: "s", limit: 1000 });

@@ -3,10 +3,12 @@
 import { readSmallFile } from "../../app/control-client.ts";
 import { withoutPostgresPassword } from "../../app/postgres-dsn.ts";
 import type { ServeParts } from "../../app/serve.ts";
+import type { TelemetryOptions } from "../../app/telemetry.ts";
 import type { ServeNotice } from "../../app/tool-policy.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
+import { readOtelSettings } from "../../config/otel.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defaultTenant } from "../../mcp/scopes.ts";
 import { defineCommand } from "../command.ts";
@@ -70,6 +72,11 @@ export const command = defineCommand(
         default: 0,
         summary: "Calls of one tool in a minute; 0: no limit.",
       },
+      "telemetry-path": {
+        kind: "text",
+        value: "FILE",
+        summary: "Where traces go. Default: a collector that OTEL_… variables name, else nowhere.",
+      },
       "approval-wait": {
         kind: "number",
         value: "SECONDS",
@@ -101,7 +108,7 @@ export const command = defineCommand(
     const session = sessionOf(flags.session);
     const { prepareServe } = await import("../../app/serve.ts");
     const trust = trustOptions(flags, context.directory);
-    const telemetry = { isDisabled: true, path: undefined };
+    const telemetry = telemetryOf(flags["telemetry-path"], context);
     const rateLimit = flags["rate-limit"];
     const address = listen ?? ":0";
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
@@ -114,6 +121,7 @@ export const command = defineCommand(
     try {
       return await proxy(parts, { flags, address, server, session, say }, context);
     } finally {
+      await parts.telemetry.stop();
       await parts.close();
     }
   },
@@ -179,6 +187,17 @@ async function proxy(
     output: writeOut,
     signal: stopped.signal,
   });
+}
+
+/** One proxy stands before each server, so that without a wish there is no file for all of them. */
+function telemetryOf(path: string | undefined, { environment }: CliContext): TelemetryOptions {
+  if (path !== undefined) return { isDisabled: false, path };
+  const { sendsTraces, unknownProtocol } = readOtelSettings(environment);
+  // The variables are those of whoever starts the proxy, and may be meant for other programs.
+  if (sendsTraces && unknownProtocol !== undefined) {
+    warn([`no traces are sent: ${JSON.stringify(unknownProtocol)} is not spoken, http/json is`]);
+  }
+  return { isDisabled: !sendsTraces || unknownProtocol !== undefined, path };
 }
 
 /** A server is a command to start or an address, never both. */

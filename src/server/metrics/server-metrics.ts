@@ -11,6 +11,8 @@ import { createRegistry, type Registry } from "./text.ts";
 export interface ServerMetrics {
   answered(request: { method: string; route: string; status: number; seconds: number }): void;
   decided(decision: ToolDecision): void;
+  /** What the MCP proxy beside the server decided about. */
+  proxied(ended: { method: string; result: string; seconds: number }): void;
   /** One more client of a stream, until its request is over. */
   streaming(signal: AbortSignal): void;
   /** Counts what is stored through it. */
@@ -72,6 +74,7 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
       seconds.observe({ route }, took);
     },
     decided,
+    proxied: proxiedIn(registry),
     streaming(signal) {
       clients += 1;
       signal.addEventListener("abort", () => (clients -= 1), { once: true });
@@ -91,6 +94,22 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
       return decision;
     },
     text: () => registry.text(),
+  };
+}
+
+function proxiedIn(registry: Registry): ServerMetrics["proxied"] {
+  const requests = registry.counter(
+    "aegis_mcp_requests_total",
+    "MCP requests that were decided about, by how they ended.",
+  );
+  const durations = registry.histogram(
+    "aegis_mcp_request_duration_seconds",
+    "Time from an MCP request to its answer, people's decisions included.",
+    secondsBounds,
+  );
+  return ({ method, result, seconds }) => {
+    requests.add({ method, result });
+    durations.observe({ method }, seconds);
   };
 }
 
