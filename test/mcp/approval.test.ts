@@ -5,9 +5,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { McpError } from "@modelcontextprotocol/sdk/types.js";
 import { spawnAegis, waitFor } from "../support/harness.ts";
-import { budgets, type Connected, connectStdio, mcpPlace, recordedTypes } from "../support/mcp.ts";
+import {
+  budgets,
+  type Connected,
+  connectStdio,
+  type McpPlace,
+  mcpPlace,
+  recordedTypes,
+} from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
-import { serve } from "../support/served.ts";
+import { serveAs } from "../support/served.ts";
 
 setDefaultTimeout(testMs);
 
@@ -19,8 +26,8 @@ function tokenFrom(proxy: Connected): Promise<string> {
   return waitFor("a token to approve", () => /aegis approve (\S+) /.exec(proxy.said())?.[1]);
 }
 
-async function decide(ledger: string, token: string, ...flags: string[]): Promise<string> {
-  const server = await serve(ledger);
+async function decide(place: McpPlace, token: string, ...flags: string[]): Promise<string> {
+  const server = await serveAs(place.env, place.ledger);
   try {
     const args = ["approve", token, "--tenant", "acme", "--server", server.url.replace(/\/$/, "")];
     const { exitCode, stdout, stderr } = await spawnAegis([...args, ...flags]);
@@ -35,7 +42,7 @@ test("an approved call goes on, once", async () => {
   const place = mcpPlace(permissions);
   await using proxy = await connectStdio(place);
   const waiting = proxy.client.callTool(call);
-  await decide(place.ledger, await tokenFrom(proxy), "--allow");
+  await decide(place, await tokenFrom(proxy), "--allow");
   expect((await waiting).content).toEqual([{ type: "text", text: "please" }]);
   expect(await recordedTypes(place)).toEqual([
     "TOOL_CALL_PROPOSED",
@@ -52,7 +59,7 @@ test("a denied call does not, and the reason of the person is told", async () =>
   const place = mcpPlace(permissions);
   await using proxy = await connectStdio(place);
   const waiting = proxy.client.callTool(call).catch((error: McpError) => error);
-  await decide(place.ledger, await tokenFrom(proxy), "--deny", "--message", "not today");
+  await decide(place, await tokenFrom(proxy), "--deny", "--message", "not today");
   expect((await waiting) as McpError).toMatchObject({
     code: -32000,
     message: expect.stringContaining("not today"),
@@ -67,7 +74,7 @@ test("the tool is called with what the person made of the arguments", async () =
   const waiting = proxy.client.callTool(call);
   const edit = join(place.folder, "edit.json");
   writeFileSync(edit, '{"text":"instead"}');
-  const said = await decide(place.ledger, await tokenFrom(proxy), "--allow", "--edit", edit);
+  const said = await decide(place, await tokenFrom(proxy), "--allow", "--edit", edit);
   expect(said).toContain('change text: "please" -> "instead"');
   expect((await waiting).content).toEqual([{ type: "text", text: "instead" }]);
 });
@@ -83,7 +90,7 @@ test("who is told to come back goes on later, also through another proxy", async
     expect((refused as McpError).message).toContain(`aegis approve ${token} --tenant acme`);
     await expect(proxy.client.callTool(call)).rejects.toThrow("approval required");
   }
-  await decide(place.ledger, token, "--allow");
+  await decide(place, token, "--allow");
   await using proxy = await connectStdio(place, ["--approval-wait", "0"]);
   const { content } = await proxy.client.callTool(call);
   expect(content).toEqual([{ type: "text", text: "please" }]);

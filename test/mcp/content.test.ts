@@ -20,7 +20,7 @@ import {
   startServerProgram,
 } from "../support/mcp.ts";
 import { testMs } from "../support/patience.ts";
-import { serve } from "../support/served.ts";
+import { serveAs } from "../support/served.ts";
 
 /** Each starts several programs. */
 setDefaultTimeout(testMs);
@@ -213,7 +213,7 @@ test("a person decides about reading where the manifest wants that, and may chan
   const token = await waitFor("the question", () => /aegis approve (\S+) /.exec(proxy.said())?.[1]);
   const edit = join(place.folder, "edit.json");
   writeFileSync(edit, JSON.stringify(note));
-  const server = await serve(place.ledger);
+  const server = await serveAs(place.env, place.ledger);
   try {
     const who = ["--tenant", "acme", "--server", server.url.replace(/\/$/, "")];
     const how = ["--allow", "--edit", edit];

@@ -94,13 +94,22 @@ function firstPart(wanted: RegExp, text: string): string | undefined {
   return part;
 }
 
-/** `aegis serve` on a free port, with this ledger. */
-export async function serve(
+/** `aegis serve` on a free port, with this ledger and a home of its own. */
+export function serve(
+  ledger: string,
+  ...flags: readonly string[]
+): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  return serveAs(cleanEnvironment(), ledger, ...flags);
+}
+
+/** For the user of this environment: only his own servers decide about his approvals. */
+export async function serveAs(
+  env: Record<string, string>,
   ledger: string,
   ...flags: readonly string[]
 ): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--ledger", ledger, ...flags], {
-    env: cleanEnvironment(),
+    env,
     stdio: ["ignore", "ignore", "pipe"],
   });
   endWithTests(child);
