@@ -1,7 +1,7 @@
 // W3C trace context as text: what comes in is anybody's and is believed only in its one exact form.
 // Nothing of OpenTelemetry is loaded here, because every launch of a box passes by.
 
-import { sha256 } from "../../base/hash.ts";
+import { sha256Hex } from "../../base/hash.ts";
 
 export interface TraceParent {
   /** 32 hex digits, not all 0. */
@@ -42,7 +42,5 @@ export function sessionTraceId(named: {
   readonly tenant: string;
   readonly session: string;
 }): string {
-  return sha256(JSON.stringify([named.tenant, named.session]))
-    .subarray(0, 16)
-    .toHex();
+  return sha256Hex(JSON.stringify([named.tenant, named.session])).slice(0, 32);
 }
