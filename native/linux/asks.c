@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "borrow.h"
 #include "jobs.h"
 #include "lend_wire.h"
 #include "links.h"
@@ -69,7 +70,7 @@ static int perform(struct job *job)
 {
 	struct question *question = job->context;
 
-	return lend_ask(question->lender, job->fd, &question->request, &question->verdict);
+	return borrow_open(question->lender, job->fd, &question->request, &question->verdict);
 }
 
 /* The row of what was answered. */

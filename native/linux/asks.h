@@ -1,4 +1,4 @@
-/* Opens that no rule is about, put to a person. Never what a rule forbids. */
+/* Opens of what exists that no rule is about, put to a person. Never what a rule forbids. */
 #ifndef AE_ASKS_H
 #define AE_ASKS_H
 

@@ -53,6 +53,16 @@ bool broker_reply(const struct caller *caller, int result)
 	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }
 
+bool broker_continue(const struct caller *caller)
+{
+	struct seccomp_notif_resp response = {
+		.id = caller->id,
+		.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+
+	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
+}
+
 static int answer_of(int error)
 {
 	if (error == -ENOENT)

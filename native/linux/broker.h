@@ -21,6 +21,8 @@ int broker_give(const struct caller *caller, int fd, bool close_on_exec);
  * have one reader or writer more for a moment, whom somebody else then takes for a real one.
  */
 int broker_give_alone(const struct caller *caller, int fd, bool close_on_exec);
+/* Lets the kernel go on with the call. False when the caller is gone. */
+bool broker_continue(const struct caller *caller);
 /* Answers with a plain result: a count or a negative errno. False when the caller is gone. */
 bool broker_reply(const struct caller *caller, int result);
 

@@ -2,8 +2,14 @@
 #ifndef AE_CHANGE_DEEDS_H
 #define AE_CHANGE_DEEDS_H
 
+#include "change.h"
 #include "request.h"
 
+/*
+ * What the caller asks to be done to `request->first`, and the value of an attribute, which is to
+ * be freed. All of the caller's memory is read here, and once. 0, or the answer to give.
+ */
+int change_read(struct request *request, struct change *change, void **value);
 /* Does to `request->first` what the caller asked for. The answer to give. */
 int change_perform(struct request *request);
 

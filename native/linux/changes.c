@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "ask_deeds.h"
 #include "change_deeds.h"
 #include "exec.h"
 #include "proc.h"
@@ -119,5 +120,7 @@ int changes_answer(struct request *request)
 	if (target->state == TARGET_FAILS || target->state == TARGET_MISSING)
 		return request_fails(request, action, &request->first, target->error);
 	answer = is_exec ? exec_judge(request) : judge_change(request);
-	return answer == ANSWER_CONTINUE && performs ? change_perform(request) : answer;
+	if (answer == ANSWER_CONTINUE && performs)
+		return change_perform(request);
+	return is_exec ? answer : ask_deeds_about(request, answer);
 }

@@ -24,7 +24,7 @@
 #include "notify.h"
 #include "resolve_name.h"
 
-enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 64 * 1024, RESTART = 512 /* ERESTARTSYS */ };
+enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 128 * 1024, RESTART = 512 /* ERESTARTSYS */ };
 
 struct running {
 	struct job job;
@@ -41,6 +41,8 @@ static struct {
 	size_t count;
 	bool has_watcher;
 } jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool is_job;
 
 static void finish(struct running *running)
 {
@@ -102,20 +104,30 @@ static int perform_connect(const struct job *job)
 	return result;
 }
 
+static int do_job(struct running *running)
+{
+	struct job *job = &running->job;
+	int result;
+
+	if (job->perform) {
+		result = job->perform(job);
+		if (result == JOB_ANSWERED)
+			return result;
+		return job->hands_over ? hand_over(running, result) : reply(running, result);
+	}
+	if (job->address_size == 0)
+		return hand_over(running, name_reopen(job->fd, job->open_flags, 0));
+	return reply(running, perform_connect(job));
+}
+
 static void *work(void *argument)
 {
 	struct running *running = argument;
 	struct job *job = &running->job;
 	int result;
 
-	if (job->hands_over)
-		result = hand_over(running, job->perform(job));
-	else if (job->perform)
-		result = reply(running, job->perform(job));
-	else if (job->address_size == 0)
-		result = hand_over(running, name_reopen(job->fd, job->open_flags, 0));
-	else
-		result = reply(running, perform_connect(job));
+	is_job = true;
+	result = do_job(running);
 	if (job->end)
 		job->end(job, result);
 	finish(running);
@@ -187,7 +199,9 @@ int jobs_start(const struct job *job)
 	struct running *running = calloc(1, sizeof(*running));
 	int error = ENOMEM;
 
-	notify_answer_begins();
+	/* A job that asks again starts another one. */
+	if (!is_job)
+		notify_answer_begins();
 	if (running) {
 		running->job = *job;
 		pthread_mutex_lock(&jobs.lock);

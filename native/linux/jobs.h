@@ -9,15 +9,16 @@
 
 #include "caller.h"
 
-/* The caller is gone, or makes its call again. */
-enum { JOB_UNANSWERED = 1 };
+/* The caller is gone, or makes its call again; what performs a job has answered by itself. */
+enum { JOB_UNANSWERED = 1, JOB_ANSWERED = 1 << 30 };
 
 struct job {
 	struct caller caller;
 	/* When set, it does the job and gives the result or a negative errno; the context is its
 	 * own, and freed afterwards. The rest is not looked at, but for `fd` and `held`. */
 	int (*perform)(struct job *job);
-	/* What it gives is a descriptor for the caller, not the call's own result. */
+	/* What it gives, which it may say itself, is a descriptor for the caller, not the call's
+	 * own result. */
 	bool hands_over;
 	/* When set, called last, with 0, the negative errno answered, or JOB_UNANSWERED. */
 	void (*end)(const struct job *job, int result);

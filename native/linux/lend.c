@@ -1,26 +1,22 @@
 /*
- * One thread, one loop: requests of the broker, answers of aegis, askers that have gone. An answer
- * opens the object through the descriptor that was asked about, never by looking a name up again.
- * Where the box sees that object through a mount that cannot be written, the name is looked up
- * outside, and what is found there is opened only when it is the very same object, which cannot
- * have been replaced by another with the same number while the descriptor is held.
+ * One thread, one loop: requests of the broker, answers of aegis, askers that have gone. A request
+ * is one question for each of its paths that no rule is about, one after the other. An open is done
+ * with the last yes; for everything else the broker then says when, holding its lock for names.
  */
 #include "lend.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../common/fd.h"
+#include "judge.h"
+#include "lend_case.h"
 #include "lend_confine.h"
 #include "lend_wire.h"
 #include "namespaces.h"
@@ -30,69 +26,33 @@
 
 enum { ASKED_MAX = 64, LINK = 0, AEGIS = 1, FIXED = 2 };
 
-struct asked {
-	uint32_t id;
-	/* Path descriptor of the object; -1: this place is free. */
-	int object;
-	int reply;
-	uint64_t flags;
-	char path[AE_PATH_MAX + 16];
-};
-
 static struct {
-	struct asked asked[ASKED_MAX];
+	struct lend_case cases[ASKED_MAX];
 	uint32_t last_id;
-	/* The lender's own /proc/self/fd. */
-	int names;
+	struct judge *judge;
 } lender;
 
-static void reply_to(int socket, int fd, int error, enum lend_verdict verdict)
+static void reply_to(const struct lend_case *this, int fd)
 {
-	const struct lend_reply reply = {error, verdict};
-
 	/* ignored: an asker that is gone has closed its end */
-	(void)link_send(socket, &reply, sizeof(reply), &fd, fd < 0 ? 0 : 1);
+	(void)link_send(this->reply, &this->answer, sizeof(this->answer), &fd, fd < 0 ? 0 : 1);
 }
 
-static void forget(struct asked *asked)
+static void refuse(struct lend_case *this)
 {
-	fd_close_at(&asked->object);
-	fd_close_at(&asked->reply);
+	this->answer.error = -EACCES;
+	reply_to(this, -1);
+	lend_case_end(this);
 }
 
-static int reopen(int object, int flags)
+static void perform_open(struct lend_case *this)
 {
-	char number[16];
-	int fd;
+	int fd = lend_case_perform(this, NULL);
+	ae_auto_fd int opened = fd < 0 ? -1 : fd;
 
-	snprintf(number, sizeof(number), "%d", object);
-	fd = openat(lender.names, number, flags);
-	return fd < 0 ? -errno : fd;
-}
-
-/* The same object as it is mounted out here. */
-static int open_outside(const struct asked *asked, int flags)
-{
-	ae_auto_fd int found = openat(AT_FDCWD, asked->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat here;
-	struct stat judged;
-
-	if (found < 0 || fstat(found, &here) < 0 || fstat(asked->object, &judged) < 0)
-		return -EROFS;
-	if (here.st_dev != judged.st_dev || here.st_ino != judged.st_ino ||
-	    (here.st_mode & S_IFMT) != (judged.st_mode & S_IFMT))
-		return -EROFS;
-	return reopen(found, flags);
-}
-
-static void grant(const struct asked *asked, enum lend_verdict verdict)
-{
-	int flags = lend_flags(asked->flags);
-	ae_auto_fd int fd = reopen(asked->object, flags);
-
-	if (fd == -EROFS)
-		fd = open_outside(asked, flags);
-	reply_to(asked->reply, fd, fd < 0 ? fd : 0, verdict);
+	this->answer.error = fd < 0 ? fd : 0;
+	reply_to(this, opened);
+	lend_case_end(this);
 }
 
 static bool is_asker_there(int socket)
@@ -100,6 +60,96 @@ static bool is_asker_there(int socket)
 	struct pollfd wait = {.fd = socket};
 
 	return poll(&wait, 1, 0) == 0;
+}
+
+/* Puts the question about one path, all of whose actions that no rule is about are one wish. */
+static bool put_question(struct lend_case *this, int aegis, bool is_second)
+{
+	static const uint8_t others[LEND_KINDS] = {[LEND_LINK] = 1, [LEND_MOVE] = 1};
+	unsigned char frame[LEND_QUESTION_MAX];
+	const struct lend_request *request = &this->request;
+	struct lend_question question = {
+		.id = ++lender.last_id,
+		.pid = request->pid,
+		.deed = lend_deed(request, is_second),
+		.path = this->path[is_second],
+		.exe = request->exe,
+		.exe_size = request->exe_size,
+		.other = others[request->kind] ? this->path[!is_second] : request->text,
+	};
+	size_t size;
+
+	for (uint32_t i = 0; i < this->answer.count; i++) {
+		const struct lend_part *part = &this->answer.parts[i];
+
+		if (part->is_asked && part->is_second == is_second)
+			question.actions |= 1 << part->action;
+	}
+	this->id = question.id;
+	this->is_second = is_second;
+	question.path_size = strlen(question.path);
+	question.other_size = strlen(question.other);
+	size = question.actions ? lend_write_question(frame, &question) : 0;
+	if (size == 0)
+		return false;
+	if (fd_write_all(aegis, frame, size) < 0)
+		_exit(1);
+	return true;
+}
+
+static bool is_asked_about(const struct lend_case *this, bool is_second)
+{
+	for (uint32_t i = 0; i < this->answer.count; i++) {
+		const struct lend_part *part = &this->answer.parts[i];
+
+		/* What was answered is no longer of no rule. */
+		if (part->is_asked && part->is_second == is_second && part->rule == JUDGE_NO_RULE)
+			return true;
+	}
+	return false;
+}
+
+/* The next question; or what was asked about is allowed. */
+static void go_on(struct lend_case *this, int aegis)
+{
+	for (int second = 0; second < 2; second++) {
+		if (!is_asked_about(this, second))
+			continue;
+		if (!put_question(this, aegis, second))
+			refuse(this);
+		return;
+	}
+	if (this->request.kind == LEND_OPEN) {
+		perform_open(this);
+		return;
+	}
+	this->is_allowed = true;
+	this->answer.error = 0;
+	reply_to(this, -1);
+}
+
+static bool is_yes(enum lend_verdict verdict)
+{
+	return verdict != LEND_NO && verdict != LEND_UNASKED;
+}
+
+/* Only what was said no to is left when it is one. */
+static void note_verdict(struct lend_case *this, enum lend_verdict verdict)
+{
+	struct lend_reply *answer = &this->answer;
+	uint32_t count = 0;
+
+	answer->verdict = verdict;
+	for (uint32_t i = 0; i < answer->count; i++) {
+		struct lend_part part = answer->parts[i];
+		bool is_about = part.is_asked && part.is_second == this->is_second;
+
+		if (is_about && verdict != LEND_UNASKED)
+			part.rule = JUDGE_ASKED + verdict;
+		if (is_about || is_yes(verdict))
+			answer->parts[count++] = part;
+	}
+	answer->count = count;
 }
 
 static void take_answer(int aegis)
@@ -112,111 +162,88 @@ static void take_answer(int aegis)
 	    !lend_read_answer(bytes, &answer))
 		_exit(1);
 	for (size_t i = 0; i < ASKED_MAX; i++) {
-		struct asked *asked = &lender.asked[i];
+		struct lend_case *this = &lender.cases[i];
 
-		if (asked->object < 0 || asked->id != answer.id)
+		if (this->reply < 0 || this->is_allowed || this->id != answer.id)
 			continue;
-		if (answer.verdict == LEND_NO || answer.verdict == LEND_UNASKED)
-			reply_to(asked->reply, -1, -EACCES, answer.verdict);
-		else if (is_asker_there(asked->reply))
-			grant(asked, answer.verdict);
-		forget(asked);
+		note_verdict(this, answer.verdict);
+		if (!is_yes(answer.verdict))
+			refuse(this);
+		else if (is_asker_there(this->reply))
+			go_on(this, aegis);
+		else
+			lend_case_end(this);
 		return;
 	}
 	/* The question was withdrawn meanwhile. */
 }
 
-/* Files of the kernel answer by who opens them, and that is not who was judged. */
-static bool is_kernels(int object)
-{
-	struct statfs status;
-
-	if (fstatfs(object, &status) < 0)
-		return true;
-	return status.f_type == PROC_SUPER_MAGIC || status.f_type == SYSFS_MAGIC ||
-	       status.f_type == DEVPTS_SUPER_MAGIC || status.f_type == DEBUGFS_MAGIC ||
-	       status.f_type == TRACEFS_MAGIC || status.f_type == SECURITYFS_MAGIC ||
-	       status.f_type == CGROUP2_SUPER_MAGIC || status.f_type == CGROUP_SUPER_MAGIC;
-}
-
-/* The kernel's own name for the object, and what opening it is. 0: it is not asked about. */
-static uint16_t examine(struct asked *asked)
-{
-	struct stat status;
-	char number[16];
-	ssize_t size;
-
-	if (fstat(asked->object, &status) < 0 || status.st_nlink == 0 ||
-	    (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) || is_kernels(asked->object))
-		return 0;
-	snprintf(number, sizeof(number), "%d", asked->object);
-	size = readlinkat(lender.names, number, asked->path, sizeof(asked->path) - 1);
-	if (size <= 0 || size >= (ssize_t)AE_PATH_MAX || asked->path[0] != '/')
-		return 0;
-	asked->path[size] = 0;
-	return lend_actions(asked->flags, S_ISDIR(status.st_mode));
-}
-
-static bool ask(struct asked *asked, const struct lend_request *request, int aegis)
-{
-	unsigned char frame[LEND_QUESTION_MAX];
-	struct lend_question question = {
-		.id = ++lender.last_id,
-		.pid = request->pid,
-		.exe = request->exe,
-		.exe_size = request->exe_size,
-	};
-	size_t size;
-
-	asked->id = question.id;
-	asked->flags = request->flags;
-	question.actions = examine(asked);
-	question.path = asked->path;
-	question.path_size = strlen(asked->path);
-	if (question.actions == 0 || request->exe_size > AE_PATH_MAX)
-		return false;
-	size = lend_write_question(frame, &question);
-	if (size == 0)
-		return false;
-	if (fd_write_all(aegis, frame, size) < 0)
-		_exit(1);
-	return true;
-}
-
 static void take_request(int link, int aegis)
 {
-	struct lend_request request;
+	static struct lend_request request;
 	struct link_fds fds;
-	struct asked *place = NULL;
+	struct lend_case *this = NULL;
 	int error = link_receive(link, &request, sizeof(request), &fds);
 
 	if (error != 0 && error != -EINTR)
 		_exit(error == -EPIPE ? 0 : 1);
-	for (size_t i = 0; i < ASKED_MAX && !place; i++) {
-		if (lender.asked[i].object < 0)
-			place = &lender.asked[i];
+	for (size_t i = 0; i < ASKED_MAX && !this; i++) {
+		if (lender.cases[i].reply < 0)
+			this = &lender.cases[i];
 	}
-	if (error == 0 && place && fds.fd[0] >= 0 && fds.fd[1] >= 0) {
-		place->object = fd_steal(&fds.fd[0]);
-		place->reply = fd_steal(&fds.fd[1]);
-		if (!ask(place, &request, aegis)) {
-			reply_to(place->reply, -1, -EACCES, LEND_UNASKED);
-			forget(place);
-		}
-	} else if (fds.fd[1] >= 0) {
-		reply_to(fds.fd[1], -1, -EACCES, LEND_UNASKED);
+	/* Without a place the asker sees the end of its socket, which is a no. */
+	if (error == 0 && this && fds.fd[0] >= 0 && fds.fd[1] >= 0) {
+		lend_case_clear(this);
+		this->request = request;
+		this->reply = fd_steal(&fds.fd[0]);
+		this->at[0] = fd_steal(&fds.fd[1]);
+		this->at[1] = fd_steal(&fds.fd[2]);
+		if (lend_case_examine(this, lender.judge))
+			go_on(this, aegis);
+		else
+			refuse(this);
 	}
 	link_close(&fds);
 }
 
-static void withdraw(struct asked *asked, int aegis)
+/* The broker says when, and nobody in the box changes a name meanwhile. */
+static void take_go(struct lend_case *this)
+{
+	static unsigned char value[CHANGE_VALUE_MAX];
+	uint32_t size = this->request.change.value_size;
+	struct link_fds fds;
+	int result = link_receive(this->reply, value, size ? size : 1, &fds);
+	ae_auto_fd int fd = -1;
+
+	if (result == 0) {
+		link_close(&fds);
+		result = lend_case_is_unchanged(this) ? lend_case_perform(this, value) : -EAGAIN;
+		if (result >= 0 && this->request.kind == LEND_MAKE_FILE)
+			fd = result;
+		this->answer.error = result < 0 ? result : 0;
+		reply_to(this, fd);
+	}
+	lend_case_end(this);
+}
+
+static void withdraw(struct lend_case *this, int aegis)
 {
 	unsigned char frame[LEND_WITHDRAWAL_SIZE];
 
-	lend_write_withdrawal(frame, asked->id);
-	forget(asked);
+	lend_write_withdrawal(frame, this->id);
+	lend_case_end(this);
 	if (fd_write_all(aegis, frame, sizeof(frame)) < 0)
 		_exit(1);
+}
+
+static void hear_asker(struct lend_case *this, short events, int aegis)
+{
+	if (this->is_allowed && events & POLLIN)
+		take_go(this);
+	else if (this->is_allowed)
+		lend_case_end(this);
+	else
+		withdraw(this, aegis);
 }
 
 static _Noreturn void serve(int link, int aegis)
@@ -226,14 +253,20 @@ static _Noreturn void serve(int link, int aegis)
 	for (;;) {
 		waits[LINK] = (struct pollfd){.fd = link, .events = POLLIN};
 		waits[AEGIS] = (struct pollfd){.fd = aegis, .events = POLLIN};
-		for (size_t i = 0; i < ASKED_MAX; i++)
-			waits[FIXED + i] = (struct pollfd){.fd = lender.asked[i].reply};
+		for (size_t i = 0; i < ASKED_MAX; i++) {
+			const struct lend_case *this = &lender.cases[i];
+
+			waits[FIXED + i] = (struct pollfd){
+				.fd = this->reply,
+				.events = this->is_allowed ? POLLIN : 0,
+			};
+		}
 		if (poll(waits, FIXED + ASKED_MAX, -1) < 0 && errno != EINTR)
 			_exit(1);
 		/* Those first that take nothing but what was polled. */
 		for (size_t i = 0; i < ASKED_MAX; i++) {
 			if (waits[FIXED + i].revents)
-				withdraw(&lender.asked[i], aegis);
+				hear_asker(&lender.cases[i], waits[FIXED + i].revents, aegis);
 		}
 		if (waits[AEGIS].revents)
 			take_answer(aegis);
@@ -261,7 +294,7 @@ static int keep_only(int *link, int *aegis)
 	return uapi_close_range(5, ~0u) < 0 ? -errno : 0;
 }
 
-static _Noreturn void run(int link, pid_t parent)
+static _Noreturn void run(const struct plan *plan, int link, pid_t parent)
 {
 	int aegis = ASK_FD;
 	sigset_t all;
@@ -269,13 +302,13 @@ static _Noreturn void run(int link, pid_t parent)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (size_t i = 0; i < ASKED_MAX; i++)
-		lender.asked[i] = (struct asked){.object = -1, .reply = -1};
+		lend_case_clear(&lender.cases[i]);
+	lender.judge = judge_build(plan->rules, plan->rule_count);
 	if (keep_only(&link, &aegis) != 0 || namespaces_drop_capabilities() != 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(1);
-	lender.names = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (lender.names < 0 || lend_confine() != 0)
+	if (!lender.judge || lend_case_init() != 0 || lend_confine() != 0)
 		_exit(1);
 	serve(link, aegis);
 }
@@ -295,36 +328,10 @@ int lend_start(const struct plan *plan, int *link)
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		run(pair[1], parent);
+		run(plan, pair[1], parent);
 	close(pair[1]);
 	/* Aegis then sees the end when the lender ends, and nobody else can speak to it. */
 	close(ASK_FD);
 	*link = pair[0];
 	return 0;
-}
-
-int lend_ask(int link, int object, const struct lend_request *request, uint32_t *verdict)
-{
-	struct lend_reply reply = {-EACCES, LEND_UNASKED};
-	struct link_fds fds;
-	int pair[2];
-	int result;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	result = link_send(link, request, sizeof(*request), (const int[]){object, pair[1]}, 2);
-	close(pair[1]);
-	if (result == 0)
-		result = link_receive(pair[0], &reply, sizeof(reply), &fds);
-	close(pair[0]);
-	*verdict = reply.verdict;
-	if (result == -EINTR)
-		return result;
-	if (result != 0)
-		return -EACCES;
-	if (reply.error < 0 || fds.fd[0] < 0) {
-		link_close(&fds);
-		return reply.error < 0 ? reply.error : -EACCES;
-	}
-	return fds.fd[0];
 }

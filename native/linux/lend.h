@@ -1,8 +1,8 @@
 /*
  * The lender: a child of the supervisor that stays outside the box with its user's own rights, and
- * opens for the broker what a person said yes to. It is the lender, not the broker, that finds out
- * which object is meant and asks aegis about it, so that a broker gone wrong gets nothing that
- * nobody was asked about. It makes no file, and opens regular files and folders only.
+ * does for the broker what a person said yes to. It is the lender, not the broker, that finds out
+ * which objects and names are meant, judges them by the rules of the plan and asks aegis about what
+ * no rule is about, so that a broker gone wrong gets nothing that nobody was asked about.
  */
 #ifndef AE_LEND_H
 #define AE_LEND_H
@@ -11,6 +11,7 @@
 
 #include "../common/limits.h"
 #include "../common/plan.h"
+#include "change.h"
 
 /* An answer of aegis, which is also how a row names it. */
 enum lend_verdict {
@@ -24,27 +25,69 @@ enum lend_verdict {
 	LEND_VERDICTS,
 };
 
-/* Comes with a path descriptor of the object and the socket the reply goes to. */
-struct lend_request {
-	/* As of open(2), of what exists. */
-	uint64_t flags;
-	uint32_t pid;
-	uint16_t exe_size;
-	char exe[AE_PATH_MAX];
+/*
+ * What is to be done. A name is one in a folder, given by the folder's descriptor: the first of a
+ * request, or the second.
+ */
+enum lend_kind {
+	/* The first descriptor is what exists. */
+	LEND_OPEN,
+	LEND_CHANGE,
+	/* To the second name. */
+	LEND_LINK,
+	/* The first name. */
+	LEND_MAKE_FILE,
+	LEND_MAKE_FOLDER,
+	LEND_MAKE_NODE,
+	LEND_MAKE_SYMLINK,
+	LEND_REMOVE,
+	/* To the second name. */
+	LEND_MOVE,
+	LEND_KINDS,
 };
 
+enum { LEND_NAME_ROOM = 256 };
+
+/* Comes with the socket the reply goes to and path descriptors: of the first, and the second. */
+struct lend_request {
+	/* Of open(2), unlinkat(2), renameat2(2). */
+	uint64_t flags;
+	uint64_t device;
+	uint32_t mode;
+	uint32_t umask;
+	uint32_t pid;
+	uint16_t kind;
+	uint16_t exe_size;
+	struct change change;
+	char exe[AE_PATH_MAX];
+	char name[2][LEND_NAME_ROOM];
+	/* What a symbolic link says. */
+	char text[AE_PATH_MAX];
+};
+
+/* One action on one of the two paths, and what was said about it. */
+struct lend_part {
+	/* As in a verdict: of what is permitted, or JUDGE_ASKED and the answer. */
+	uint32_t rule;
+	uint8_t action;
+	uint8_t is_second;
+	uint8_t is_asked;
+	uint8_t unused;
+};
+
+enum { LEND_PARTS_MAX = 6 };
+
 struct lend_reply {
-	/* 0, and a descriptor comes with it; or a negative errno. */
+	/* 0, and a descriptor comes with it when the request was an open; or a negative errno. */
 	int32_t error;
+	/* Of an open. */
 	uint32_t verdict;
+	/* Of everything else: what the rows are about, all permitted or all denied. */
+	uint32_t count;
+	struct lend_part parts[LEND_PARTS_MAX];
 };
 
 /* Starts the lender as a child. Its link, -1 when the plan does not ask; or -errno. */
 int lend_start(const struct plan *plan, int *link);
-/*
- * In the broker: asks for `object` to be opened and waits for it. The descriptor, or the negative
- * errno to tell the caller; -EINTR when a signal came first.
- */
-int lend_ask(int link, int object, const struct lend_request *request, uint32_t *verdict);
 
 #endif

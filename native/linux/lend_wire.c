@@ -16,14 +16,16 @@ size_t lend_write_question(unsigned char frame[LEND_QUESTION_MAX],
 {
 	size_t at = wire_header(frame, (enum wire_kind)KIND_QUESTION);
 
-	if (question->path_size > AE_PATH_MAX || question->exe_size > AE_PATH_MAX)
+	if (question->path_size > AE_PATH_MAX || question->exe_size > AE_PATH_MAX ||
+	    question->other_size > AE_PATH_MAX)
 		return 0;
 	at = wire_u32(frame, at, question->id);
 	at = wire_u32(frame, at, question->pid);
 	at = wire_u16(frame, at, question->actions);
-	at = wire_u16(frame, at, 0);
+	at = wire_u16(frame, at, question->deed);
 	at = wire_str(frame, at, question->path, question->path_size);
 	at = wire_str(frame, at, question->exe, question->exe_size);
+	at = wire_str(frame, at, question->other, question->other_size);
 	wire_finish(frame, at);
 	return at;
 }
@@ -64,6 +66,32 @@ uint16_t lend_actions(uint64_t flags, bool is_directory)
 	if (writes)
 		actions |= 1 << ACTION_FILE_WRITE;
 	return actions;
+}
+
+uint16_t lend_deed(const struct lend_request *request, bool is_second)
+{
+	enum { OPEN, MAKE, REMOVE, LEAVE, ARRIVE, GIVE_NAME, BECOME_NAME, POINT, CHANGES };
+
+	switch ((enum lend_kind)request->kind) {
+	case LEND_OPEN:
+	case LEND_KINDS:
+		break;
+	case LEND_CHANGE:
+		return (uint16_t)(CHANGES + request->change.kind);
+	case LEND_LINK:
+		return is_second ? BECOME_NAME : GIVE_NAME;
+	case LEND_MAKE_FILE:
+	case LEND_MAKE_FOLDER:
+	case LEND_MAKE_NODE:
+		return MAKE;
+	case LEND_MAKE_SYMLINK:
+		return POINT;
+	case LEND_REMOVE:
+		return REMOVE;
+	case LEND_MOVE:
+		return is_second ? ARRIVE : LEAVE;
+	}
+	return OPEN;
 }
 
 int lend_flags(uint64_t flags)

@@ -9,8 +9,8 @@
 
 enum {
 	LEND_ANSWER_SIZE = 8,
-	/* A path and a program, a size before each, and what is fixed. */
-	LEND_QUESTION_MAX = 2 * (AE_PATH_MAX + 2) + 20,
+	/* Two paths and a program, a size before each, and what is fixed. */
+	LEND_QUESTION_MAX = 3 * (AE_PATH_MAX + 2) + 20,
 	LEND_WITHDRAWAL_SIZE = 12,
 };
 
@@ -19,10 +19,15 @@ struct lend_question {
 	uint32_t pid;
 	/* Bits of enum action. */
 	uint16_t actions;
+	/* As of lend_deed. */
+	uint16_t deed;
 	const char *path;
 	size_t path_size;
 	const char *exe;
 	size_t exe_size;
+	/* The other path of the call, or what a symbolic link says. */
+	const char *other;
+	size_t other_size;
 };
 
 struct lend_answer {
@@ -41,6 +46,8 @@ bool lend_read_answer(const unsigned char bytes[LEND_ANSWER_SIZE], struct lend_a
  * a file or mean no opening, and a folder that would be written.
  */
 uint16_t lend_actions(uint64_t flags, bool is_directory);
+/* What is done to the first or second path of a request: native/README.md has the numbers. */
+uint16_t lend_deed(const struct lend_request *request, bool is_second);
 /* Those of the flags that an open through a path descriptor can have. */
 int lend_flags(uint64_t flags);
 

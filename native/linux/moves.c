@@ -42,7 +42,8 @@ static int judge_names(struct request *request, const struct named *root, const 
 		struct verdict here = judge_path(judge, actions[i], from, strlen(from));
 		struct verdict there = judge_path(judge, actions[i], to, strlen(to));
 
-		if (!here.allowed && there.allowed) {
+		if (!here.allowed && there.allowed &&
+		    !(request->is_asked && here.rule == JUDGE_NO_RULE)) {
 			request_refuse(request, actions[i], root, here.rule);
 			return EACCES;
 		}

@@ -8,13 +8,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "ask_deeds.h"
 #include "broker.h"
 #include "links.h"
 #include "moves.h"
 #include "resolve_name.h"
+
+static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;
+
+void names_lock(void)
+{
+	pthread_mutex_lock(&names);
+}
+
+void names_unlock(void)
+{
+	pthread_mutex_unlock(&names);
+}
 
 static int resolve_name(struct request *request, int directory, int path, struct named *named)
 {
@@ -86,7 +100,7 @@ static int answer_new(struct request *request, enum action action)
 	return make(request);
 }
 
-static bool removes_directory(const struct request *request)
+bool names_removes_folder(const struct request *request)
 {
 #ifdef SYS_rmdir
 	if (request->data->nr == SYS_rmdir)
@@ -101,7 +115,7 @@ static bool removes_dot(const struct request *request)
 	const struct named *named = &request->first;
 	size_t size = named->text_size;
 
-	return removes_directory(request) && size > 0 && named->text[size - 1] == '.' &&
+	return names_removes_folder(request) && size > 0 && named->text[size - 1] == '.' &&
 	       (size == 1 || named->text[size - 2] == '/');
 }
 
@@ -109,7 +123,7 @@ static int answer_delete(struct request *request)
 {
 	const struct call *call = request->call;
 	const struct entry *at = &request->first.at;
-	bool directory = removes_directory(request);
+	bool directory = names_removes_folder(request);
 	int answer = resolve_name(request, call->directory, call->path, &request->first);
 
 	if (answer != 0)
@@ -254,11 +268,10 @@ static int answer_rename(struct request *request)
 	return answer;
 }
 
-int names_answer(struct request *request)
+static int answer(struct request *request)
 {
 	uint8_t kind = request->call->kind;
 
-	request->flags = (uint32_t)request_argument(request, request->call->flags);
 	if (kind == CALL_DELETE)
 		return answer_delete(request);
 	if (kind == CALL_RENAME)
@@ -266,4 +279,40 @@ int names_answer(struct request *request)
 	if (kind == CALL_LINK)
 		return answer_link(request);
 	return answer_new(request, kind == CALL_MKDIR ? ACTION_DIR_CREATE : ACTION_FILE_WRITE);
+}
+
+/* What nobody can allow is found out before anybody is asked. */
+static int judge_before_asking(struct request *request)
+{
+	const struct call *call = request->call;
+	uint64_t flags = (uint32_t)request_argument(request, call->flags);
+	int found;
+
+	if (call->kind == CALL_LINK) {
+		if (request->second.at.target.fd < 0 &&
+		    resolve_name(request, call->directory2, call->path2, &request->second) != 0)
+			return EACCES;
+		found = MOVES_LINK;
+	} else if (call->kind == CALL_RENAME) {
+		found = flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME;
+	} else {
+		return ANSWER_CONTINUE;
+	}
+	request->is_asked = true;
+	found = moves_judge(request, (enum moves_kind)found);
+	request->is_asked = false;
+	return found;
+}
+
+int names_answer(struct request *request)
+{
+	int given;
+	int found;
+
+	request->flags = (uint32_t)request_argument(request, request->call->flags);
+	given = answer(request);
+	if (ask_deeds_about(request, given) != ANSWER_ASK)
+		return given;
+	found = judge_before_asking(request);
+	return found == ANSWER_CONTINUE ? ask_deeds_about(request, given) : found;
 }

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "../common/die.h"
+#include "ask_deeds.h"
 #include "broker.h"
 #include "changes.h"
 #include "exec.h"
@@ -53,7 +54,6 @@ static struct {
 	atomic_int stuck;
 	/* Threads that answer, and have not yet recorded it. */
 	atomic_int answering;
-	pthread_mutex_t names;
 	pthread_mutex_t sleep;
 	pthread_cond_t woken;
 	atomic_bool is_watcher_asleep;
@@ -61,7 +61,6 @@ static struct {
 	atomic_bool is_done;
 } notify = {
 	.listener = -1,
-	.names = PTHREAD_MUTEX_INITIALIZER,
 	.sleep = PTHREAD_MUTEX_INITIALIZER,
 	.woken = PTHREAD_COND_INITIALIZER,
 };
@@ -78,13 +77,13 @@ static int answer_name(struct request *request, int (*answer)(struct request *))
 {
 	int result;
 
-	pthread_mutex_lock(&notify.names);
+	names_lock();
 	result = answer(request);
-	pthread_mutex_unlock(&notify.names);
+	names_unlock();
 	return result;
 }
 
-static int judge(struct request *request)
+int notify_judge(struct request *request)
 {
 	if (!request->call || request->data->arch != AE_AUDIT_ARCH)
 		return ENOSYS;
@@ -173,7 +172,9 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 	int answer;
 
 	request_begin(request, &notif->data, &caller);
-	answer = exec_verify(request) ? judge(request) : ANSWER_END;
+	answer = exec_verify(request) ? notify_judge(request) : ANSWER_END;
+	if (answer == ANSWER_ASK)
+		answer = ask_deeds_start(request);
 	is_current = atomic_compare_exchange_strong(&notify.progress, &turn, turn + 1);
 	/*
 	 * A box that is only watched may change its root and mounts, and hide from being looked

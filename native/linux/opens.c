@@ -14,8 +14,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "ask_deeds.h"
 #include "asks.h"
-#include "opener.h"
 #include "proc.h"
 
 enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
@@ -66,7 +66,7 @@ static int read_how(struct request *request, struct opening *opening)
 	return 0;
 }
 
-static int read_opening(struct request *request, struct opening *opening)
+int opens_read(struct request *request, struct opening *opening)
 {
 	const struct call *call = request->call;
 	int answer = 0;
@@ -194,6 +194,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 		return EEXIST;
 	if (answer == EACCES && performs && asks_about(request, opening))
 		return asks_start(request, opening);
+	if (performs)
+		answer = ask_deeds_about(request, answer);
 	if (answer != ANSWER_CONTINUE || !performs)
 		return answer;
 	if (request->first.at.target.state == TARGET_EXISTS &&
@@ -210,7 +212,7 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 int opens_answer(struct request *request)
 {
 	struct opening opening = {0};
-	int answer = read_opening(request, &opening);
+	int answer = opens_read(request, &opening);
 	bool in_memory = request->call->kind == CALL_OPENAT2;
 	bool performs = request->rules->broker_open ||
 			(request->rules->broker_create && (in_memory || writes(opening.flags)));

@@ -77,10 +77,13 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->flags = 0;
 	request->fails = false;
 	request->moves_forbidden = false;
+	request->is_asked = false;
 	request->protocol = 0;
 	request->frame_count = 0;
 	request->first.at.target.fd = -1;
 	request->second.at.target.fd = -1;
+	request->first.at.name = NULL;
+	request->second.at.name = NULL;
 }
 
 void request_end(struct request *request)

@@ -69,6 +69,8 @@ struct request {
 	bool fails;
 	/* A name that some rule forbids reading or writing moves. */
 	bool moves_forbidden;
+	/* Somebody will be asked about what no rule is about: only what one forbids is refused. */
+	bool is_asked;
 	/* What the caller's internet socket was judged to speak; it has to speak it still when the
 	 * call is performed. 0 for other sockets. */
 	uint8_t protocol;
@@ -89,9 +91,16 @@ struct request {
  * Answers: 0 lets the kernel go on with the call (Landlock or a mount decides there), a positive
  * errno ends it. ANSWER_END: it is refused, and the caller ended. ANSWER_DONE: the broker has
  * performed the call, it returns 0. ANSWER_SENT: the broker has answered by itself. ANSWER_NONE:
- * the caller is gone.
+ * the caller is gone. ANSWER_ASK: somebody is to be asked about what the request holds.
  */
-enum { ANSWER_CONTINUE = 0, ANSWER_DONE = -1, ANSWER_SENT = -2, ANSWER_NONE = -3, ANSWER_END = -4 };
+enum {
+	ANSWER_CONTINUE = 0,
+	ANSWER_DONE = -1,
+	ANSWER_SENT = -2,
+	ANSWER_NONE = -3,
+	ANSWER_END = -4,
+	ANSWER_ASK = -5,
+};
 
 /* What the plan says of the whole box, all but the judges and the link to the outside. */
 void request_take_rules(const struct plan *plan, struct box_rules *rules);

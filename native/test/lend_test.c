@@ -1,10 +1,13 @@
-/* What the lender takes and says, byte by byte, and that it opens nothing it could make. */
+/* What the lender takes and says, byte by byte, and what it takes for permitted, forbidden or
+ * asked. */
 #include "../linux/lend_wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 
+#include "../linux/lend_parts.h"
 #include "builder.h"
 #include "check.h"
 
@@ -43,17 +46,18 @@ static void test_actions(void)
 
 static void test_question(void)
 {
-	static const char expected[] = "\x1c\0\0\0"
+	static const char expected[] = "\x20\0\0\0"
 				       "\1\0"
 				       "\0\0"
 				       "\7\0\0\0"
 				       "\x09\0\0\0"
 				       "\2\0"
-				       "\0\0"
+				       "\3\0"
 				       "\2\0/x"
-				       "\2\0/y";
+				       "\2\0/y"
+				       "\2\0/z";
 	unsigned char frame[LEND_QUESTION_MAX];
-	struct lend_question question = {7, 9, WRITE, "/x", 2, "/y", 2};
+	struct lend_question question = {7, 9, WRITE, 3, "/x", 2, "/y", 2, "/z", 2};
 
 	check(lend_write_question(frame, &question) == sizeof(expected) - 1, "its size");
 	check(!memcmp(frame, expected, sizeof(expected) - 1), "a question");
@@ -118,8 +122,93 @@ static void test_plan(void)
 	check(parse_asking(brokered, 1) == -EINVAL, "asking with an unknown flag");
 }
 
+/* Everything in /w is permitted but /w/keep; nothing is said of /o but what is forbidden in it. */
+static const struct plan_atom places[] = {
+	{.kind = ATOM_PATH_IN, .size = 2, .text = "/w"},
+	{.kind = ATOM_PATH_IN, .size = 7, .text = "/w/keep"},
+	{.kind = ATOM_PATH_IN, .size = 10, .text = "/o/in/keep"},
+};
+static const struct plan_rule rules[] = {
+	{.actions = 0x1f, .permit = true, .atom_count = 1, .atoms = &places[0]},
+	{.actions = 0x1f, .atom_count = 1, .atoms = &places[1]},
+	{.actions = 0x1f, .atom_count = 1, .atoms = &places[2]},
+};
+
+/* Letters of the actions of a path, in the order they are found; small: no rule is about it. */
+static const struct {
+	const char *name;
+	enum lend_kind kind;
+	uint64_t flags;
+	const char *paths[2];
+	bool is_folder;
+	/* NULL: it is refused. */
+	const char *first;
+	const char *second;
+} deeds[] = {
+	{"a new file", LEND_MAKE_FILE, O_WRONLY, {"/o/f", ""}, false, "w", ""},
+	{"a new file to read", LEND_MAKE_FILE, O_RDWR, {"/o/f", ""}, false, "wr", ""},
+	{"a forbidden file", LEND_MAKE_FILE, O_WRONLY, {"/w/keep/f", ""}, false, NULL, NULL},
+	{"a folder", LEND_MAKE_FOLDER, 0, {"/o/f", ""}, false, "c", ""},
+	{"a removal", LEND_REMOVE, 0, {"/o/f", ""}, false, "d", ""},
+	{"a permitted removal", LEND_REMOVE, 0, {"/w/f", ""}, false, "D", ""},
+	{"a change", LEND_CHANGE, 0, {"/o/f", ""}, false, "w", ""},
+	{"a move outside", LEND_MOVE, 0, {"/o/a", "/o/b"}, false, "d", "w"},
+	{"a move in", LEND_MOVE, 0, {"/o/a", "/w/b"}, false, "drw", "W"},
+	{"a move out", LEND_MOVE, 0, {"/w/a", "/o/b"}, false, "D", "w"},
+	{"a move to what is forbidden", LEND_MOVE, 0, {"/o/a", "/w/keep/b"}, false, NULL, NULL},
+	{"a file around what is forbidden", LEND_MOVE, 0, {"/o/in", "/o/b"}, false, "d", "w"},
+	{"a folder around it", LEND_MOVE, 0, {"/o/in", "/o/b"}, true, NULL, NULL},
+	{"a folder to around it", LEND_MOVE, 0, {"/o/b", "/o/in"}, true, NULL, NULL},
+	{"an exchange", LEND_MOVE, RENAME_EXCHANGE, {"/o/a", "/w/b"}, false, "drw", "WD"},
+	{"a link in", LEND_LINK, 0, {"/o/a", "/w/b"}, false, "rw", "W"},
+	{"a link out", LEND_LINK, 0, {"/w/a", "/o/b"}, false, "R", "w"},
+	{"an open for both", LEND_OPEN, O_RDWR, {"/o/a", ""}, false, "rw", ""},
+	{"an open that makes", LEND_OPEN, O_RDWR | O_CREAT, {"/o/a", ""}, false, NULL, NULL},
+};
+
+static void spell(const struct lend_reply *reply, bool is_second, char letters[LEND_PARTS_MAX + 1])
+{
+	static const char asked[] = "rwdcl";
+	static const char allowed[] = "RWDCL";
+
+	for (uint32_t i = 0; i < reply->count; i++) {
+		const struct lend_part *part = &reply->parts[i];
+
+		if (part->is_second == is_second)
+			*letters++ = (part->is_asked ? asked : allowed)[part->action];
+	}
+	*letters = 0;
+}
+
+static void test_parts(void)
+{
+	struct judge *judge = judge_build(rules, sizeof(rules) / sizeof(*rules));
+	static struct lend_request request;
+
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(*deeds); i++) {
+		struct lend_reply reply;
+		char letters[2][LEND_PARTS_MAX + 1];
+		bool found;
+
+		request.kind = deeds[i].kind;
+		request.flags = deeds[i].flags;
+		found = lend_parts_find(judge, &request, deeds[i].paths, deeds[i].is_folder,
+					&reply);
+		spell(&reply, false, letters[0]);
+		spell(&reply, true, letters[1]);
+		if (deeds[i].first)
+			check(found && !strcmp(letters[0], deeds[i].first) &&
+				      !strcmp(letters[1], deeds[i].second),
+			      "%s: %s %s", deeds[i].name, letters[0], letters[1]);
+		else
+			check(!found, "%s", deeds[i].name);
+	}
+	judge_free(judge);
+}
+
 int main(void)
 {
+	test_parts();
 	test_plan();
 	test_actions();
 	test_question();

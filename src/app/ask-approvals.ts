@@ -95,11 +95,14 @@ function offersOf({ isRepeatable, alwaysIn, folder }: PromptQuestion): readonly 
 
 /** What whoever decides sees, and may edit the `answer` of. */
 function argsOf(question: PromptQuestion): JsonObject {
-  const { actions, path, pid, exe, connection, folder, alwaysIn } = question;
+  const { actions, path, deed = "open", other = "" } = question;
+  const { pid, exe, connection, folder, alwaysIn } = question;
   const { name, kind } = connection ?? {};
   return {
     actions: [...actions],
     path,
+    ...(deed === "open" ? {} : { deed }),
+    ...(other === "" ? {} : { other }),
     program: exe,
     pid,
     ...(name === undefined ? {} : { address_of: name }),

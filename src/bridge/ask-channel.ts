@@ -6,8 +6,28 @@ import { AegisError } from "../base/errors.ts";
 import type { PathAction } from "../model/capability.ts";
 import { judgedActions } from "./encode-plan.ts";
 
-/** One open that no rule is about. */
-export interface AskedOpen {
+/** By number; what the helper calls making a file is `make` of something that may be written. */
+const deeds = [
+  "open",
+  "make",
+  "remove",
+  "move",
+  "arrive",
+  "link",
+  "be-linked",
+  "point",
+  "size",
+  "mode",
+  "owner",
+  "times",
+  "times",
+  "attribute",
+  "attribute",
+] as const;
+export type AskedDeed = (typeof deeds)[number];
+
+/** One access that no rule is about. */
+export interface AskedAccess {
   readonly id: number;
   /** Process id as seen inside the box. */
   readonly pid: number;
@@ -17,20 +37,23 @@ export interface AskedOpen {
   /** The path has bytes that are no text. */
   readonly isGarbled: boolean;
   readonly exe: string;
+  readonly deed: AskedDeed;
+  /** The other path of a move or link, or what a symbolic link says; "" for the rest. */
+  readonly other: string;
 }
 
 export type AskMessage =
-  | { readonly kind: "asked"; readonly open: AskedOpen }
+  | { readonly kind: "asked"; readonly access: AskedAccess }
   | { readonly kind: "withdrawn"; readonly id: number };
 
 /** By number. `unasked`: no, and nobody was asked. */
 export const askAnswers = ["no", "once", "session", "always", "folder", "unasked"] as const;
 export type AskAnswer = (typeof askAnswers)[number];
 
-/** The fixed part, and two texts of 4 KiB at most. */
-const messageSizeMax = 10_000;
+/** The fixed part, and three texts of 4 KiB at most. */
+const messageSizeMax = 14_000;
 const headerSize = 8;
-const files: readonly string[] = ["FileRead", "FileWrite", "DirList"];
+const files: readonly string[] = ["FileRead", "FileWrite", "FileDelete", "DirCreate", "DirList"];
 
 export interface AskDecoder {
   /** @throws {AegisError} `enforce/helper` on anything that is no message */
@@ -73,21 +96,24 @@ function readMessage(bytes: Uint8Array): AskMessage {
   if (kind === 2 && bytes.length === 12)
     return { kind: "withdrawn", id: view.getUint32(headerSize, true) };
   if (kind !== 1) throw malformed(`the unknown kind ${kind}`);
-  return { kind: "asked", open: readOpen(bytes, view) };
+  return { kind: "asked", access: readAccess(bytes, view) };
 }
 
-function readOpen(bytes: Uint8Array, view: DataView): AskedOpen {
+function readAccess(bytes: Uint8Array, view: DataView): AskedAccess {
   const textsAt = 20;
   if (bytes.length < textsAt) throw malformed("a payload cut short");
   const path = textAt(bytes, view, textsAt);
   const exe = textAt(bytes, view, path.end);
-  if (exe.end !== bytes.length) throw malformed("bytes behind its payload");
+  const other = textAt(bytes, view, exe.end);
+  if (other.end !== bytes.length) throw malformed("bytes behind its payload");
   const bits = view.getUint16(16, true);
   const actions = judgedActions.filter(
     (action, bit): action is PathAction & (typeof judgedActions)[number] =>
       ((bits >> bit) & 1) === 1 && files.includes(action),
   );
   if (actions.length === 0) throw malformed("no action");
+  const deed = deeds[view.getUint16(18, true)];
+  if (deed === undefined) throw malformed("an unknown deed");
   return {
     id: view.getUint32(8, true),
     pid: view.getUint32(12, true),
@@ -95,6 +121,8 @@ function readOpen(bytes: Uint8Array, view: DataView): AskedOpen {
     path: path.text,
     isGarbled: path.text.includes("\ufffd"),
     exe: exe.text,
+    deed,
+    other: other.text,
   };
 }
 

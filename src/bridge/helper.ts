@@ -4,7 +4,7 @@
 
 import { writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
-import { type AskAnswer, type AskedOpen, createAskDecoder, encodeAnswer } from "./ask-channel.ts";
+import { type AskAnswer, type AskedAccess, createAskDecoder, encodeAnswer } from "./ask-channel.ts";
 import { createFrameDecoder } from "./decode-frames.ts";
 import type { ExitedFrame, FailedFrame, Frame } from "./frame.ts";
 import { createMemfd, createProgram, type Libc, moveAside, openLibc } from "./libc.ts";
@@ -30,12 +30,12 @@ export interface HelperLaunch {
   readonly signal?: AbortSignal;
   /** The box is built at once, the command runs when this is kept; broken, the box is killed. */
   readonly start?: Promise<unknown>;
-  /** Asked about opens; needs `start`, and a plan that asks. */
+  /** Asked about accesses; needs `start`, and a plan that asks. */
   readonly onAsked?: AskHandler;
 }
 
 /** Must not throw. `signal`: nobody waits for the answer any more. */
-export type AskHandler = (open: AskedOpen, signal: AbortSignal) => Promise<AskAnswer>;
+export type AskHandler = (access: AskedAccess, signal: AbortSignal) => Promise<AskAnswer>;
 
 export interface HelperExit {
   /** As a shell reports it; 125 when the box could not be built. */
@@ -203,12 +203,12 @@ async function answerQuestions(
 ): Promise<void> {
   const decoder = createAskDecoder();
   const waiting = new Map<number, AbortController>();
-  const take = async (open: AskedOpen): Promise<void> => {
+  const take = async (access: AskedAccess): Promise<void> => {
     const controller = new AbortController();
-    waiting.set(open.id, controller);
-    const answer = await onAsked(open, controller.signal);
+    waiting.set(access.id, controller);
+    const answer = await onAsked(access, controller.signal);
     // Withdrawn, or the box has ended and the number of the line may be another file's.
-    if (waiting.delete(open.id)) writeAnswer(asks, encodeAnswer(open.id, answer));
+    if (waiting.delete(access.id)) writeAnswer(asks, encodeAnswer(access.id, answer));
   };
   const drop = (id: number): void => {
     const controller = waiting.get(id);
@@ -219,7 +219,7 @@ async function answerQuestions(
     for await (const bytes of Bun.file(asks).stream()) {
       for (const message of decoder.push(bytes)) {
         if (message.kind === "withdrawn") drop(message.id);
-        else take(message.open).catch(kill);
+        else take(message.access).catch(kill);
       }
     }
   } catch {

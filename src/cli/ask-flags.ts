@@ -12,7 +12,7 @@ export const askFlags = {
   ask: {
     kind: "switch",
     summary:
-      "Ask at the terminal about files and connections that no rule is about: see docs/ask.md.",
+      "Ask at the terminal about what no rule is about, on files and connections: see docs/ask.md.",
   },
   "ask-server": {
     kind: "text",

@@ -110,6 +110,7 @@ export function questionText(question: PromptQuestion): string {
     `aegis: ${program} (process ${pid}) wants to ${wish(actions)}`,
     `    ${quoted(path)}`,
     ...(connection === undefined ? [] : peerLines(connection)),
+    ...deedLines(question),
     "  No rule of the policy allows it, and none forbids it.",
     "  o  yes, this once",
     ...(isRepeatable ? ["  s  yes, whenever it is asked for in this session"] : []),
@@ -136,9 +137,39 @@ function peerLines({ name, kind }: NonNullable<PromptQuestion["connection"]>): r
   ];
 }
 
-function wish(actions: PromptQuestion["actions"]): string {
-  if (actions.includes("NetConnect")) return "connect to";
-  if (actions.includes("DirList")) return "list the folder";
-  if (!actions.includes("FileWrite")) return "read";
-  return actions.includes("FileRead") ? "read and write" : "write";
+/** What a name of an action does not say. */
+function deedLines({ actions, deed, other = "" }: PromptQuestion): readonly string[] {
+  const sentence = deed === undefined ? undefined : sentences[deed];
+  if (sentence === undefined || actions.includes("DirCreate")) return [];
+  return [`  ${sentence.replace("%", () => quoted(other))}`];
 }
+
+const sentences: Readonly<Record<NonNullable<PromptQuestion["deed"]>, string | undefined>> = {
+  open: undefined,
+  remove: undefined,
+  make: "It is not there yet.",
+  move: "It would be moved to %, with all that is in it.",
+  arrive: "It would be what is %, and is replaced if it is there.",
+  link: "It would get a second name, %.",
+  "be-linked": "It would be a second name of %.",
+  point: "It would be a symbolic link to %.",
+  size: "Its size would be changed.",
+  mode: "Its mode would be changed.",
+  owner: "Its owner or group would be changed.",
+  times: "Its times would be changed.",
+  attribute: "An attribute of it would be changed.",
+};
+
+function wish(actions: PromptQuestion["actions"]): string {
+  return actions.map((action) => wishes[action]).join(" and ");
+}
+
+const wishes: Readonly<Record<PromptQuestion["actions"][number], string>> = {
+  FileRead: "read",
+  FileWrite: "write",
+  FileDelete: "delete",
+  DirCreate: "make the folder",
+  DirList: "list the folder",
+  ProcessSpawn: "run",
+  NetConnect: "connect to",
+};

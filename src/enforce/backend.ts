@@ -1,6 +1,7 @@
 // What every platform's enforcement offers. app/ picks one through select.ts and never asks which
 // it got.
 
+import type { AskedDeed } from "../bridge/ask-channel.ts";
 import type { Action, Capabilities, PathAction, Protocol } from "../model/capability.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { AccessPayload } from "../model/event.ts";
@@ -76,12 +77,16 @@ export interface OverlayPlaces {
 
 /** An access that no rule is about. */
 export interface Question {
-  /** FileRead, FileWrite, DirList, or NetConnect. Not empty. */
+  /** Of files, or NetConnect. Not empty. */
   readonly actions: readonly (PathAction | Extract<Action, "NetConnect">)[];
   /** Links resolved; of a connection what it is to, as flags name it. */
   readonly path: string;
   /** Absent: it is about a file. */
   readonly connection?: AskedPeer;
+  /** What is done to a file; absent: something is connected to. */
+  readonly deed?: AskedDeed;
+  /** The other path of a move or link, or what a symbolic link says; "" for other deeds. */
+  readonly other?: string;
   /** The path has bytes that are no text: another path could look the same. */
   readonly isGarbled: boolean;
   /** Process id as seen inside the box. */

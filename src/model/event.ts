@@ -157,6 +157,10 @@ export interface AskedPayload {
   /** Actions, separated by spaces. */
   readonly asked: string;
   readonly path: string;
+  /** What is done to a file, unless it is opened. */
+  readonly deed?: string;
+  /** The other path of a move or link, or what a symbolic link says. */
+  readonly other?: string;
   /** What the person said: `no once session always folder deny quit`, `timeout` or `unasked`. */
   readonly answer: string;
   readonly outcome: "allow" | "deny";

@@ -80,10 +80,10 @@ class Asking {
   answer(question: Question, signal: AbortSignal): Promise<Answer> {
     const known = this.#memory.find(question);
     if (known !== undefined) return Promise.resolve(known);
-    const { actions, path, pid, isGarbled } = question;
-    if (this.#hasQuit || this.#options.ownPaths.some((own) => contains(own, path)))
+    const { actions, path, pid, isGarbled, deed = "", other = "" } = question;
+    if (this.#hasQuit || this.#options.ownPaths.some((own) => touches(question, own)))
       return Promise.resolve("unasked");
-    const key = `${actions.join(" ")}\0${path}\0${isGarbled ? pid : ""}`;
+    const key = `${actions.join(" ")}\0${path}\0${deed}\0${other}\0${isGarbled ? pid : ""}`;
     let group = this.#groups.get(key);
     if (group === undefined) {
       if (this.#groups.size >= asksWaitingMax || !this.#isWithinRate())
@@ -187,10 +187,12 @@ class Asking {
 
   #note(question: Question, given: PromptAnswer, answer: Answer, waitedMs: number): void {
     const { always, clock, note } = this.#options;
-    const { actions, path, pid, exe } = question;
+    const { actions, path, pid, exe, deed = "open", other = "" } = question;
     const payload: AskedPayload = {
       asked: actions.join(" "),
       path,
+      ...(deed === "open" ? {} : { deed }),
+      ...(other === "" ? {} : { other }),
       answer: given,
       outcome: answer === "no" || answer === "unasked" ? "deny" : "allow",
       pid,
@@ -206,6 +208,11 @@ class Asking {
     for (const waiter of group.waiters) waiter(answer);
     group.waiters.clear();
   }
+}
+
+/** What lies in a folder goes with it. */
+function touches({ actions, path }: Question, own: string): boolean {
+  return contains(own, path) || (actions.includes("FileDelete") && contains(path, own));
 }
 
 function rateLimit(clock: Clock): () => boolean {

@@ -2,7 +2,7 @@
 // HTTP or with `aegis approve`.
 
 import { afterAll, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { type AskedPlace, askedPlace, eventsOf, textOf } from "../support/asked.ts";
@@ -133,6 +133,26 @@ testWith(needs, "an answer that was not offered is a yes for once", async () => 
   await decide(await run.token(), { allow: true, edited_args: { answer: "folder" } });
   await decide(await run.token(), { allow: false });
   expect(texts((await run.end()).stdout)).toBe(1);
+});
+
+testWith(needs, "what is no open says what is done, to what and where", async () => {
+  const place = askedPlace();
+  const run = start(place, 'mv "$OTHER/a" "$OTHER/z" && mkdir "$OTHER/new"; ls');
+  const args = async (token: string) =>
+    (await ask("approver", `/v1/approvals/${token}?tenant_id=team`)).body.orig_args;
+  const [a, z] = [join(place.other, "a"), join(place.other, "z")];
+  const expected = [
+    { actions: ["FileDelete"], path: a, deed: "move", other: z },
+    { actions: ["FileWrite"], path: z, deed: "arrive", other: a },
+    { actions: ["DirCreate"], path: join(place.other, "new"), deed: "make" },
+  ];
+  for (const wanted of expected) {
+    const token = await run.token();
+    expect(await args(token)).toMatchObject(wanted);
+    await decide(token, { allow: true });
+  }
+  await run.end();
+  expect(readdirSync(place.other).sort()).toEqual(["b", "c", "d", "new", "z"]);
 });
 
 testWith(needs, "`aegis approve` decides with the token that was shown", async () => {

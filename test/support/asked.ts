@@ -1,7 +1,7 @@
 // `aegis run --ask` at a terminal of its own: a person who waits for a question and presses a key.
 
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis, waitFor } from "./harness.ts";
 import { createShown } from "./shown.ts";
@@ -131,6 +131,11 @@ export function runUnasked(
     env: place.env,
     cwd: place.workspace,
   });
+}
+
+/** A link that leads nowhere is there as well. */
+export function isThere(folder: string, name: string): boolean {
+  return lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
 }
 
 export function modeOf(path: string): number {

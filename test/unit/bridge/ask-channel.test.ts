@@ -6,8 +6,11 @@ import {
   encodeAnswer,
 } from "../../../src/bridge/ask-channel.ts";
 
-function question(path: Uint8Array, exe: Uint8Array, bits = 1): Uint8Array {
-  const bytes = new Uint8Array(20 + 2 + path.length + 2 + exe.length);
+const text = (value: string) => new TextEncoder().encode(value);
+
+function question(path: Uint8Array, exe: Uint8Array, bits = 1, deed = 0): Uint8Array {
+  const other = text("/other");
+  const bytes = new Uint8Array(20 + 2 + path.length + 2 + exe.length + 2 + other.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, 1, true);
@@ -18,22 +21,26 @@ function question(path: Uint8Array, exe: Uint8Array, bits = 1): Uint8Array {
   bytes.set(path, 22);
   view.setUint16(22 + path.length, exe.length, true);
   bytes.set(exe, 24 + path.length);
+  view.setUint16(18, deed, true);
+  view.setUint16(24 + path.length + exe.length, other.length, true);
+  bytes.set(other, 26 + path.length + exe.length);
   return bytes;
 }
 
-const text = (value: string) => new TextEncoder().encode(value);
-const asked = question(text("/data/ü"), text("/bin/cat"), 0b11);
+const asked = question(text("/data/ü"), text("/bin/cat"), 0b11, 3);
 const withdrawn = new Uint8Array([12, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0]);
 const expected: AskMessage[] = [
   {
     kind: "asked",
-    open: {
+    access: {
       id: 5,
       pid: 77,
       actions: ["FileRead", "FileWrite"],
       path: "/data/ü",
       isGarbled: false,
       exe: "/bin/cat",
+      deed: "move",
+      other: "/other",
     },
   },
   { kind: "withdrawn", id: 5 },
@@ -53,7 +60,7 @@ describe("questions", () => {
 
   test("about a name that is no text say so", () => {
     const [message] = createAskDecoder().push(question(new Uint8Array([47, 255]), text("/x")));
-    expect(message?.kind === "asked" && message.open.isGarbled).toBe(true);
+    expect(message?.kind === "asked" && message.access.isGarbled).toBe(true);
   });
 
   const bad: readonly [name: string, bytes: Uint8Array][] = [
@@ -62,6 +69,7 @@ describe("questions", () => {
     ["an unknown kind", new Uint8Array([8, 0, 0, 0, 9, 0, 0, 0])],
     ["no action", question(text("/x"), text("/y"), 0)],
     ["an action that is not asked about", question(text("/x"), text("/y"), 1 << 6)],
+    ["an unknown deed", question(text("/x"), text("/y"), 1, 15)],
     ["a text beyond its end", asked.map((byte, at) => (at === 20 ? 255 : byte))],
   ];
   for (const [name, bytes] of bad) {

@@ -47,6 +47,14 @@ describe("a key", () => {
   }
 });
 
+test("what is done is shown with its other path, in one sentence", () => {
+  const moved = { ...least, actions: ["FileRead", "FileDelete"], deed: "move" } as const;
+  const text = questionText({ ...moved, other: "/b\n% $&" });
+  expect(text).toContain('wants to read and delete\n    "/data/a"\n');
+  expect(text).toContain('  It would be moved to "/b\\n% $&", with all that is in it.\n');
+  expect(questionText({ ...least, deed: "open", other: "" })).not.toContain("It would");
+});
+
 test("a connection is shown with what its address is, and whose", () => {
   const connection = { host: "10.0.0.5", port: 80, protocol: "tcp" } as const;
   const text = questionText({
