@@ -1,14 +1,15 @@
 // A test of a conformance pack in a real box: its program is run by this very binary, in a folder
 // made for it and with a ledger of its own, and what the ledger says of it is the answer.
 
-import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type SessionId, uniqueSuffix } from "../base/ids.ts";
-import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
+import type { SessionId } from "../base/ids.ts";
+import { type AbsPath, absPath, contains, resolvePath } from "../base/paths.ts";
 import { aegisPaths, privateDirectory } from "../config/location.ts";
 import { type BoxProgram, filled } from "../control/conformance/box-program.ts";
 import type { Expectation } from "../control/conformance/pack.ts";
 import type { Answer } from "../control/conformance/report.ts";
+import { temporaryFolder } from "./launch-subject.ts";
 import { withExistingLedger } from "./ledgers.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -30,13 +31,16 @@ export async function askBox(
   }
 }
 
-/** Not in a temporary folder: a box has one of its own in its place. */
+/** Not in the temporary folder, wherever AEGIS_HOME is: a box has one of its own in its place. */
 function makeHome({ files }: BoxProgram, around: Surroundings): AbsPath {
   const parent = aegisPaths(around.environment).home;
   privateDirectory(parent);
-  const made = resolvePath(parent, `conformance-${uniqueSuffix()}`);
-  privateDirectory(made);
-  const home = absPath(realpathSync(made)) ?? made;
+  const isTemporary = contains(temporaryFolder, realpathSync(parent));
+  const made = isTemporary
+    ? mkdtempSync("/var/tmp/aegis-conformance-")
+    : mkdtempSync(resolvePath(parent, "conformance-"));
+  const home = absPath(realpathSync(made));
+  if (home === undefined) throw new Error(`broken invariant: ${made} is no path`);
   mkdirSync(resolvePath(home, "work"), { mode: 0o700 });
   for (const [path, text] of Object.entries(files)) {
     const file = resolvePath(home, path);

@@ -8,11 +8,12 @@ import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 describe.each([
-  ["the account of the tests", false],
-  ["a plain user", true],
-] as const)("as %s", (_, asPlainUser) => {
-  // Not in /tmp: a box has one of its own in its place.
-  const HOME = mkdtempSync("/var/tmp/aegis-conformance-");
+  ["the account of the tests", false, "/var/tmp"],
+  ["a plain user", true, "/var/tmp"],
+  // A box has a folder of its own in place of this one.
+  ["a home among temporary files", false, "/tmp"],
+] as const)("as %s", (_, asPlainUser, parent) => {
+  const HOME = mkdtempSync(`${parent}/aegis-conformance-`);
   afterAll(() => rmSync(HOME, { recursive: true }));
   const cwd = tempDir("cwd");
   if (asPlainUser) for (const folder of [HOME, cwd]) giveToPlainUser(folder);

@@ -97,7 +97,7 @@ function readTest(entry: unknown, packName: string): PackTest | string {
   return {
     ...about,
     request: request as JsonObject,
-    expect: { outcome: String(expect.outcome), reason: String(expect.reason ?? "") },
+    expect: { outcome: lower(expect.outcome), reason: String(expect.reason ?? "") },
   };
 }
 
@@ -114,13 +114,13 @@ function readBoxTest(
     expectProblem(expect, ["outcome", "reason", "action", "resource", "status"]) ??
     wrongText({ action, resource }, ["action", "resource"]);
   if (problem !== undefined) return problem;
-  if (outcome === "require_approval") return '"outcome" of a box is allow or deny';
+  if (lower(outcome) === "require_approval") return '"outcome" of a box is allow or deny';
   const isStatus = Number.isInteger(status) && Number(status) >= 0 && Number(status) <= 255;
   if (status !== undefined && !isStatus) return '"status" is no exit status';
   const program = readBoxProgram(box);
   if (typeof program === "string") return program;
   const row = { action: String(action), resource: String(resource) };
-  const wanted = { outcome: String(outcome), reason: String(reason), ...row };
+  const wanted = { outcome: lower(outcome), reason: String(reason), ...row };
   const ended = status === undefined ? {} : { status: Number(status) };
   return { ...about, box: program, expect: { ...wanted, ...ended } };
 }
@@ -145,8 +145,12 @@ function expectProblem(expect: Fields, known: readonly string[]): string | undef
   const { outcome, reason = "" } = expect;
   const wrong = unknownField(expect, known) ?? wrongText({ reason }, []);
   if (wrong !== undefined) return wrong;
-  if (outcomes.some((one) => one === outcome)) return undefined;
+  if (outcomes.some((one) => one === lower(outcome))) return undefined;
   return `"outcome" is none of ${outcomes.join(", ")}`;
+}
+
+function lower(word: unknown): string {
+  return typeof word === "string" ? word.toLowerCase() : "";
 }
 
 function unknownField(fields: Fields, known: readonly string[]): string | undefined {

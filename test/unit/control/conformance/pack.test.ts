@@ -184,3 +184,12 @@ describe("a report", () => {
     );
   });
 });
+
+test("outcomes are read in any letter case", () => {
+  const text = (outcome: string) =>
+    `name: p\ntests: [{id: T, req_id: R, request: {event: {}}, expect: {outcome: ${outcome}}}]\n`;
+  expect(parsed(text("Require_Approval")).tests[0]).toMatchObject({
+    expect: { outcome: "require_approval" },
+  });
+  expect(parsePack(text("ALLOWED"))).toMatchObject({ ok: false });
+});
