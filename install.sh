@@ -49,7 +49,7 @@ run_help() {
     cat <<'END'
 usage: install.sh [--prefix DIR] [--demo | --test | --uninstall | --help]
 
-Installs aegis into DIR/bin (default: ~/.local/bin), linked as aegisd and aegisctl.
+Installs aegis into DIR/bin (default: ~/.local/bin), linked as aegisd, aegisctl and aegis-server.
 In a checkout the binary is built; piped into sh, a release is downloaded and its checksum verified.
 
   --prefix DIR   install below DIR
@@ -74,7 +74,7 @@ run_install() {
         download_release
     fi
     place_binary
-    say "installed $bin/aegis ($("$bin/aegis" --version)), linked as aegisd aegisctl"
+    say "installed $bin/aegis ($("$bin/aegis" --version)), linked as aegisd aegisctl aegis-server"
     case ":$PATH:" in
         *":$bin:"*) ;;
         *) say "hint: $bin is not in your PATH; add it: export PATH=\"$bin:\$PATH\"" ;;
@@ -113,16 +113,14 @@ run_uninstall() {
     set_prefix
     [ -f "$list" ] ||
         fail "nothing was installed below $prefix" "name the --prefix it was installed with"
-    for name in aegisd aegisctl; do remove_link "$name"; done
+    for name in aegisd aegisctl aegis-server; do
+        if [ "$(readlink "$bin/$name" 2>/dev/null)" = aegis ]; then remove "$bin/$name"; fi
+    done
     remove "$bin/aegis"
     made_dirs=$(grep '^dir ' "$list" || :)
     remove "$list"
     remove_dirs
     say "kept your ledger and policies: ${AEGIS_HOME:-~/.aegis}"
-}
-
-remove_link() {
-    if [ "$(readlink "$bin/$1" 2>/dev/null)" = aegis ]; then remove "$bin/$1"; fi
 }
 
 remove() {
@@ -168,7 +166,7 @@ set_prefix() {
 
 # Before anything is built: nothing is overwritten that an earlier run did not write.
 check_destination() {
-    for name in aegis aegisd aegisctl; do
+    for name in aegis aegisd aegisctl aegis-server; do
         [ -e "$bin/$name" ] || [ -L "$bin/$name" ] || continue
         grep -qxF -e "file $bin/$name" -e "link $bin/$name" "$list" 2>/dev/null ||
             fail "$bin/$name exists and was not installed by this script" \
@@ -185,11 +183,9 @@ place_binary() {
     "$draft" --version >/dev/null ||
         fail "the new binary does not run in $bin" \
             "is that file system mounted noexec? Say --prefix DIR"
-    # Earlier versions of this script made a third link.
-    if grep -qxF "link $bin/aegis-server" "$list" 2>/dev/null; then remove_link aegis-server; fi
     write_list
     mv -f "$draft" "$bin/aegis"
-    for name in aegisd aegisctl; do ln -sf aegis "$bin/$name"; done
+    for name in aegisd aegisctl aegis-server; do ln -sf aegis "$bin/$name"; done
 }
 
 # Creates a directory with its parents and remembers each one that was not there.
@@ -205,7 +201,7 @@ make_dir() {
 write_list() {
     {
         printf 'file %s\n' "$bin/aegis"
-        for name in aegisd aegisctl; do printf 'link %s\n' "$bin/$name"; done
+        for name in aegisd aegisctl aegis-server; do printf 'link %s\n' "$bin/$name"; done
         printf 'file %s\n' "$list"
         if [ -f "$list" ]; then grep '^dir ' "$list" || :; fi
         printf '%s' "$made_dirs"

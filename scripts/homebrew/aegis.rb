@@ -29,7 +29,7 @@ class Aegis < Formula
 
   def install
     bin.install "aegis"
-    %w[aegisd aegisctl].each { |name| bin.install_symlink bin/"aegis" => name }
+    %w[aegisd aegisctl aegis-server].each { |name| bin.install_symlink bin/"aegis" => name }
   end
 
   test do

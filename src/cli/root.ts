@@ -8,6 +8,9 @@ import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 
+/** Other names the binary is installed under that no command of this build has yet. */
+const otherNames = new Set(["aegis-server"]);
+
 /**
  * @param calledAs argv[0] as the caller gave it
  * @returns the exit status; nothing is thrown
@@ -19,6 +22,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
   if (program === regoProgramName) return runRego();
   if (program === "aegisctl" || program === "aegisd") return runProgram(program, argv);
   try {
+    refuseOtherNames(program);
     if (name === "run" || name === "wrap") {
       const { runCommand } = await import("./command/run.ts");
       return await runCommand(rest, name);
@@ -58,6 +62,13 @@ async function runProgram(
     reportFailure(error, "plain");
     return exitStatus.failed;
   }
+}
+
+function refuseOtherNames(program: string): void {
+  if (!otherNames.has(program)) return;
+  throw new AegisError("usage", `${program} is not part of this build`, {
+    hint: "`aegis serve` and `aegisd` serve the control plane; `aegis --help` lists all there is",
+  });
 }
 
 function reportFailure(error: unknown, kind: CommandKind): number {

@@ -297,6 +297,14 @@ describe("every command", () => {
     });
   }
 
+  for (const calledAs of ["/usr/local/bin/aegis-server", "aegis-server"]) {
+    test(`called as ${calledAs} it says that this is not part of the build`, async () => {
+      const outcome = await spawnAegis(["--help"], { calledAs });
+      expect([outcome.exitCode, outcome.stdout]).toEqual([2, ""]);
+      expect(outcome.stderr).toContain("is not part of this build");
+    });
+  }
+
   test("without HOME says what to set", async () => {
     const outcome = await spawnAegis(["log"], { env: { HOME: undefined } });
     expect(outcome.exitCode).toBe(1);

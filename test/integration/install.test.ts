@@ -4,7 +4,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
-  appendFileSync,
   chmodSync,
   cpSync,
   existsSync,
@@ -25,7 +24,7 @@ import { tempDir } from "../support/temp.ts";
 
 const script = readFileSync(join(repoRoot, "install.sh"), "utf8");
 const systemPath = "/usr/local/bin:/usr/bin:/bin";
-const links = ["aegisctl", "aegisd"];
+const links = ["aegis-server", "aegisctl", "aegisd"];
 
 /** Every path below `root`, links with their target. */
 function tree(root: string): string[] {
@@ -131,22 +130,6 @@ describe("piped into sh", () => {
     writeFileSync(join(prefix, "share/theirs"), "");
     expect(await pipe([`--prefix=${prefix}/`, "--uninstall"], env)).toMatchObject({ exitCode: 0 });
     expect(tree(prefix)).toEqual(["bin", "bin/other", "share", "share/theirs"]);
-  });
-
-  test.each([
-    ["that an earlier version made goes", true],
-    ["that is somebody else's stays", false],
-  ])("a link aegis-server %s", async (_, isRecorded) => {
-    const prefix = tempDir("prefix");
-    const args = ["--prefix", prefix];
-    const env = { AEGIS_RELEASE_URL: serve(good) };
-    await pipe(args, env);
-    const list = join(prefix, "share/aegis/installed");
-    symlinkSync("aegis", join(prefix, "bin/aegis-server"));
-    if (isRecorded) appendFileSync(list, `link ${prefix}/bin/aegis-server\n`);
-    expect(await pipe(args, env)).toMatchObject({ exitCode: 0 });
-    expect(tree(join(prefix, "bin")).includes("aegis-server -> aegis")).toBe(!isRecorded);
-    expect(readFileSync(list, "utf8")).not.toContain("aegis-server");
   });
 
   const member = `aegis-9.9.9-${target}/aegis`;

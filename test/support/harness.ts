@@ -22,6 +22,8 @@ export interface AegisOptions {
    * (`giveToPlainUser`).
    */
   readonly asPlainUser?: boolean;
+  /** Called by this name, as through the links aegisd, aegisctl and aegis-server. */
+  readonly calledAs?: string;
 }
 
 export interface Outcome {
@@ -56,6 +58,7 @@ export async function spawnAegis(
   const command = [aegisBinary(), ...args];
   const argv = options.asPlainUser === true ? asPlainUser(command) : command;
   const child = Bun.spawn(argv, {
+    ...(options.calledAs === undefined ? {} : { argv0: options.calledAs }),
     cwd: options.cwd ?? tempDir("cwd"),
     env: cleanEnvironment(options.env),
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
