@@ -21,6 +21,7 @@ import {
   type TestReport,
 } from "../control/conformance/report.ts";
 import { askBox } from "./conformance-box.ts";
+import { clientTls, type ServerAccess } from "./control-client.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** In the order they are run. */
@@ -38,21 +39,21 @@ export const shippedPacks: readonly string[] = Object.keys(shipped);
 /** What is run where no pack is named: this machine's kernel is no part of a control plane. */
 const serverPacks = shippedPacks.filter((name) => name !== "kernel");
 
-export interface ConformanceOptions {
+export interface ConformanceOptions extends Omit<ServerAccess, "apiKeyFile"> {
   /** Name of a shipped pack or a file; undefined: every shipped one. */
   readonly pack: string | undefined;
-  readonly server: string;
   /** Name of the variable that holds the API key. */
   readonly keyVariable: string | undefined;
 }
 
 /** @throws {AegisError} when there is nothing to ask or nobody to be asked */
 export async function runConformance(
-  { pack, server, keyVariable }: ConformanceOptions,
+  { pack, server, keyVariable, ...files }: ConformanceOptions,
   around: Surroundings,
 ): Promise<readonly PackReport[]> {
   const packs = pack === undefined ? serverPacks.map(shippedPack) : [named(pack, around)];
   const address = addressOf(server);
+  const tls = clientTls(new URL(address), files, around.directory);
   const headers = { "Content-Type": "application/json", ...keyHeader(keyVariable, around) };
   const reports: PackReport[] = [];
   for (const one of packs) {
@@ -60,7 +61,10 @@ export async function runConformance(
     for (const test of one.tests) {
       const answer =
         test.box === undefined
-          ? await ask(`${address}/v1/policy/decide`, canonicalJson(test.request), headers)
+          ? await ask(`${address}/v1/policy/decide`, canonicalJson(test.request), {
+              headers,
+              ...tls,
+            })
           : await askBox(test.box, test.expect, around);
       results.push(judgeAnswer(one, test, answer));
     }
@@ -122,17 +126,13 @@ function keyHeader(
 const timeoutMs = 10_000;
 const answerSizeMax = 1024 * 1024;
 
-async function ask(
-  url: string,
-  body: string,
-  headers: Readonly<Record<string, string>>,
-): Promise<Answer> {
+async function ask(url: string, body: string, how: BunFetchRequestInit): Promise<Answer> {
   let text: string;
   try {
     // Not followed: a key must not go where a server points.
     const redirect = "manual";
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(url, { method: "POST", body, headers, redirect, signal });
+    const response = await fetch(url, { ...how, method: "POST", body, redirect, signal });
     text = await boundedText(response);
     if (response.status !== 200) return failure(`http: status ${response.status}`);
   } catch (error) {

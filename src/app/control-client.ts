@@ -18,6 +18,24 @@ export interface ServerAccess {
   readonly keyFile: string | undefined;
 }
 
+/**
+ * What `fetch` is told of certificates; nothing where there are none.
+ * @throws {AegisError} when a file cannot be used, or has nothing to do with the address
+ */
+export function clientTls(
+  base: URL,
+  { caFile, certFile, keyFile }: Omit<ServerAccess, "server" | "apiKeyFile">,
+  directory: AbsPath,
+): { readonly tls?: Readonly<Record<string, string>> } {
+  const given = Object.entries({ ca: caFile, cert: certFile, key: keyFile }).flatMap(
+    ([name, path]) =>
+      path === undefined ? [] : [[name, readSmallFile(resolvePath(directory, path))]],
+  );
+  if (given.length === 0) return {};
+  if (base.protocol === "https:") return { tls: Object.fromEntries(given) };
+  throw new AegisError("usage", `Cannot use certificates with "${base}": it is not https`);
+}
+
 export interface ControlClient {
   /** @throws {AegisError} named after `what`, for every answer but a good one */
   get(what: string, path: string, query: Query): Promise<JsonObject>;
@@ -32,14 +50,10 @@ const shownBodyMax = 2000;
 /** @throws {AegisError} when the address or one of the files cannot be used */
 export function createControlClient(access: ServerAccess, directory: AbsPath): ControlClient {
   const base = serverAddress(access.server);
-  const read = (path: string | undefined) =>
-    path === undefined ? undefined : readSmallFile(resolvePath(directory, path));
-  const key = read(access.apiKeyFile)?.trim();
-  const tls = { ca: read(access.caFile), cert: read(access.certFile), key: read(access.keyFile) };
-  const given = Object.entries(tls).filter(([, value]) => value !== undefined);
-  if (given.length > 0 && base.protocol !== "https:") {
-    throw new AegisError("usage", `Cannot use certificates with "${base}": it is not https`);
-  }
+  const { apiKeyFile } = access;
+  const key =
+    apiKeyFile === undefined ? undefined : readSmallFile(resolvePath(directory, apiKeyFile)).trim();
+  const tls = clientTls(base, access, directory);
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (key !== undefined) headers.Authorization = `Bearer ${key}`;
 
@@ -56,7 +70,7 @@ export function createControlClient(access: ServerAccess, directory: AbsPath): C
         headers,
         redirect: "error",
         signal: AbortSignal.timeout(requestTimeoutMs),
-        ...(given.length === 0 ? {} : { tls: Object.fromEntries(given) }),
+        ...tls,
       });
       [status, body] = [response.status, await response.text()];
     } catch (cause) {

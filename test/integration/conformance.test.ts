@@ -6,7 +6,9 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
+import { linkedPrograms } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
+import { certificate } from "../support/tls.ts";
 
 const running: Bun.Subprocess[] = [];
 afterAll(async () => {
@@ -180,4 +182,27 @@ tests:
   expect(unknown.exitCode).toBe(2);
   expect(unknown.stderr).toContain("baseline-safety");
   expect((await run("--server", "ftp://127.0.0.1/")).exitCode).toBe(2);
+});
+
+test("a server with a certificate of its own is asked with --ca-file, and not believed without", async () => {
+  const linked = linkedPrograms();
+  const { cert, key } = certificate("localhost");
+  writeFileSync(join(linked.folder, "cert.pem"), cert);
+  writeFileSync(join(linked.folder, "key.pem"), key, { mode: 0o600 });
+  const tls = "tls: {enabled: true, cert_file: cert.pem, key_file: key.pem}";
+  writeFileSync(join(linked.folder, "aegis.yaml"), `addr: "localhost:0"\n${tls}\n`);
+  const server = await linked.start("aegisd", "--dsn", ":memory:", "--config", "aegis.yaml");
+  try {
+    const url = `https://localhost:${server.greeting.trim().split(":").at(-1)}`;
+    const asked = ["conformance", "run", "baseline-safety", "--server", url];
+    const unknown = await linked.run("aegis", ...asked);
+    expect(unknown).toMatchObject({ exitCode: 1 });
+    expect(unknown.stdout).toContain("certificate");
+    const known = await linked.run("aegis", ...asked, "--ca-file", "cert.pem");
+    expect(known).toMatchObject({ exitCode: 0, stderr: "" });
+    const plain = await linked.run("aegis", ...asked.slice(0, 3), "--ca-file", "cert.pem");
+    expect(plain.stderr).toContain("it is not https");
+  } finally {
+    await server.stop();
+  }
 });

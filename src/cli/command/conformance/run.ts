@@ -4,6 +4,7 @@ import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";
 import { jsonFlag } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
+import { serverAccess, serverFlags } from "../../server-flags.ts";
 
 export const command = defineCommand(
   {
@@ -21,6 +22,9 @@ export const command = defineCommand(
         value: "NAME",
         summary: "Environment variable that holds the API key",
       },
+      "ca-file": serverFlags["ca-file"],
+      "cert-file": serverFlags["cert-file"],
+      "key-file": serverFlags["key-file"],
       json: jsonFlag,
     },
     operands: {
@@ -43,7 +47,8 @@ export const command = defineCommand(
   async ({ flags, operands }, context) => {
     const { runConformance } = await import("../../../app/conformance.ts");
     const { PACK: pack } = operands;
-    const options = { pack, server: flags.server, keyVariable: flags["key-env"] };
+    const access = serverAccess({ ...flags, "api-key-file": undefined });
+    const options = { ...access, pack, keyVariable: flags["key-env"] };
     const reports = await runConformance(options, context);
     const { jsonText } = await import("../../render/json.ts");
     const { conformanceText } = await import("../../render/conformance.ts");
