@@ -3,13 +3,7 @@
 
 import { liveStatesMax, liveStatesSizeMax } from "../base/limits.ts";
 import { createRecent } from "../base/recent.ts";
-import {
-  applyEvent,
-  type Budgets,
-  defaultBudgets,
-  newState,
-  type SessionState,
-} from "../control/state/reducer.ts";
+import { applyEvent, newState, type SessionState } from "../control/state/reducer.ts";
 import { stateSize } from "../control/state/size.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
 
@@ -20,13 +14,13 @@ export interface LiveStates {
 
 const pageSize = 1000;
 
-export function createLiveStates(log: ControlLog, budgets: Budgets = defaultBudgets): LiveStates {
+export function createLiveStates(log: ControlLog): LiveStates {
   const bounds = { countMax: liveStatesMax, sizeMax: liveStatesSizeMax, sizeOf: stateSize };
   const states = createRecent<SessionState>(bounds);
 
   function add(state: SessionState, event: LoggedEvent): SessionState {
     const { seq, tsUnixMs, type, payload } = event;
-    return applyEvent(state, { seq, tsUnixMs, type, payload }, budgets);
+    return applyEvent(state, { seq, tsUnixMs, type, payload });
   }
 
   log.onStored((event) => {

@@ -150,7 +150,8 @@ async function admitCall(
   const judge = async (judged: JsonValue) => {
     const state = await parts.states.current(session.tenant, session.id);
     const event = eventOf(session, proposed.seq, call, name.callId, judged);
-    const input = { event, snapshot: policyView(state), manifest: declared.manifest };
+    const snapshot = policyView(state, budgetsOf(manifest));
+    const input = { event, snapshot, manifest: declared.manifest };
     const decision = await decided(parts, call, input);
     const advised = advisedCall(call.tool, judged);
     const advice = () => {

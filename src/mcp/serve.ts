@@ -3,7 +3,6 @@
 import { createLiveStates } from "../app/live-states.ts";
 import { createRateLimiter } from "../app/rate-limit.ts";
 import { listenAddress, type ServeParts } from "../app/serve.ts";
-import { budgetsOf } from "../control/state/budgets.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
 import { createProcessPool } from "./process-pool.ts";
@@ -46,7 +45,7 @@ interface CommandServer extends ServerCommand {
 export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
   const gate = createGate({
     ...parts,
-    states: createLiveStates(parts.log, budgetsOf(parts.manifest)),
+    states: createLiveStates(parts.log),
     limiter: createRateLimiter(parts.rateLimit, parts.nowMs),
     onAsked: parts.webhook?.send,
     ...wishes,

@@ -7,6 +7,7 @@ import { sha256Hex } from "../base/hash.ts";
 import type { JsonMembers } from "../base/json-text.ts";
 import type { Decide, ToolDecision } from "../control/decide/decision.ts";
 import { stricter } from "../control/decide/stricter.ts";
+import { budgetsOf } from "../control/state/budgets.ts";
 import { policyView } from "../control/state/view.ts";
 import type { JsonValue } from "../model/event.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
@@ -56,12 +57,12 @@ export function decideRoute(parts: DecideParts): Route {
     const session = sessionOf(members);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
-    const judge = async (known: JsonValue): Promise<Judged> => {
+    const judge = async (known: (manifest: JsonValue) => JsonValue): Promise<Judged> => {
       if (isLimited) return { decision: limited, by: () => ({}) };
       const policy_hash = parts.policyHash?.();
       // All of them at once, so that one policy is asked even where it is replaced meanwhile.
       const asked = manifests.map(({ json }) =>
-        parts.decide({ event, snapshot: known, manifest: json }),
+        parts.decide({ event, snapshot: known(json), manifest: json }),
       );
       const decision = (await Promise.all(asked)).reduce(stricter);
       const by = () => ({
@@ -73,11 +74,11 @@ export function decideRoute(parts: DecideParts): Route {
     const named = proposed(event);
     const decision =
       session === undefined
-        ? (await judge(snapshot)).decision
+        ? (await judge(() => snapshot)).decision
         : await decideLive(parts, {
             session,
             call: named,
-            judge: (state) => judge(policyView(state)),
+            judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
     parts.onDecided?.(decision);
     describeDecisionOn(call.span, { session, call: named, decision });

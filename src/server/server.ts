@@ -92,7 +92,7 @@ export function serverMetrics(options: ServerOptions): ServerMetrics {
 
 export function startServer(options: ServerOptions): RunningServer {
   const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
-  const steps = createStepRecorder(options.log, budgetsOf(options.manifest), monotonicMs);
+  const steps = createStepRecorder(options.log, monotonicMs);
   const stopping = new AbortController();
   const counted = options.metrics ?? serverMetrics(options);
   const about = { steps, counted, stopping: stopping.signal };
@@ -143,12 +143,12 @@ function routesOf(options: ServerOptions, { steps, counted, stopping }: About): 
   const { nowMs, rateLimit, secret, keys } = options;
   const log = counted.log(options.log);
   const decide = counted.decide(options.decide);
-  const states = createLiveStates(log, budgetsOf(options.manifest));
+  const states = createLiveStates(log);
   const limiter = () => createRateLimiter(rateLimit, nowMs);
   return [
     ...eventRoutes(log, nowMs, limiter()),
     tailRoute(log, stopping, counted.streaming),
-    ...sessionRoutes(log, states),
+    ...sessionRoutes(log, states, budgetsOf(options.manifest)),
     ...replayRoutes({ ...options, steps }),
     sessionTokenRoute(options),
     decideRoute({

@@ -2,13 +2,19 @@
 // what was recorded.
 
 import type { LiveStates } from "../app/live-states.ts";
+import type { Budgets } from "../control/state/budgets.ts";
 import { policyView, stateHash, stateJson } from "../control/state/view.ts";
 import type { ControlLog, LoggedSession } from "../ledger/control-contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { getSession, getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
 import { Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
 
-export function sessionRoutes(log: ControlLog, states: LiveStates): readonly Route[] {
+/** @param limits of the manifest in force */
+export function sessionRoutes(
+  log: ControlLog,
+  states: LiveStates,
+  limits: Budgets,
+): readonly Route[] {
   return [
     route(listSessions, async ({ query, headers }) => {
       const found = await log.sessions(query.tenant_id, query.limit);
@@ -48,7 +54,7 @@ export function sessionRoutes(log: ControlLog, states: LiveStates): readonly Rou
       }
       const place = { tenant_id: tenant, session_id: session, last_seq: state.last_seq };
       const more = { state: stateJson(state), snapshot_hash: hash };
-      return reply(200, { ...policyView(state), ...place, ...more });
+      return reply(200, { ...policyView(state, limits), ...place, ...more });
     }),
     route(verifySession, async ({ params, query, headers }) => {
       const { valid, firstBadSeq, error } = await log.verify(query.tenant_id, params.id);

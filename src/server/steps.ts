@@ -6,13 +6,7 @@ import { sha256Hex } from "../base/hash.ts";
 import { followedStatesMax, followedStatesSizeMax } from "../base/limits.ts";
 import { ownText } from "../base/own-text.ts";
 import { createRecent } from "../base/recent.ts";
-import {
-  applyEvent,
-  type Budgets,
-  defaultBudgets,
-  newState,
-  type SessionState,
-} from "../control/state/reducer.ts";
+import { applyEvent, newState, type SessionState } from "../control/state/reducer.ts";
 import { stateSize } from "../control/state/size.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
@@ -60,10 +54,9 @@ interface Followed {
 
 export function createStepRecorder(
   log: ControlLog,
-  budgets: Budgets = defaultBudgets,
   monotonicMs: () => number = () => 0,
 ): StepRecorder {
-  const follower = createFollower(log, budgets);
+  const follower = createFollower(log);
   /** Sessions with events that are not recorded yet. */
   const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
   const turns = createTurns({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
@@ -171,7 +164,7 @@ interface Follower {
   idle(): Promise<unknown>;
 }
 
-function createFollower(log: ControlLog, budgets: Budgets): Follower {
+function createFollower(log: ControlLog): Follower {
   const followed = createRecent<Followed>({
     countMax: followedStatesMax,
     sizeMax: followedStatesSizeMax,
@@ -189,7 +182,7 @@ function createFollower(log: ControlLog, budgets: Budgets): Follower {
       const events = await eventsFrom(log, one, Math.min(left, readSize));
       if (events.length === 0) break;
       left -= events.length;
-      for (const event of events) await add(log, one, event, budgets);
+      for (const event of events) await add(log, one, event);
     }
     await keepPage(log, one);
     followed.keep(key, one);
@@ -238,9 +231,8 @@ async function add(
   log: ControlLog,
   one: Followed,
   { seq, tsUnixMs, type, payload }: LoggedEvent,
-  budgets: Budgets,
 ): Promise<void> {
-  one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload }, budgets);
+  one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload });
   one.nextSeq = seq + 1;
   if (seq < one.recordedSeq) {
     const isLast = one.nextSeq === one.recordedSeq;

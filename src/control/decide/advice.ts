@@ -2,7 +2,8 @@
 // arguments in it come from the caller. Pure.
 
 import type { JsonValue } from "../../model/event.ts";
-import type { Budgets, SessionState } from "../state/reducer.ts";
+import type { Budgets } from "../state/budgets.ts";
+import type { SessionState } from "../state/reducer.ts";
 
 export interface AdvisedCall {
   readonly tool: string;

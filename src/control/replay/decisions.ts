@@ -5,14 +5,8 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import type { ToolDecision } from "../decide/decision.ts";
-import {
-  applyEvent,
-  type Budgets,
-  defaultBudgets,
-  newState,
-  type ReducedEvent,
-  type SessionState,
-} from "../state/reducer.ts";
+import { type Budgets, defaultBudgets } from "../state/budgets.ts";
+import { applyEvent, newState, type ReducedEvent, type SessionState } from "../state/reducer.ts";
 import { policyView } from "../state/view.ts";
 import { type DiffEntry, diffsMax, type Replay, report } from "./replay.ts";
 
@@ -72,7 +66,7 @@ export function decisionReplay(
   /** Those members of the decision that the record has. */
   async function again({ payload }: Proposal, recorded: JsonObject): Promise<string> {
     const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-    const decision: JsonObject = { ...(await decide(event, policyView(state))) };
+    const decision: JsonObject = { ...(await decide(event, policyView(state, budgets))) };
     return canonicalJson(
       Object.fromEntries(Object.keys(recorded).map((name) => [name, decision[name] ?? null])),
     );
@@ -87,7 +81,7 @@ export function decisionReplay(
           if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
         } else await compare(event, payload);
       }
-      state = applyEvent(state, event, budgets);
+      state = applyEvent(state, event);
       steps++;
       return diffs.length < diffsMax;
     },

@@ -5,14 +5,7 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
-import {
-  applyEvent,
-  type Budgets,
-  defaultBudgets,
-  newState,
-  type ReducedEvent,
-  type SessionState,
-} from "../state/reducer.ts";
+import { applyEvent, newState, type ReducedEvent, type SessionState } from "../state/reducer.ts";
 import { stateHash } from "../state/view.ts";
 
 /** Names of the members are those of the wire. */
@@ -51,18 +44,13 @@ export interface ReplayedSession {
   readonly id: string;
   /** In order, from the first. */
   readonly events: readonly ReducedEvent[];
-  readonly budgets?: Budgets;
 }
 
 /**
  * @param recorded hash of the state after an event, as it was then; undefined where none was kept,
  * which is a difference
  */
-export function exactReplay(
-  id: string,
-  recorded: (seq: number) => string | undefined,
-  budgets: Budgets = defaultBudgets,
-): Replay {
+export function exactReplay(id: string, recorded: (seq: number) => string | undefined): Replay {
   const diffs: DiffEntry[] = [];
   let steps = 0;
   let state: SessionState = newState();
@@ -75,7 +63,7 @@ export function exactReplay(
       };
       const claimed = hashInDecision(event, state.last_seq);
       if (claimed !== undefined) differs(claimed, stateHash(state));
-      state = applyEvent(state, event, budgets);
+      state = applyEvent(state, event);
       steps++;
       differs(recorded(seq) ?? "", stateHash(state));
       return diffs.length < diffsMax;
@@ -92,10 +80,10 @@ function hashInDecision({ type, payload }: ReducedEvent, seq: number): string | 
 }
 
 export function replayExact(
-  { id, events, budgets }: ReplayedSession,
+  { id, events }: ReplayedSession,
   recorded: (seq: number) => string | undefined,
 ): DiffReport {
-  const replay = exactReplay(id, recorded, budgets);
+  const replay = exactReplay(id, recorded);
   for (const event of events) if (!replay.step(event)) break;
   return replay.report();
 }

@@ -11,16 +11,9 @@ export const loopReasons = [
   "LOOP_NO_PROGRESS",
 ] as const;
 
-export const budgetReasons = [
-  "BUDGET_STEPS_EXCEEDED",
-  "BUDGET_TOOL_CALLS_EXCEEDED",
-  "BUDGET_WALL_TIME_EXCEEDED",
-  "BUDGET_MODEL_CALLS_EXCEEDED",
-] as const;
-
 export interface Violation {
-  readonly reason: (typeof loopReasons)[number] | (typeof budgetReasons)[number];
-  readonly action: "STOP" | "REQUIRE_APPROVAL";
+  readonly reason: (typeof loopReasons)[number];
+  readonly action: "REQUIRE_APPROVAL";
   /** Sequence numbers of the events that make up the circle, in order. */
   readonly cycle_trace: readonly number[];
   readonly detail: string;

@@ -14,21 +14,6 @@ import {
 } from "./loops.ts";
 import { isAboutProtocolRequest } from "./protocol-requests.ts";
 
-export interface Budgets {
-  readonly max_steps: number;
-  readonly max_tool_calls: number;
-  readonly max_wall_time_ms: number;
-  /** Undefined: as many as wanted. */
-  readonly max_model_calls: number | undefined;
-}
-
-export const defaultBudgets: Budgets = {
-  max_steps: 24,
-  max_tool_calls: 12,
-  max_wall_time_ms: 120_000,
-  max_model_calls: undefined,
-};
-
 /** What the reducer reads of an event, whatever else it carries. */
 export interface ReducedEvent {
   readonly seq: number;
@@ -66,7 +51,7 @@ export interface SessionState {
     readonly active_labels: readonly string[];
     readonly sanitized_keys: readonly string[];
   };
-  /** The latest; it stays until another one takes its place. */
+  /** The latest loop; it stays until another one takes its place. */
   readonly violation: Violation | undefined;
   readonly calls: readonly RememberedCall[];
   /** Of the latest result, and whether it came after the latest call. */
@@ -115,11 +100,7 @@ export function newState(): SessionState {
 }
 
 /** The state after one more event, known or not; what is no step is said where it is left out. */
-export function applyEvent(
-  before: SessionState,
-  event: ReducedEvent,
-  budgets: Budgets = defaultBudgets,
-): SessionState {
+export function applyEvent(before: SessionState, event: ReducedEvent): SessionState {
   // What a box did on behalf of the session is no step of the agent's.
   if (isBoxEvent(event.type)) return { ...before, last_seq: event.seq };
   const payload = isObject(event.payload) ? event.payload : undefined;
@@ -129,10 +110,7 @@ export function applyEvent(
   }
   const counted = count(before, event);
   const change = changes[event.type];
-  const after = change === undefined ? counted : change(counted, payload, event, budgets);
-  return after.budgets.steps_consumed > budgets.max_steps
-    ? violated(after, "BUDGET_STEPS_EXCEEDED", event, `more than ${budgets.max_steps} steps`)
-    : after;
+  return change === undefined ? counted : change(counted, payload, event);
 }
 
 function count(state: SessionState, { seq, tsUnixMs, type }: ReducedEvent): SessionState {
@@ -159,7 +137,6 @@ type Change = (
   state: SessionState,
   payload: JsonObject | undefined,
   event: ReducedEvent,
-  budgets: Budgets,
 ) => SessionState;
 
 const changes: Readonly<Record<string, Change>> = {
@@ -177,28 +154,19 @@ const changes: Readonly<Record<string, Change>> = {
   TERMINATION: (state) => ({ ...state, taint: { active_labels: [], sanitized_keys: [] } }),
 };
 
-function startModelCall(
-  state: SessionState,
-  payload: JsonObject | undefined,
-  event: ReducedEvent,
-  budgets: Budgets,
-): SessionState {
+function startModelCall(state: SessionState, payload: JsonObject | undefined): SessionState {
   const model_calls_consumed = state.budgets.model_calls_consumed + 1;
-  const counted = outcome(
+  return outcome(
     { ...state, budgets: { ...state.budgets, model_calls_consumed } },
     textMember("last_model_call_id", payload?.call_id),
   );
-  const most = budgets.max_model_calls;
-  if (most === undefined || model_calls_consumed <= most) return counted;
-  return violated(counted, "BUDGET_MODEL_CALLS_EXCEEDED", event, `more than ${most} model calls`);
 }
 
-/** Counts, checks the budgets, and looks for a loop among the calls so far. */
+/** Counts, and looks for a loop among the calls so far. */
 function proposeToolCall(
   state: SessionState,
   payload: JsonObject | undefined,
   event: ReducedEvent,
-  budgets: Budgets,
 ): SessionState {
   const tool = payload?.tool_name;
   const tool_calls_consumed = state.budgets.tool_calls_consumed + 1;
@@ -209,14 +177,6 @@ function proposeToolCall(
       ...textMember("last_tool_name", tool),
     },
   );
-  if (tool_calls_consumed > budgets.max_tool_calls) {
-    const detail = `more than ${budgets.max_tool_calls} tool calls`;
-    return violated(counted, "BUDGET_TOOL_CALLS_EXCEEDED", event, detail);
-  }
-  if (counted.budgets.wall_time_ms > budgets.max_wall_time_ms) {
-    const detail = `more than ${budgets.max_wall_time_ms} ms`;
-    return violated(counted, "BUDGET_WALL_TIME_EXCEEDED", event, detail);
-  }
   if (typeof tool !== "string" || tool === "") return counted;
   const call: RememberedCall = {
     seq: event.seq,
@@ -286,15 +246,6 @@ function textMember(
   value: JsonValue | undefined,
 ): Partial<SessionState["last_outcomes"]> {
   return typeof value === "string" && value !== "" ? { [name]: ownText(value) } : {};
-}
-
-function violated(
-  state: SessionState,
-  reason: Violation["reason"],
-  { seq }: ReducedEvent,
-  detail: string,
-): SessionState {
-  return { ...state, violation: { reason, action: "STOP", cycle_trace: [seq], detail } };
 }
 
 /** Everything a call can move forward; counters and the names of calls move with every one. */

@@ -4,10 +4,14 @@
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { JsonObject } from "../../model/event.ts";
+import { type Budgets, exceededBudget } from "./budgets.ts";
 import type { SessionState } from "./reducer.ts";
 
-/** The flat `snapshot` of policy input and of the snapshot endpoint. */
-export function policyView(state: SessionState): JsonObject {
+/**
+ * The flat `snapshot` of policy input and of the snapshot endpoint.
+ * @param limits of the manifest in force: what is over them is a violation as well
+ */
+export function policyView(state: SessionState, limits: Budgets): JsonObject {
   const { budgets, taint, violation } = state;
   return {
     steps_consumed: budgets.steps_consumed,
@@ -16,7 +20,7 @@ export function policyView(state: SessionState): JsonObject {
     wall_time_ms: budgets.wall_time_ms,
     is_tainted: taint.active_labels.length > 0,
     sanitized_keys: taint.sanitized_keys,
-    loop_violation: violation?.reason ?? "",
+    loop_violation: violation?.reason ?? exceededBudget(state, limits) ?? "",
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { decideFast } from "../../../src/control/decide/fast.ts";
+import { defaultBudgets } from "../../../src/control/state/budgets.ts";
 import { applyEvent, newState } from "../../../src/control/state/reducer.ts";
 import { policyView } from "../../../src/control/state/view.ts";
 import { declaredFor } from "../../../src/mcp/declared.ts";
@@ -15,7 +16,7 @@ function outcome(manifest: JsonValue, name: string, isTool: boolean, isStrict: b
   const declared = declaredFor(manifest, { name, isTool, isStrict });
   const payload = { tool_name: name, args: { uri: "test://note" } };
   const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-  const snapshot = policyView(newState());
+  const snapshot = policyView(newState(), defaultBudgets);
   const decision = decideFast({ event, snapshot, manifest: declared.manifest });
   return `${decision?.outcome}${declared.isImplied ? " by default" : ""}`;
 }
@@ -73,16 +74,16 @@ test("reading uses up no budget, is no loop, and taints", () => {
   for (let at = 0; at < 50; at++) {
     for (const type of ["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED"]) add(type, read);
   }
-  expect(policyView(state)).toMatchObject({
+  expect(policyView(state, defaultBudgets)).toMatchObject({
     ...{ steps_consumed: 0, tool_calls_consumed: 0, wall_time_ms: 0 },
     ...{ is_tainted: false, loop_violation: "" },
   });
   add("TOOL_RESULT", read);
-  expect(policyView(state)).toMatchObject({ steps_consumed: 0, is_tainted: true });
+  expect(policyView(state, defaultBudgets)).toMatchObject({ steps_consumed: 0, is_tainted: true });
   expect(state.last_seq).toBe(seq - 1);
   add("TOOL_CALL_PROPOSED", "echo");
   add("TOOL_CALL_PROPOSED", "echo");
-  expect(policyView(state)).toMatchObject({
+  expect(policyView(state, defaultBudgets)).toMatchObject({
     ...{ steps_consumed: 2, tool_calls_consumed: 2, loop_violation: "LOOP_IDENTICAL_CALL" },
   });
 });
