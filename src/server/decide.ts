@@ -8,8 +8,10 @@ import type { JsonMembers } from "../base/json-text.ts";
 import type { Decide, ToolDecision } from "../control/decide/decision.ts";
 import { stricter } from "../control/decide/stricter.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
+import { isProtocolRequest } from "../control/state/protocol-requests.ts";
 import { policyView } from "../control/state/view.ts";
-import type { JsonValue } from "../model/event.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
+import { isObject, memberOf } from "../model/json-object.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
 import {
   membersOf,
@@ -58,7 +60,7 @@ export function decideRoute(parts: DecideParts): Route {
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
     const judge = async (known: (manifest: JsonValue) => JsonValue): Promise<Judged> => {
-      if (isLimited) return { decision: limited, by: () => ({}) };
+      if (isLimited) return { decision: limited, by: () => ({}), isPolicys: false };
       const policy_hash = parts.policyHash?.();
       // All of them at once, so that one policy is asked even where it is replaced meanwhile.
       const asked = manifests.map(({ json }) =>
@@ -69,7 +71,7 @@ export function decideRoute(parts: DecideParts): Route {
         ...(policy_hash === undefined ? {} : { policy_hash }),
         ...Object.fromEntries(manifests.map(({ member, hash }) => [member, hash()])),
       });
-      return { decision, by };
+      return { decision, by, isPolicys: true };
     };
     const named = proposed(event);
     const decision =
@@ -78,6 +80,7 @@ export function decideRoute(parts: DecideParts): Route {
         : await decideLive(parts, {
             session,
             call: named,
+            proposed: proposedPayload(event),
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
     parts.onDecided?.(decision);
@@ -134,8 +137,8 @@ const limited: ToolDecision = { outcome: "deny", reason: "RATE_LIMITED", constra
 
 /** @param tenant undefined: whichever the event names */
 function overLimit(limiter: RateLimiter, tenant: string | undefined, event: JsonValue): boolean {
-  if (member(event, "event_type") !== "TOOL_CALL_PROPOSED") return false;
-  const named = tenant ?? member(event, "tenant_id");
+  if (memberOf(event, "event_type") !== "TOOL_CALL_PROPOSED") return false;
+  const named = tenant ?? memberOf(event, "tenant_id");
   const tool = proposed(event).tool_name;
   const call = {
     tenant: typeof named === "string" ? named : "",
@@ -160,17 +163,19 @@ function sessionOf(members: JsonMembers): NamedSession | undefined {
   return { tenant, id, user: textMember(named, "user_id") ?? "" };
 }
 
+/** Undefined for what is no tool call, and for one of MCP's own requests: neither is counted. */
+function proposedPayload(event: JsonValue): JsonObject | undefined {
+  if (memberOf(event, "event_type") !== "TOOL_CALL_PROPOSED") return undefined;
+  const payload = memberOf(event, "payload") ?? {};
+  return isObject(payload) && !isProtocolRequest(payload.tool_name) ? payload : undefined;
+}
+
 /** Which call the decision is about. */
 function proposed(event: JsonValue): { readonly tool_name?: string; readonly call_id?: string } {
-  const payload = member(event, "payload");
-  const [tool, id] = [member(payload, "tool_name"), member(payload, "call_id")];
+  const payload = memberOf(event, "payload");
+  const [tool, id] = [memberOf(payload, "tool_name"), memberOf(payload, "call_id")];
   return {
     ...(typeof tool === "string" ? { tool_name: tool } : {}),
     ...(typeof id === "string" ? { call_id: id } : {}),
   };
-}
-
-function member(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Readonly<Record<string, JsonValue>>)[name] : undefined;
 }

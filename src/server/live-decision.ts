@@ -6,7 +6,7 @@ import type { LiveStates } from "../app/live-states.ts";
 import type { Turns } from "../app/turns.ts";
 import { type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
-import type { SessionState } from "../control/state/reducer.ts";
+import { callToDecide, type SessionState } from "../control/state/reducer.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { AppendOutcome, ControlLog } from "../ledger/control-contract.ts";
 import type { JsonObject } from "../model/event.ts";
@@ -30,6 +30,8 @@ export interface LiveQuestion {
   readonly session: NamedSession;
   /** Of the record, beside the decision and what it was made on. */
   readonly call: JsonObject;
+  /** What is proposed; undefined: it is no tool call. */
+  readonly proposed: JsonObject | undefined;
   judge(state: SessionState): Promise<Judged>;
 }
 
@@ -37,6 +39,13 @@ export interface Judged {
   readonly decision: ToolDecision;
   /** Of the record: the hashes of what it was decided by; nothing where no policy was asked. */
   readonly by: () => JsonObject;
+  /** Whether a policy was asked. */
+  readonly isPolicys: boolean;
+}
+
+interface Recorded extends Judged {
+  /** What callToDecide() says of the call. */
+  readonly call?: JsonObject;
 }
 
 /** Decisions of one session that wait for their turn in this process. */
@@ -48,6 +57,7 @@ const triesMax = 32;
 const busy: Judged = {
   decision: { outcome: "deny", reason: "SESSION_BUSY", constraints: {} },
   by: () => ({}),
+  isPolicys: false,
 };
 
 /** An answer that could not be recorded is not given. */
@@ -62,8 +72,12 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<T
   const { tenant, id } = question.session;
   for (let tries = 0; tries < triesMax; tries++) {
     const state = await parts.states.current(tenant, id);
-    const judged = await question.judge(state);
-    const stored = await record(parts, question, judged, state);
+    const { proposed } = question;
+    const about = proposed === undefined ? { state } : callToDecide(state, proposed);
+    const judged = await question.judge(about.state);
+    // What no policy was asked about is still to be decided.
+    const call = judged.isPolicys && "record" in about ? about.record : {};
+    const stored = await record(parts, question, { ...judged, call }, state);
     if (stored.kind === "stored") return judged.decision;
     // What is there already is another one's decision, even where it looks the same.
     if (stored.kind === "refused" && stored.code !== "chain_conflict") throw refusalOf(stored);
@@ -82,11 +96,11 @@ async function decideBusy(parts: LiveParts, question: LiveQuestion): Promise<Too
 async function record(
   { log, nowMs }: LiveParts,
   { session: { tenant, id, user }, call }: LiveQuestion,
-  { decision: { outcome, reason, constraints }, by }: Judged,
+  { decision: { outcome, reason, constraints }, by, call: about }: Recorded,
   state?: SessionState,
 ): Promise<AppendOutcome> {
   const made = { outcome, reason_codes: [reason], constraints };
-  const text = JSON.stringify({ ...call, ...made, ...by(), ...madeOn(state) });
+  const text = JSON.stringify({ ...call, ...about, ...made, ...by(), ...madeOn(state) });
   const payload: JsonTree = parseJsonText(text);
   const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
   const [stored] = await log.append([

@@ -6,7 +6,13 @@ import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import type { ToolDecision } from "../decide/decision.ts";
 import { type Budgets, defaultBudgets } from "../state/budgets.ts";
-import { applyEvent, newState, type ReducedEvent, type SessionState } from "../state/reducer.ts";
+import {
+  applyEvent,
+  callToDecide,
+  newState,
+  type ReducedEvent,
+  type SessionState,
+} from "../state/reducer.ts";
 import { policyView } from "../state/view.ts";
 import { type DiffEntry, diffsMax, type Replay, report } from "./replay.ts";
 
@@ -38,22 +44,14 @@ export function decisionReplay(
   budgets: Budgets = defaultBudgets,
 ): LiveReplay {
   const diffs: DiffEntry[] = [];
-  const byCall = new Map<string, Proposal>();
-  let latest: Proposal | undefined;
+  const proposals = createProposals();
   let state: SessionState = newState();
   let steps = 0;
 
-  function proposalOf(payload: JsonObject): Proposal | undefined {
-    if (typeof payload.call_id === "string") return byCall.get(payload.call_id);
-    const isOwn =
-      payload.tool_name === undefined || payload.tool_name === latest?.payload.tool_name;
-    return isOwn ? latest : undefined;
-  }
-
   async function compare({ seq, type }: ReducedEvent, payload: JsonObject): Promise<void> {
     const recorded = recordedDecision(type, payload);
-    if (recorded === undefined || recorded.reason === "RATE_LIMITED") return;
-    const proposal = proposalOf(payload);
+    if (recorded === undefined || notThePolicys.has(recorded.reason)) return;
+    const proposal = proposals.of(payload);
     // What follows a decision of the policy says the same once more.
     if (type !== "POLICY_DECISION" && proposal?.isDecided !== false) return;
     if (proposal !== undefined) proposal.isDecided = true;
@@ -66,7 +64,8 @@ export function decisionReplay(
   /** Those members of the decision that the record has. */
   async function again({ payload }: Proposal, recorded: JsonObject): Promise<string> {
     const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-    const decision: JsonObject = { ...(await decide(event, policyView(state, budgets))) };
+    const asked = policyView(callToDecide(state, payload).state, budgets);
+    const decision: JsonObject = { ...(await decide(event, asked)) };
     return canonicalJson(
       Object.fromEntries(Object.keys(recorded).map((name) => [name, decision[name] ?? null])),
     );
@@ -76,10 +75,8 @@ export function decisionReplay(
     async step(event) {
       const { type, payload } = event;
       if (isObject(payload)) {
-        if (type === "TOOL_CALL_PROPOSED") {
-          latest = { payload, isDecided: false };
-          if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
-        } else await compare(event, payload);
+        if (type === "TOOL_CALL_PROPOSED") proposals.add(payload);
+        else await compare(event, payload);
       }
       state = applyEvent(state, event);
       steps++;
@@ -88,6 +85,28 @@ export function decisionReplay(
     report: () => report(id, "live", steps, diffs),
   };
 }
+
+function createProposals() {
+  const byCall = new Map<string, Proposal>();
+  let latest: Proposal | undefined;
+  function add(payload: JsonObject): Proposal {
+    latest = { payload, isDecided: false };
+    if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
+    return latest;
+  }
+  return {
+    add,
+    /** @param payload of a decision */
+    of({ proposed, call_id: id, tool_name: tool }: JsonObject): Proposal | undefined {
+      // A decision that is the proposal as well.
+      if (isObject(proposed)) return add(proposed);
+      if (typeof id === "string") return byCall.get(id);
+      return tool === undefined || tool === latest?.payload.tool_name ? latest : undefined;
+    },
+  };
+}
+
+const notThePolicys: ReadonlySet<unknown> = new Set(["RATE_LIMITED", "SESSION_BUSY"]);
 
 /** Undefined for an event that records no decision. */
 function recordedDecision(type: string, payload: JsonObject): JsonObject | undefined {

@@ -12,6 +12,7 @@ import {
   shortHash,
   type Violation,
 } from "./loops.ts";
+import { findOpen, type OpenCall, withOpen, withoutUndecided, withPart } from "./open-calls.ts";
 import { isAboutProtocolRequest } from "./protocol-requests.ts";
 
 /** What the reducer reads of an event, whatever else it carries. */
@@ -54,6 +55,7 @@ export interface SessionState {
   /** The latest loop; it stays until another one takes its place. */
   readonly violation: Violation | undefined;
   readonly calls: readonly RememberedCall[];
+  readonly open: readonly OpenCall[];
   /** Of the latest result, and whether it came after the latest call. */
   readonly result: { readonly hash: number; readonly isNew: boolean };
   readonly last_seq: number;
@@ -91,6 +93,7 @@ export function newState(): SessionState {
     taint: { active_labels: [], sanitized_keys: [] },
     violation: undefined,
     calls: [],
+    open: [],
     result: { hash: 0, isNew: false },
     last_seq: -1,
     last_ts_unix_ms: 0,
@@ -142,11 +145,12 @@ type Change = (
 const changes: Readonly<Record<string, Change>> = {
   MODEL_CALL_STARTED: startModelCall,
   TOOL_CALL_PROPOSED: proposeToolCall,
-  TOOL_CALL_ALLOWED: allowTool,
-  TOOL_CALL_DENIED: (state) => outcome(state, { last_policy_outcome: "DENY" }),
-  TOOL_RESULT: takeResult,
-  POLICY_DECISION: (state, payload) =>
-    outcome(state, textMember("last_policy_outcome", payload?.outcome)),
+  TOOL_CALL_ALLOWED: (state, payload) => allowTool(goneOn(state, payload), payload),
+  TOOL_CALL_DENIED: (state, payload) =>
+    outcome(goneOn(state, payload), { last_policy_outcome: "DENY" }),
+  TOOL_CALL_EXECUTED: goneOn,
+  TOOL_RESULT: (state, payload) => takeResult(goneOn(state, payload), payload),
+  POLICY_DECISION: takeDecision,
   MEMORY_READ: (state) => taint(state, "memory_read"),
   SANITIZED_TEXT: sanitize,
   HANDOFF_REQUESTED: requestHandoff,
@@ -162,26 +166,75 @@ function startModelCall(state: SessionState, payload: JsonObject | undefined): S
   );
 }
 
-/** Counts, and looks for a loop among the calls so far. */
+/** A call that was decided before it was proposed has counted already. */
 function proposeToolCall(
   state: SessionState,
-  payload: JsonObject | undefined,
-  event: ReducedEvent,
+  payload: JsonObject = {},
+  { seq }: ReducedEvent,
 ): SessionState {
-  const tool = payload?.tool_name;
+  const decided = findOpen(state.open, payload, "isProposed");
+  if (decided !== undefined) {
+    return { ...state, open: withPart(state.open, decided.seq, "isProposed") };
+  }
+  const open = withOpen(state.open, payload, { seq, isProposed: true, isDecided: false });
+  return { ...countCall(state, payload, seq), open };
+}
+
+/**
+ * A decision of the server's names the event that proposed the call, or is the proposal as well;
+ * one of somebody else's says neither. A question is no decision yet: it may be asked again.
+ */
+function takeDecision(
+  state: SessionState,
+  payload: JsonObject = {},
+  { seq }: ReducedEvent,
+): SessionState {
+  const { proposed, proposed_seq } = payload;
+  const isDecided = payload.outcome !== "require_approval";
+  const made = textMember("last_policy_outcome", payload.outcome);
+  if (isObject(proposed)) {
+    const open = withOpen(state.open, proposed, { seq, isProposed: false, isDecided });
+    return outcome({ ...countCall(state, proposed, seq), open }, made);
+  }
+  const isAbout = typeof proposed_seq === "number" && isDecided;
+  const open = isAbout ? withPart(state.open, proposed_seq, "isDecided") : state.open;
+  return outcome({ ...state, open }, made);
+}
+
+/** The state that a call is decided on, and what the record of the decision says of the call. */
+export interface CallToDecide {
+  readonly state: SessionState;
+  readonly record: { readonly proposed_seq: number } | { readonly proposed: JsonObject };
+}
+
+/** Where nobody proposed the call, its decision does: a loop that it closes counts against it. */
+export function callToDecide(state: SessionState, payload: JsonObject): CallToDecide {
+  const known = findOpen(state.open, payload, "isDecided");
+  if (known !== undefined) return { state, record: { proposed_seq: known.seq } };
+  const { violation } = countCall(state, payload, state.last_seq + 1);
+  return { state: { ...state, violation }, record: { proposed: payload } };
+}
+
+function goneOn(state: SessionState, payload: JsonObject = {}): SessionState {
+  return { ...state, open: withoutUndecided(state.open, payload) };
+}
+
+/** Counts, and looks for a loop among the calls so far. */
+function countCall(state: SessionState, payload: JsonObject, seq: number): SessionState {
+  const tool = payload.tool_name;
   const tool_calls_consumed = state.budgets.tool_calls_consumed + 1;
   const counted = outcome(
     { ...state, budgets: { ...state.budgets, tool_calls_consumed } },
     {
-      ...textMember("last_tool_call_id", payload?.call_id),
+      ...textMember("last_tool_call_id", payload.call_id),
       ...textMember("last_tool_name", tool),
     },
   );
   if (typeof tool !== "string" || tool === "") return counted;
   const call: RememberedCall = {
-    seq: event.seq,
+    seq,
     tool: counted.last_outcomes.last_tool_name,
-    args_hash: argsHash(payload?.args),
+    args_hash: argsHash(payload.args),
     state_hash: state.result.isNew ? progressHash(state) : 0,
   };
   const calls = [...counted.calls, call].slice(-rememberedCallsMax);

@@ -9,7 +9,7 @@ const entrySize = 100;
 
 /** Characters in its texts, some of them twice, and as many more for what holds them. */
 export function stateSize(state: SessionState): number {
-  const { last_outcomes, handoff, taint, violation, calls, active_tool_permissions } = state;
+  const { last_outcomes, handoff, taint, violation, calls, open, active_tool_permissions } = state;
   const { last_model_call_id, last_tool_call_id, last_tool_name, last_policy_outcome } =
     last_outcomes;
   const { from_agent, to_agent, context_id } = handoff;
@@ -18,6 +18,7 @@ export function stateSize(state: SessionState): number {
   size += last_tool_name.length + last_policy_outcome.length;
   size += from_agent.length + to_agent.length + context_id.length;
   for (const key of taint.sanitized_keys) size += entrySize + key.length;
+  size += entrySize * open.length;
   for (const { tool } of calls) size += entrySize + tool.length;
   for (const { tool_name, granted_by } of active_tool_permissions) {
     size += entrySize + tool_name.length + granted_by.length;

@@ -33,7 +33,7 @@ export const decide = {
   tag: "Policy",
   summary: "Decide about a tool call",
   details:
-    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that are not listed are let be; those that are have to be of their type.",
+    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that are not listed are let be; those that are have to be of their type. With a `session` the call counts as proposed, once, whether or not `TOOL_CALL_PROPOSED` is sent as well.",
   roles,
   isRepeatable: true,
   body: { schema: decideRequest, type: json, isReadByHand: true },

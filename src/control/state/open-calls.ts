@@ -1,0 +1,79 @@
+// Calls that were proposed and not decided yet, or decided and not proposed: clients may record a
+// call themselves, before or after they ask about it, or leave that to the decision. Each proposal
+// goes with one decision, so that a call counts once whichever way it came. Pure.
+
+import type { JsonObject } from "../../model/event.ts";
+import { argsHash, shortHash } from "./loops.ts";
+
+/** Numbers alone, because many sessions are kept in memory. */
+export interface OpenCall {
+  /** Of the event that it counted with. */
+  readonly seq: number;
+  readonly tool: number;
+  /** 0: it had none. */
+  readonly args: number;
+  /** Of its `call_id`; 0: it had none. */
+  readonly id: number;
+  readonly isProposed: boolean;
+  readonly isDecided: boolean;
+}
+
+/** Of those a client leaves open, the newest; the others count anew when they go on. */
+export const openCallsMax = 32;
+
+type Part = "isProposed" | "isDecided";
+
+/** The oldest one that is the same call and lacks that part. */
+export function findOpen(
+  open: readonly OpenCall[],
+  payload: JsonObject,
+  missing: Part,
+): OpenCall | undefined {
+  if (open.length === 0) return undefined;
+  const { tool, args, id } = keyOf(payload);
+  return open.find((call) => {
+    if (call[missing] || call.tool !== tool) return false;
+    // What has a name of its own may come without its arguments once.
+    if (call.id !== 0 && id !== 0)
+      return call.id === id && (call.args === args || call.args === 0 || args === 0);
+    return call.args === args;
+  });
+}
+
+export function withOpen(
+  open: readonly OpenCall[],
+  payload: JsonObject,
+  call: Pick<OpenCall, "seq" | Part>,
+): readonly OpenCall[] {
+  return [...open, { ...call, ...keyOf(payload) }].slice(-openCallsMax);
+}
+
+/** With that part of the call of `seq`; what has both is not open any more. */
+export function withPart(open: readonly OpenCall[], seq: number, part: Part): readonly OpenCall[] {
+  return open
+    .map((call) => (call.seq === seq ? { ...call, [part]: true } : call))
+    .filter(({ isProposed, isDecided }) => !(isProposed && isDecided));
+}
+
+/** Without the oldest undecided one that `payload` is about: it went on without a decision. */
+export function withoutUndecided(
+  open: readonly OpenCall[],
+  { call_id, tool_name }: JsonObject,
+): readonly OpenCall[] {
+  if (open.length === 0 || (typeof call_id !== "string" && typeof tool_name !== "string"))
+    return open;
+  const { id, tool } = keyOf({ call_id: call_id ?? null, tool_name: tool_name ?? null });
+  const gone = open.find(
+    (call) => call.isProposed && (id !== 0 && call.id !== 0 ? call.id === id : call.tool === tool),
+  );
+  return gone === undefined ? open : open.filter((call) => call !== gone);
+}
+
+function keyOf({ tool_name, args, call_id }: JsonObject): Pick<OpenCall, "tool" | "args" | "id"> {
+  const hasId = typeof call_id === "string" && call_id !== "";
+  return {
+    tool: shortHash(typeof tool_name === "string" ? tool_name : ""),
+    args: argsHash(args),
+    id: hasId ? shortHash(call_id) : 0,
+  };
+}
