@@ -72,7 +72,7 @@ export function randomQuestion(random: () => number): DecideInput {
     sanitizer_key: member(pick(keys), 0.3),
   });
   const event = object({
-    event_type: member(random() < 0.95 ? "TOOL_CALL_PROPOSED" : pick(eventTypes), 0.99),
+    event_type: member(random() < 0.93 ? "TOOL_CALL_PROPOSED" : pick(eventTypes), 0.99),
     payload: member(payload, 0.99),
   });
   const snapshot = object({

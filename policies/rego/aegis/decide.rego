@@ -28,7 +28,10 @@ high_risk_prefixes := {
 	"net.post", "net.put", "net.patch", "net.delete", "mcp.https.post", "mcp.https.put",
 }
 
-decision := answer("allow", "OK", {}) if {
+decision := answer("deny", "BUDGET_EXCEEDED", {}) if {
+	input.event.event_type == "MODEL_CALL_STARTED"
+	has_used_up_model_calls
+} else := answer("allow", "OK", {}) if {
 	is_string(input.event.event_type)
 	input.event.event_type != "TOOL_CALL_PROPOSED"
 } else := answer("deny", "PERMISSION_UNDECLARED", {}) if {

@@ -37,12 +37,22 @@ export function isHighRisk(tool: string): boolean {
 /** What the shipped policy says; undefined for an input it has to be asked about itself. */
 export function decideFast({ event, snapshot, manifest }: DecideInput): ToolDecision | undefined {
   if (!isObject(event) || typeof event.event_type !== "string") return undefined;
+  if (event.event_type === "MODEL_CALL_STARTED") return decideModelCall(snapshot, manifest);
   if (event.event_type !== "TOOL_CALL_PROPOSED") return answer("allow", "OK");
   const call = callOf(event.payload);
   const state = stateOf(snapshot);
   const declared = declarationOf(manifest);
   if (call === undefined || state === undefined || declared === undefined) return undefined;
   return decideCall(call, state, declared);
+}
+
+/** A call of a model needs no declaration; only its own budget holds it. */
+function decideModelCall(snapshot: JsonValue, manifest: JsonValue): ToolDecision | undefined {
+  const used = memberOf(snapshot, "model_calls_consumed");
+  const most = memberOf(memberOf(memberOf(manifest, "permissions"), "budgets"), "max_model_calls");
+  if (most === undefined) return answer("allow", "OK");
+  if (!isCount(used) || !isNumber(most)) return undefined;
+  return (used ?? 0) >= most ? answer("deny", "BUDGET_EXCEEDED") : answer("allow", "OK");
 }
 
 interface Call {
@@ -185,5 +195,9 @@ function isText(value: JsonValue | undefined): value is string | undefined {
 }
 
 function isCount(value: JsonValue | undefined): value is number | undefined {
-  return value === undefined || (typeof value === "number" && Number.isFinite(value));
+  return value === undefined || isNumber(value);
+}
+
+function isNumber(value: JsonValue | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value);
 }

@@ -64,6 +64,21 @@ const rows: readonly (readonly [string, DecideInput, object])[] = [
     { ...ask({}), event: { event_type: "MODEL_CALL_STARTED" } },
     { ...allowed, constraints: {} },
   ],
+  ...[
+    ["below its budget", 4, { ...allowed, constraints: {} }] as const,
+    ["at its budget", 5, denied("BUDGET_EXCEEDED")] as const,
+  ].map(
+    ([name, model_calls_consumed, expected]) =>
+      [
+        `a call of a model ${name}`,
+        {
+          event: { event_type: "MODEL_CALL_STARTED" },
+          snapshot: { model_calls_consumed, steps_consumed: 99 },
+          manifest: { permissions: { budgets: { max_model_calls: 5 } } },
+        },
+        expected,
+      ] as const,
+  ),
   [
     "an event without a type",
     { ...ask({}), event: { payload: { tool_name: "read_file" } } },
