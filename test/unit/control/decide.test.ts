@@ -54,6 +54,25 @@ const rows: readonly (readonly [string, DecideInput, object])[] = [
     ask({ tool: "net.post", permissions: { tools: ["net"] } }),
     denied("PERMISSION_UNDECLARED"),
   ],
+  ...(
+    [
+      ["mcp.https", "mcp.https.get", net("a.example"), { domain: "a.example" }],
+      ["mcp.http", "mcp.https", net("a.example"), { domain: "a.example" }],
+      ["exec", "exec.shell", exec("ls"), { bin: "ls" }],
+    ] as const
+  ).flatMap(([declared, tool, more, args]) =>
+    [
+      [[declared], denied("PERMISSION_UNDECLARED")] as const,
+      [[declared, tool], allowed] as const,
+    ].map(
+      ([tools, expected]) =>
+        [
+          `${tool} under ${tools}`,
+          ask({ tool, args, permissions: { tools, ...more } }),
+          expected,
+        ] as const,
+    ),
+  ),
   [
     "no tool at all",
     { ...ask({}), event: { event_type: "TOOL_CALL_PROPOSED" } },
