@@ -61,7 +61,7 @@ describe.each(verified)("in trust mode %s", (_, flags) => {
       });
       expect((await ask(rm)).decision).toMatchObject(denied);
       expect((await ask(read, { permissions: { tools: [] } })).decision).toMatchObject(denied);
-      const narrowed = await ask(read, narrower);
+      const narrowed = await ask({ ...read, args: { path: "/other" } }, narrower);
       expect(narrowed.decision).toEqual({
         outcome: "allow",
         reason: "OK",
