@@ -2,8 +2,8 @@
 // insert the same bytes into a bare table. `bun bench/postgres.ts [ROUNDS]` prints the table.
 
 import { parseJsonText } from "../src/base/json-text.ts";
-import type { AppendRequest, ControlLog } from "../src/ledger/control-contract.ts";
-import { createControlLog } from "../src/ledger/control-log.ts";
+import type { AppendRequest, ControlLog } from "../src/ledger/control/contract.ts";
+import { createControlLog } from "../src/ledger/control/log.ts";
 import { openPostgresStore } from "../src/ledger/postgres/store.ts";
 import { endAll } from "../test/support/endings.ts";
 import { type PostgresServer, postgresPrograms, startPostgres } from "../test/support/postgres.ts";

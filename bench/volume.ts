@@ -6,10 +6,10 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseJsonText } from "../src/base/json-text.ts";
-import type { AppendRequest } from "../src/ledger/control-contract.ts";
-import { createControlLog } from "../src/ledger/control-log.ts";
+import type { AppendRequest } from "../src/ledger/control/contract.ts";
+import { createControlLog } from "../src/ledger/control/log.ts";
 import { openLedger } from "../src/ledger/open.ts";
-import { openSqliteStore } from "../src/ledger/sqlite.ts";
+import { openSqliteStore } from "../src/ledger/sqlite/store.ts";
 import { removeTempDirs, tempDir } from "../test/support/temp.ts";
 import { seededRandom, startServed } from "./served.ts";
 

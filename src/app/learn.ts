@@ -8,7 +8,7 @@ import { sessionEvents } from "../ledger/session-events.ts";
 import { type Learned, learn } from "../policy/learn.ts";
 import { createSeen } from "../policy/learn-seen.ts";
 import { learnedText } from "../policy/learn-text.ts";
-import { standingRules } from "./policy-in-force.ts";
+import { standingRules } from "./policy/in-force.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export interface LearnedPolicy {

@@ -6,7 +6,7 @@ import { accessIn, type RecordedAccess } from "../ledger/access.ts";
 import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 import { sessionEvents } from "../ledger/session-events.ts";
 import { type Decider, prepareDecider } from "../policy/decide.ts";
-import { type PolicyOptions, policyInForce } from "./policy-in-force.ts";
+import { type PolicyOptions, policyInForce } from "./policy/in-force.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Rows of one action on one resource whose verdict the other policy changes in the same way. */

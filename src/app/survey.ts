@@ -12,9 +12,9 @@ import { gapsOf } from "../enforce/coverage.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { Coverage } from "../model/coverage.ts";
 import { findProgram } from "../supervise/find-program.ts";
-import { accessSources } from "./access-sources.ts";
-import { canonicalPath } from "./launch-subject.ts";
-import { policyInForce } from "./policy-in-force.ts";
+import { accessSources } from "./launch/access-sources.ts";
+import { canonicalPath } from "./launch/subject.ts";
+import { policyInForce } from "./policy/in-force.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export interface Feature {

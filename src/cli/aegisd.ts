@@ -1,9 +1,9 @@
 // `aegisd`: the server of `aegis serve` by its documented command line, with aegis.yaml and with
 // log lines on standard error.
 
-import type { DaemonOptions } from "../app/daemon.ts";
-import type { ServeParts } from "../app/serve.ts";
-import type { ServeNotice } from "../app/tool-policy.ts";
+import type { DaemonOptions } from "../app/serve/daemon.ts";
+import type { ServeParts } from "../app/serve/serve.ts";
+import type { ServeNotice } from "../app/serve/tool-policy.ts";
 import { AegisError } from "../base/errors.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
 import type { Decide } from "../control/decide/decision.ts";
@@ -88,7 +88,7 @@ export const command = defineCommand(
   },
   async ({ flags }, context) => {
     const { config, dsn, addr, manifest, keys, trust } = flags;
-    const { daemonOptions } = await import("../app/daemon.ts");
+    const { daemonOptions } = await import("../app/serve/daemon.ts");
     const options = daemonOptions(
       {
         ...{ config, dsn, addr, manifest, keys, trust, bundle: flags.bundle },
@@ -106,14 +106,14 @@ export const command = defineCommand(
       },
       context.directory,
     );
-    const { prepareServe } = await import("../app/serve.ts");
+    const { prepareServe } = await import("../app/serve/serve.ts");
     const { serverMetrics, startServer } = await import("../server/server.ts");
     const nowMs = () => context.clock.nowUnixMs();
     const onNotice = noticeWriter(options.log, nowMs);
     const parts = await prepareServe({ ...options, onNotice }, context);
     for (const message of parts.warnings) onNotice({ level: "warn", message });
     const onAnswered = logWriter(options.log, nowMs);
-    const { serviceManager } = await import("../app/service-manager.ts");
+    const { serviceManager } = await import("../app/serve/service-manager.ts");
     const manager = serviceManager({
       environment: context.environment,
       check: () => parts.log.size(),

@@ -1,7 +1,7 @@
 // Whom `--ask` asks: the terminal, or a control plane's approvals. On the fast path of a launch:
 // what asks is loaded only when somebody is asked.
 
-import type { LaunchOptions } from "../app/launch-options.ts";
+import type { LaunchOptions } from "../app/launch/options.ts";
 import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import type { AbsPath } from "../base/paths.ts";
@@ -57,7 +57,7 @@ export async function promptFor(
 }
 
 async function serverPrompt(flags: AskFlags, server: string, directory: AbsPath): Promise<Prompt> {
-  const { approvalPrompt } = await import("../app/ask-approvals.ts");
+  const { approvalPrompt } = await import("../app/ask/approvals.ts");
   const { createControlClient } = await import("../app/control-client.ts");
   const { escapeControls } = await import("./render/text.ts");
   const client = createControlClient(

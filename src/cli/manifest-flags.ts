@@ -1,7 +1,7 @@
 // What the commands that trust manifests share.
 
-import type { LaunchOptions } from "../app/launch-options.ts";
-import type { TrustOptions } from "../app/manifest-trust.ts";
+import type { LaunchOptions } from "../app/launch/options.ts";
+import type { TrustOptions } from "../app/manifest/trust.ts";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import { writeErr } from "./output.ts";
@@ -46,7 +46,7 @@ export function launchTrust(
   const trust = trustOptions(flags, directory);
   return {
     async judgeManifest(path, text) {
-      const { requireTrustedText } = await import("../app/manifest-trust.ts");
+      const { requireTrustedText } = await import("../app/manifest/trust.ts");
       warn(await requireTrustedText(path, text, trust));
     },
   };

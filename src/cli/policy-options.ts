@@ -1,7 +1,7 @@
 // The flags of `run` that decide about its policy, for the commands that examine it instead of
 // launching.
 
-import type { PolicyOptions } from "../app/policy-in-force.ts";
+import type { PolicyOptions } from "../app/policy/in-force.ts";
 import { runSpec } from "./command/run.ts";
 
 const { config, policy, manifest, profile, dir, name, read, write, deny, net, listen, exec } =

@@ -1,7 +1,7 @@
 // What `policy explain` and `policy test` share: one attempt, judged by the policy a launch with
 // the same flags would have.
 
-import { type Answer, answer, policyInForce } from "../app/policy-in-force.ts";
+import { type Answer, answer, policyInForce } from "../app/policy/in-force.ts";
 import { AegisError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { type Action, actions } from "../model/capability.ts";

@@ -1,7 +1,7 @@
 // What `log`, `audit query` and `audit watch` share: the flags that select entries and how a page
 // of them is shown.
 
-import { findSession } from "../app/find-session.ts";
+import { findSession } from "../app/ledger/find-session.ts";
 import { AegisError } from "../base/errors.ts";
 import type { EventFilter, EventPage, Ledger } from "../ledger/contract.ts";
 import { actions } from "../model/capability.ts";

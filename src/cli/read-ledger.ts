@@ -1,8 +1,8 @@
 // The start of every command that reads a ledger: choose it, open it, close it whatever happens.
 
-import { chooseLedger, type LedgerChoice } from "../app/choose.ts";
-import { withExistingLedger, withLedger, withPostgresLedger } from "../app/ledgers.ts";
-import { isPostgresDsn, typedPassword } from "../app/postgres-dsn.ts";
+import { chooseLedger, type LedgerChoice } from "../app/config/choose.ts";
+import { withExistingLedger, withLedger, withPostgresLedger } from "../app/ledger/ledgers.ts";
+import { isPostgresDsn, typedPassword } from "../app/ledger/postgres-dsn.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
 import { configFlag, ledgerFlag } from "./flags.ts";

@@ -1,7 +1,7 @@
 // How a server runs as a program: until it is told to stop, and reading its files again on SIGHUP.
 
-import type { ServeParts } from "../app/serve.ts";
-import type { ServiceManager } from "../app/service-manager.ts";
+import type { ServeParts } from "../app/serve/serve.ts";
+import type { ServiceManager } from "../app/serve/service-manager.ts";
 import type { RunningServer } from "../server/server.ts";
 
 export interface Serving {

@@ -5,8 +5,7 @@ import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { EventDraft, SealedEvent } from "../model/event.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
-import { localTenant } from "./foreign.ts";
-import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./merkle.ts";
+import { localTenant } from "./control/foreign.ts";
 import type { Sealed, Sealer } from "./seal.ts";
 import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
 import {
@@ -18,6 +17,7 @@ import {
   type Store,
   storedLevelMin,
 } from "./store.ts";
+import { appendLeaves, leafHash, type TreeHead, type TreeNode } from "./tree/merkle.ts";
 
 export interface AdditionRequest {
   readonly session: SessionId;

@@ -4,16 +4,8 @@
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { EventFilter } from "./contract.ts";
-import type { LogRecord } from "./control-contract.ts";
+import type { LogRecord } from "./control/contract.ts";
 import { columnFilter, matchesColumns, matchesSearch } from "./filter.ts";
-import {
-  appendLeaves,
-  emptyTree,
-  type Hash,
-  rootOf,
-  type TreeHead,
-  type TreeNode,
-} from "./merkle.ts";
 import { readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import {
@@ -27,6 +19,14 @@ import {
   type StoredEvent,
   storedLevelMin,
 } from "./store.ts";
+import {
+  appendLeaves,
+  emptyTree,
+  type Hash,
+  rootOf,
+  type TreeHead,
+  type TreeNode,
+} from "./tree/merkle.ts";
 
 /** The rows themselves; tests reach in to play the attacker. */
 export interface MemoryRows {

@@ -4,11 +4,11 @@ import { statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Ledger } from "./contract.ts";
-import { createHeadFile, type HeadMemory } from "./head-memory.ts";
 import { createLedger } from "./ledger.ts";
-import { type KeySource, keyFile } from "./signer.ts";
-import { openSqliteStore } from "./sqlite.ts";
+import { openSqliteStore } from "./sqlite/store.ts";
 import type { Store } from "./store.ts";
+import { createHeadFile, type HeadMemory } from "./tree/head-memory.ts";
+import { type KeySource, keyFile } from "./tree/signer.ts";
 
 export interface LedgerPlace {
   /** Absolute path of the database. */

@@ -5,7 +5,7 @@ import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { EventDraft, JsonObject, SessionOpening } from "../model/event.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
-import { rootOf, type TreeHead } from "./merkle.ts";
+import { rootOf, type TreeHead } from "./tree/merkle.ts";
 
 export interface OpeningFacts {
   readonly opening: SessionOpening;

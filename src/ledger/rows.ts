@@ -5,9 +5,9 @@
 import { canonicalJson } from "../base/canonical-json.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot, PolicySource } from "../model/policy-snapshot.ts";
-import type { Hash, TreeHead, TreeNode } from "./merkle.ts";
 import type { SessionState } from "./session-state.ts";
 import type { StoredCheckpoint, StoredEvent } from "./store.ts";
+import type { Hash, TreeHead, TreeNode } from "./tree/merkle.ts";
 
 /** In a damaged database any column may hold anything. */
 type Row<Columns extends string> = { readonly [K in Columns]: unknown };

@@ -8,8 +8,8 @@ import { sha256 } from "../base/hash.ts";
 import type { SessionId } from "../base/ids.ts";
 import { eventSizeMaxBytes } from "../base/limits.ts";
 import type { EventDraft, JsonObject, SealedEvent } from "../model/event.ts";
-import { localTenant, type ReadForeign, readForeign, readOwnForm } from "./foreign.ts";
-import type { Hash } from "./merkle.ts";
+import { localTenant, type ReadForeign, readForeign, readOwnForm } from "./control/foreign.ts";
+import type { Hash } from "./tree/merkle.ts";
 
 /** A byte order mark is no part of canonical text, so it must not be dropped unseen. */
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -5,7 +5,7 @@ import type { SessionId } from "../base/ids.ts";
 import { ownText } from "../base/own-text.ts";
 import { isBoxEvent, type JsonObject, type JsonValue, type SealedEvent } from "../model/event.ts";
 import type { SessionRecord } from "./contract.ts";
-import { localTenant } from "./foreign.ts";
+import { localTenant } from "./control/foreign.ts";
 
 /** A session record while it is added up, with the end of its chain. */
 export interface SessionState extends SessionRecord {

@@ -5,9 +5,9 @@
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import type { EventFilter, PolicyLoad } from "./contract.ts";
-import type { LogRecord } from "./control-contract.ts";
-import type { Hash, NodePlace, TreeHead, TreeNode } from "./merkle.ts";
+import type { LogRecord } from "./control/contract.ts";
 import type { SessionState } from "./session-state.ts";
+import type { Hash, NodePlace, TreeHead, TreeNode } from "./tree/merkle.ts";
 
 /** The columns beside an event's bytes; verify checks that they say the same. */
 export interface EventColumns {

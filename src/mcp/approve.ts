@@ -1,6 +1,7 @@
 // Waiting for a person's decision about a tool call. The wait is bounded: a caller that is told to
 // come back finds its request again by what it asks for, and an approval lets one call through.
 
+import { pause } from "../app/pause.ts";
 import {
   type ApprovalStore,
   approvalKind,
@@ -9,12 +10,11 @@ import {
   keptApproval,
   readApproval,
   useApproval,
-} from "../app/approval-requests.ts";
-import { pause } from "../app/pause.ts";
+} from "../app/serve/approval-requests.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { type Approval, approvalTtlMs, isWaiting } from "../control/approvals/router.ts";
 import type { Advice } from "../control/decide/advice.ts";
-import { tenantPrefix } from "../ledger/foreign.ts";
+import { tenantPrefix } from "../ledger/control/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
 import type { GateParts, OpenCall, OpenCalls } from "./gate.ts";
 import type { CallName, CallSession } from "./record.ts";

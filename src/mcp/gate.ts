@@ -3,9 +3,9 @@
 // recorded before anyone sees it. An error anywhere on the way is a denial. Transports are
 // elsewhere.
 
-import type { ApprovalStore } from "../app/approval-requests.ts";
-import type { LiveStates } from "../app/live-states.ts";
-import type { RateLimiter } from "../app/rate-limit.ts";
+import type { ApprovalStore } from "../app/serve/approval-requests.ts";
+import type { LiveStates } from "../app/serve/live-states.ts";
+import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";

@@ -2,10 +2,10 @@
 // sessions and streams, or with requests that stand alone. Requests come from anyone who reaches
 // the port.
 
-import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/callers.ts";
-import { openListener } from "../app/listener.ts";
-import type { ServedKey } from "../app/served-keys.ts";
-import type { TlsSource } from "../app/served-tls.ts";
+import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/serve/callers.ts";
+import type { ServedKey } from "../app/serve/keys.ts";
+import { openListener } from "../app/serve/listener.ts";
+import type { TlsSource } from "../app/serve/tls.ts";
 import { giveUp } from "./answers.ts";
 import { exchangeBatch } from "./batch.ts";
 import { type Arrival, exchange, type HttpParts, jsonResponse, passOn } from "./exchange.ts";

@@ -3,7 +3,7 @@
 
 import { type JsonMembers, type JsonTree, NumberText, parseJsonText } from "../base/json-text.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
+import type { ControlLog } from "../ledger/control/contract.ts";
 import type { JsonValue } from "../model/event.ts";
 
 /** The session a call belongs to: unit of budgets and taint. */

@@ -1,7 +1,7 @@
 // What is under way over HTTP: for each session of the protocol the calls without an answer, and
 // what the answered ones were told, because a client that lost its stream may ask for it again.
 
-import type { ServedKey } from "../app/served-keys.ts";
+import type { ServedKey } from "../app/serve/keys.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { idKey, type MessageId } from "./message.ts";

@@ -1,8 +1,8 @@
 // The proxy over a ledger, a manifest and a policy that were opened for it.
 
-import { createLiveStates } from "../app/live-states.ts";
-import { createRateLimiter } from "../app/rate-limit.ts";
-import { listenAddress, type ServeParts } from "../app/serve.ts";
+import { createLiveStates } from "../app/serve/live-states.ts";
+import { createRateLimiter } from "../app/serve/rate-limit.ts";
+import { listenAddress, type ServeParts } from "../app/serve/serve.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
 import { createProcessPool } from "./process-pool.ts";

@@ -9,7 +9,7 @@ import {
   keptApproval,
   readApproval,
   recordApproval,
-} from "../app/approval-requests.ts";
+} from "../app/serve/approval-requests.ts";
 import {
   type Approval,
   decideApproval,
@@ -17,7 +17,7 @@ import {
   isWaiting,
 } from "../control/approvals/router.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
-import { tenantPrefix } from "../ledger/foreign.ts";
+import { tenantPrefix } from "../ledger/control/foreign.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import * as api from "./api/approvals.ts";
 import type { Caller } from "./auth.ts";

@@ -1,7 +1,7 @@
 // Who calls: nobody in particular on a loopback port without keys, else the holder of a key. Keys
 // are kept as hashes and compared in constant time; browsers are kept out by Host and Origin.
 
-import { foreignHost, foreignOrigin, keyHolder } from "../app/callers.ts";
+import { foreignHost, foreignOrigin, keyHolder } from "../app/serve/callers.ts";
 import type { Operation, Role } from "./api/operation.ts";
 import { Refusal } from "./http.ts";
 

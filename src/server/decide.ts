@@ -1,7 +1,7 @@
 // POST /v1/policy/decide: may this tool be called? With a `session` the answer is about its live
 // state and is recorded before it is given; without one the caller's own snapshot counts.
 
-import type { RateLimiter } from "../app/rate-limit.ts";
+import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { JsonMembers } from "../base/json-text.ts";

@@ -1,6 +1,6 @@
 // POST and GET /v1/events: sealed events in, sealed events out.
 
-import type { RateLimiter } from "../app/rate-limit.ts";
+import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { NumberText } from "../base/json-text.ts";
 import type {
@@ -8,8 +8,8 @@ import type {
   AppendRequest,
   ControlLog,
   LoggedEvent,
-} from "../ledger/control-contract.ts";
-import { hashBytes } from "../ledger/foreign.ts";
+} from "../ledger/control/contract.ts";
+import { hashBytes } from "../ledger/control/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
 import { batchMax, eventDraft, listEvents, postBatch, postEvent } from "./api/events.ts";
 import { ndjson } from "./api/operation.ts";

@@ -2,13 +2,13 @@
 // state ends with, or made again. So every decision is made on a state that has all the ones before
 // it, whoever else decides at the same time, in this process or in another one on the same ledger.
 
-import type { LiveStates } from "../app/live-states.ts";
+import type { LiveStates } from "../app/serve/live-states.ts";
 import type { Turns } from "../app/turns.ts";
 import { type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
 import { callToDecide, type SessionState } from "../control/state/reducer.ts";
 import { stateHash } from "../control/state/view.ts";
-import type { AppendOutcome, ControlLog } from "../ledger/control-contract.ts";
+import type { AppendOutcome, ControlLog } from "../ledger/control/contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { refusalOf } from "./events.ts";
 

@@ -1,7 +1,7 @@
 // The sessions that somebody wrote to last, for a server that starts: what the one before it was
 // about when it was killed is among them.
 
-import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import type { ControlLog, LoggedEvent } from "../ledger/control/contract.ts";
 
 /** Events looked at; sessions without any of them are left to whoever asks for them. */
 const eventsMax = 10_000;

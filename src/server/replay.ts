@@ -4,7 +4,7 @@ import type { Decide } from "../control/decide/decision.ts";
 import { decisionReplay, type LiveReplay } from "../control/replay/decisions.ts";
 import { type DiffReport, exactReplay, type Replay } from "../control/replay/replay.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
+import type { ControlLog } from "../ledger/control/contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { getReplay, postReplay } from "./api/replay.ts";
 import { type Route, reply, route } from "./http.ts";

@@ -1,17 +1,17 @@
 // The control plane over HTTP: routes over one ledger. Everything that fails on the way is an
 // answer with a stable code, and never an allowance.
 
-import type { Webhook } from "../app/approval-webhook.ts";
-import { hostNames } from "../app/callers.ts";
-import { openListener } from "../app/listener.ts";
-import { createLiveStates } from "../app/live-states.ts";
-import { createRateLimiter } from "../app/rate-limit.ts";
-import type { TlsSource } from "../app/served-tls.ts";
+import type { Webhook } from "../app/serve/approval-webhook.ts";
+import { hostNames } from "../app/serve/callers.ts";
+import { openListener } from "../app/serve/listener.ts";
+import { createLiveStates } from "../app/serve/live-states.ts";
+import { createRateLimiter } from "../app/serve/rate-limit.ts";
+import type { TlsSource } from "../app/serve/tls.ts";
 import { createTurns } from "../app/turns.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
-import type { ControlLog } from "../ledger/control-contract.ts";
+import type { ControlLog } from "../ledger/control/contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { health, ready } from "./api/service.ts";
 import { approvalRoutes } from "./approvals.ts";

@@ -2,7 +2,7 @@
 // record into it may ask for one.
 
 import { mintSessionToken, sessionTokenTtlMsDefault } from "../control/session-token.ts";
-import { localTenant } from "../ledger/foreign.ts";
+import { localTenant } from "../ledger/control/foreign.ts";
 import { mintToken } from "./api/sessions.ts";
 import { Refusal, type Route, reply, route } from "./http.ts";
 

@@ -1,10 +1,10 @@
 // GET /v1/sessions and below: what sessions there are, what they add up to, and whether they are
 // what was recorded.
 
-import type { LiveStates } from "../app/live-states.ts";
+import type { LiveStates } from "../app/serve/live-states.ts";
 import type { Budgets } from "../control/state/budgets.ts";
 import { policyView, stateHash, stateJson } from "../control/state/view.ts";
-import type { ControlLog, LoggedSession } from "../ledger/control-contract.ts";
+import type { ControlLog, LoggedSession } from "../ledger/control/contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { getSession, getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
 import { Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";

@@ -9,7 +9,7 @@ import { createRecent } from "../base/recent.ts";
 import { applyEvent, newState, type SessionState } from "../control/state/reducer.ts";
 import { stateSize } from "../control/state/size.ts";
 import { stateHash } from "../control/state/view.ts";
-import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import type { ControlLog, LoggedEvent } from "../ledger/control/contract.ts";
 import { newestSessions } from "./newest-sessions.ts";
 
 export interface StepRecorder {

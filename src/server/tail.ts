@@ -1,7 +1,7 @@
 // GET /v1/events/stream: events as they are stored, as server-sent events. What other processes
 // store is seen within a second.
 
-import type { ControlLog, LoggedEvent } from "../ledger/control-contract.ts";
+import type { ControlLog, LoggedEvent } from "../ledger/control/contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { tailEvents } from "./api/events.ts";
 import { eventStream } from "./api/operation.ts";

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { makeBackup } from "../../src/ledger/backup.ts";
+import { makeBackup } from "../../src/ledger/backup/backup.ts";
+import { type RestoreOptions, restoreBackup } from "../../src/ledger/backup/restore.ts";
 import { openLedger } from "../../src/ledger/open.ts";
-import { type RestoreOptions, restoreBackup } from "../../src/ledger/restore.ts";
 import { waitFor } from "../support/harness.ts";
 import { recordSession, startMs } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";

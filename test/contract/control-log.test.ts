@@ -8,8 +8,8 @@ import type {
   AppendOutcome,
   AppendRequest,
   ControlLog,
-} from "../../src/ledger/control-contract.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+} from "../../src/ledger/control/contract.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { ledgerKinds, opening, recordSession, startMs, testPolicy } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 

@@ -5,13 +5,13 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import type { AppendRequest } from "../../src/ledger/control-contract.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
-import { encryptedStore } from "../../src/ledger/encrypted-store.ts";
-import { payloadsMarker } from "../../src/ledger/encrypted-text.ts";
+import type { AppendRequest } from "../../src/ledger/control/contract.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
+import { type PayloadKeys, readPayloadKeys } from "../../src/ledger/encrypted/payload-keys.ts";
+import { encryptedStore } from "../../src/ledger/encrypted/store.ts";
+import { payloadsMarker } from "../../src/ledger/encrypted/text.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
-import { type PayloadKeys, readPayloadKeys } from "../../src/ledger/payload-keys.ts";
-import { verifyReceipt } from "../../src/ledger/receipt.ts";
+import { verifyReceipt } from "../../src/ledger/tree/receipt.ts";
 import {
   access,
   denial,

@@ -4,10 +4,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
-import { createHeadList } from "../../src/ledger/head-memory.ts";
-import { startHeadSigner } from "../../src/ledger/head-signer.ts";
-import { createSigner, type KeySource } from "../../src/ledger/signer.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
+import { createHeadList } from "../../src/ledger/tree/head-memory.ts";
+import { startHeadSigner } from "../../src/ledger/tree/head-signer.ts";
+import { createSigner, type KeySource } from "../../src/ledger/tree/signer.ts";
 import { waitFor } from "../support/harness.ts";
 import { ledgerKinds, type TestLedger } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import {
   access,
   denial,

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import type { Ledger } from "../../src/ledger/contract.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import { access, memoryLedger, opening, startMs, testPolicy } from "../support/ledger.ts";

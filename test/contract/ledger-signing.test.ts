@@ -1,7 +1,7 @@
 // Signing, proving and comparing, which every ledger must do alike over every store.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { verifyReceipt } from "../../src/ledger/receipt.ts";
+import { verifyReceipt } from "../../src/ledger/tree/receipt.ts";
 import {
   access,
   ledgerKinds,

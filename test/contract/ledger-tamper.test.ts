@@ -5,8 +5,8 @@
 import { describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import type { FindingKind } from "../../src/ledger/contract.ts";
-import { leafHash, rootOf } from "../../src/ledger/merkle.ts";
-import { createSigner } from "../../src/ledger/signer.ts";
+import { leafHash, rootOf } from "../../src/ledger/tree/merkle.ts";
+import { createSigner } from "../../src/ledger/tree/signer.ts";
 import type { SealedEvent } from "../../src/model/event.ts";
 import { opening, recordSession, sqliteLedger, startMs, testPolicy } from "../support/ledger.ts";
 import { attack, copyDatabase, readAll, rewriteHistory } from "../support/ledger-attack.ts";

@@ -4,8 +4,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import type { AppendRequest } from "../../src/ledger/control-contract.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import type { AppendRequest } from "../../src/ledger/control/contract.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { cutWire } from "../support/cut-wire.ts";
 import { postgresLedger } from "../support/ledger.ts";

@@ -6,7 +6,7 @@ import { parseJsonText } from "../../src/base/json-text.ts";
 import { replayExact } from "../../src/control/replay/replay.ts";
 import { applyEvent, newState } from "../../src/control/state/reducer.ts";
 import { stateHash } from "../../src/control/state/view.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createStepRecorder } from "../../src/server/steps.ts";
 import { ledgerKinds } from "../support/ledger.ts";
 

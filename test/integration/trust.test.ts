@@ -104,7 +104,7 @@ describe("aegis run", () => {
       const fs = { read_roots: ["/usr", signed.folder] };
       Object.assign(json.permissions as object, { fs });
     });
-    const { signManifest } = await import("../../src/app/manifest-sign.ts");
+    const { signManifest } = await import("../../src/app/manifest/sign.ts");
     await signManifest(reading.manifest, reading.key, false);
     expect(run(reading.manifest, ...prod(reading.trust))).toEqual({
       stdout: "print(1)\n",

@@ -2,7 +2,7 @@
 // behind it does not learn how to get in.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { spawnAegis } from "../support/harness.ts";
 import { budgets, connectStdio, type McpPlace, mcpPlace, proxyArgs } from "../support/mcp.ts";

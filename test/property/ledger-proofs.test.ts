@@ -4,6 +4,8 @@
 import { describe, expect, test } from "bun:test";
 import { equalBytes, sha256 } from "../../src/base/hash.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
+import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
+import { storedLevelMin } from "../../src/ledger/store.ts";
 import {
   appendLeaves,
   emptyTree,
@@ -17,10 +19,8 @@ import {
   type TreeNode,
   verifyConsistency,
   verifyInclusion,
-} from "../../src/ledger/merkle.ts";
-import { consistencyProof, inclusionProof, rootAt } from "../../src/ledger/proof.ts";
-import { openSqliteStore } from "../../src/ledger/sqlite.ts";
-import { storedLevelMin } from "../../src/ledger/store.ts";
+} from "../../src/ledger/tree/merkle.ts";
+import { consistencyProof, inclusionProof, rootAt } from "../../src/ledger/tree/proof.ts";
 import { recordSession, sqliteLedger } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 import { seededRandom } from "../support/random-json.ts";

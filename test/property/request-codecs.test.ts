@@ -2,11 +2,11 @@
 // takes. Random bodies are sound ones with a few members changed.
 
 import { expect, test } from "bun:test";
-import { createLiveStates } from "../../src/app/live-states.ts";
-import { createRateLimiter } from "../../src/app/rate-limit.ts";
+import { createLiveStates } from "../../src/app/serve/live-states.ts";
+import { createRateLimiter } from "../../src/app/serve/rate-limit.ts";
 import { createTurns } from "../../src/app/turns.ts";
 import { type JsonTree, parseJsonText } from "../../src/base/json-text.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
 import { decideRequest } from "../../src/server/api/decide.ts";
 import { eventDraft } from "../../src/server/api/events.ts";

@@ -3,7 +3,7 @@
 
 import type { Decide } from "../../src/control/decide/decision.ts";
 import { decideFast } from "../../src/control/decide/fast.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import type { JsonObject, JsonValue } from "../../src/model/event.ts";
 import { startServer } from "../../src/server/server.ts";

@@ -4,7 +4,7 @@ import { Database } from "bun:sqlite";
 import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { buildAddition } from "../../src/ledger/addition.ts";
 import { createSealer, readSealed } from "../../src/ledger/seal.ts";
-import { openSqliteStore } from "../../src/ledger/sqlite.ts";
+import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
 import type { EventType, SealedEvent } from "../../src/model/event.ts";
 import { type PolicySnapshot, policySnapshot } from "../../src/model/policy-snapshot.ts";
 

@@ -2,14 +2,18 @@
 // for.
 
 import type { Ledger, SessionWriter } from "../../src/ledger/contract.ts";
-import { createHeadFile, createHeadList, type HeadMemory } from "../../src/ledger/head-memory.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { createMemoryStore, type MemoryStore } from "../../src/ledger/memory.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
-import { createSigner, type KeySource, keyFile } from "../../src/ledger/signer.ts";
-import { openSqliteStore } from "../../src/ledger/sqlite.ts";
+import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
 import type { Store } from "../../src/ledger/store.ts";
+import {
+  createHeadFile,
+  createHeadList,
+  type HeadMemory,
+} from "../../src/ledger/tree/head-memory.ts";
+import { createSigner, type KeySource, keyFile } from "../../src/ledger/tree/signer.ts";
 import type { EventDraft, JsonObject, SessionOpening } from "../../src/model/event.ts";
 import { type PolicySnapshot, policySnapshot } from "../../src/model/policy-snapshot.ts";
 import { afterThisTest } from "./endings.ts";

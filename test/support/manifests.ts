@@ -1,7 +1,7 @@
 // Folders with a manifest, signed or not, and the allow-lists that trust their publishers.
 
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { makeSigningKey, signManifest } from "../../src/app/manifest-sign.ts";
+import { makeSigningKey, signManifest } from "../../src/app/manifest/sign.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { type AbsPath, resolvePath } from "../../src/base/paths.ts";
 import type { JsonObject } from "../../src/model/event.ts";

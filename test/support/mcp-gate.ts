@@ -1,11 +1,11 @@
 // The gate of the proxy over a ledger in memory, for tests that play client and server themselves.
 
-import { createLiveStates } from "../../src/app/live-states.ts";
-import { createRateLimiter } from "../../src/app/rate-limit.ts";
+import { createLiveStates } from "../../src/app/serve/live-states.ts";
+import { createRateLimiter } from "../../src/app/serve/rate-limit.ts";
 import { decideFast } from "../../src/control/decide/fast.ts";
 import { noTelemetry } from "../../src/control/telemetry/span.ts";
-import type { LoggedEvent } from "../../src/ledger/control-contract.ts";
-import { createControlLog } from "../../src/ledger/control-log.ts";
+import type { LoggedEvent } from "../../src/ledger/control/contract.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
 import { createGate, type GateParts } from "../../src/mcp/gate.ts";
 

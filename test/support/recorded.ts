@@ -2,7 +2,7 @@
 // ledgers.
 
 import { join } from "node:path";
-import { openForWriting } from "../../src/app/ledgers.ts";
+import { openForWriting } from "../../src/app/ledger/ledgers.ts";
 import type { Surroundings } from "../../src/app/surroundings.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { SessionId } from "../../src/base/ids.ts";

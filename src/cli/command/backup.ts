@@ -1,6 +1,6 @@
 // `aegis backup`: the ledger as one verified file, while others write to it.
 
-import { backUp } from "../../app/backup.ts";
+import { backUp } from "../../app/ledger/backup.ts";
 import { AegisError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";

@@ -1,7 +1,7 @@
 // `aegis diff`
 
-import { findSession } from "../../app/find-session.ts";
-import { collectDiff, renderDiff } from "../../ledger/diff.ts";
+import { findSession } from "../../app/ledger/find-session.ts";
+import { collectDiff, renderDiff } from "../../ledger/report/diff.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";
 import { writeOut } from "../output.ts";

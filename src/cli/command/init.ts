@@ -1,6 +1,6 @@
 // `aegis init`
 
-import { initConfig } from "../../app/init-config.ts";
+import { initConfig } from "../../app/config/init.ts";
 import { AegisError } from "../../base/errors.ts";
 import { resolvePath } from "../../base/paths.ts";
 import type { CreatedConfig } from "../../wire/config.ts";

@@ -1,11 +1,11 @@
 // `aegis learn`
 
-import { findSession } from "../../app/find-session.ts";
-import { launch } from "../../app/launch.ts";
-import type { LaunchOptions } from "../../app/launch-options.ts";
-import type { LaunchResult } from "../../app/launch-result.ts";
+import { launch } from "../../app/launch/launch.ts";
+import type { LaunchOptions } from "../../app/launch/options.ts";
+import type { LaunchResult } from "../../app/launch/result.ts";
 import { type LearnedPolicy, learnFromSession } from "../../app/learn.ts";
-import { withExistingLedger } from "../../app/ledgers.ts";
+import { findSession } from "../../app/ledger/find-session.ts";
+import { withExistingLedger } from "../../app/ledger/ledgers.ts";
 import { refuseExisting, writeNewFile } from "../../app/write-new-file.ts";
 import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";

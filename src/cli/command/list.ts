@@ -1,6 +1,6 @@
 // `aegis list`
 
-import { type ListedConfig, listedConfigs } from "../../app/list-configs.ts";
+import { type ListedConfig, listedConfigs } from "../../app/config/list.ts";
 import type { ConfigList } from "../../wire/config.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";

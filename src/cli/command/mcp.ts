@@ -1,10 +1,10 @@
 // `aegis mcp`: the proxy in front of an MCP server, until its client leaves or it is told to stop.
 
 import { readSmallFile } from "../../app/control-client.ts";
-import { withoutPostgresPassword } from "../../app/postgres-dsn.ts";
-import type { ServeParts } from "../../app/serve.ts";
-import type { TelemetryOptions } from "../../app/telemetry.ts";
-import type { ServeNotice } from "../../app/tool-policy.ts";
+import { withoutPostgresPassword } from "../../app/ledger/postgres-dsn.ts";
+import type { ServeParts } from "../../app/serve/serve.ts";
+import type { TelemetryOptions } from "../../app/serve/telemetry.ts";
+import type { ServeNotice } from "../../app/serve/tool-policy.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
@@ -106,7 +106,7 @@ export const command = defineCommand(
     }
     requireOneWay(flags, server);
     const session = sessionOf(flags.session);
-    const { prepareServe } = await import("../../app/serve.ts");
+    const { prepareServe } = await import("../../app/serve/serve.ts");
     const trust = trustOptions(flags, context.directory);
     const telemetry = telemetryOf(flags["telemetry-path"], context);
     const rateLimit = flags["rate-limit"];

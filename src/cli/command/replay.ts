@@ -1,6 +1,6 @@
 // `aegis replay`
 
-import { findSession } from "../../app/find-session.ts";
+import { findSession } from "../../app/ledger/find-session.ts";
 import { replaySession } from "../../app/replay.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";

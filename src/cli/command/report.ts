@@ -1,7 +1,7 @@
 // `aegis report`
 
-import { collectReport } from "../../ledger/report.ts";
-import { renderReport } from "../../ledger/report-text.ts";
+import { collectReport } from "../../ledger/report/report.ts";
+import { renderReport } from "../../ledger/report/text.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
 import { jsonFlag, nameOperand } from "../flags.ts";

@@ -1,6 +1,6 @@
 // `aegis restore`: a ledger out of a backup, where none is.
 
-import { restore } from "../../app/backup.ts";
+import { restore } from "../../app/ledger/backup.ts";
 import { AegisError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";

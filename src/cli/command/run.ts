@@ -1,8 +1,8 @@
 // `aegis run` and `aegis wrap`: parse, launch, render the summary. On the fast path: nothing heavy
 // is imported here.
 
-import type { LaunchOptions } from "../../app/launch-options.ts";
-import { flagSource } from "../../app/limit-advice.ts";
+import { flagSource } from "../../app/launch/limit-advice.ts";
+import type { LaunchOptions } from "../../app/launch/options.ts";
 import { AegisError } from "../../base/errors.ts";
 import {
   isLimitName,
@@ -194,7 +194,7 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
     writeOut(renderHelp(spec));
     return 0;
   }
-  const { launch } = await import("../../app/launch.ts");
+  const { launch } = await import("../../app/launch/launch.ts");
   const context = createContext();
   const prompt = args === undefined ? {} : await promptFor(args.flags, options, context.directory);
   const trust = args === undefined ? {} : launchTrust(args.flags, context.directory);
@@ -219,7 +219,7 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
       { hint: `what is left was kept in "${result.dryRun.kept ?? ""}"` },
     );
   }
-  const { endProcess } = await import("../../app/end-process.ts");
+  const { endProcess } = await import("../../app/launch/end-process.ts");
   await endProcess(result.exit.status);
   return result.exit.status;
 }

@@ -1,8 +1,8 @@
 // `aegis serve`: the control plane's HTTP API until it is told to stop.
 
-import { prepareServe } from "../../app/serve.ts";
-import { serviceManager } from "../../app/service-manager.ts";
-import type { ServeNotice } from "../../app/tool-policy.ts";
+import { prepareServe } from "../../app/serve/serve.ts";
+import { serviceManager } from "../../app/serve/service-manager.ts";
+import type { ServeNotice } from "../../app/serve/tool-policy.ts";
 import { startServer } from "../../server/server.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";

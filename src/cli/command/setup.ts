@@ -53,7 +53,7 @@ export const command = defineCommand(
 );
 
 async function attackBox(context: CliContext): Promise<NonNullable<SetupReport["attacks"]>> {
-  const { attack } = await import("../../app/attack.ts");
+  const { attack } = await import("../../app/attack/attack.ts");
   return (await attack(context)).map((result) => ({ ...result }));
 }
 

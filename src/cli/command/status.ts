@@ -1,7 +1,7 @@
 // `aegis status`: health of one configuration. A part that is missing is an answer, not a failure.
 
-import { chooseConfig } from "../../app/choose.ts";
-import { type ConfigHealth, configHealth, type LedgerHealth } from "../../app/config-status.ts";
+import { chooseConfig } from "../../app/config/choose.ts";
+import { type ConfigHealth, configHealth, type LedgerHealth } from "../../app/config/status.ts";
 import type { ConfigStatus } from "../../wire/config.ts";
 import { defineCommand } from "../command.ts";
 import { configFlag, jsonFlag, nameOperand } from "../flags.ts";

@@ -2,7 +2,7 @@
 // before a terminal sees them.
 
 import type { ChangeView, DryRunResult } from "../../app/dry-run/choice.ts";
-import type { DenialAdvice, LaunchResult, LimitHitAdvice } from "../../app/launch-result.ts";
+import type { DenialAdvice, LaunchResult, LimitHitAdvice } from "../../app/launch/result.ts";
 import { dryRunLines } from "./dry-run.ts";
 import { escapeControls } from "./text.ts";
 

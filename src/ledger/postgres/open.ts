@@ -3,10 +3,10 @@
 
 import { sha256Hex } from "../../base/hash.ts";
 import type { Ledger } from "../contract.ts";
-import { createHeadFile, type HeadMemory } from "../head-memory.ts";
 import { createLedger } from "../ledger.ts";
-import { type KeySource, keyFile } from "../signer.ts";
 import type { Store } from "../store.ts";
+import { createHeadFile, type HeadMemory } from "../tree/head-memory.ts";
+import { type KeySource, keyFile } from "../tree/signer.ts";
 import type { PostgresPlace } from "./place.ts";
 import { openPostgresStore } from "./store.ts";
 

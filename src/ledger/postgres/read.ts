@@ -1,9 +1,8 @@
 // Reading a PostgreSQL ledger: queries by filter for people and programs, and the records.
 
 import type { EventFilter } from "../contract.ts";
-import type { LogRecord } from "../control-contract.ts";
+import type { LogRecord } from "../control/contract.ts";
 import { columnFilter, matchesSearch } from "../filter.ts";
-import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "../merkle.ts";
 import {
   bytesOf,
   type CheckpointRow,
@@ -18,6 +17,7 @@ import {
 } from "../rows.ts";
 import { readSealed } from "../seal.ts";
 import { type Store, type StoredEvent, storedLevelMin } from "../store.ts";
+import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "../tree/merkle.ts";
 import { readChain, readEvent, readSession, readSessionsUnder, textRange } from "./chains.ts";
 import type { Connections } from "./connection.ts";
 import type { Session, SqlRow, SqlValue } from "./pool.ts";

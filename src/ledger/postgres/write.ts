@@ -5,8 +5,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import { AegisError } from "../../base/errors.ts";
 import { equalBytes } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
-import type { LogRecord } from "../control-contract.ts";
-import type { TreeHead } from "../merkle.ts";
+import type { LogRecord } from "../control/contract.ts";
 import {
   decisionValue,
   frontierValue,
@@ -17,6 +16,7 @@ import {
 } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
 import type { Addition, AppendNeeds, ManyBase, StoredEvent } from "../store.ts";
+import type { TreeHead } from "../tree/merkle.ts";
 import { readEvent } from "./chains.ts";
 import type { Session, SqlValue } from "./pool.ts";
 import { readRecord } from "./read.ts";

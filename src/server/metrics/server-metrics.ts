@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { aegisVersion } from "../../base/version.ts";
 import { type Approval, isWaiting } from "../../control/approvals/router.ts";
 import { type Decide, reasonCodes, type ToolDecision } from "../../control/decide/decision.ts";
-import type { ControlLog } from "../../ledger/control-contract.ts";
+import type { ControlLog } from "../../ledger/control/contract.ts";
 import { createRegistry, type Registry } from "./text.ts";
 
 export interface ServerMetrics {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { checkIntegrity, readManifest, requireManifest } from "../../../src/app/manifest-files.ts";
+import { checkIntegrity, readManifest, requireManifest } from "../../../src/app/manifest/files.ts";
 import { sha256Hex } from "../../../src/base/hash.ts";
 import { absPath } from "../../../src/base/paths.ts";
 import { pathFlaw, treeHash } from "../../../src/control/manifest/integrity.ts";

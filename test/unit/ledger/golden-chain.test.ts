@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { parseSessionId } from "../../../src/base/ids.ts";
 import { buildAddition } from "../../../src/ledger/addition.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { emptyTree, rootOf } from "../../../src/ledger/merkle.ts";
 import { createSealer } from "../../../src/ledger/seal.ts";
-import { createSigner } from "../../../src/ledger/signer.ts";
 import type { Snapshot, StoredEvent } from "../../../src/ledger/store.ts";
-import { verifySnapshot } from "../../../src/ledger/verify.ts";
+import { emptyTree, rootOf } from "../../../src/ledger/tree/merkle.ts";
+import { createSigner } from "../../../src/ledger/tree/signer.ts";
+import { verifySnapshot } from "../../../src/ledger/verify/verify.ts";
 import type { EventDraft } from "../../../src/model/event.ts";
 import { access, denial, startMs } from "../../support/ledger.ts";
 

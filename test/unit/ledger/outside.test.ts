@@ -16,10 +16,10 @@ import {
 import { join } from "node:path";
 import type { AegisError } from "../../../src/base/errors.ts";
 import { walSizeMaxBytes } from "../../../src/base/limits.ts";
-import { createHeadFile } from "../../../src/ledger/head-memory.ts";
 import { openLedger, openLedgerForReading } from "../../../src/ledger/open.ts";
-import { keyFile } from "../../../src/ledger/signer.ts";
-import { openSqliteStore } from "../../../src/ledger/sqlite.ts";
+import { openSqliteStore } from "../../../src/ledger/sqlite/store.ts";
+import { createHeadFile } from "../../../src/ledger/tree/head-memory.ts";
+import { keyFile } from "../../../src/ledger/tree/signer.ts";
 import {
   access,
   opening,
@@ -56,7 +56,7 @@ describe("the signing key", () => {
   test("is one key when many processes make it at once", async () => {
     const path = `${tempDir()}/ledger.key`;
     const program = `
-      import { keyFile } from "${join(import.meta.dir, "../../../src/ledger/signer.ts")}";
+      import { keyFile } from "${join(import.meta.dir, "../../../src/ledger/tree/signer.ts")}";
       console.log((await keyFile(process.argv[1] ?? "", "aegis.local/a").signer()).verifierKey);`;
     const makers = Array.from({ length: 6 }, () =>
       Bun.spawn([process.execPath, "-e", program, path], { stdio: ["ignore", "pipe", "inherit"] }),

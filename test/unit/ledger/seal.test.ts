@@ -5,8 +5,8 @@ import { canonicalJson, canonicalJsonByKey } from "../../../src/base/canonical-j
 import { sha256 } from "../../../src/base/hash.ts";
 import { newSessionId } from "../../../src/base/ids.ts";
 import { eventSizeMaxBytes } from "../../../src/base/limits.ts";
-import { leafHash } from "../../../src/ledger/merkle.ts";
 import { checkSealed, createSealer, readSealed } from "../../../src/ledger/seal.ts";
+import { leafHash } from "../../../src/ledger/tree/merkle.ts";
 import type { EventDraft, JsonObject } from "../../../src/model/event.ts";
 import { access, startMs } from "../../support/ledger.ts";
 import { testMs } from "../../support/patience.ts";

@@ -3,9 +3,9 @@
 
 import { describe, expect, test } from "bun:test";
 import type { SessionRecord } from "../../../src/ledger/contract.ts";
-import { collectDiff, renderDiff } from "../../../src/ledger/diff.ts";
-import { collectReport } from "../../../src/ledger/report.ts";
-import { renderReport } from "../../../src/ledger/report-text.ts";
+import { collectDiff, renderDiff } from "../../../src/ledger/report/diff.ts";
+import { collectReport } from "../../../src/ledger/report/report.ts";
+import { renderReport } from "../../../src/ledger/report/text.ts";
 import type { EventDraft } from "../../../src/model/event.ts";
 import {
   access,

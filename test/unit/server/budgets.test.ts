@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { parseJsonText } from "../../../src/base/json-text.ts";
 import { decideFast } from "../../../src/control/decide/fast.ts";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import type { JsonValue } from "../../../src/model/event.ts";
 import { startServer } from "../../../src/server/server.ts";

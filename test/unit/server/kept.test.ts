@@ -1,8 +1,8 @@
 // What a server keeps in memory of the sessions it hears of: little, however large their requests.
 
 import { expect, test } from "bun:test";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
-import { openSqliteStore } from "../../../src/ledger/sqlite.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
+import { openSqliteStore } from "../../../src/ledger/sqlite/store.ts";
 import { startServer } from "../../../src/server/server.ts";
 import { megabytesKept } from "../../support/kept-memory.ts";
 import { testMs } from "../../support/patience.ts";

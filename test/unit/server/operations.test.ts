@@ -2,7 +2,7 @@
 // document made of them.
 
 import { describe, expect, test } from "bun:test";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { type Code, codes } from "../../../src/server/api/codes.ts";
 import { operations } from "../../../src/server/api/operations.ts";

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { codes } from "../../../src/server/api/codes.ts";
 import { startServer } from "../../../src/server/server.ts";

@@ -1,8 +1,8 @@
 // What the recorder of steps keeps of sessions that wait for their turn.
 
 import { expect, test } from "bun:test";
-import type { LoggedEvent } from "../../../src/ledger/control-contract.ts";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
+import type { LoggedEvent } from "../../../src/ledger/control/contract.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { createStepRecorder } from "../../../src/server/steps.ts";
 import { megabytesKept } from "../../support/kept-memory.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { parseJsonText } from "../../../src/base/json-text.ts";
-import { createControlLog } from "../../../src/ledger/control-log.ts";
+import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { startServer } from "../../../src/server/server.ts";
 

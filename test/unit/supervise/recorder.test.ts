@@ -3,10 +3,10 @@
 
 import { describe, expect, test } from "bun:test";
 import type { BoxAccess } from "../../../src/enforce/backend.ts";
-import { createHeadList } from "../../../src/ledger/head-memory.ts";
 import { createLedger } from "../../../src/ledger/ledger.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { keyFile } from "../../../src/ledger/signer.ts";
+import { createHeadList } from "../../../src/ledger/tree/head-memory.ts";
+import { keyFile } from "../../../src/ledger/tree/signer.ts";
 import { policySnapshot } from "../../../src/model/policy-snapshot.ts";
 import { createRecorder } from "../../../src/supervise/recorder.ts";
 import { tempDir } from "../../support/temp.ts";

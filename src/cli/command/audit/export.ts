@@ -1,7 +1,7 @@
 // `aegis audit export`: entries for other systems, newest first, or as they come in.
 
 import type { Ledger } from "../../../ledger/contract.ts";
-import { createExporter, exportFormats } from "../../../ledger/export.ts";
+import { createExporter, exportFormats } from "../../../ledger/report/export.ts";
 import type { SealedEvent } from "../../../model/event.ts";
 import { defineCommand } from "../../command.ts";
 import { nameOperand } from "../../flags.ts";

@@ -1,6 +1,6 @@
 // `aegis audit prove`: a receipt for one entry that anybody can check without the ledger.
 
-import { findSession } from "../../../app/find-session.ts";
+import { findSession } from "../../../app/ledger/find-session.ts";
 import { AegisError } from "../../../base/errors.ts";
 import type { EntryProof } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";

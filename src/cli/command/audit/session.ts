@@ -1,7 +1,7 @@
 // `aegis audit session`: one session in full. Both documented forms work: `NAME --id ID`, and `ID`
 // with `--config NAME`.
 
-import { findSession } from "../../../app/find-session.ts";
+import { findSession } from "../../../app/ledger/find-session.ts";
 import { AegisError } from "../../../base/errors.ts";
 import type { SessionDetails } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";

@@ -1,6 +1,6 @@
 // `aegis audit tag`: a label put on a session afterwards; recorded as an event of its own.
 
-import { findSession } from "../../../app/find-session.ts";
+import { findSession } from "../../../app/ledger/find-session.ts";
 import type { TaggedSession } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag } from "../../flags.ts";

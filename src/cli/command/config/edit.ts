@@ -2,7 +2,7 @@
 // used.
 
 import { renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { chooseConfig } from "../../../app/choose.ts";
+import { chooseConfig } from "../../../app/config/choose.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { uniqueSuffix } from "../../../base/ids.ts";
 import { resolvePath } from "../../../base/paths.ts";

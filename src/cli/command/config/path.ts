@@ -1,6 +1,6 @@
 // `aegis config path`
 
-import { chooseConfig } from "../../../app/choose.ts";
+import { chooseConfig } from "../../../app/config/choose.ts";
 import type { ConfigPath } from "../../../wire/config.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag, nameOperand } from "../../flags.ts";

@@ -1,8 +1,8 @@
 // `aegis config show`: what aegis understood of a configuration. Sections with secrets are named,
 // never printed.
 
-import { chooseConfig } from "../../../app/choose.ts";
-import { cedarFilesIn } from "../../../app/policy-files.ts";
+import { chooseConfig } from "../../../app/config/choose.ts";
+import { cedarFilesIn } from "../../../app/policy/files.ts";
 import { type Config, loadConfig } from "../../../config/config.ts";
 import type { ShownConfig } from "../../../wire/config.ts";
 import { defineCommand } from "../../command.ts";

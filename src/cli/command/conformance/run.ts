@@ -45,7 +45,7 @@ export const command = defineCommand(
     ],
   },
   async ({ flags, operands }, context) => {
-    const { runConformance } = await import("../../../app/conformance.ts");
+    const { runConformance } = await import("../../../app/conformance/conformance.ts");
     const { PACK: pack } = operands;
     const access = serverAccess({ ...flags, "api-key-file": undefined });
     const options = { ...access, pack, keyVariable: flags["key-env"] };

@@ -1,6 +1,6 @@
 // `aegis manifest generate`
 
-import { generateManifest } from "../../../app/generate-manifest.ts";
+import { generateManifest } from "../../../app/manifest/generate.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { generateReport } from "../../../control/manifest/generate.ts";
 import { defineCommand } from "../../command.ts";

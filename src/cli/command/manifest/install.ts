@@ -1,7 +1,7 @@
 // `aegis manifest install`: the name is the documented one; nothing is copied anywhere.
 
-import { checkIntegrity, requireManifestText } from "../../../app/manifest-files.ts";
-import { judgeInProd } from "../../../app/manifest-trust.ts";
+import { checkIntegrity, requireManifestText } from "../../../app/manifest/files.ts";
+import { judgeInProd } from "../../../app/manifest/trust.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { parentOf, resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";

@@ -1,6 +1,6 @@
 // `aegis manifest keygen`
 
-import { makeSigningKey } from "../../../app/manifest-sign.ts";
+import { makeSigningKey } from "../../../app/manifest/sign.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";

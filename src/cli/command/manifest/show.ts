@@ -1,7 +1,7 @@
 // `aegis manifest show`
 
-import { requireManifest } from "../../../app/manifest-files.ts";
-import { bytesToSign } from "../../../app/manifest-sign.ts";
+import { requireManifest } from "../../../app/manifest/files.ts";
+import { bytesToSign } from "../../../app/manifest/sign.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { resolvedManifest } from "../../../control/manifest/resolve.ts";
 import { defineCommand } from "../../command.ts";

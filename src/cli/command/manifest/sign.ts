@@ -1,6 +1,6 @@
 // `aegis manifest sign`
 
-import { signManifest } from "../../../app/manifest-sign.ts";
+import { signManifest } from "../../../app/manifest/sign.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";

@@ -1,7 +1,7 @@
 // `aegis manifest validate`
 
-import { readManifest } from "../../../app/manifest-files.ts";
-import { judgeInProd } from "../../../app/manifest-trust.ts";
+import { readManifest } from "../../../app/manifest/files.ts";
+import { judgeInProd } from "../../../app/manifest/trust.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";

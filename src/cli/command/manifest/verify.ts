@@ -1,6 +1,6 @@
 // `aegis manifest verify`: signature and files, whatever the trust mode.
 
-import { verifyManifest } from "../../../app/manifest-trust.ts";
+import { verifyManifest } from "../../../app/manifest/trust.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";

@@ -1,7 +1,7 @@
 // `aegis policy compile`
 
-import { compileForLinux, compileForMacos, type LinuxTarget } from "../../../app/compile-target.ts";
-import { policyInForce } from "../../../app/policy-in-force.ts";
+import { policyInForce } from "../../../app/policy/in-force.ts";
+import { compileForLinux, compileForMacos, type LinuxTarget } from "../../../app/policy/target.ts";
 import { platformName } from "../../../enforce/select.ts";
 import type { JsonValue } from "../../../model/event.ts";
 import { defineCommand } from "../../command.ts";

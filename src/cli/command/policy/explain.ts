@@ -1,6 +1,6 @@
 // `aegis policy explain`
 
-import type { Answer } from "../../../app/policy-in-force.ts";
+import type { Answer } from "../../../app/policy/in-force.ts";
 import type { Origin } from "../../../model/capability.ts";
 import type { Change } from "../../../policy/explain.ts";
 import { credentialsSource } from "../../../policy/layers.ts";

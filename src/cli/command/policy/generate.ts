@@ -1,6 +1,6 @@
 // `aegis policy generate`
 
-import { requireTemplate } from "../../../app/init-config.ts";
+import { requireTemplate } from "../../../app/config/init.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { platformName } from "../../../enforce/select.ts";
 import { wholeText } from "../../../policy/templates.ts";

@@ -1,7 +1,7 @@
 // `aegis policy import`
 
-import { chooseConfig } from "../../../app/choose.ts";
-import { importPolicy } from "../../../app/import-policy.ts";
+import { chooseConfig } from "../../../app/config/choose.ts";
+import { importPolicy } from "../../../app/policy/import.ts";
 import type { PolicyImport } from "../../../wire/policy.ts";
 import { defineCommand } from "../../command.ts";
 import { configFlag, jsonFlag } from "../../flags.ts";

@@ -1,7 +1,7 @@
 // `aegis policy list`: the files of a configuration, or what comes with aegis.
 
-import { chooseConfig } from "../../../app/choose.ts";
-import { cedarFilesIn } from "../../../app/policy-files.ts";
+import { chooseConfig } from "../../../app/config/choose.ts";
+import { cedarFilesIn } from "../../../app/policy/files.ts";
 import { resolvePath } from "../../../base/paths.ts";
 import { loadConfig } from "../../../config/config.ts";
 import { readIfPresent } from "../../../config/files.ts";

@@ -1,6 +1,6 @@
 // `aegis policy validate`
 
-import { type Validation, validatePolicy } from "../../../app/validate-policy.ts";
+import { type Validation, validatePolicy } from "../../../app/policy/validate.ts";
 import { AegisError } from "../../../base/errors.ts";
 import { type Diagnostic, diagnosticText } from "../../../policy/diagnostic.ts";
 import type { PolicyValidity } from "../../../wire/policy.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { shippedPacks } from "../../../../src/app/conformance.ts";
+import { shippedPacks } from "../../../../src/app/conformance/conformance.ts";
 import { type Pack, parsePack } from "../../../../src/control/conformance/pack.ts";
 import { judgeAnswer, reportOf } from "../../../../src/control/conformance/report.ts";
 import { decideFast } from "../../../../src/control/decide/fast.ts";

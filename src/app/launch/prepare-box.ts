@@ -1,0 +1,170 @@
+// From policy texts to a prepared box: out of the plan cache when nothing it depends on has
+// changed, else compiled. The key holds every text and every circumstance a plan depends on but the
+// disk, whose facts the cache itself checks again.
+
+import { readFileSync } from "node:fs";
+import { AegisError } from "../../base/errors.ts";
+import { type AbsPath, absPath, resolvePath } from "../../base/paths.ts";
+import { aegisVersion } from "../../base/version.ts";
+import { aegisPaths } from "../../config/location.ts";
+import type { Backend, BoxRequest, PreparedBox } from "../../enforce/backend.ts";
+import {
+  type PolicySnapshot,
+  type PolicySource,
+  policySnapshot,
+} from "../../model/policy-snapshot.ts";
+import type { Diagnostic } from "../../policy/diagnostic.ts";
+import { flagsToCapabilities } from "../../policy/flags.ts";
+import { policySources } from "../../policy/layers.ts";
+import type { Places } from "../../policy/places.ts";
+import type { Platform } from "../../policy/profiles.ts";
+import { findRepository } from "../../policy/repository.ts";
+import { programsNamed } from "../../supervise/find-program.ts";
+import { planKey, readCachedPlan, writeCachedPlan } from "../../supervise/plan-cache.ts";
+import { policyDisk } from "../policy/disk.ts";
+import type { Surroundings } from "../surroundings.ts";
+import type { LaunchOptions } from "./options.ts";
+import type { LaunchSubject } from "./subject.ts";
+
+/** Everything a policy is collected and compiled for. */
+export interface PolicySubject {
+  readonly options: LaunchOptions;
+  readonly subject: LaunchSubject;
+  readonly around: Surroundings;
+  readonly platform: Platform;
+  readonly places: Places;
+  /** PATH the box will have. */
+  readonly path: string;
+  /** Path of this program. */
+  readonly binary: AbsPath;
+}
+
+export interface BoxSubject extends PolicySubject {
+  readonly backend: Backend;
+}
+
+export interface BoxWithPolicy {
+  readonly box: PreparedBox;
+  readonly snapshot: PolicySnapshot;
+}
+
+/** @throws {AegisError} `policy/*` and `enforce/*` when the policy is wrong or cannot be held */
+export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
+  const snapshot = policySnapshot(collectSources(subject));
+  const { planCache } = aegisPaths(subject.around.environment);
+  const key = await keyOf(subject, snapshot);
+  const cached = readCachedPlan(planCache, key);
+  if (cached !== undefined) return { box: cached, snapshot };
+  const box = await subject.backend.prepare(await boxRequest(subject, snapshot));
+  writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
+  return { box, snapshot };
+}
+
+/** What a backend is asked for. @throws {AegisError} `policy/*` when the policy is wrong */
+export async function boxRequest(
+  subject: PolicySubject,
+  snapshot: PolicySnapshot,
+): Promise<BoxRequest> {
+  const { compileSources } = await import("../policy/compile.ts");
+  const { places, options } = subject;
+  const compiled = await compileSources(snapshot.sources, places, subject.path);
+  return {
+    capabilities: compiled.capabilities,
+    agent: subject.subject.agent,
+    workspace: places.workspace,
+    home: places.home,
+    audit: options.audit,
+    ownPaths: ownPaths(subject),
+    allowWeaker: options.allowWeaker,
+    observeOnly: subject.subject.observeOnly,
+    asks: options.prompt !== undefined,
+    recordFailed: options.mode === "learn",
+    hashPrograms: options.execHash,
+    shownFolder: runFolder(subject.around),
+  };
+}
+
+/** Where launches keep what is meant for their boxes; canonical. */
+export function runFolder({ environment }: Surroundings): AbsPath {
+  const { home, running } = aegisPaths(environment);
+  const realHome = absPath(policyDisk.realPath(home) ?? home) ?? home;
+  return resolvePath(realHome, running.slice(home.length + 1));
+}
+
+/** Every text the launch runs under, in the order in which rules are named. */
+export function collectSources(subject: PolicySubject): readonly PolicySource[] {
+  const { options, places, around } = subject;
+  const { texts, net } = subject.subject;
+  const { read, write, deny, denyNet, listen, exec } = options;
+  const flags = flagsToCapabilities(
+    { read, write, deny, net, denyNet, listen, exec },
+    {
+      directory: around.directory,
+      home: places.home,
+      realPath: policyDisk.realPath,
+      findProgram: (name) => programsNamed(name, subject.path),
+    },
+  );
+  if (!flags.ok) throw usageOf(flags.error);
+  return policySources({
+    ...texts,
+    platform: subject.platform,
+    profiles: options.profiles,
+    flags: flags.value,
+    protections: {
+      ownPaths: ownPaths(subject),
+      ownSecrets: [aegisPaths(around.environment).keys],
+      repository: findRepository(places.workspace, policyDisk),
+      names: true,
+      credentials: !texts.templates.includes("permit-all"),
+    },
+  });
+}
+
+function usageOf(problems: readonly Diagnostic[]): AegisError {
+  const [first] = problems;
+  const hint = first === undefined || first.hint === "" ? {} : { hint: first.hint };
+  return new AegisError("usage", problems.map(({ message }) => message).join("; "), hint);
+}
+
+/**
+ * State, binary, ledger and the policy files themselves: what a box must never change, wherever
+ * they lie.
+ */
+export function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
+  const { texts, ledger } = subject;
+  const files = [...texts.files, ...texts.manifests].map(({ name }) => name);
+  const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
+  return [...new Set([aegisPaths(around.environment).home, binary, ...database, ...files])].map(
+    (path) => policyDisk.realPath(path) ?? path,
+  );
+}
+
+async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<string> {
+  const { options, places } = subject;
+  const circumstances = {
+    agent: subject.subject.agent,
+    places,
+    path: subject.subject.texts.manifests.length > 0 ? subject.path : "",
+    audit: options.audit,
+    allowWeaker: options.allowWeaker,
+    asks: options.prompt !== undefined,
+    observeOnly: subject.subject.observeOnly,
+    execHash: options.execHash,
+    recordFailed: options.mode === "learn",
+    uid: process.geteuid?.() ?? -1,
+    kernel: await kernelIdentity(),
+    binary: subject.binary,
+  };
+  return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
+}
+
+/** Differs when a kernel can have learned or lost a protection: after a reboot, or an update. */
+async function kernelIdentity(): Promise<string> {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    // ignored: a system without the file is told apart by its release
+    return (await import("node:os")).release();
+  }
+}

@@ -1,0 +1,157 @@
+// The policy a launch with these options would run under, compiled, without launching anything.
+
+import { AegisError } from "../../base/errors.ts";
+import { resolvePath } from "../../base/paths.ts";
+import { aegisHome } from "../../config/location.ts";
+import type { BoxRequest } from "../../enforce/backend.ts";
+import { platformName } from "../../enforce/select.ts";
+import type { Attempt } from "../../model/attempt.ts";
+import type { Action } from "../../model/capability.ts";
+import {
+  type PolicySnapshot,
+  type PolicySource,
+  policySnapshot,
+} from "../../model/policy-snapshot.ts";
+import { resourceNamed } from "../../policy/attempt.ts";
+import { prepareDecider } from "../../policy/decide.ts";
+import { type Explanation, explain } from "../../policy/explain.ts";
+import type { Platform } from "../../policy/profiles.ts";
+import type { LaunchOptions } from "../launch/options.ts";
+import { boxRequest, collectSources, type PolicySubject } from "../launch/prepare-box.ts";
+import { launchSubject, ownBinary, placesOf } from "../launch/subject.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { policyDisk } from "./disk.ts";
+
+/** The options of a launch that decide about its policy. */
+export type PolicyOptions = Pick<
+  LaunchOptions,
+  | "config"
+  | "policies"
+  | "manifest"
+  | "profiles"
+  | "directory"
+  | "name"
+  | "read"
+  | "write"
+  | "deny"
+  | "net"
+  | "denyNet"
+  | "listen"
+  | "exec"
+>;
+
+export interface PolicyInForce {
+  readonly request: BoxRequest;
+  readonly snapshot: PolicySnapshot;
+}
+
+/**
+ * @param platform whose base profile is meant
+ * @throws {AegisError} as a launch with these options would
+ */
+export async function policyInForce(
+  given: PolicyOptions,
+  around: Surroundings,
+  platform: Platform = platformName,
+): Promise<PolicyInForce> {
+  const subject = policySubject(given, around, platform);
+  const snapshot = policySnapshot(collectSources(subject));
+  return { request: await boxRequest(subject, snapshot), snapshot };
+}
+
+function policySubject(
+  given: PolicyOptions,
+  around: Surroundings,
+  platform: Platform,
+): PolicySubject {
+  const options: LaunchOptions = {
+    ...given,
+    mode: "run",
+    command: [],
+    execHash: false,
+    environment: [],
+    limits: [],
+    audit: "full",
+    allowWeaker: true,
+    ledger: undefined,
+    tag: undefined,
+    quiet: true,
+    json: false,
+  };
+  const subject = launchSubject(options, around);
+  return {
+    options,
+    subject,
+    around,
+    platform,
+    places: placesOf(subject, around),
+    path: around.environment.PATH ?? "",
+    binary: ownBinary(subject),
+  };
+}
+
+/**
+ * What holds whatever a policy says: the base profile, and what is forbidden for good.
+ * @throws {AegisError} as a launch there would
+ */
+export async function standingRules(
+  { directory, name }: Pick<PolicyOptions, "directory" | "name">,
+  around: Surroundings,
+): Promise<BoxRequest> {
+  const options = { ...noPolicy, directory, name };
+  const subject = policySubject(options, around, platformName);
+  // An empty text, for no text at all would mean the one that denies everything. Texts are
+  // protected as files, so it is named as one that is protected anyway.
+  const place = resolvePath(aegisHome(around.environment), "nothing.cedar");
+  const nothing: PolicySource = { kind: "cedar", name: place, text: "" };
+  const texts = { templates: [], files: [nothing], manifests: [] };
+  const standing = { ...subject, subject: { ...subject.subject, texts } };
+  return boxRequest(standing, policySnapshot(collectSources(standing)));
+}
+
+const noPolicy: PolicyOptions = {
+  config: undefined,
+  policies: [],
+  manifest: undefined,
+  profiles: [],
+  directory: undefined,
+  name: undefined,
+  read: [],
+  write: [],
+  deny: [],
+  net: [],
+  denyNet: [],
+  listen: [],
+  exec: [],
+};
+
+export interface Answer {
+  readonly attempt: Attempt;
+  readonly explanation: Explanation;
+}
+
+/**
+ * What the policy says about one attempt; links in the path are resolved as the kernel would.
+ * @throws {AegisError} `usage` when the resource is none this action can be about
+ */
+export function answer(
+  { request }: PolicyInForce,
+  action: Action,
+  resource: string,
+  around: Surroundings,
+): Answer {
+  const named = resourceNamed(action, resource, around.directory);
+  if (named === undefined) {
+    throw new AegisError(
+      "usage",
+      `Cannot judge ${action} of "${resource}": it is no such resource`,
+      {
+        hint: "give a path for files and programs, HOST:PORT for connections",
+      },
+    );
+  }
+  const real = named.host === undefined ? policyDisk.realPath(named.path) : undefined;
+  const path = real ?? named.path;
+  const attempt = { action, agent: request.agent, resource: { ...named, path } };
+  return { attempt, explanation: explain(prepareDecider(request.capabilities), attempt) };
+}

@@ -1,0 +1,59 @@
+// Which policy texts a launch runs under: templates, files, folders and a manifest, read but not
+// yet compiled. The texts are what the plan cache is keyed by and what the ledger keeps.
+
+import { statSync } from "node:fs";
+import { AegisError } from "../../base/errors.ts";
+import { policySizeMaxBytes } from "../../base/limits.ts";
+import { type AbsPath, resolvePath } from "../../base/paths.ts";
+import { readIfPresent } from "../../config/files.ts";
+import type { PolicySource } from "../../model/policy-snapshot.ts";
+import { templateNamed } from "../../policy/templates.ts";
+import { cedarFilesIn } from "./files.ts";
+
+export interface PolicyTexts {
+  /** Names of templates. */
+  readonly templates: readonly string[];
+  readonly files: readonly PolicySource[];
+  readonly manifests: readonly PolicySource[];
+}
+
+/**
+ * What `--policy TEMPLATE|FILE|DIR` and `--manifest FILE` name. A template's name wins over a file
+ * of the same name; a folder without Cedar files is an empty policy, which denies everything.
+ * @throws {AegisError} `policy/not-found`, `policy/invalid` for a file that is too large
+ */
+export function policyTexts(
+  wanted: readonly string[],
+  manifest: string | undefined,
+  directory: AbsPath,
+): PolicyTexts {
+  const templates = wanted.filter((name) => templateNamed(name) !== undefined);
+  const paths = wanted
+    .filter((name) => templateNamed(name) === undefined)
+    .map((name) => resolvePath(directory, name));
+  return {
+    templates,
+    files: paths.flatMap(cedarTexts),
+    manifests: manifest === undefined ? [] : [read(resolvePath(directory, manifest), "manifest")],
+  };
+}
+
+function cedarTexts(path: AbsPath): readonly PolicySource[] {
+  const names = cedarFilesIn(path);
+  if (names === undefined) return [read(path, "cedar")];
+  return names.map((name) => read(resolvePath(path, name), "cedar"));
+}
+
+function read(path: AbsPath, kind: PolicySource["kind"]): PolicySource {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > policySizeMaxBytes) {
+    const limit = `it has ${size} bytes, the most is ${policySizeMaxBytes}`;
+    throw new AegisError("policy/invalid", `Cannot read "${path}": ${limit}`);
+  }
+  const text = readIfPresent(path);
+  if (text !== undefined) return { kind, name: path, text };
+  const message = `Cannot read "${path}": there is no such template or file`;
+  throw new AegisError("policy/not-found", message, {
+    hint: "run `aegis policy list --templates` for the templates, or give a .cedar file",
+  });
+}

@@ -1,0 +1,139 @@
+// Tool calls that wait for a person, as they are kept beside the events of a ledger: asked for by
+// the HTTP API and by the MCP proxy alike, and decided by whoever comes first.
+
+import { timingSafeEqual } from "node:crypto";
+import { canonicalJson } from "../../base/canonical-json.ts";
+import { sha256Hex } from "../../base/hash.ts";
+import { randomSecret } from "../../base/ids.ts";
+import { parseJsonText } from "../../base/json-text.ts";
+import { err, ok, type Result } from "../../base/result.ts";
+import {
+  type Approval,
+  type ApprovalRequest,
+  requestApproval,
+} from "../../control/approvals/router.ts";
+import type { AppendOutcome, ControlLog, LogRecord } from "../../ledger/control/contract.ts";
+import { tenantPrefix } from "../../ledger/control/foreign.ts";
+import type { JsonObject } from "../../model/event.ts";
+
+export interface ApprovalStore {
+  readonly log: ControlLog;
+  /** Signs tokens and seals records. */
+  readonly secret: Uint8Array;
+  readonly nowMs: () => number;
+  /**
+   * Told of each that was stored.
+   * @param parent `traceparent` of what led to it
+   */
+  readonly onAsked?: ((asked: AskedApproval, parent?: string) => void) | undefined;
+}
+
+export interface AskedApproval {
+  readonly token: string;
+  readonly approval: Approval;
+}
+
+export interface KeptApproval {
+  readonly approval: Approval;
+  /** The text of the record; what replaces it names it. */
+  readonly json: string;
+}
+
+type Kept = Pick<ApprovalStore, "log" | "nowMs" | "secret">;
+
+export const approvalKind = "approval";
+
+/** Why a request cannot be kept: the log's own words about its event. */
+export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
+
+/** The token is known to nobody else and cannot be had again. */
+export async function askApproval(
+  { log, secret, nowMs, onAsked }: ApprovalStore,
+  request: ApprovalRequest,
+  about: JsonObject = {},
+): Promise<Result<AskedApproval, RefusedAppend>> {
+  const maker = { secret, nonce: () => randomSecret(8) };
+  const { token, approval } = requestApproval(request, maker, nowMs());
+  const event = {
+    tool_name: request.tool,
+    args_hash: sha256Hex(canonicalJson(request.args)),
+    ...about,
+    approval_token_hash: approval.token_hash,
+    expires_unix_ms: approval.expires_ms,
+  };
+  const type = "APPROVAL_REQUESTED";
+  const problem = await recordApproval(
+    { log, nowMs, secret },
+    approval,
+    { type, event },
+    undefined,
+  );
+  if (problem !== undefined) return err(problem);
+  onAsked?.({ token, approval });
+  return ok({ token, approval });
+}
+
+/**
+ * Stores the approval and the event about it, both or neither.
+ * @param expected the record that it replaces
+ * @returns undefined: they are stored
+ */
+export async function recordApproval(
+  { log, nowMs, secret }: Kept,
+  approval: Approval,
+  { type, event }: { readonly type: string; readonly event: JsonObject },
+  expected: string | undefined,
+): Promise<RefusedAppend | undefined> {
+  const { tenant_id: tenant, session_id: session } = approval;
+  const payload = parseJsonText(JSON.stringify(event));
+  const record = recordOf(approval, secret);
+  const request = { tenant, session, user: "", type, payload, change: { record, expected } };
+  const [outcome] = await log.append([{ ...request, tsUnixMs: nowMs() }]);
+  return outcome?.kind === "refused" ? outcome : undefined;
+}
+
+/** @returns undefined for none, and for one that was changed outside of aegis */
+export async function keptApproval(
+  { log, secret }: Pick<ApprovalStore, "log" | "secret">,
+  tenant: string,
+  tokenHash: string,
+): Promise<KeptApproval | undefined> {
+  const record = await log.record(approvalKind, `${tenantPrefix(tenant)}${tokenHash}`);
+  const approval = record === undefined ? undefined : readApproval(record.json, secret);
+  return record === undefined || approval === undefined
+    ? undefined
+    : { approval, json: record.json };
+}
+
+/**
+ * An allowed call may go on once, whoever asks and after however many restarts.
+ * @returns false when another one took it first
+ */
+export function useApproval(
+  { log, nowMs, secret }: Kept,
+  { approval, json }: KeptApproval,
+): Promise<boolean> {
+  return log.putRecord(recordOf({ ...approval, used_ms: nowMs() }, secret), json);
+}
+
+/**
+ * Whoever writes to the database can neither allow a call nor show another one than was asked for:
+ * without the secret there is no seal for it.
+ * @returns undefined for a record that no server with this secret wrote
+ */
+export function readApproval(json: string, secret: Uint8Array): Approval | undefined {
+  const { seal, ...approval } = JSON.parse(json) as Approval & { readonly seal?: unknown };
+  const [given, own] = [Buffer.from(String(seal)), Buffer.from(sealOf(approval, secret))];
+  return given.length === own.length && timingSafeEqual(given, own) ? approval : undefined;
+}
+
+function recordOf(approval: Approval, secret: Uint8Array): LogRecord {
+  const key = `${tenantPrefix(approval.tenant_id)}${approval.token_hash}`;
+  const json = JSON.stringify({ ...approval, seal: sealOf(approval, secret) });
+  return { kind: approvalKind, key, json };
+}
+
+function sealOf(approval: Approval, secret: Uint8Array): string {
+  const text = canonicalJson(JSON.parse(JSON.stringify(approval)));
+  return new Bun.CryptoHasher("sha256", secret).update(`approval record\n${text}`).digest("hex");
+}

@@ -1,0 +1,272 @@
+// `aegis serve`: the ledger of this user, the tool policy and the control plane's HTTP server put
+// together.
+
+import { AegisError } from "../../base/errors.ts";
+import { type AbsPath, resolvePath } from "../../base/paths.ts";
+import { aegisPaths, ledgerFile, privateDirectory } from "../../config/location.ts";
+import type { Decide } from "../../control/decide/decision.ts";
+import type { Telemetry } from "../../control/telemetry/span.ts";
+import { createControlLog } from "../../ledger/control/log.ts";
+import { outsideOf } from "../../ledger/open.ts";
+import { openSteadyStore } from "../../ledger/sqlite/steady-store.ts";
+import type { Store } from "../../ledger/store.ts";
+import { type HeadSigner, startHeadSigner } from "../../ledger/tree/head-signer.ts";
+import type { SigningParts } from "../../ledger/tree/signing.ts";
+import type { JsonValue } from "../../model/event.ts";
+import { postgresPlace, typedPassword } from "../ledger/postgres-dsn.ts";
+import { requireManifestText } from "../manifest/files.ts";
+import { requireTrust, type TrustOptions } from "../manifest/trust.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
+import type { ServedKey } from "./keys.ts";
+import { readKeys } from "./keys.ts";
+import { payloadKeysVariable, withPayloadKeys } from "./payload-keys.ts";
+import { serverSecret } from "./secret.ts";
+import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
+import { openTls, type TlsFiles, type TlsSource } from "./tls.ts";
+import { type BundleFile, builtInPolicy, filePolicy, type ServeNotice } from "./tool-policy.ts";
+
+export interface ServeOptions {
+  /** `HOST:PORT`, `:PORT` for this machine alone. */
+  readonly address: string;
+  readonly ledger: string | undefined;
+  /** Instead of a ledger's path. */
+  readonly postgres?: PostgresDsn | undefined;
+  readonly manifest: string | undefined;
+  /** Absent: trust mode dev without an allow-list. */
+  readonly trust?: TrustOptions | undefined;
+  /** File of the keys that clients' events are encrypted with; absent: as the environment says. */
+  readonly payloadKeys?: string | undefined;
+  /** File of API keys; none: on a loopback address everybody may everything. */
+  readonly keys: string | undefined;
+  /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
+  readonly rateLimit?: number;
+  readonly tls?: TlsFiles | undefined;
+  readonly telemetry: TelemetryOptions;
+  /** A tool policy of one's own instead of the built-in one: its file, and how it is signed. */
+  readonly bundle?: Partial<Record<"file" | "key" | "scope", string | undefined>> | undefined;
+  /** Who is told of calls that wait; the file holds the key that signs. */
+  readonly webhook?: Partial<Record<"url" | "secret", string | undefined>> | undefined;
+  /** What happens to files that are read again while the server runs. */
+  readonly onNotice?: (notice: ServeNotice) => void;
+}
+
+/** Where the ledger is in PostgreSQL. */
+export interface PostgresDsn {
+  readonly dsn: string;
+  /** In a command, which everybody on this machine may read while it runs. */
+  readonly isTyped: boolean;
+}
+
+/** Instead of a ledger's path: one that is gone with the process. */
+export const memoryLedger = ":memory:";
+
+/** Everything a server needs; nothing listens yet. */
+export interface ServeParts {
+  readonly hostname: string;
+  readonly port: number;
+  readonly log: ReturnType<typeof createControlLog>;
+  readonly decide: Decide;
+  /** SHA-256, hex, of the policy that `decide` asks now. */
+  readonly policyHash: () => string;
+  readonly manifest: JsonValue;
+  /** What a request's own manifest declares may narrow this one, not replace it. */
+  readonly isManifestBinding: boolean;
+  readonly keys: readonly ServedKey[];
+  readonly secret: Uint8Array;
+  /** Of the ledger. */
+  readonly origin: string;
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly rateLimit: number;
+  readonly tls: TlsSource | undefined;
+  readonly telemetry: Telemetry;
+  readonly webhook: Webhook | undefined;
+  /** To be told whoever starts it. */
+  readonly warnings: readonly string[];
+  /** Reads again what may change while the server runs. */
+  reload(): void;
+  /** For when nothing is answered any more. */
+  close(): Promise<void>;
+}
+
+/** @throws {AegisError} when the server could not answer as asked */
+export async function prepareServe(
+  options: ServeOptions,
+  around: Surroundings,
+): Promise<ServeParts> {
+  const paths = aegisPaths(around.environment);
+  privateDirectory(paths.home);
+  const keys =
+    options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
+  const { hostname, port } = listenAddress(options.address, keys);
+  const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
+  const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
+  const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
+  const { onNotice = () => undefined } = options;
+  const bundle = bundleOf(options, around.directory);
+  const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
+  const opened = await storeOf(options, paths, around);
+  const store = await withPayloadKeys(opened.store, options.payloadKeys, around);
+  const signer = await signerOf({ ...opened, store }, onNotice);
+  const named = options.payloadKeys ?? around.environment[payloadKeysVariable] ?? "";
+  const keepsPayloads = named === "";
+  const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
+  const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
+  // Last: it may start a process, which whoever has the parts ends.
+  const policy = await (bundle === undefined ? builtInPolicy() : filePolicy(bundle, onNotice));
+  return {
+    hostname,
+    port,
+    keys,
+    rateLimit: options.rateLimit ?? 0,
+    tls,
+    log: createControlLog(store),
+    decide: policy.decide,
+    policyHash: policy.hash,
+    reload() {
+      tls?.reload();
+      policy.reload();
+    },
+    async close() {
+      tls?.stop();
+      webhook?.stop();
+      await policy.stop();
+      await signer?.stop();
+    },
+    manifest,
+    isManifestBinding,
+    warnings: [...warnings, ...dsnWarnings],
+    secret: serverSecret(paths.keys),
+    origin: store.origin,
+    nowMs: () => around.clock.nowUnixMs(),
+    monotonicMs: () => around.clock.monotonicMs(),
+    telemetry,
+    webhook,
+  };
+}
+
+/** @throws {AegisError} for what is no address, and for one that others reach without keys */
+export function listenAddress(
+  text: string,
+  keys: readonly ServedKey[],
+): { readonly hostname: string; readonly port: number } {
+  const address = addressOf(text);
+  if (keys.length > 0 || isLoopback(address.hostname)) return address;
+  const why = `Cannot serve on "${address.hostname}" without keys: others reach it`;
+  throw new AegisError("usage", why, { hint: "give --keys FILE, or serve on 127.0.0.1" });
+}
+
+function bundleOf(
+  { bundle: { file, key, scope } = {} }: ServeOptions,
+  directory: AbsPath,
+): BundleFile | undefined {
+  const needless = (what: string, missing: string): AegisError =>
+    new AegisError("config/invalid", `config: invalid ${what}: there is no ${missing}`);
+  if (key === undefined && scope !== undefined) throw needless("bundle_scope", "bundle_key");
+  if (file === undefined) {
+    if (key !== undefined) throw needless("bundle_key", "bundle");
+    return undefined;
+  }
+  return {
+    path: resolvePath(directory, file),
+    key: key === undefined ? undefined : resolvePath(directory, key),
+    scope: scope ?? "",
+  };
+}
+
+function webhookOf(
+  { webhook }: ServeOptions,
+  parts: Omit<WebhookParts, "nowMs">,
+  { directory, clock }: Surroundings,
+): Webhook | undefined {
+  const { url, secret } = webhook ?? {};
+  if (url === undefined && secret === undefined) return undefined;
+  if (url === undefined || secret === undefined) {
+    const missing = url === undefined ? "approval_webhook.url" : "approval_webhook.secret_file";
+    throw new AegisError("config/invalid", `config: invalid ${missing}: it is missing`);
+  }
+  const options = { url, secretFile: resolvePath(directory, secret) };
+  return openWebhook(options, { ...parts, nowMs: () => clock.nowUnixMs() });
+}
+
+function addressOf(text: string): { readonly hostname: string; readonly port: number } {
+  const [, host = "", port = ""] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+  const hostname = host.replace(/^\[(.*)\]$/, "$1");
+  if (port === "" || Number(port) > 65_535) {
+    throw new AegisError("usage", `Cannot serve on "${text}": it is no HOST:PORT`);
+  }
+  return { hostname: hostname === "" ? "127.0.0.1" : hostname, port: Number(port) };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+interface OpenedStore {
+  readonly store: Store;
+  /** Undefined for a ledger that is gone with the process: nobody signs it. */
+  readonly outside: Omit<SigningParts, "store"> | undefined;
+}
+
+async function storeOf(
+  { ledger, postgres }: ServeOptions,
+  paths: ReturnType<typeof aegisPaths>,
+  { directory, environment }: Surroundings,
+): Promise<OpenedStore> {
+  if (postgres !== undefined) {
+    if (ledger !== undefined) {
+      throw new AegisError(
+        "usage",
+        "Cannot serve two ledgers: --ledger and --dsn exclude each other",
+      );
+    }
+    const place = postgresPlace(postgres.dsn, environment, directory);
+    const { openPostgresStore } = await import("../../ledger/postgres/store.ts");
+    const { outsideOf } = await import("../../ledger/postgres/open.ts");
+    const store = await openPostgresStore(place);
+    return { store, outside: outsideOf(place, paths.keys, store.origin) };
+  }
+  if (ledger !== memoryLedger) {
+    const database = ledger === undefined ? paths.ledger : ledgerFile(directory, ledger);
+    const store = openSteadyStore(database);
+    return { store, outside: outsideOf({ database, keys: paths.keys }, store.origin) };
+  }
+  const { createMemoryStore } = await import("../../ledger/memory.ts");
+  return { store: createMemoryStore("aegis.local/memory"), outside: undefined };
+}
+
+async function signerOf(
+  { store, outside }: OpenedStore,
+  notify: (notice: ServeNotice) => void,
+): Promise<HeadSigner | undefined> {
+  if (outside === undefined) return undefined;
+  return startHeadSigner({ store, ...outside }, (failure) => {
+    const hint = failure instanceof AegisError ? failure.hint : undefined;
+    const why = failure instanceof Error ? failure.message : String(failure);
+    const message = `no checkpoint: ${why}${hint === undefined ? "" : `; ${hint}`}`;
+    notify({ level: "error", message });
+  });
+}
+
+interface ServedManifest {
+  readonly manifest: JsonValue;
+  readonly isManifestBinding: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** As it was written, once it is known to be valid and as trusted as the mode asks for. */
+async function manifestOf(
+  { manifest: name, trust = { mode: "dev", file: undefined } }: ServeOptions,
+  directory: AbsPath,
+): Promise<ServedManifest> {
+  const isProd = trust.mode === "prod";
+  // In prod what nobody signed grants nothing, be it the server's or a caller's.
+  if (name === undefined) return { manifest: {}, isManifestBinding: isProd, warnings: [] };
+  const path = resolvePath(directory, name);
+  const read = await requireManifestText(path);
+  const warnings = await requireTrust({ path, ...read }, trust);
+  // In dev a doubt is a warning: without one it was verified.
+  const isManifestBinding = isProd || warnings.length === 0;
+  return { manifest: JSON.parse(read.text) as JsonValue, isManifestBinding, warnings };
+}

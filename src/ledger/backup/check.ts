@@ -1,0 +1,62 @@
+// What a backup is held against before and after it was a file: its own events, the signing key and
+// the heads that were published. The copy may have been edited by anyone.
+
+import { Database } from "bun:sqlite";
+import { AegisError } from "../../base/errors.ts";
+import type { VerifyReport } from "../contract.ts";
+import { unavailable } from "../sqlite/error.ts";
+import { openSnapshot } from "../sqlite/snapshot.ts";
+import type { RememberedHead } from "../tree/head-memory.ts";
+import { rootOf } from "../tree/merkle.ts";
+import type { VerifierKey } from "../tree/note.ts";
+import { verifySnapshot } from "../verify/verify.ts";
+
+/** What the copy says of itself. @throws {AegisError} `ledger/unavailable` */
+export function headOf(path: string): RememberedHead {
+  let db: Database | undefined;
+  try {
+    db = new Database(path, { readonly: true });
+    const row = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
+    const origin = typeof row?.origin === "string" ? row.origin : "";
+    const snapshot = openSnapshot(path, origin);
+    const head = snapshot.head();
+    snapshot.close();
+    return { origin, size: head.size, root: rootOf(head).toBase64() };
+  } catch (error) {
+    throw unavailable("read the copy", path, error);
+  } finally {
+    db?.close();
+  }
+}
+
+interface Copy {
+  readonly path: string;
+  readonly origin: string;
+  readonly heads: readonly RememberedHead[];
+  readonly verifierKey: VerifierKey | undefined;
+}
+
+export async function verifyCopy({
+  path,
+  origin,
+  heads,
+  verifierKey,
+}: Copy): Promise<VerifyReport> {
+  const snapshot = openSnapshot(path, origin);
+  try {
+    const remembered = { heads, unreadable: 0 };
+    const memoryPlace = "what was published";
+    return await verifySnapshot(snapshot, { remembered, memoryPlace, verifierKey });
+  } finally {
+    snapshot.close();
+  }
+}
+
+export function requireSound({ findings }: VerifyReport, action: string): void {
+  const [first] = findings;
+  if (first === undefined) return;
+  const more = findings.length === 1 ? "" : `, and ${findings.length - 1} more findings`;
+  throw new AegisError("ledger/tampered", `${action}: ${first.message}${more}`, {
+    hint: "run `aegis audit verify` on the ledger it was made from",
+  });
+}

@@ -1,0 +1,188 @@
+// Restoring a backup where no ledger is: only after its hashes, its signature, its events and every
+// published head were looked at, and never in the place of a file.
+
+import { lstatSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+import { AegisError } from "../../base/errors.ts";
+import { uniqueSuffix } from "../../base/ids.ts";
+import type { VerifyReport } from "../contract.ts";
+import { isErrno, makePrivateDirectory } from "../files.ts";
+import { headsPath, keyPath, type LedgerPlace } from "../open.ts";
+import { verifyCheckpoint } from "../tree/checkpoint.ts";
+import { createHeadFile, type RememberedHead } from "../tree/head-memory.ts";
+import { type VerifierKey, verifyNote } from "../tree/note.ts";
+import { keyFile, keyOfText } from "../tree/signer.ts";
+import type { Backup } from "./backup.ts";
+import { headOf, requireSound, verifyCopy } from "./check.ts";
+import {
+  type BackupFacts,
+  damaged,
+  type NewFile,
+  newFile,
+  openBackup,
+  writeWhole,
+} from "./file.ts";
+
+export interface RestoreOptions {
+  readonly backup: string;
+  /** A published checkpoint, a signed note, which the restored ledger has to reach. */
+  readonly checkpoint: string | undefined;
+  /** Also one that has fewer events than were once there. */
+  readonly acceptOlder: boolean;
+  /** Also where the signing key is neither here nor in the backup. */
+  readonly withoutKey: boolean;
+}
+
+export interface Restored extends Backup {
+  /** The signing key came out of the backup. */
+  readonly isKeyRestored: boolean;
+  /** Events that were once there and are not in the backup. */
+  readonly missing: number;
+  /** Where the memory of those is now. */
+  readonly olderMemory: string | undefined;
+}
+
+/** @throws {AegisError} and then nothing was restored */
+export async function restoreBackup(
+  place: LedgerPlace,
+  options: RestoreOptions,
+): Promise<Restored> {
+  for (const end of ["", "-wal", "-shm", "-journal"]) refuseThere(`${place.database}${end}`);
+  makePrivateDirectory(dirname(place.database));
+  const backup = openBackup(options.backup);
+  try {
+    const { facts } = backup;
+    const key = await keyFor(place, options, backup);
+    if (key.verifierKey !== undefined) await requireSigned(options, backup.note, key.verifierKey);
+    using file = copyBeside(place.database, (fd) => backup.readLedger(fd));
+    const memory = createHeadFile(headsPath(place));
+    const heads = [...memory.all().heads, ...(await published(options, key.verifierKey))];
+    const copy = { path: file.path, origin: facts.origin, heads, verifierKey: key.verifierKey };
+    requireSame(options.backup, facts, headOf(file.path));
+    const report = await verifyCopy(copy);
+    const missing = missingOf(report, facts, heads, options);
+    const olderMemory = missing === 0 ? undefined : moveMemory(memory.place, facts.madeUnixMs);
+    key.install();
+    file.publish(place.database);
+    memory.remember({ origin: facts.origin, size: facts.size, root: facts.root }, true);
+    const { warnings } = report;
+    return { facts, warnings, missing, olderMemory, isKeyRestored: key.isNew };
+  } finally {
+    backup.close();
+  }
+}
+
+function copyBeside(path: string, copy: (fd: number) => void): NewFile {
+  const file = newFile(`${path}.${uniqueSuffix()}`);
+  try {
+    copy(file.fd);
+    return file;
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function refuseThere(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  throw new AegisError("config/exists", `Cannot restore to "${path}": it exists`, {
+    hint: "move it away, or choose another place with --ledger",
+  });
+}
+
+interface ChosenKey {
+  readonly verifierKey: VerifierKey | undefined;
+  readonly isNew: boolean;
+  readonly install: () => void;
+}
+
+async function keyFor(
+  place: LedgerPlace,
+  { backup: path, withoutKey }: RestoreOptions,
+  { facts, key }: ReturnType<typeof openBackup>,
+): Promise<ChosenKey> {
+  const here = await keyFile(keyPath(place), facts.origin).verifierKey();
+  const bytes = key();
+  const inside =
+    bytes.length === 0
+      ? undefined
+      : await keyOfText(new TextDecoder().decode(bytes), facts.origin).catch(() => {
+          throw damaged(path, "the key in it is none");
+        });
+  if (here !== undefined && inside !== undefined && here !== inside) {
+    const why = `"${keyPath(place)}" is another key than the one in the backup`;
+    throw new AegisError("config/exists", `Cannot restore the backup "${path}": ${why}`, {
+      hint: "restore it with AEGIS_HOME set to another folder",
+    });
+  }
+  const install = () => writeKey(keyPath(place), bytes);
+  if (here !== undefined) return { verifierKey: here, isNew: false, install: () => undefined };
+  if (inside !== undefined) return { verifierKey: inside, isNew: true, install };
+  if (withoutKey) return { verifierKey: undefined, isNew: false, install: () => undefined };
+  const why = "the signing key is neither here nor in it, so nothing proves what it holds";
+  throw new AegisError("ledger/not-found", `Cannot restore the backup "${path}": ${why}`, {
+    hint: `copy the key to "${keyPath(place)}" first, or give --without-key`,
+  });
+}
+
+function writeKey(path: string, bytes: Uint8Array): void {
+  makePrivateDirectory(dirname(path));
+  using file = newFile(`${path}.${uniqueSuffix()}`);
+  writeWhole(file.fd, bytes);
+  file.publish(path);
+}
+
+async function requireSigned(
+  { backup }: RestoreOptions,
+  note: string,
+  key: VerifierKey,
+): Promise<void> {
+  await verifyNote(note, [key]).catch((error: unknown) => {
+    if (!(error instanceof AegisError)) throw error;
+    throw damaged(backup, "what it says about itself was not signed with the ledger's key");
+  });
+}
+
+async function published(
+  { checkpoint }: RestoreOptions,
+  key: VerifierKey | undefined,
+): Promise<readonly RememberedHead[]> {
+  if (checkpoint === undefined) return [];
+  if (key !== undefined) return [await verifyCheckpoint(checkpoint, [key])];
+  throw new AegisError("usage", "Cannot compare with the checkpoint: the signing key is not here");
+}
+
+function requireSame(path: string, facts: BackupFacts, found: RememberedHead): void {
+  const isSame =
+    facts.origin === found.origin && facts.size === found.size && facts.root === found.root;
+  if (!isSame) throw damaged(path, "the ledger in it is not the one it speaks of");
+}
+
+/** Events that were published and are not there, once that is all that is wrong. */
+function missingOf(
+  report: VerifyReport,
+  { size }: BackupFacts,
+  heads: readonly RememberedHead[],
+  { backup, acceptOlder }: RestoreOptions,
+): number {
+  const others = report.findings.filter(({ kind }) => kind !== "rolled-back");
+  requireSound({ ...report, findings: others }, `Cannot accept the backup "${backup}"`);
+  const largest = heads.reduce((most, head) => Math.max(most, head.size), 0);
+  if (largest <= size || acceptOlder) return Math.max(0, largest - size);
+  const why = `it has ${size} events, and a head over ${largest} was published since`;
+  throw new AegisError("ledger/conflict", `Cannot restore the backup "${backup}": ${why}`, {
+    hint: `restore a newer one, or give up the ${largest - size} events with --accept-older`,
+  });
+}
+
+/** The ledger that goes on from here is another one than the memory speaks of. */
+function moveMemory(path: string, madeUnixMs: number): string | undefined {
+  const moved = `${path}.before-${madeUnixMs}-${uniqueSuffix()}`;
+  try {
+    renameSync(path, moved);
+    return moved;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

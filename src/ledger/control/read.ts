@@ -1,0 +1,118 @@
+// Reading what clients of the control plane stored: events by what they say, sessions by tenant.
+
+import { AegisError } from "../../base/errors.ts";
+import { sha256Hex } from "../../base/hash.ts";
+import type { PlainJson } from "../../base/json-text.ts";
+import type { JsonObject, SealedEvent } from "../../model/event.ts";
+import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
+import { readClients } from "../seal.ts";
+import type { SessionState } from "../session-state.ts";
+import type { Store, StoredEvent } from "../store.ts";
+import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
+import { localTenant, sessionKey, tenantPrefix } from "./foreign.ts";
+import { verifyChain } from "./verify.ts";
+
+export function createReading(store: Store): Omit<ControlLog, "append" | "onStored"> {
+  return {
+    events: (query) => queryEvents(store, query),
+    async event(tenant, session, seq) {
+      const found = await store.event(sessionKey(tenant, session), seq);
+      return found === undefined ? undefined : loggedEvent(found);
+    },
+    async sessions(tenant, last) {
+      const found = await store.sessionsUnder(tenantPrefix(tenant), last);
+      return found.map((state) => loggedSession(tenant, state));
+    },
+    async session(tenant, session) {
+      const found = await store.session(sessionKey(tenant, session));
+      return found === undefined ? undefined : loggedSession(tenant, found);
+    },
+    verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session)),
+    async after(index, limit) {
+      const found = await store.chain({ after: index, limit });
+      return found.map(loggedEvent);
+    },
+    size: async () => (await store.head()).size,
+    record: (kind, key) => store.record(kind, key),
+    records: (kind, prefix, limit) => store.records(kind, prefix, limit),
+    putRecord: (...given) => store.putRecord(...given),
+  };
+}
+
+async function queryEvents(store: Store, query: EventQuery): Promise<readonly LoggedEvent[]> {
+  const { tenant, session, toolName, outcome, limit } = query;
+  const where =
+    session === undefined
+      ? { prefix: tenantPrefix(tenant) }
+      : { session: sessionKey(tenant, session) };
+  const { type, fromUnixMs, toUnixMs } = query;
+  const found: LoggedEvent[] = [];
+  for (let after = query.after ?? -1; found.length < limit; ) {
+    const page = await store.chain({ ...where, type, fromUnixMs, toUnixMs, after, limit });
+    for (const event of page.map(loggedEvent)) {
+      if (found.length < limit && isAsked(event, toolName, outcome)) found.push(event);
+    }
+    const last = page.at(-1)?.index;
+    if (last === undefined || page.length < limit) break;
+    after = last;
+  }
+  return found;
+}
+
+function isAsked(
+  { payload }: LoggedEvent,
+  toolName: string | undefined,
+  outcome: string | undefined,
+): boolean {
+  const isObject = typeof payload === "object" && payload !== null && !Array.isArray(payload);
+  const members = (isObject ? payload : {}) as JsonObject;
+  if (toolName !== undefined && members.tool_name !== toolName) return false;
+  return outcome === undefined || String(members.outcome).toLowerCase() === outcome.toLowerCase();
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** @throws {AegisError} `ledger/tampered` when the stored bytes are no event */
+export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
+  if (isEncrypted(body)) throw stillEncrypted(`event ${index}`, body);
+  const hash = sha256Hex(body);
+  const read = readClients(utf8.decode(body), hash);
+  if (read === undefined) {
+    throw new AegisError("ledger/tampered", `Cannot read event ${index}: it is no sealed event`, {
+      hint: "run `aegis audit verify`",
+    });
+  }
+  return loggedFrom(read.event, read.payload, hash, index);
+}
+
+/** @param hash hex */
+export function loggedFrom(
+  event: SealedEvent,
+  payload: PlainJson,
+  hash: string,
+  index: number,
+): LoggedEvent {
+  return {
+    tenant: event.tenant_id,
+    user: event.user_id,
+    session: event.session_id,
+    seq: event.seq,
+    tsUnixMs: event.ts_unix_ms,
+    type: event.event_type,
+    payload,
+    prevHash: event.prev_hash === "" ? "" : Uint8Array.fromBase64(event.prev_hash).toHex(),
+    hash,
+    index,
+  };
+}
+
+function loggedSession(tenant: string, state: SessionState): LoggedSession {
+  return {
+    tenant,
+    session: tenant === localTenant ? state.id : state.id.slice(tenantPrefix(tenant).length),
+    user: state.name,
+    eventCount: state.nextSeq,
+    firstTsUnixMs: state.openedUnixMs,
+    closed: state.closedUnixMs !== undefined,
+  };
+}

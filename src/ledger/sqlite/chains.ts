@@ -1,0 +1,114 @@
+// Reading a SQLite ledger: the chains of sessions in order, and the records beside them.
+
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { SessionId } from "../../base/ids.ts";
+import type { LogRecord } from "../control/contract.ts";
+import {
+  type EventRow,
+  eventOf,
+  type SessionRow,
+  sessionColumns,
+  sessionOf,
+  textOf,
+} from "../rows.ts";
+import type { SessionState } from "../session-state.ts";
+import type { ChainQuery, StoredEvent } from "../store.ts";
+
+/** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
+export const eventColumns =
+  "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
+  "CAST(e.body AS BLOB) AS body";
+
+const fromEvents = "FROM event e JOIN session s ON s.num = e.session";
+
+/** SQLite takes a CROSS JOIN in the order in which it is written. */
+const fromEventsInOrder = "FROM event e CROSS JOIN session s ON s.num = e.session";
+/** Of a tenant with more sessions than these the next events are never far in the ledger. */
+const manySessions = 1000;
+
+/** Then its events are met by going through all; else by going through its sessions. */
+function hasManySessions(db: Database, prefix: string): boolean {
+  const some = "SELECT 1 FROM session WHERE id >= ? AND id < ? LIMIT ?";
+  const sql = `SELECT count(*) AS count FROM (${some})`;
+  const row = db
+    .query<{ count: number }, [string, string, number]>(sql)
+    .get(...range(prefix), manySessions + 1);
+  return (row?.count ?? 0) > manySessions;
+}
+
+export function readEvent(db: Database, id: SessionId, seq: number): StoredEvent | undefined {
+  const sql = `SELECT ${eventColumns} ${fromEvents} WHERE s.id = ? AND e.seq = ?`;
+  const row = db.query<EventRow, [string, number]>(sql).get(id, seq);
+  return row === null ? undefined : eventOf(row);
+}
+
+export function readChain(db: Database, query: ChainQuery): readonly StoredEvent[] {
+  const terms = ["e.idx > ?"];
+  const values: SQLQueryBindings[] = [query.after];
+  const add = (term: string, ...bound: SQLQueryBindings[]): void => {
+    terms.push(term);
+    values.push(...bound);
+  };
+  if (query.session !== undefined) {
+    add("e.session = (SELECT num FROM session WHERE id = ?)", query.session);
+  }
+  const isWide = query.prefix !== undefined && hasManySessions(db, query.prefix);
+  if (query.prefix !== undefined) {
+    const under = isWide
+      ? "s.id >= ? AND s.id < ?"
+      : "e.session IN (SELECT num FROM session WHERE id >= ? AND id < ?)";
+    add(under, ...range(query.prefix));
+  }
+  if (query.type !== undefined) add("e.type = ?", query.type);
+  if (query.fromUnixMs !== undefined) add("e.ts_ms >= ?", query.fromUnixMs);
+  if (query.toUnixMs !== undefined) add("e.ts_ms <= ?", query.toUnixMs);
+  // Within a session seq and idx run alike, and seq is what its index is sorted by.
+  const order = query.session === undefined ? "e.idx" : "e.seq";
+  const from = isWide ? fromEventsInOrder : fromEvents;
+  const sql =
+    `SELECT ${eventColumns} ${from} WHERE ${terms.join(" AND ")} ` + `ORDER BY ${order} LIMIT ?`;
+  return db
+    .query<EventRow, SQLQueryBindings[]>(sql)
+    .all(...values, query.limit)
+    .map((row) => eventOf(row));
+}
+
+export function readSessionsUnder(
+  db: Database,
+  prefix: string,
+  last: number,
+): readonly SessionState[] {
+  // The plus keeps SQLite from the index over ids, and so from sorting all that it finds there.
+  const column = hasManySessions(db, prefix) ? "+id" : "id";
+  const where = `${column} >= ? AND ${column} < ?`;
+  const sql = `SELECT ${sessionColumns} FROM session WHERE ${where} ORDER BY num DESC LIMIT ?`;
+  return db
+    .query<SessionRow, [string, string, number]>(sql)
+    .all(...range(prefix), last)
+    .map(sessionOf);
+}
+
+export function readRecord(db: Database, kind: string, key: string): LogRecord | undefined {
+  const sql = "SELECT json FROM record WHERE kind = ? AND key = ?";
+  const row = db.query<{ json: unknown }, [string, string]>(sql).get(kind, key);
+  return row === null ? undefined : { kind, key, json: textOf(row.json) };
+}
+
+export function readRecords(
+  db: Database,
+  kind: string,
+  prefix: string,
+  limit: number,
+): readonly LogRecord[] {
+  const sql =
+    "SELECT key, json FROM record WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?";
+  return db
+    .query<{ key: unknown; json: unknown }, [string, string, string, number]>(sql)
+    .all(kind, ...range(prefix), limit)
+    .map(({ key, json }) => ({ kind, key: textOf(key), json: textOf(json) }));
+}
+
+/** Texts that begin with `prefix` lie from the first of these to before the second. */
+function range(prefix: string): [from: string, to: string] {
+  return [prefix, `${prefix}\u{10ffff}`];
+}

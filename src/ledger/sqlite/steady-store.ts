@@ -1,0 +1,87 @@
+// A ledger in SQLite for a process that goes on for months: nothing is acknowledged that went into
+// a file nobody can find any more, and a ledger that could not be used is tried again, not the
+// process started anew. Whoever owns the folder may move files in it at any time.
+
+import { statSync } from "node:fs";
+import { AegisError } from "../../base/errors.ts";
+import type { Store } from "../store.ts";
+import { isBusy } from "./error.ts";
+import { openSqliteStore } from "./store.ts";
+
+/**
+ * Opens it as `openSqliteStore` does.
+ * @throws {AegisError} `ledger/unavailable`, also by each method while the file is gone, is
+ * another ledger's, or cannot be opened
+ */
+export function openSteadyStore(path: string): Store {
+  const first = openSqliteStore(path);
+  const { origin } = first;
+  const now = { store: first, file: fileAt(path), isBroken: false };
+
+  function usable(): Store {
+    const there = fileAt(path);
+    if (there === undefined) throw unusable(path, "the file is gone");
+    if (!now.isBroken && there === now.file) return now.store;
+    const next = openSqliteStore(path);
+    if (next.origin !== origin) {
+      void next.close();
+      throw unusable(path, `it is another ledger, "${next.origin}"`);
+    }
+    void now.store.close();
+    Object.assign(now, { store: next, file: there, isBroken: false });
+    return next;
+  }
+
+  /** What was done is only true when it was done to the file that stands there afterwards. */
+  async function steadily<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const store = usable();
+    const { file } = now;
+    try {
+      const done = await work(store);
+      if (fileAt(path) === file) return done;
+    } catch (error) {
+      const isFailed = error instanceof AegisError && error.code === "ledger/unavailable";
+      const isLost = isFailed && !isBusy(error.cause);
+      // Another call may have opened it anew meanwhile.
+      if (isLost && now.store === store) now.isBroken = true;
+      throw error;
+    }
+    throw unusable(path, "the file was moved meanwhile");
+  }
+
+  return {
+    origin,
+    append: (...given) => steadily((store) => store.append(...given)),
+    appendMany: (...given) => steadily((store) => store.appendMany(...given)),
+    addCheckpoint: (...given) => steadily((store) => store.addCheckpoint(...given)),
+    putRecord: (...given) => steadily((store) => store.putRecord(...given)),
+    head: () => steadily((store) => store.head()),
+    sessions: (...given) => steadily((store) => store.sessions(...given)),
+    session: (...given) => steadily((store) => store.session(...given)),
+    sessionsUnder: (...given) => steadily((store) => store.sessionsUnder(...given)),
+    events: (...given) => steadily((store) => store.events(...given)),
+    eventsFrom: (...given) => steadily((store) => store.eventsFrom(...given)),
+    event: (...given) => steadily((store) => store.event(...given)),
+    indexOf: (...given) => steadily((store) => store.indexOf(...given)),
+    chain: (...given) => steadily((store) => store.chain(...given)),
+    record: (...given) => steadily((store) => store.record(...given)),
+    records: (...given) => steadily((store) => store.records(...given)),
+    policyLoads: (...given) => steadily((store) => store.policyLoads(...given)),
+    checkpoints: (...given) => steadily((store) => store.checkpoints(...given)),
+    nodes: (...given) => steadily((store) => store.nodes(...given)),
+    snapshot: () => steadily((store) => store.snapshot()),
+    close: () => now.store.close(),
+  };
+}
+
+/** Which file it is; undefined when there is none. */
+function fileAt(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
+}
+
+function unusable(path: string, why: string): AegisError {
+  return new AegisError("ledger/unavailable", `Cannot use the ledger "${path}": ${why}`, {
+    hint: "put it back, then go on",
+  });
+}

@@ -1,0 +1,384 @@
+// The ledger's rows in SQLite: WAL with synchronous=FULL, one transaction for each append, safe for
+// many processes at once. Appends of many clients are flushed apart, before anybody is answered.
+// Anyone who can write the file can edit it; verify is what finds out.
+
+import { Database } from "bun:sqlite";
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import { canonicalJson } from "../../base/canonical-json.ts";
+import { AegisError } from "../../base/errors.ts";
+import type { SessionId } from "../../base/ids.ts";
+import { ledgerLockWaitMs, sharedWalSizeMaxBytes, walSizeMaxBytes } from "../../base/limits.ts";
+import type { LogRecord } from "../control/contract.ts";
+import { createPrivateFile, makePrivateDirectory } from "../files.ts";
+import {
+  decisionValue,
+  frontierValue,
+  type SessionValues,
+  sessionColumns,
+  sessionValues,
+  textOf,
+} from "../rows.ts";
+import type { SessionState } from "../session-state.ts";
+import type {
+  Addition,
+  ManyBase,
+  NewEvent,
+  PolicyLoadRow,
+  Store,
+  StoredCheckpoint,
+} from "../store.ts";
+import type { TreeHead, TreeNode } from "../tree/merkle.ts";
+import { readEvent, readRecord } from "./chains.ts";
+import { isBusy, isConstraint, isFull, unavailable } from "./error.ts";
+import { createKnown, type Known } from "./known.ts";
+import { createReader } from "./read.ts";
+import { prepareDatabase } from "./schema.ts";
+import { openSnapshot } from "./snapshot.ts";
+import { createLogSync } from "./sync.ts";
+import { beginWrite, inTurn, LockTaken } from "./turn.ts";
+
+/** Pause between openings that found the file locked, as while another process is making it. */
+const openPauseMs = 5;
+const openAttemptsMax = ledgerLockWaitMs / openPauseMs;
+
+/**
+ * Opens the database, and makes it with its folder when absent.
+ * @throws {AegisError} `ledger/unavailable` when it cannot be used
+ */
+export function openSqliteStore(path: string): Store {
+  const { db, origin } = openDatabase(path);
+  const writer = createWriter(db, path);
+  return {
+    origin,
+    ...createReader(db, path),
+    append: async (session, build) => inTurn(path, () => writer.append(session, build)),
+    appendMany: async (needs, build) => writer.appendMany(needs, build),
+    putRecord: async (...given) => writer.putRecord(...given),
+    addCheckpoint: async (checkpoint) => inTurn(path, () => writer.addCheckpoint(checkpoint)),
+    snapshot: async () => openSnapshot(path, origin),
+    close: async () => writer.close(),
+  };
+}
+
+function openDatabase(path: string): { readonly db: Database; readonly origin: string } {
+  for (let attempt = 1; ; attempt++) {
+    let db: Database | undefined;
+    try {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+        makePrivateDirectory(dirname(path));
+        createPrivateFile(path);
+      }
+      db = new Database(path, { readwrite: true, create: false });
+      prepareDatabase(db, path);
+      const head = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
+      return { db, origin: textOf(head?.origin) };
+    } catch (error) {
+      db?.close();
+      if (!isBusy(error) || attempt === openAttemptsMax) {
+        throw unavailable("open the ledger", path, error);
+      }
+      // SQLite does not wait for its own lock while a new file is switched to WAL.
+      Bun.sleepSync(openPauseMs);
+    }
+  }
+}
+
+interface Writer {
+  append: (...parameters: Parameters<Store["append"]>) => void;
+  appendMany: (...parameters: Parameters<Store["appendMany"]>) => Promise<void>;
+  putRecord: (...parameters: Parameters<Store["putRecord"]>) => Promise<boolean>;
+  addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
+  close: () => void;
+}
+
+/** Events, a transaction counting as some more, between two looks at the size of the log. */
+const foldLookEvery = 128;
+const foldLookCommit = 8;
+
+/** Told of every transaction. */
+function createFolding(db: Database, path: string): (events: number, sizeMax: number) => void {
+  let retryAt = 0;
+  let unlooked = 0;
+  return (events, sizeMax) => {
+    unlooked += foldLookCommit + events;
+    if (unlooked < foldLookEvery) return;
+    unlooked = 0;
+    const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= Math.max(sizeMax, retryAt)) return;
+    retryAt = isFolded(db) ? 0 : size + sizeMax;
+  };
+}
+
+interface Transactions {
+  /**
+   * Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it.
+   * @param logSizeMax bytes of log at which it is folded; default: `walSizeMaxBytes`
+   */
+  run(work: () => number, logSizeMax?: number): void;
+  /** Nobody knows what is on the disk: every later one throws this. */
+  end(error: AegisError): void;
+}
+
+function createTransactions(db: Database, path: string, known: Known): Transactions {
+  let broken: AegisError | undefined;
+  const fold = createFolding(db, path);
+  return {
+    run(work, logSizeMax = walSizeMaxBytes) {
+      if (broken !== undefined) throw broken;
+      start(db, path);
+      let isWorkDone = false;
+      try {
+        known.refresh();
+        const events = work();
+        isWorkDone = true;
+        db.query("COMMIT").run();
+        fold(events, logSizeMax);
+      } catch (error) {
+        known.forget();
+        const failure = undo(db, path, error, isWorkDone);
+        if (failure.outcome === "unknown") broken = failure.error;
+        throw failure.error;
+      }
+    },
+    end(error) {
+      broken = error;
+    },
+  };
+}
+
+function createWriter(db: Database, path: string): Writer {
+  const known = createKnown(db);
+  const transactions = createTransactions(db, path, known);
+  const transact = transactions.run;
+  const { apart, flushed, close } = createShared(db, path, transactions);
+  return {
+    append(session, build) {
+      transact(() => {
+        const addition = build({ head: known.head(), session: known.session(session)?.state });
+        if (addition.events.length > 0) writeMany(db, known, [addition]);
+        return addition.events.length;
+      });
+    },
+    async appendMany(_, build) {
+      await apart(() => {
+        const additions = build(baseOf(db, known));
+        writeMany(db, known, additions);
+        return additions.length;
+      });
+      // Also where nothing was added: what was found may be another process's, and not durable yet.
+      await flushed();
+    },
+    async putRecord(record, expected, durability = "now") {
+      let isPut = false;
+      await apart(() => {
+        isPut = readRecord(db, record.kind, record.key)?.json === expected;
+        if (isPut) writeRecord(db, record);
+        return 1;
+      });
+      if (durability === "now") await flushed();
+      return isPut;
+    },
+    addCheckpoint(checkpoint) {
+      transact(() => writeCheckpoint(db, checkpoint));
+    },
+    close() {
+      close();
+      db.close();
+    },
+  };
+}
+
+/** Transactions of many clients: the next ones are read while these are made durable. */
+function createShared(db: Database, path: string, transactions: Transactions) {
+  const log = createLogSync(path);
+  return {
+    /** Durable after `flushed`. */
+    apart: (work: () => number): Promise<void> =>
+      inTurn(path, () => {
+        db.run("PRAGMA synchronous = NORMAL");
+        try {
+          transactions.run(work, sharedWalSizeMaxBytes);
+        } finally {
+          db.run("PRAGMA synchronous = FULL");
+        }
+      }),
+    async flushed(): Promise<void> {
+      await log.done().catch((error: unknown) => {
+        const failure = unavailable("append to the ledger", path, error);
+        transactions.end(failure);
+        throw failure;
+      });
+    },
+    close: () => log.close(),
+  };
+}
+
+function baseOf(db: Database, known: Known): ManyBase {
+  return {
+    head: known.head(),
+    session: (id) => known.session(id)?.state,
+    event: (id, seq) => readEvent(db, id, seq),
+    record: (kind, key) => readRecord(db, kind, key),
+  };
+}
+
+function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number {
+  const known = db.query<null, [number]>("SELECT 1 FROM checkpoint WHERE size = ?").get(size);
+  if (known !== null) return 0;
+  const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
+  db.query<null, [number, string]>(insert).run(size, note);
+  return 1;
+}
+
+function start(db: Database, path: string): void {
+  try {
+    beginWrite(db);
+  } catch (error) {
+    throw error instanceof LockTaken ? error : unavailable("append to the ledger", path, error);
+  }
+}
+
+interface Failure {
+  readonly error: AegisError;
+  /** `unknown`: what was to be written may be on disk or not. */
+  readonly outcome: "undone" | "unknown";
+}
+
+function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): Failure {
+  const isOurs = error instanceof AegisError;
+  try {
+    if (db.inTransaction) db.run("ROLLBACK");
+  } catch (second) {
+    return { error: unavailable("append to the ledger", path, second), outcome: "unknown" };
+  }
+  if (!isWorkDone && isConstraint(error)) {
+    const message = `Cannot append to the ledger "${path}": its rows contradict each other`;
+    const tampered = new AegisError("ledger/tampered", message, {
+      hint: "run `aegis audit verify`",
+      cause: error,
+    });
+    return { error: tampered, outcome: "undone" };
+  }
+  const failure = unavailable("append to the ledger", path, error);
+  return { error: failure, outcome: isOurs && !isWorkDone ? "undone" : "unknown" };
+}
+
+/**
+ * Folds a long write-ahead log into the database as far as no reader needs it; appends never wait
+ * for readers. The file itself shrinks when SQLite begins it anew, to `journal_size_limit`.
+ */
+function isFolded(db: Database): boolean {
+  const sql = "PRAGMA wal_checkpoint(PASSIVE)";
+  try {
+    const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
+    return row !== null && row.checkpointed === row.log;
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // ignored: what was appended is durable in the log, which is folded when there is room again
+    return false;
+  }
+}
+
+/** Rows that several additions change are written once, as the last of them leaves them. */
+function writeMany(db: Database, known: Known, additions: readonly Addition[]): void {
+  const last = additions.at(-1);
+  if (last === undefined) return;
+  const sessions = new Map<SessionId, SessionState>();
+  for (const { session } of additions) sessions.set(session.id, session);
+  const numbers = new Map<SessionId, number>();
+  for (const session of sessions.values()) {
+    const before = known.session(session.id)?.num;
+    const num = before ?? insertSession(db, session);
+    if (before !== undefined) updateSession(db, before, session);
+    known.wroteSession(num, session);
+    numbers.set(session.id, num);
+  }
+  const insert = insertOf(db);
+  for (const { events, nodes, session, policyLoad, records } of additions) {
+    const num = numbers.get(session.id) ?? 0;
+    writeEvents(insert, num, events);
+    for (const node of nodes) writeNode(db, node);
+    if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
+    for (const record of records ?? []) writeRecord(db, record);
+  }
+  writeHead(db, last.head);
+  known.wroteHead(last.head);
+}
+
+function writeHead(db: Database, head: TreeHead): void {
+  db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
+    head.size,
+    frontierValue(head),
+  );
+}
+
+function insertSession(db: Database, session: SessionState): number {
+  const values = sessionValues(session);
+  const places = values.map(() => "?").join(", ");
+  const sql = `INSERT INTO session(${sessionColumns}) VALUES (${places})`;
+  return Number(db.query<null, SessionValues>(sql).run(...values).lastInsertRowid);
+}
+
+/** Only what events after the first can change. */
+function updateSession(db: Database, num: number, session: SessionState): void {
+  db.query<
+    null,
+    [string | null, number | null, number | null, number, number, number, string, number]
+  >(
+    "UPDATE session SET tag = ?, closed_ms = ?, exit_status = ?, access_count = ?, " +
+      "denied_count = ?, next_seq = ?, last_hash = ? WHERE num = ?",
+  ).run(
+    session.tag ?? null,
+    session.closedUnixMs ?? null,
+    session.exitStatus ?? null,
+    session.accessCount,
+    session.deniedCount,
+    session.nextSeq,
+    session.lastHash,
+    num,
+  );
+}
+
+function writeNode(db: Database, { level, position, hash }: TreeNode): void {
+  db.query<null, [number, number, Uint8Array]>(
+    "INSERT INTO node(level, position, hash) VALUES (?, ?, ?)",
+  ).run(level, position, hash);
+}
+
+type Insert = ReturnType<typeof insertOf>;
+
+function insertOf(db: Database) {
+  return db.query<
+    null,
+    [number, number, number, number, string, number | null, Uint8Array, string]
+  >(
+    "INSERT INTO event(idx, session, seq, ts_ms, type, decision, leaf, body) " +
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+}
+
+function writeEvents(insert: Insert, session: number, events: readonly NewEvent[]): void {
+  for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
+    insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
+  }
+}
+
+function writeRecord(db: Database, { kind, key, json }: LogRecord): void {
+  const sql = "INSERT OR REPLACE INTO record(kind, key, json) VALUES (?, ?, ?)";
+  db.query<null, [string, string, string]>(sql).run(kind, key, json);
+}
+
+function writePolicyLoad(db: Database, session: number, load: PolicyLoadRow): void {
+  const { hash, sources } = load.snapshot;
+  const known = db.query<null, [string]>("SELECT 1 FROM policy WHERE hash = ?").get(hash);
+  if (known === null) {
+    db.query<null, [string, string]>("INSERT INTO policy(hash, sources) VALUES (?, ?)").run(
+      hash,
+      canonicalJson(sources),
+    );
+  }
+  db.query<null, [number, number, number, string]>(
+    "INSERT INTO policy_load(idx, session, ts_ms, hash) VALUES (?, ?, ?, ?)",
+  ).run(load.index, session, load.tsUnixMs, hash);
+}

@@ -1,0 +1,58 @@
+// Making committed transactions durable on another thread, so that this one goes on meanwhile: the
+// write-ahead log is flushed as SQLite would flush it, only later, and nobody is told before that.
+
+import { closeSync, constants, fdatasync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { syncDirectory } from "../files.ts";
+
+export interface LogSync {
+  /**
+   * Everything that was committed before it was called is durable when it resolves. Once it failed
+   * it always does.
+   */
+  done(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Flushes follow each other, and those who ask while one is under way share the next: Linux tells
+ * of a failed write once, so of two flushes at once only one would hear of what both have lost.
+ * @param path of the database
+ */
+export function createLogSync(path: string): LogSync {
+  let fd: number | undefined;
+  let last: Promise<void> = Promise.resolve();
+  /** Not begun yet. */
+  let next: Promise<void> | undefined;
+
+  function flush(): Promise<void> {
+    next = undefined;
+    const file = fd ?? openLog(path);
+    fd = file;
+    return new Promise((resolve, reject) => {
+      fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  return {
+    done() {
+      if (next === undefined) {
+        next = last.then(flush);
+        last = next;
+      }
+      return next;
+    },
+    close() {
+      if (fd !== undefined) closeSync(fd);
+      fd = undefined;
+    },
+  };
+}
+
+/** It stays the same file for as long as a connection is open. */
+function openLog(path: string): number {
+  const fd = openSync(`${path}-wal`, constants.O_RDONLY);
+  // SQLite may have made it without ever having flushed its name.
+  syncDirectory(dirname(path));
+  return fd;
+}

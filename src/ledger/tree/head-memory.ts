@@ -1,0 +1,144 @@
+// What the ledger remembers of its own head outside the database: an append-only file elsewhere
+// under AEGIS_HOME. Whoever truncates, replaces or rolls back the database has to reach it as well.
+
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { AegisError } from "../../base/errors.ts";
+import { isErrno, makePrivateDirectory, syncDirectory } from "../files.ts";
+
+export interface RememberedHead {
+  readonly origin: string;
+  readonly size: number;
+  /** Base64. */
+  readonly root: string;
+}
+
+export interface HeadMemory {
+  /** For hints: what to move away to start anew. */
+  readonly place: string;
+  /** The largest of the heads remembered last; cheap. */
+  latest(): RememberedHead | undefined;
+  /** All of them in the order they were written, and how many lines were no heads. */
+  all(): { readonly heads: readonly RememberedHead[]; readonly unreadable: number };
+  /** @param isDurable survives power loss when it returns; for signed heads */
+  remember(head: RememberedHead, isDurable: boolean): void;
+}
+
+/** 32 bytes in base64. */
+const rootLength = 44;
+/** A few lines are enough for `latest`: only writers at the same moment can be out of order. */
+const tailSizeBytes = 1024;
+
+export function createHeadFile(path: string): HeadMemory {
+  return {
+    place: path,
+    latest() {
+      const { heads } = parse(guarded("read", path, () => readEnd(path, tailSizeBytes)));
+      const last = heads.at(-1);
+      let best = last;
+      for (const head of heads) {
+        if (head.origin === last?.origin && head.size > (best?.size ?? 0)) best = head;
+      }
+      return best;
+    },
+    all() {
+      return parse(guarded("read", path, () => readEnd(path, Number.MAX_SAFE_INTEGER)));
+    },
+    remember(head, isDurable) {
+      guarded("write", path, () => append(path, head, isDurable));
+    },
+  };
+}
+
+/** For ledgers that live in memory. */
+export function createHeadList(): HeadMemory & { readonly heads: RememberedHead[] } {
+  const heads: RememberedHead[] = [];
+  return {
+    place: "memory",
+    heads,
+    latest: () => heads.at(-1),
+    all: () => ({ heads, unreadable: 0 }),
+    remember: (head) => {
+      heads.push(head);
+    },
+  };
+}
+
+/** From the first whole line of the last `sizeBytes`; nothing when there is no file yet. */
+function readEnd(path: string, sizeBytes: number): string {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const start = Math.max(0, size - sizeBytes);
+    const buffer = new Uint8Array(size - start);
+    const read = readSync(fd, buffer, 0, buffer.length, start);
+    const text = new TextDecoder().decode(buffer.subarray(0, read));
+    return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A line that a crash cut short is no head, and says nothing. On the way of every launch. */
+function parse(text: string): {
+  readonly heads: readonly RememberedHead[];
+  readonly unreadable: number;
+} {
+  const heads: RememberedHead[] = [];
+  let unreadable = 0;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const head = parseLine(line);
+    if (head === undefined) unreadable += 1;
+    else heads.push(head);
+  }
+  return { heads, unreadable };
+}
+
+function parseLine(line: string): RememberedHead | undefined {
+  const [origin, sizeText, root, ...rest] = line.split(" ");
+  const size = Number(sizeText);
+  const isHead = origin !== "" && Number.isSafeInteger(size) && root?.length === rootLength;
+  return isHead && origin !== undefined && rest.length === 0 ? { origin, size, root } : undefined;
+}
+
+function append(path: string, { origin, size, root }: RememberedHead, isDurable: boolean): void {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  let fd: number;
+  let isNew = false;
+  try {
+    fd = openSync(path, flags);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    makePrivateDirectory(dirname(path));
+    fd = openSync(path, flags | constants.O_CREAT, 0o600);
+    isNew = true;
+  }
+  try {
+    // The line feed in front ends a line that a crash may have left.
+    writeSync(fd, `\n${origin} ${size} ${root}\n`);
+    if (isDurable) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  if (isNew) syncDirectory(dirname(path));
+}
+
+function guarded<T>(verb: "read" | "write", path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new AegisError(
+      "ledger/unavailable",
+      `Cannot ${verb} the ledger's head memory "${path}": ${detail}`,
+      { hint: "check that you own the file and its folder, and that the disk is not full" },
+    );
+  }
+}

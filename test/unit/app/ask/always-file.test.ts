@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+import { renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { alwaysFile, lineFor } from "../../../../src/app/ask/always-file.ts";
+import type { Question } from "../../../../src/enforce/backend.ts";
+import { modeOf, textOf } from "../../../support/asked.ts";
+import { attemptOf, cedarSource, deciderOf } from "../../../support/policies.ts";
+import { tempDir } from "../../../support/temp.ts";
+
+const question: Question = {
+  actions: ["FileRead", "FileWrite"],
+  path: '/data/"a\\b\n',
+  isGarbled: false,
+  pid: 7,
+  exe: "/bin/cat",
+};
+
+function policy(text: string): string {
+  const path = join(tempDir("policy"), "rules.cedar");
+  writeFileSync(path, text, { mode: 0o640 });
+  return path;
+}
+
+function open(...names: readonly string[]) {
+  const files = names.map((name) => ({ kind: "cedar" as const, name, text: "" }));
+  return alwaysFile({ templates: [], files, manifests: [] }, "agent");
+}
+
+test("a line is added once, below what is there, and the mode stays", () => {
+  const path = policy("// mine");
+  const file = open(path);
+  file?.write(question);
+  file?.write(question);
+  expect(file?.path).toBe(path);
+  expect(textOf(path)).toBe(`// mine\n${lineFor(question, "agent")}`);
+  expect(modeOf(path)).toBe(0o640);
+});
+
+test("the line permits what was asked, to the agent that asked, and nothing else", async () => {
+  const plain = { ...question, path: "/data/a" };
+  const { decide } = await deciderOf([cedarSource(lineFor(plain, "agent"))]);
+  const rows = [
+    ["FileRead /data/a", "agent", "allow"],
+    ["FileWrite /data/a", "agent", "allow"],
+    ["FileDelete /data/a", "agent", "deny"],
+    ["FileRead /data/a/b", "agent", "deny"],
+    ["FileRead /data/a", "other", "deny"],
+  ] as const;
+  for (const [attempt, agent, outcome] of rows)
+    expect(decide(attemptOf(attempt, agent)).outcome).toBe(outcome);
+});
+
+test("the line of a connection permits that peer by that protocol alone", async () => {
+  const connection = { port: 443, protocol: "tcp", name: undefined, kind: undefined } as const;
+  for (const [host, path] of [
+    ["api.test", "api.test:443"],
+    ["10.0.0.5", "10.0.0.5:443"],
+  ] as const) {
+    const asked: Question = {
+      ...question,
+      actions: ["NetConnect"],
+      path,
+      connection: { ...connection, host },
+    };
+    const { decide } = await deciderOf([cedarSource(lineFor(asked, "agent"))]);
+    const rows = [
+      [`NetConnect ${host}:443`, "allow"],
+      [`NetRequest ${host}:443`, "allow"],
+      [`NetConnect ${host}:80`, "deny"],
+      [`NetConnect udp:${host}:443`, "deny"],
+      ["NetConnect other.test:443", "deny"],
+    ] as const;
+    for (const [attempt, outcome] of rows)
+      expect(`${attempt} ${decide(attemptOf(attempt, "agent")).outcome}`).toBe(
+        `${attempt} ${outcome}`,
+      );
+  }
+});
+
+test("a name cannot end the line it stands in", () => {
+  expect(lineFor(question, "agent").split("\n")).toHaveLength(3);
+  expect(lineFor(question, "agent")).toContain('"/data/\\"a\\\\b\\u{a}"');
+});
+
+test("a file that is another one than at the launch takes no line", () => {
+  const path = policy("");
+  const file = open(path);
+  renameSync(path, `${path}.moved`);
+  writeFileSync(path, "");
+  expect(() => file?.write(question)).toThrow("has been replaced");
+  unlinkSync(path);
+  symlinkSync(`${path}.moved`, path);
+  expect(() => file?.write(question)).toThrow();
+  expect(textOf(`${path}.moved`)).toBe("");
+});
+
+test("there is none without exactly one file", () => {
+  const [one, two] = [policy(""), policy("")];
+  expect(open()).toBeUndefined();
+  expect(open(one, two)).toBeUndefined();
+  expect(open(join(one, "missing"))).toBeUndefined();
+  expect(open(one)?.path).toBe(one);
+});

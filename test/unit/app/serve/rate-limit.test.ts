@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { createRateLimiter } from "../../../../src/app/serve/rate-limit.ts";
+import { megabytesKept } from "../../../support/kept-memory.ts";
+
+const clock = { ms: 1_000_000 };
+const calls = (tool: string, count = 1, tenant = "t") =>
+  Array.from({ length: count }, () => ({ tenant, tool }));
+
+test("each tenant and tool has its own window, and a new one after a minute", () => {
+  const limiter = createRateLimiter(2, () => clock.ms);
+  expect([1, 2, 3].map(() => limiter.take(calls("a")))).toEqual([0, 0, 60]);
+  expect(limiter.take(calls("b"))).toBe(0);
+  expect(limiter.take(calls("a", 1, "other"))).toBe(0);
+  clock.ms += 59_500;
+  expect(limiter.take(calls("a"))).toBe(1);
+  clock.ms += 500;
+  expect(limiter.take(calls("a"))).toBe(0);
+});
+
+test("many at once are counted together, all or none", () => {
+  const limiter = createRateLimiter(2, () => clock.ms);
+  expect(limiter.take([...calls("a", 2), ...calls("b", 3)])).toBe(60);
+  expect(limiter.take(calls("a", 2))).toBe(0);
+  expect(limiter.take(calls("a"))).toBe(60);
+});
+
+test("without a limit nothing is counted, and none is refused", () => {
+  const limiter = createRateLimiter(0, () => clock.ms);
+  expect(limiter.take(calls("a", 1000))).toBe(0);
+});
+
+test("more names than can be kept are refused until some are a minute old", () => {
+  const limiter = createRateLimiter(1, () => clock.ms);
+  for (let at = 0; at < 100_000; at++) limiter.take(calls(`tool-${at}`));
+  expect(limiter.take(calls("one more"))).toBe(60);
+  clock.ms += 60_000;
+  expect(limiter.take(calls("one more"))).toBe(0);
+});
+
+test("names may be long: of each only its hash is kept", async () => {
+  const limiter = createRateLimiter(5, () => clock.ms);
+  const kept = await megabytesKept(() => {
+    for (let at = 0; at < 100; at++) limiter.take(calls(`${at}`.padEnd(200_000, "x")));
+    return limiter;
+  });
+  expect(kept).toBeLessThan(2);
+});
