@@ -59,7 +59,8 @@ describe.each(verified)("in trust mode %s", (_, flags) => {
         manifest_hash: hash(skill.json()),
         request_manifest_hash: hash(wider),
       });
-      expect((await ask(rm)).decision).toMatchObject(denied);
+      const another = { ...rm, args: { bin: "rm", file: "a" } };
+      expect((await ask(another)).decision).toMatchObject(denied);
       expect((await ask(read, { permissions: { tools: [] } })).decision).toMatchObject(denied);
       const narrowed = await ask({ ...read, args: { path: "/other" } }, narrower);
       expect(narrowed.decision).toEqual({
