@@ -76,7 +76,7 @@ export async function requireTrustedText(
 
 function filesFlaw({ manifest, path }: JudgedManifest): string | undefined {
   const { problems } = checkIntegrity(manifest, parentOf(path), path);
-  return problems.length === 0 ? undefined : `manifest: integrity: ${problems.join("\n")}`;
+  return problems.length === 0 ? undefined : `manifest: integrity: ${problems.join("\n  ")}`;
 }
 
 /**

@@ -168,6 +168,8 @@ const parameters: Readonly<Record<string, RegExp>> = {
   cache: /^(shared|private)$/,
   _journal_mode: /^wal$/i,
   _journal: /^wal$/i,
+  _foreign_keys: /^(on|off|true|false|1|0)$/i,
+  _busy_timeout: /^\d{1,9}$/,
 };
 
 function requireParameter(name: string, value: string): void {

@@ -21,8 +21,48 @@ export const scannedExtensions: readonly string[] = Object.keys(marksOf);
 export function withoutComments(text: string, extension: string): readonly string[] {
   const marks = marksOf[extension] ?? "hash";
   const lines = text.split(/\r\n|\r|\n/);
+  if (extension === ".py") return withoutDocstrings(lines, text).map(withoutHash);
   if (marks === "hash") return lines.map(withoutHash);
   return withoutSlashes(lines.join("\n"), marks === "both").split("\n");
+}
+
+const docstringOwner = /^\s*(?:async\s+def|def|class)\s[^#]*:\s*$/;
+const docstringStart = /^\s*(?:"""|''')/;
+
+/**
+ * A text in three quotation marks that stands alone, first in a file or right below `def` or
+ * `class`, is for people. Not where the file reads such texts, because it may run them; and not
+ * behind another text of that kind, which may hold such lines itself.
+ */
+function withoutDocstrings(lines: readonly string[], text: string): readonly string[] {
+  if (/__doc__|\bgetdoc\b/.test(text)) return lines;
+  const kept = [...lines];
+  let before: string | undefined;
+  for (let at = 0; at < kept.length; at++) {
+    const line = kept[at] ?? "";
+    const isPlain = line.trim() !== "" && !line.trimStart().startsWith("#");
+    const opening = docstringStart.exec(line)?.[0];
+    if (opening !== undefined && (before === undefined || docstringOwner.test(before))) {
+      at = cutDocstring(kept, at, opening);
+      before = kept[at] ?? "";
+    } else if (isPlain) before = line;
+    if (/"""|'''/.test(kept[at] ?? "")) break;
+  }
+  return kept;
+}
+
+/** @returns the line it ends in; what is never closed stays as it is */
+function cutDocstring(lines: string[], from: number, opening: string): number {
+  const marks = opening.trim();
+  for (let at = from; at < lines.length; at++) {
+    const line = lines[at] ?? "";
+    const end = line.indexOf(marks, at === from ? opening.length : 0);
+    if (end < 0) continue;
+    for (let cut = from; cut < at; cut++) lines[cut] = "";
+    lines[at] = line.slice(end + marks.length);
+    return at;
+  }
+  return from;
 }
 
 /** `#` begins a comment at the start of a word, outside quotation marks that close before it. */

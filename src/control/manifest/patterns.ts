@@ -91,7 +91,7 @@ export const patterns: readonly Pattern[] = [
     "keychain_access",
     "credential_access",
     "CRITICAL",
-    /(?<![a-z])keychain(?![a-z])|\bSecKeychainFind|\bCryptUnprotectData\b/i,
+    /\bkeychain\b|\bSecKeychainFind|\bCryptUnprotectData\b/i,
   ),
   pattern(
     "aws_credentials",
@@ -99,7 +99,13 @@ export const patterns: readonly Pattern[] = [
     "CRITICAL",
     /(?<!\w)\.aws\/(?:credentials|config)\b/i,
   ),
-  pattern("double_dotdot", "path_traversal", "HIGH", /\.\.\/\.\.\//),
+  // Not where a module is imported from its neighbours.
+  pattern(
+    "double_dotdot",
+    "path_traversal",
+    "HIGH",
+    /(?<!(?:\bfrom|\bimport|\b(?:import|require)\s?\()\s{0,3}["'](?:\.\.\/){0,20})\.\.\/\.\.\//,
+  ),
   pattern(
     "file_open_traversal",
     "path_traversal",

@@ -35,8 +35,11 @@ const rows: readonly (readonly [string, string, string])[] = [
   ["sensitive_system_file", "cat /etc/shadow", "cat docs/etc/shadow"],
   ["keychain_access", "SecKeychainFindGenericPassword(0)", "blockchains = 1"],
   ["keychain_access", "security unlock-keychain", "import mykeychainlike"],
+  ["keychain_access", "keychain.get('x')", "const keychain_label = 1;"],
   ["aws_credentials", "open('.aws/credentials')", "open('my.aws/credentials_old')"],
   ["double_dotdot", "cat ../../secret", "cat ../secret"],
+  ["double_dotdot", 'x = "../../../lib/x"', 'import x from "../../../lib/x"'],
+  ["double_dotdot", "read('../../x')", "const x = require('../../x')"],
   ["file_open_traversal", "open('../secret')", "reopen_all(); path = '../secret'"],
   ["url_encoded_traversal", "GET /%2E%2e%2fetc", "GET /%2e%2etc"],
   ["netcat_exec", "nc -lve /bin/sh 10.0.0.1", "func -e"],
@@ -78,6 +81,22 @@ describe("patterns", () => {
 });
 
 describe("comments", () => {
+  const evil = "os.system('id')";
+  test.each([
+    ["of a file", `"""Never ${evil}"""\nx = 1\n`, 0],
+    ["of a file, on lines", `#!/usr/bin/python3\n"""\n${evil}\n"""\nx = 1\n`, 0],
+    ["of a function", `def f():\n    """Never\n    ${evil}\n    """\n    return 1\n`, 0],
+    ["of a class after one of a file", `"""A"""\nclass A:\n  '''${evil}'''\n`, 0],
+    ["that is followed by code", `"""A"""; ${evil}\n`, 1],
+    ["that is never closed", `"""A\n${evil}\n`, 1],
+    ["that is run", `"""${evil}"""\nexec(__doc__)\n`, 1],
+    ["that is a value", `x = 1\n"""${evil}"""\n`, 1],
+    ["of what only looks like a class", `x = """\nclass A:\n"""\n${evil}\ny = """ """\n`, 1],
+    ["below what only looks like a class", `x = {"class A":\n"""${evil}"""}\n`, 1],
+  ])("docstrings %s", (_, text, count) => {
+    expect(scanText("a.py", text, ".py")).toHaveLength(count);
+  });
+
   test.each([
     [".py", "x = 1  # os.system(x)", []],
     [".py", "# os.system(x)", []],

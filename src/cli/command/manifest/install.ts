@@ -45,7 +45,7 @@ export const command = defineCommand(
     writeOut(`${escapeControls(`Verifying "${manifest.name}" v${manifest.version}...`)}\n`);
     const { count, problems } = checkIntegrity(manifest, folder, path);
     if (problems.length > 0) {
-      throw new AegisError("policy/invalid", `manifest: integrity: ${problems.join("\n")}`);
+      throw new AegisError("policy/invalid", `manifest: integrity: ${problems.join("\n  ")}`);
     }
     writeOut(count === 1 ? "OK: the 1 file matches\n" : `OK: all ${count} files match\n`);
     return exitStatus.ok;
