@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,15 +150,35 @@ static int resolver(struct sockaddr_in *out)
 	return found && inet_pton(AF_INET, address, &out->sin_addr) == 1 ? 0 : ABSENT;
 }
 
+/* A box may have streams only; a message then has its length before it. -1 and errno. */
+static int ask_resolver(const struct sockaddr_in *to, unsigned char *question, size_t size,
+			bool *has_size)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*has_size = fd < 0;
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	question[0] = (unsigned char)(size >> 8);
+	question[1] = (unsigned char)size;
+	if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 ||
+	    send(fd, *has_size ? question : question + 2, *has_size ? size + 2 : size,
+		 MSG_NOSIGNAL) < 0)
+		return -1;
+	return fd;
+}
+
 /* NAME TYPE: worked when the resolver has an answer. RFC 1035 4.1. */
 static int try_name(char **a)
 {
-	unsigned char question[512] = {0x41, 0x47, 1, 0, 0, 1};
+	/* Room for a length first. */
+	unsigned char question[512] = {0, 0, 0x41, 0x47, 1, 0, 0, 1};
 	unsigned char answer[512];
 	struct sockaddr_in to = {0};
 	int error = resolver(&to);
 	struct pollfd polled = {.events = POLLIN};
-	size_t size = 12;
+	bool has_size;
+	size_t size = 14;
 	ssize_t got;
 
 	if (error != 0)
@@ -173,16 +194,15 @@ static int try_name(char **a)
 	size++;
 	question[size + 1] = (unsigned char)atoi(a[1]);
 	question[size + 3] = 1;
-	polled.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (polled.fd < 0 || connect(polled.fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    send(polled.fd, question, size + 4, 0) < 0)
+	polled.fd = ask_resolver(&to, question, size + 4 - 2, &has_size);
+	if (polled.fd < 0)
 		return errno;
 	if (poll(&polled, 1, PATIENCE_MS) != 1)
 		return ETIMEDOUT;
-	got = recv(polled.fd, answer, sizeof(answer), 0);
+	got = recv(polled.fd, answer, sizeof(answer), 0) - (has_size ? 2 : 0);
 	if (got < 12)
 		return EPROTO;
-	return answer[6] || answer[7] ? 0 : EACCES;
+	return answer[has_size ? 8 : 6] || answer[has_size ? 9 : 7] ? 0 : EACCES;
 }
 
 const struct attack attack_proxy[] = {

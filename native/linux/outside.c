@@ -32,6 +32,8 @@ enum { QUESTIONS_MAX = 1024, STACK_SIZE = 64 * 1024 };
 struct question {
 	struct outside_request request;
 	int reply;
+	/* The caller's own, which is to be connected; -1: one is to be made. */
+	int socket;
 };
 
 static atomic_uint questions;
@@ -80,12 +82,22 @@ static int make_listener(const struct outside_request *request)
 	return fd_steal(&fd);
 }
 
+static bool is_stream(enum outside_kind kind)
+{
+	return kind == OUTSIDE_STREAM || kind == OUTSIDE_PROXY || kind == OUTSIDE_RESOLVER_STREAM;
+}
+
 static int answer(const struct question *question)
 {
 	struct outside_address address;
 	ae_auto_fd int asked = -1;
 	int error;
 
+	if (question->socket >= 0)
+		return is_stream(question->request.kind)
+			       ? gateway_connect(&question->request, question->socket,
+						 question->reply)
+			       : -EACCES;
 	if (question->request.kind == OUTSIDE_LISTEN)
 		return make_listener(&question->request);
 	if (question->request.kind == OUTSIDE_RESOLVER)
@@ -104,11 +116,11 @@ static int answer(const struct question *question)
 
 static void reply(const struct question *question, int result)
 {
-	ae_auto_fd int fd = result;
+	ae_auto_fd int fd = question->socket < 0 ? result : -1;
 	int32_t error = result < 0 ? result : 0;
 
 	/* ignored: an asker that is gone has closed its end */
-	(void)link_send(question->reply, &error, sizeof(error), &fd, result < 0 ? 0 : 1);
+	(void)link_send(question->reply, &error, sizeof(error), &fd, fd < 0 ? 0 : 1);
 }
 
 static void *work(void *argument)
@@ -117,6 +129,7 @@ static void *work(void *argument)
 
 	reply(question, answer(question));
 	close(question->reply);
+	fd_close_at(&question->socket);
 	free(question);
 	questions--;
 	return NULL;
@@ -147,15 +160,15 @@ static int start_thread(void *(*body)(void *), void *argument)
 	return -error;
 }
 
-/* Takes over `fd`. */
-static void take_question(const struct outside_request *request, int fd)
+/* Takes over `fd`, and `socket` if there is one. */
+static void take_question(const struct outside_request *request, int fd, int socket)
 {
 	struct question *question = malloc(sizeof(*question));
-	struct question refused = {.reply = fd};
+	struct question refused = {.reply = fd, .socket = -1};
 	int error = question ? 0 : -ENOMEM;
 
 	if (error == 0) {
-		*question = (struct question){*request, fd};
+		*question = (struct question){*request, fd, socket};
 		error = is_known(request) ? 0 : -EINVAL;
 	}
 	if (error == 0 && questions >= QUESTIONS_MAX)
@@ -171,6 +184,7 @@ static void take_question(const struct outside_request *request, int fd)
 	free(question);
 	reply(&refused, error);
 	close(fd);
+	fd_close_at(&socket);
 }
 
 static void take(const struct outside_request *request, struct link_fds *fds)
@@ -178,7 +192,7 @@ static void take(const struct outside_request *request, struct link_fds *fds)
 	if (request->kind == OUTSIDE_SERVE_NAMES && fds->fd[0] >= 0 && fds->fd[1] >= 0)
 		names_relay_start(fd_steal(&fds->fd[0]), fd_steal(&fds->fd[1]), start_thread);
 	else if (fds->fd[0] >= 0)
-		take_question(request, fd_steal(&fds->fd[0]));
+		take_question(request, fd_steal(&fds->fd[0]), fd_steal(&fds->fd[1]));
 	link_close(fds);
 }
 

@@ -53,6 +53,12 @@ int outside_start(const struct plan *plan, int *link);
  * socket, or the negative errno to tell the caller; -EINTR when a signal came first.
  */
 int outside_ask(int link, const struct outside_request *request);
+/*
+ * In the broker, where a caller's socket cannot be replaced: the same on the caller's own, of a
+ * stream in the host's network. 0: it is connected to the gateway; or the negative errno to tell
+ * the caller, and it is as it was.
+ */
+int outside_connect(int link, const struct outside_request *request, int socket);
 /* In the broker: hands the sockets over on which the box asks for names. 0 or -errno. */
 int outside_serve_names(int link, int datagram, int stream);
 

@@ -34,6 +34,46 @@ int outside_ask(int link, const struct outside_request *request)
 	return fds.fd[0];
 }
 
+/* The service leaves the socket as it was, and only then the caller may connect it again. */
+static int take_back(int own)
+{
+	struct link_fds fds;
+	int32_t error;
+	int result;
+
+	shutdown(own, SHUT_WR);
+	do {
+		result = link_receive(own, &error, sizeof(error), &fds);
+	} while (result == -EINTR);
+	if (result == 0)
+		link_close(&fds);
+	/* It may just have been connected: then that is what the signal did not interrupt. */
+	return result == 0 && error == 0 ? 0 : -EINTR;
+}
+
+int outside_connect(int link, const struct outside_request *request, int socket)
+{
+	ae_auto_fd int own = -1;
+	struct link_fds fds;
+	int32_t error = 0;
+	int pair[2];
+	int result;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	own = pair[0];
+	result = link_send(link, request, sizeof(*request), (const int[]){pair[1], socket}, 2);
+	close(pair[1]);
+	if (result == 0)
+		result = link_receive(own, &error, sizeof(error), &fds);
+	if (result == -EINTR)
+		return take_back(own);
+	if (result != 0)
+		return -EACCES;
+	link_close(&fds);
+	return error;
+}
+
 int outside_serve_names(int link, int datagram, int stream)
 {
 	struct outside_request request = {.kind = OUTSIDE_SERVE_NAMES};

@@ -17,22 +17,27 @@
 #include "uapi.h"
 
 static const int calls[] = {
-	SYS_read,	   SYS_write,	    SYS_close,
-	SYS_ppoll,
+	SYS_read,	    SYS_write,
+	SYS_close,	    SYS_ppoll,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
-	SYS_connect,	   SYS_sendto,	    SYS_recvfrom,
-	SYS_sendmsg,	   SYS_recvmsg,	    SYS_accept4,
-	SYS_bind,	   SYS_listen,	    SYS_setsockopt,
-	SYS_getsockname,   SYS_futex,	    SYS_mmap,
-	SYS_munmap,	   SYS_mprotect,    SYS_madvise,
-	SYS_mremap,	   SYS_brk,	    SYS_rt_sigprocmask,
-	SYS_rt_sigreturn,  SYS_sigaltstack, SYS_set_robust_list,
-	SYS_rseq,	   SYS_gettid,	    SYS_getpid,
-	SYS_tgkill,	   SYS_sched_yield, SYS_sched_getaffinity,
-	SYS_clock_gettime, SYS_getrandom,   SYS_exit,
-	SYS_exit_group,
+	SYS_connect,	    SYS_sendto,
+	SYS_recvfrom,	    SYS_sendmsg,
+	SYS_recvmsg,	    SYS_accept4,
+	SYS_bind,	    SYS_listen,
+	SYS_setsockopt,	    SYS_getsockname,
+	SYS_getsockopt,	    SYS_futex,
+	SYS_mmap,	    SYS_munmap,
+	SYS_mprotect,	    SYS_madvise,
+	SYS_mremap,	    SYS_brk,
+	SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	SYS_sigaltstack,    SYS_set_robust_list,
+	SYS_rseq,	    SYS_gettid,
+	SYS_getpid,	    SYS_tgkill,
+	SYS_sched_yield,    SYS_sched_getaffinity,
+	SYS_clock_gettime,  SYS_getrandom,
+	SYS_exit,	    SYS_exit_group,
 };
 
 enum { CALLS = sizeof(calls) / sizeof(*calls), FIXED = 15 };

@@ -13,7 +13,14 @@
 #include "../common/wire.h"
 #include "outside_link.h"
 
-enum { PREAMBLE_VERSION = 1, PREAMBLE_MAX = 80 + AE_PATH_MAX, FLAG_NO_WAIT = 1 };
+enum {
+	PREAMBLE_VERSION = 1,
+	PREAMBLE_MAX = 100 + AE_PATH_MAX,
+	FLAG_NO_WAIT = 1,
+	FLAG_FOR_ANOTHER = 2,
+	/* The gateway listens on this machine: what takes longer does not come. */
+	CONNECT_MS = 10000,
+};
 
 static const struct outside_address loopback = {.family = 4, .bytes = {127, 0, 0, 1}};
 
@@ -24,14 +31,17 @@ void gateway_init(const struct plan_gateway *given)
 	gateway = *given;
 }
 
-static size_t write_preamble(const struct outside_request *request, unsigned char *data)
+/* `from` is where another connection comes from that this one speaks for; NULL for itself. */
+static size_t write_preamble(const struct outside_request *request,
+			     const struct outside_address *from, unsigned char *data)
 {
+	uint8_t flags = (request->no_wait ? FLAG_NO_WAIT : 0) | (from ? FLAG_FOR_ANOTHER : 0);
 	size_t at = 4;
 
 	memcpy(data, "AEGG", at);
 	at = wire_u8(data, at, PREAMBLE_VERSION);
 	at = wire_u8(data, at, request->kind);
-	at = wire_u8(data, at, request->no_wait ? FLAG_NO_WAIT : 0);
+	at = wire_u8(data, at, flags);
 	at = wire_u8(data, at, 0);
 	memcpy(data + at, gateway.token, sizeof(gateway.token));
 	at += sizeof(gateway.token);
@@ -41,7 +51,14 @@ static size_t write_preamble(const struct outside_request *request, unsigned cha
 	at = wire_u8(data, at, 0);
 	memcpy(data + at, request->address.bytes, sizeof(request->address.bytes));
 	at += sizeof(request->address.bytes);
-	return wire_str(data, at, request->exe, request->exe_size);
+	at = wire_str(data, at, request->exe, request->exe_size);
+	if (!from)
+		return at;
+	at = wire_u8(data, at, from->family);
+	at = wire_u8(data, at, 0);
+	at = wire_u16(data, at, from->port);
+	memcpy(data + at, from->bytes, sizeof(from->bytes));
+	return at + sizeof(from->bytes);
 }
 
 /* A socket of the wanted family connected to the loopback of the host. */
@@ -59,11 +76,11 @@ static int connect_loopback(uint8_t family, int type, uint16_t port)
 	return fd_steal(&fd);
 }
 
-int gateway_open(const struct outside_request *request)
+static int open_for(const struct outside_request *request, const struct outside_address *from)
 {
 	unsigned char data[PREAMBLE_MAX];
 	ae_auto_fd int fd = connect_loopback(request->socket_family, SOCK_STREAM, gateway.port);
-	size_t size = write_preamble(request, data);
+	size_t size = write_preamble(request, from, data);
 	int error;
 
 	if (fd < 0)
@@ -72,10 +89,16 @@ int gateway_open(const struct outside_request *request)
 	return error ? -EACCES : fd_steal(&fd);
 }
 
-/* 0 when there is something to read. */
+int gateway_open(const struct outside_request *request)
+{
+	return open_for(request, NULL);
+}
+
+/* 0 when there is something to read. An asker that shuts its end down has given up as well. */
 static int wait_for(int connection, int asker)
 {
-	struct pollfd waits[] = {{.fd = connection, .events = POLLIN}, {.fd = asker}};
+	struct pollfd waits[] = {{.fd = connection, .events = POLLIN},
+				 {.fd = asker, .events = POLLRDHUP}};
 
 	while (poll(waits, 2, -1) < 0) {
 		if (errno != EINTR)
@@ -133,6 +156,90 @@ static uint16_t local_port(int fd)
 		return 0;
 	/* The port stands at the same place in both families. */
 	return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+}
+
+/* Where the gateway sees it come from. */
+static int read_source(int socket, struct outside_address *from)
+{
+	struct sockaddr_storage storage;
+	struct sockaddr_in *in = (struct sockaddr_in *)&storage;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&storage;
+	socklen_t size = sizeof(storage);
+
+	memset(from, 0, sizeof(*from));
+	if (getsockname(socket, (struct sockaddr *)&storage, &size) < 0)
+		return -errno;
+	from->port = ntohs(in->sin_port);
+	from->family = 4;
+	if (storage.ss_family == AF_INET) {
+		memcpy(from->bytes, &in->sin_addr, 4);
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		memcpy(from->bytes, &in6->sin6_addr.s6_addr[12], 4);
+	} else {
+		from->family = 6;
+		memcpy(from->bytes, &in6->sin6_addr, 16);
+	}
+	return 0;
+}
+
+/* As a connection that nobody asked for; what its end left behind is nobody's error. */
+static void disconnect(int socket)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+	socklen_t size = sizeof(int);
+	int error;
+
+	/* ignored: whoever uses it next is told */
+	(void)connect(socket, &none, sizeof(none));
+	(void)getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
+static bool takes_only_six(int socket)
+{
+	socklen_t size = sizeof(int);
+	int only = 0;
+
+	return getsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && only;
+}
+
+/* Whether or not its owner waits for connections. */
+static int connect_socket(int socket, uint8_t family)
+{
+	struct outside_address address = loopback;
+	struct pollfd wait = {.fd = socket, .events = POLLOUT};
+	struct sockaddr_storage storage;
+	socklen_t size;
+	int error;
+
+	if (family == 6 && takes_only_six(socket))
+		address = (struct outside_address){.family = 6, .bytes = {[15] = 1}};
+	address.port = gateway.port;
+	size = outside_sockaddr(&address, family, &storage);
+	if (connect(socket, (struct sockaddr *)&storage, size) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+	if (poll(&wait, 1, CONNECT_MS) != 1)
+		return -ETIMEDOUT;
+	size = sizeof(error);
+	return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+}
+
+int gateway_connect(const struct outside_request *request, int socket, int asker)
+{
+	struct outside_address from;
+	ae_auto_fd int asked = -1;
+	int error = connect_socket(socket, request->socket_family);
+
+	if (error == 0)
+		error = read_source(socket, &from);
+	if (error == 0) {
+		asked = open_for(request, &from);
+		error = asked < 0 ? asked : gateway_await(asked, asker);
+	}
+	if (error != 0)
+		disconnect(socket);
+	return error;
 }
 
 int gateway_open_resolver(const struct outside_request *request, int asker)

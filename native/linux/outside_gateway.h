@@ -8,6 +8,11 @@
 void gateway_init(const struct plan_gateway *gateway);
 /* A connection to the gateway that has said what is wanted. */
 int gateway_open(const struct outside_request *request);
+/*
+ * Connects `socket`, a stream of the family asked for, to the gateway, and has it be what is wanted
+ * there. 0, or -errno, and it is not connected.
+ */
+int gateway_connect(const struct outside_request *request, int socket, int asker);
 /* Waits for its verdict: 0, or the errno it gave. -EINTR when `asker` has hung up. */
 int gateway_await(int connection, int asker);
 /* What follows the verdict on a datagram: where the socket may be connected to. */

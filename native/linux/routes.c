@@ -14,6 +14,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "held.h"
 #include "jobs.h"
 #include "leg.h"
 #include "messages.h"
@@ -29,6 +30,8 @@ struct passage {
 	int link;
 	int number;
 	bool is_stream;
+	/* The caller's own socket is connected: no other can take its place. */
+	bool is_own;
 	/* What to send then, when it is not the call to connect. */
 	bool sends;
 	struct parcel parcel;
@@ -78,6 +81,7 @@ static struct passage *plan_passage(const struct request *request, const struct 
 	passage->link = request->rules->outside;
 	passage->number = (int)request->data->args[0];
 	passage->is_stream = leg->type == SOCK_STREAM;
+	passage->is_own = request->rules->makes_sockets;
 	passage->ask.kind = (uint8_t)kind_of(request, leg);
 	passage->ask.socket_family = leg->domain == AF_INET ? 4 : 6;
 	passage->ask.no_wait = passage->is_stream && (flags < 0 || flags & O_NONBLOCK);
@@ -86,14 +90,32 @@ static struct passage *plan_passage(const struct request *request, const struct 
 	return passage;
 }
 
+static int pass_own(struct job *job)
+{
+	const struct passage *passage = job->context;
+	int error;
+
+	/* The filter lets no others be made. */
+	if (!passage->is_stream)
+		return -EACCES;
+	error = outside_connect(passage->link, &passage->ask, job->fd);
+	if (error != 0)
+		return error;
+	held_settle(job->fd);
+	return passage->ask.no_wait ? -EINPROGRESS : 0;
+}
+
 /* A caller that does not wait hears that the connection is on its way, and finds it made. */
 static int pass(struct job *job)
 {
 	struct passage *passage = job->context;
 	ae_auto_free char *data = passage->parcel.data;
-	ae_auto_fd int fresh = outside_ask(passage->link, &passage->ask);
+	ae_auto_fd int fresh = -1;
 	int error;
 
+	if (passage->is_own)
+		return pass_own(job);
+	fresh = outside_ask(passage->link, &passage->ask);
 	if (fresh < 0)
 		return fresh;
 	error = swap_socket(&job->caller, passage->number, fd_steal(&job->fd), fresh);
@@ -156,7 +178,8 @@ static int disconnect(const struct request *request, struct leg *leg)
 	const struct sockaddr none = {.sa_family = AF_UNSPEC};
 	bool is_internet = leg->domain == AF_INET || leg->domain == AF_INET6;
 
-	if (is_internet && !leg_is_inside(request, leg->socket)) {
+	/* One that was connected is not held any more. */
+	if (is_internet && !request->rules->makes_sockets && !leg_is_inside(request, leg->socket)) {
 		int answer = leg_replace(request, leg);
 
 		return answer ? answer : ANSWER_DONE;

@@ -116,6 +116,12 @@ export function hasUserNamespace(box: Uint8Array): boolean {
   return (new DataView(box.buffer, box.byteOffset).getUint32(24, true) & userNamespace) !== 0;
 }
 
+/** Whether the sockets of a box are made for it, because none can be taken. */
+export function makesSockets(box: Uint8Array): boolean {
+  const notify = [...recordsOf(box)].find(({ kind }) => kind === kinds.notify);
+  return ((notify?.firstWord ?? 0) & socketsBit) !== 0;
+}
+
 /** The cgroup is number 0, and comes first. */
 function writeLimits(writer: PlanWriter, { cgroup, holds }: LimitPlan): void {
   const write = (number: number, means: number, value: number, path: string) =>
@@ -217,6 +223,8 @@ function namespaceFlags({ namespaces }: BoxPlan): number {
     (ipc ? 0x08000000 : 0)
   );
 }
+
+const socketsBit = 0x100;
 
 function notifyBits(notify: NotifyPlan): number {
   const bits = [

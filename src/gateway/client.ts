@@ -1,7 +1,7 @@
 // A connection that was just accepted: who is it, and what does it want. Until the preamble is
 // there and its token is right, it is a stranger, and there is room for few of them.
 
-import type { Ip } from "../base/ip.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
 import { gatewayConnectionsMax, gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
 import type { Waiting } from "./ask.ts";
 import { checkDatagram } from "./datagram.ts";
@@ -12,6 +12,7 @@ import { type Preamble, parsePreamble, preambleKind } from "./preamble.ts";
 import { ProxyGreeting } from "./proxy.ts";
 import type { Caller } from "./record.ts";
 import type { Resolver } from "./resolver.ts";
+import { type Arrival, type Strangers, sourceOf } from "./strangers.ts";
 import { openStream, type StreamContext, type StreamRequest } from "./stream.ts";
 
 export interface ClientContext extends StreamContext {
@@ -24,6 +25,8 @@ export interface ClientContext extends StreamContext {
   /** The local UDP port may ask the resolver from now on. */
   readonly announce: (port: number, caller: Caller) => void;
   readonly clients: Clients;
+  /** Those that another connection may speak for. */
+  readonly arrivals: Strangers;
 }
 
 /** Everybody who is connected. */
@@ -51,6 +54,7 @@ export function acceptClient(context: ClientContext, client: Endpoint): void {
   const gather = new Gather();
   const closed = (): void => {
     clearTimeout(timer);
+    context.arrivals.left(client);
     strangers.delete(client);
     known.delete(client);
   };
@@ -67,6 +71,7 @@ export function acceptClient(context: ClientContext, client: Endpoint): void {
       gather.push(chunk);
       const step = parsePreamble(gather.view(), context.token);
       if (step.kind === "more") return;
+      context.arrivals.left(client);
       if (step.kind === "done") settled();
       const early = gather.take(gather.length);
       const arrival = { early, closed, settled };
@@ -74,24 +79,86 @@ export function acceptClient(context: ClientContext, client: Endpoint): void {
       else if (step.kind === "foreign") speakAsProxy(context, client, arrival, undefined);
       else {
         const rest = early.subarray(step.length);
-        serve(context, client, step.preamble, { ...arrival, early: rest });
+        if (step.preamble.source !== undefined)
+          serveAnother(context, client, step.preamble, closed);
+        else serve(context, client, step.preamble, { ...arrival, early: rest });
       }
     },
   });
+  const take = (): Arrival => {
+    settled();
+    return { early: gather.take(gather.length), settled, closed };
+  };
+  context.arrivals.came({ client, take });
 }
 
-/** What a new client brings: bytes behind its greeting, and what to call as it comes and goes. */
-interface Arrival {
-  readonly early: Uint8Array;
-  readonly settled: () => void;
-  readonly closed: (error?: string) => void;
+/** How the helper is told what became of a connection it asked for. */
+interface Answering {
+  yes(): void;
+  no(code: number): void;
 }
+
+/** The connection that comes from where the preamble says is what is asked for here. */
+function serveAnother(
+  context: ClientContext,
+  speaker: Endpoint,
+  preamble: Preamble,
+  closed: () => void,
+): void {
+  const { ip, port } = preamble.source ?? { ip: preamble.ip, port: 0 };
+  const { stream, proxy, resolverStream } = preambleKind;
+  const kinds: readonly number[] = [stream, proxy, resolverStream];
+  if (!kinds.includes(preamble.kind)) {
+    speaker.reset();
+    return;
+  }
+  const source = sourceOf(formatIp(ip), port);
+  let isAnswered = false;
+  let client: Endpoint | undefined;
+  const answer = (code: number): void => {
+    isAnswered = true;
+    finish(speaker, Uint8Array.of(code));
+  };
+  speaker.hand({
+    ...silent,
+    end: () => speaker.reset(),
+    closed: () => {
+      closed();
+      context.arrivals.forget(source);
+      // The caller waits no more; what was answered before goes on by itself.
+      if (!isAnswered) client?.reset();
+    },
+  });
+  const isExpected = context.arrivals.expect(source, (stranger) => {
+    client = stranger.client;
+    const { closed: gone, ...arrival } = stranger.take();
+    const lost = (error?: string): void => {
+      gone(error);
+      if (!isAnswered) speaker.reset();
+    };
+    const no = (code: number): void => {
+      answer(code);
+      stranger.client.reset();
+    };
+    serve(
+      context,
+      stranger.client,
+      preamble,
+      { ...arrival, closed: lost },
+      { yes: () => answer(0), no },
+    );
+  });
+  if (!isExpected) answer(refusedErrno);
+}
+
+const refusedErrno = 13;
 
 function serve(
   context: ClientContext,
   client: Endpoint,
   preamble: Preamble,
   arrival: Arrival,
+  answering: Answering = answeringBy(client),
 ): void {
   const { pid, exe, ip, port, isNonBlocking } = preamble;
   const caller = { pid, exe };
@@ -99,7 +166,7 @@ function serve(
   const host = context.hostOf(ip);
   switch (preamble.kind) {
     case proxy:
-      client.write(Uint8Array.of(0));
+      answering.yes();
       speakAsProxy(context, client, arrival, caller);
       break;
     case resolverClient:
@@ -107,7 +174,7 @@ function serve(
       finish(client, Uint8Array.of(0));
       break;
     case resolverStream:
-      client.write(Uint8Array.of(0));
+      answering.yes();
       serveResolver(context, client, caller, arrival);
       break;
     case datagram:
@@ -121,14 +188,21 @@ function serve(
     }
     case stream: {
       const answer = (code: number): void => {
-        if (code === 0) client.write(Uint8Array.of(0));
-        else finish(client, Uint8Array.of(code));
+        if (code === 0) answering.yes();
+        else answering.no(code);
       };
       const target = { host, port, protocol: "tcp" } as const;
       const asked = { client, target, caller, flags: "connect", isProxied: false, isNonBlocking };
       start(context, { ...asked, answer }, arrival);
     }
   }
+}
+
+function answeringBy(client: Endpoint): Answering {
+  return {
+    yes: () => void client.write(Uint8Array.of(0)),
+    no: (code) => finish(client, Uint8Array.of(code)),
+  };
 }
 
 function speakAsProxy(

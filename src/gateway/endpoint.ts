@@ -23,6 +23,7 @@ export class Endpoint {
   isReset = false;
   readonly #socket: GatewaySocket;
   readonly #isPlain: boolean;
+  readonly #source: string;
   #events: EndpointEvents;
   #waiting: Uint8Array[] = [];
   #isEnding = false;
@@ -32,6 +33,7 @@ export class Endpoint {
   constructor(socket: GatewaySocket, events: EndpointEvents, isPlain = true) {
     this.#socket = socket;
     this.#isPlain = isPlain;
+    this.#source = `${socket.remoteAddress} ${socket.remotePort}`;
     this.#events = events;
     socket.data = this;
   }
@@ -93,6 +95,11 @@ export class Endpoint {
 
   get remotePort(): number {
     return this.#socket.remotePort;
+  }
+
+  /** Where it comes from, also when it is gone. */
+  get source(): string {
+    return this.#source;
   }
 
   /** For the kernel to read and write what travels; -1 when that must not be done. */

@@ -20,6 +20,7 @@ import type { ResolveName } from "./permit.ts";
 import { tokenSize } from "./preamble.ts";
 import { type Caller, createRecorder, type RecordEvents } from "./record.ts";
 import { createResolver } from "./resolver.ts";
+import { createStrangers } from "./strangers.ts";
 
 export interface GatewayOptions {
   readonly capabilities: Capabilities;
@@ -90,6 +91,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     resolver,
     announce: (port, caller) => askers.set(port, caller),
     clients,
+    arrivals: createStrangers(),
   };
   const listeners = listen(context);
   const udp = await listenForQuestions(context, askers);

@@ -24,6 +24,8 @@ export interface Preamble {
   readonly exe: string;
   readonly ip: Ip;
   readonly port: number;
+  /** The connection it speaks for, by where that comes from; undefined: itself. */
+  readonly source: { readonly ip: Ip; readonly port: number } | undefined;
 }
 
 export type PreambleStep =
@@ -38,6 +40,8 @@ export const preambleFixedSize = 66;
 const magic = [0x41, 0x45, 0x47, 0x47];
 const version = 1;
 const nonBlocking = 1;
+const forAnother = 2;
+const sourceSize = 20;
 
 /** Reads what has come so far; asks for more until the whole message is there. */
 export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleStep {
@@ -51,12 +55,13 @@ export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleSte
   const exeSize = view.getUint16(64, true);
   if (bytes[4] !== version) return refused(`version ${bytes[4]}, known is ${version}`);
   if (kind === undefined) return refused(`unknown kind ${bytes[5]}`);
-  if ((flags & ~nonBlocking) !== 0 || bytes[7] !== 0 || bytes[47] !== 0)
+  if ((flags & ~(nonBlocking | forAnother)) !== 0 || bytes[7] !== 0 || bytes[47] !== 0)
     return refused("bits without a meaning");
   if (family !== 4 && family !== 6) return refused(`unknown family ${family}`);
   if (family === 4 && bytes.subarray(52, 64).some(Boolean)) return refused("a long IPv4 address");
   if (exeSize >= pathMaxBytes) return refused(`a path of ${exeSize} bytes`);
-  const length = preambleFixedSize + exeSize;
+  const sourceAt = preambleFixedSize + exeSize;
+  const length = sourceAt + ((flags & forAnother) === 0 ? 0 : sourceSize);
   if (bytes.length < length) return { kind: "more" };
   const preamble: Preamble = {
     kind,
@@ -64,9 +69,17 @@ export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleSte
     pid: view.getUint32(40, true),
     port: view.getUint16(44, true),
     ip: ipOfBytes(bytes.subarray(48, family === 4 ? 52 : 64)),
-    exe: new TextDecoder().decode(bytes.subarray(preambleFixedSize, length)),
+    exe: new TextDecoder().decode(bytes.subarray(preambleFixedSize, sourceAt)),
+    source: length === sourceAt ? undefined : sourceIn(bytes.subarray(sourceAt, length)),
   };
   return { kind: "done", preamble, length };
+}
+
+/** The helper has shown its token before it says this. */
+function sourceIn(bytes: Uint8Array): { readonly ip: Ip; readonly port: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const size = bytes[0] === 4 ? 4 : 16;
+  return { ip: ipOfBytes(bytes.subarray(4, 4 + size)), port: view.getUint16(2, true) };
 }
 
 /** Takes the same time wherever the first difference is. */

@@ -27,6 +27,7 @@ const flags = ["--read", "/etc"];
 const launchers: readonly [string, () => readonly string[], readonly string[]][] = [
   ["with namespaces", () => [], []],
   ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
+  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
 ];
 
 for (const [where, launcher, weaker] of launchers) {

@@ -157,7 +157,7 @@ export interface BoxOptions extends Partial<Omit<BoxRequest, "capabilities">> {
   readonly argv?: readonly string[];
   readonly limits?: (planned: LinuxPlan) => LimitPlan;
   /** Addresses of a name, for the gateway; default: none has any. */
-  readonly resolve?: (name: string) => readonly string[];
+  readonly resolve?: (name: string) => readonly string[] | Promise<readonly string[]>;
   readonly secrets?: Pick<GatewayOptions, "credentials" | "authorities">;
 }
 

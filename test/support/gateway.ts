@@ -88,6 +88,8 @@ export interface PreambleFields {
   readonly exe?: string;
   readonly address?: string;
   readonly port?: number;
+  /** It speaks for the connection that comes from here. */
+  readonly source?: { readonly address: string; readonly port: number };
 }
 
 /** The bytes the helper sends, by the layout in docs/network.md. */
@@ -108,7 +110,15 @@ export function preamble(gateway: Pick<Gateway, "token">, fields: PreambleFields
   bytes.set(address.bytes, 48);
   bytes.writeUInt16LE(path.length, 64);
   bytes.set(path, 66);
-  return bytes;
+  if (fields.source === undefined) return bytes;
+  const source = parseIp(fields.source.address);
+  if (source === undefined) throw new Error(`no address: ${fields.source.address}`);
+  const tail = Buffer.alloc(20);
+  bytes[6] = flags | 2;
+  tail[0] = source.family;
+  tail.writeUInt16LE(fields.source.port, 2);
+  tail.set(source.bytes, 4);
+  return Buffer.concat([bytes, tail]);
 }
 
 /** A TCP client that keeps what it received. */
@@ -122,6 +132,7 @@ export interface TestClient extends Disposable {
   /** Waits for the other side to end or cut the connection; the rest of what was received. */
   rest(): Promise<string>;
   readonly closedBy: "end" | "reset" | undefined;
+  readonly localPort: number;
 }
 
 export async function connectTo(port: number, hostname = "127.0.0.1"): Promise<TestClient> {
@@ -178,6 +189,7 @@ export async function connectTo(port: number, hostname = "127.0.0.1"): Promise<T
     get closedBy() {
       return closedBy;
     },
+    localPort: socket.localPort,
     [Symbol.dispose]: () => socket.terminate(),
   };
 }

@@ -3,7 +3,7 @@
 
 import { AegisError } from "../../base/errors.ts";
 import { assert } from "../../base/result.ts";
-import { appendCommand, encodeBox, showFile } from "../../bridge/encode-plan.ts";
+import { appendCommand, encodeBox, makesSockets, showFile } from "../../bridge/encode-plan.ts";
 import type { FailedFrame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
@@ -61,7 +61,9 @@ export function createLinuxBackend(helperDirectory: string): Backend {
         ...(start === undefined ? {} : { start }),
         plan: appendCommand(kept.plan, {
           ...command,
-          environment,
+          environment: asksNamesByStream(kept.plan, command.gateway)
+            ? withStreamResolver(environment)
+            : environment,
           ...(limits === undefined ? {} : { limits: limits.plan }),
           asks: onAsked !== undefined,
         }),
@@ -138,6 +140,20 @@ function withShown(
     environment: isNamed ? environment : [...environment, `${shown.variable}=${shown.path}`],
   };
 }
+
+/** Where no socket is taken from a box that goes by name, it has none for datagrams. */
+function asksNamesByStream(plan: Uint8Array, gateway: BoxLaunch["gateway"]): boolean {
+  return gateway !== undefined && makesSockets(plan);
+}
+
+/** So the C library is told to ask for names over TCP. */
+export function withStreamResolver(environment: readonly string[]): readonly string[] {
+  const given = environment.find((entry) => entry.startsWith(`${resolverOptions}=`));
+  const others = environment.filter((entry) => entry !== given);
+  return [...others, given === undefined ? `${resolverOptions}=use-vc` : `${given} use-vc`];
+}
+
+const resolverOptions = "RES_OPTIONS";
 
 /** Who asks opens: the broker, and Landlock stays underneath. */
 function refuseIfMute(host: HostFeatures): void {

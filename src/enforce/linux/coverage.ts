@@ -4,6 +4,7 @@
 import type { Coverage, CoverageLevel, CoverageRow, Protection } from "../../model/coverage.ts";
 import { type FeatureName, type HostFeatures, has } from "./features.ts";
 import { judgesSockets, type Means, type Needs } from "./means.ts";
+import type { ByName } from "./network.ts";
 import type { Guard } from "./protect.ts";
 
 /** Limits belong to a launch, not to a plan. */
@@ -208,7 +209,7 @@ function network(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesNetwork) return notAsked;
   if (needs.deniesNetwork)
     return enforced(means.net ? "network namespace" : "seccomp refuses internet sockets");
-  if (needs.byName !== undefined) return networkByName(means, host);
+  if (needs.byName !== undefined) return networkByName(needs.byName, means, host);
   const hasPorts = means.landlock && host.landlockAbi >= 4;
   if (means.notify)
     return enforced(
@@ -234,18 +235,18 @@ function socketsBy({ takesSockets }: Means, does: string): string {
   return takesSockets ? `supervisor ${does}` : `supervisor makes sockets and ${does}`;
 }
 
-function networkByName(means: Means, host: HostFeatures): Grade {
+function networkByName(byName: ByName, means: Means, host: HostFeatures): Grade {
   if (!means.notify) {
     const why = `connections by name are made by the supervisor: ${host.lacks.notify}`;
     return grade("absent", "", why);
   }
-  if (!means.takesSockets) {
-    const why = `connections by name take a caller's socket: ${host.lacks.descriptors}`;
+  if (!means.takesSockets && byName.onlyDatagrams) {
+    const why = `UDP and ICMP by name take a caller's socket: ${host.lacks.descriptors}`;
     return grade("absent", "", why);
   }
   return enforced(
     "gateway",
-    means.net ? "network namespace" : "supervisor connects",
+    means.net ? "network namespace" : socketsBy(means, "connects"),
     !means.net && means.landlock && host.landlockAbi >= 4 && landlockName(host),
     "seccomp",
   );

@@ -146,7 +146,7 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
-    send: (isAudited && needs.connectsAnywhere) || goesByName(needs, means),
+    send: (isAudited && needs.connectsAnywhere) || (goesByName(needs, means) && means.takesSockets),
   };
 }
 
@@ -168,9 +168,12 @@ export function makesSockets(needs: Needs, means: Means): boolean {
   return means.notify && !means.takesSockets && judgesSockets(needs);
 }
 
-/** Connections go through the gateway, whose sockets take the place of the caller's. */
+/**
+ * Connections go through the gateway: by its sockets in place of the caller's, or, where none can
+ * be taken, by connecting the caller's own, which is so for streams only.
+ */
 export function goesByName({ byName }: Needs, means: Means): boolean {
-  return byName !== undefined && means.notify && means.takesSockets;
+  return byName !== undefined && means.notify;
 }
 
 export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
@@ -185,14 +188,18 @@ export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
 /**
  * A message may name a peer, and memory can change after it was judged. That matters where some
  * socket of the box leads out and takes the name: every socket without a network namespace, with
- * one only those for datagrams.
+ * one only those for datagrams. Where no socket is taken there are none for datagrams.
  */
 export function sendsMessages(needs: Needs, means: Means): boolean {
-  return goesByName(needs, means) && (!means.net || needs.byName?.datagrams === true);
+  if (!goesByName(needs, means) || !means.takesSockets) return false;
+  return !means.net || needs.byName?.datagrams === true || needs.byName?.asks === true;
 }
 
 function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
-  if (needs.byName !== undefined) return goesByName(needs, means) ? "by-name" : "none";
+  if (needs.byName !== undefined) {
+    if (!goesByName(needs, means)) return "none";
+    return means.takesSockets ? "by-name" : "tcp";
+  }
   // In a network namespace of its own a box reaches itself and nothing else.
   if (needs.deniesNetwork) return means.net ? "any" : "none";
   return needs.connectsAnywhere ? "any" : "tcp";

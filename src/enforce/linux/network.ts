@@ -28,6 +28,10 @@ export interface NetworkGrants {
 export interface ByName {
   /** Some rule grants connections by UDP or ICMP. */
   readonly datagrams: boolean;
+  /** Some rule grants those and no TCP: leaving them out would leave out the rule. */
+  readonly onlyDatagrams: boolean;
+  /** They are asked about, where they can be. */
+  readonly asks: boolean;
   /** TCP ports of the host's own loopback that some rule grants by its name or address. */
   readonly localPorts: PortSet;
 }
@@ -45,7 +49,9 @@ export function networkGrants(capabilities: readonly Capability[], asks = false)
     (asks && !(datagrams && isAllPorts(connect.ports)));
   if (!isByName) return { connect: connect.ports, bind: bind.ports, datagrams, byName: undefined };
   const byName = {
-    datagrams: asks || others.some(({ ports }) => ports.length > 0),
+    datagrams: others.some(({ ports }) => ports.length > 0),
+    onlyDatagrams: capabilities.some(grantsOnlyDatagrams),
+    asks,
     localPorts: localPorts(capabilities),
   };
   return { connect: [], bind: bind.ports, datagrams: false, byName };

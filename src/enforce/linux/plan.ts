@@ -57,8 +57,7 @@ export function planLinux(
   const capabilities = concerning(request);
   const regions = regionsOf(capabilities, disk);
   const { lowering, opener, findings } = hold(regions, request, host, disk);
-  const canGoByName = has(host, "notify") && has(host, "descriptors");
-  const network = networkGrants(capabilities, request.asks === true && canGoByName);
+  const network = networkGrants(capabilities, request.asks === true && has(host, "notify"));
   if (findings.length > 0) return err(findings);
   const needs = needsOf(lowering, network, request.audit);
   const means = meansFor(needs, host, opener);

@@ -94,8 +94,11 @@ test("what is granted on this machine is told by its ports", () => {
   const udp: Atom = { kind: "protocol", protocol: "udp", negated: false };
   expect(local(toHost("localhost"), port(80))).toEqual({
     datagrams: true,
+    onlyDatagrams: false,
+    asks: false,
     localPorts: [[80, 80]],
   });
+  expect(local(toHost("localhost"), udp)?.onlyDatagrams).toBe(true);
   expect(local(toHost("127.0.0.1"), from(1024), not(udp))?.localPorts).toEqual([[1024, 65535]]);
   expect(local(toHost("::1"), udp)?.localPorts).toEqual([]);
   expect(local(toHost("example.com"))?.localPorts).toEqual([]);
