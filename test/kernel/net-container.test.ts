@@ -261,6 +261,17 @@ s.sendall(b"x"); print(s.recv(1)); s.shutdown(socket.SHUT_WR); print(s.recv(1))`
     expect(events).toContain("gateway, supervisor makes sockets and connects");
   });
 
+  testWith(needs, `${setting.name}: aegis run has names asked for over TCP`, async () => {
+    const scene = makeScene(setting);
+    const told = ["sh", "-c", "echo $RES_OPTIONS"];
+    const net = ["--net", "localhost:1"];
+    const own = ["--env", "RES_OPTIONS=timeout:9"];
+    expect((await runIn(scene, ["run", ...net, "--", ...told])).stdout).toBe("use-vc\n");
+    const both = await runIn(scene, ["run", ...net, ...own, "--", ...told]);
+    expect(both.stdout).toBe("timeout:9 use-vc\n");
+    expect((await runIn(scene, ["run", ...own, "--", ...told])).stdout).toBe("timeout:9\n");
+  });
+
   testWith(needs, `${setting.name}: a rule for UDP alone is refused by name`, async () => {
     const scene = makeScene(setting);
     const result = await runIn(scene, ["run", "--net", "udp:localhost:53", "--", "true"]);

@@ -147,7 +147,7 @@ function asksNamesByStream(plan: Uint8Array, gateway: BoxLaunch["gateway"]): boo
 }
 
 /** So the C library is told to ask for names over TCP. */
-export function withStreamResolver(environment: readonly string[]): readonly string[] {
+function withStreamResolver(environment: readonly string[]): readonly string[] {
   const given = environment.find((entry) => entry.startsWith(`${resolverOptions}=`));
   const others = environment.filter((entry) => entry !== given);
   return [...others, given === undefined ? `${resolverOptions}=use-vc` : `${given} use-vc`];
