@@ -82,10 +82,7 @@ export function createMemoryStore(origin: string): MemoryStore {
     ...recordsOf(rows),
     chain: async (query) => chainOf(rows, query),
     event: async (session, seq) => eventIn(rows, session, seq),
-    sessionsUnder: async (prefix, last) => {
-      const all = [...rows.sessions.values()].reverse();
-      return all.filter(({ id }) => id.startsWith(prefix)).slice(0, last);
-    },
+    sessionsUnder: async (...given) => sessionsUnder(rows, ...given),
     async addCheckpoint(checkpoint) {
       if (!rows.checkpoints.some(({ size }) => size === checkpoint.size)) {
         rows.checkpoints.push(checkpoint);
@@ -102,6 +99,18 @@ export function createMemoryStore(origin: string): MemoryStore {
     snapshot: async () => snapshotOf(origin, rows),
     close: async () => undefined,
   };
+}
+
+function sessionsUnder(
+  rows: MemoryRows,
+  prefix: string,
+  last: number,
+  before?: SessionId,
+): readonly SessionState[] {
+  const newest = [...rows.sessions.values()].reverse();
+  const behind = before === undefined ? -1 : newest.findIndex(({ id }) => id === before);
+  const older = newest.slice(behind + 1);
+  return older.filter(({ id }) => id.startsWith(prefix)).slice(0, last);
 }
 
 type EventReading = "events" | "eventsFrom" | "indexOf" | "policyLoads" | "checkpoints" | "nodes";

@@ -137,8 +137,11 @@ export interface Store {
   /** In tree order. */
   chain(query: ChainQuery): Promise<readonly StoredEvent[]>;
   event(session: SessionId, seq: number): Promise<StoredEvent | undefined>;
-  /** Newest first: sessions whose keys begin with `prefix`. */
-  sessionsUnder(prefix: string, last: number): Promise<readonly SessionState[]>;
+  /**
+   * Newest first: sessions whose keys begin with `prefix`.
+   * @param before a session: only those that are older
+   */
+  sessionsUnder(prefix: string, last: number, before?: SessionId): Promise<readonly SessionState[]>;
   record(kind: string, key: string): Promise<LogRecord | undefined>;
   records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
   /**

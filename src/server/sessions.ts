@@ -7,7 +7,7 @@ import { policyView, stateHash, stateJson } from "../control/state/view.ts";
 import type { ControlLog, LoggedSession } from "../ledger/control/contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { getSession, getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
-import { Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
+import { type Call, Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
 
 /** @param limits of the manifest in force */
 export function sessionRoutes(
@@ -16,11 +16,7 @@ export function sessionRoutes(
   limits: Budgets,
 ): readonly Route[] {
   return [
-    route(listSessions, async ({ query, headers }) => {
-      const found = await log.sessions(query.tenant_id, query.limit);
-      if (!wantsLegacy(headers)) return reply(200, { sessions: found.map(sessionJson) });
-      return replyLegacy({ Sessions: found.length === 0 ? null : found.map(legacySession) });
-    }),
+    route(listSessions, (call) => list(log, call)),
     route(getSession, async ({ params, query, headers }) => {
       const { tenant_id: tenant } = query;
       const session = await log.session(tenant, params.id);
@@ -63,6 +59,25 @@ export function sessionRoutes(
       return replyLegacy(valid ? { valid } : verdict);
     }),
   ];
+}
+
+async function list(
+  log: ControlLog,
+  { query, headers }: Call<typeof listSessions>,
+): Promise<Response> {
+  const { tenant_id: tenant, limit } = query;
+  const before = query.page_token || undefined;
+  if (before !== undefined && (await log.session(tenant, before)) === undefined) {
+    throw new Refusal("parameter_invalid", "page_token is not valid: no page gave it");
+  }
+  const found = await log.sessions(tenant, limit + 1, before);
+  const shown = found.slice(0, limit);
+  const NextToken = found.length > limit ? (shown.at(-1)?.session ?? "") : "";
+  if (!wantsLegacy(headers)) {
+    return reply(200, { sessions: shown.map(sessionJson), NextToken });
+  }
+  const Sessions = shown.length === 0 ? null : shown.map(legacySession);
+  return replyLegacy({ Sessions, NextToken });
 }
 
 function unknownSession(): Refusal {

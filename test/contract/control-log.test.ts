@@ -328,6 +328,18 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
     }
     const newest = (await log.sessions("many", 3)).map(({ session }) => session);
     expect(newest).toEqual(["s1499", "s1498", "s1497"]);
+    const listed: string[] = [];
+    for (let before: string | undefined; ; before = listed.at(-1)) {
+      const page = await log.sessions("many", 500, before);
+      listed.push(...page.map(({ session }) => session));
+      if (page.length === 0) break;
+    }
+    expect(listed.slice(0, 5)).toEqual(["s1499", "s1498", "s1497", "s1496", "s1494"]);
+    expect(new Set(listed).size).toBe(1200);
+    const few = (await log.sessions("few", 9)).map(({ session }) => session);
+    expect((await log.sessions("few", 1, few[1])).map(({ session }) => session)).toEqual(
+      few.slice(2),
+    );
   });
 
   test("keeps small records, and changes them only as expected", async () => {

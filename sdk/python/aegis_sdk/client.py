@@ -140,9 +140,12 @@ class AegisClient:
 
     # Sessions
 
-    def list_sessions(self, tenant_id: str, limit: int = 100) -> dict[str, Any]:
-        """`sessions` of a tenant."""
-        return self._http.get(_path("/v1/sessions", tenant_id=tenant_id, limit=limit))
+    def list_sessions(
+        self, tenant_id: str, limit: int = 100, page_token: str | None = None
+    ) -> dict[str, Any]:
+        """One page, newest first: `sessions`, and in `NextToken` the next one's `page_token`."""
+        path = _path("/v1/sessions", tenant_id=tenant_id, limit=limit, page_token=page_token)
+        return self._http.get(path)
 
     def get_snapshot(self, tenant_id: str, session_id: str) -> dict[str, Any]:
         """What the events of a session add up to now: steps, calls, time, taint, loops."""

@@ -48,6 +48,11 @@ def test_a_session_from_its_first_event_to_its_last(client: AegisClient) -> None
     assert client.health() == {"status": "ok"}
     sessions = client.list_sessions("acme")["sessions"]
     assert "whole" in [session["session_id"] for session in sessions]
+    newest = client.list_sessions("acme", limit=1)
+    assert newest["sessions"] == sessions[:1]
+    if len(sessions) > 1:
+        older = client.list_sessions("acme", limit=1, page_token=newest["NextToken"])
+        assert older["sessions"] == sessions[1:2]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,10 @@ export declare class AegisClient {
     parameters: {
       /** The tenant. */
       readonly tenant_id: string;
+      /** Sessions in a page. */
       readonly limit?: number;
+      /** `NextToken` of the page before. */
+      readonly page_token?: string;
     },
     options?: CallOptions,
   ): Promise<SessionList>;

@@ -288,6 +288,8 @@ export type LegacySessionHead = {
 };
 export type LegacySessionList = {
   readonly Sessions: readonly LegacySession[] | null;
+  /** Empty on the last page. */
+  readonly NextToken: string;
 };
 export type LegacySnapshot = {
   readonly TenantID: string;
@@ -397,6 +399,8 @@ export type SessionHead = {
 };
 export type SessionList = {
   readonly sessions: readonly Session[];
+  /** Empty on the last page. */
+  readonly NextToken: string;
 };
 export type SessionToken = {
   readonly token: string;

@@ -142,7 +142,10 @@ export class AegisClient {
     parameters: {
       /** The tenant. */
       readonly tenant_id: string;
+      /** Sessions in a page. */
       readonly limit?: number;
+      /** `NextToken` of the page before. */
+      readonly page_token?: string;
     },
     options: CallOptions = {},
   ): Promise<SessionList> {

@@ -313,6 +313,8 @@ export type LegacySessionHead = {
 
 export type LegacySessionList = {
   readonly Sessions: readonly LegacySession[] | null;
+  /** Empty on the last page. */
+  readonly NextToken: string;
 };
 
 export type LegacySnapshot = {
@@ -433,6 +435,8 @@ export type SessionHead = {
 
 export type SessionList = {
   readonly sessions: readonly Session[];
+  /** Empty on the last page. */
+  readonly NextToken: string;
 };
 
 export type SessionToken = {

@@ -127,8 +127,8 @@ export interface ControlLog {
   /** Oldest first, in tree order; within one session that is by `seq`. */
   events(query: EventQuery): Promise<readonly LoggedEvent[]>;
   event(tenant: string, session: string, seq: number): Promise<LoggedEvent | undefined>;
-  /** Newest first. */
-  sessions(tenant: string, last: number): Promise<readonly LoggedSession[]>;
+  /** Newest first; those that began before the session `before`, where one is given. */
+  sessions(tenant: string, last: number, before?: string): Promise<readonly LoggedSession[]>;
   session(tenant: string, session: string): Promise<LoggedSession | undefined>;
   /** Content against hashes, the chain, and the columns. A session without events is valid. */
   verify(tenant: string, session: string): Promise<SessionVerdict>;

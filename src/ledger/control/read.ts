@@ -19,8 +19,9 @@ export function createReading(store: Store): Omit<ControlLog, "append" | "onStor
       const found = await store.event(sessionKey(tenant, session), seq);
       return found === undefined ? undefined : loggedEvent(found);
     },
-    async sessions(tenant, last) {
-      const found = await store.sessionsUnder(tenantPrefix(tenant), last);
+    async sessions(tenant, last, before) {
+      const behind = before === undefined ? undefined : sessionKey(tenant, before);
+      const found = await store.sessionsUnder(tenantPrefix(tenant), last, behind);
       return found.map((state) => loggedSession(tenant, state));
     },
     async session(tenant, session) {

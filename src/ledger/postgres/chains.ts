@@ -54,11 +54,15 @@ export async function readSessionsUnder(
   session: Session,
   prefix: string,
   last: number,
+  before: SessionId | undefined,
 ): Promise<readonly SessionState[]> {
   const values: SqlValue[] = [];
   const bound = (value: SqlValue): string => `$${values.push(value)}`;
+  const theirs = under("id", prefix, bound);
+  const first = "SELECT first_idx FROM aegis_session WHERE id =";
+  const older = before === undefined ? "" : `AND first_idx < (${first} ${bound(before)}) `;
   const sql =
-    `SELECT ${sessionColumns} FROM aegis_session WHERE ${under("id", prefix, bound)} ` +
+    `SELECT ${sessionColumns} FROM aegis_session WHERE ${theirs} ${older}` +
     `ORDER BY first_idx DESC LIMIT ${bound(last)}`;
   return (await session.query(sql, values)).rows.map(storedSession);
 }

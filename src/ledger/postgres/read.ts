@@ -47,7 +47,8 @@ export function createReader({ read }: Connections): Reader {
       }),
     chain: (query) => read((session) => readChain(session, query)),
     event: (id, seq) => read((session) => readEvent(session, id, seq)),
-    sessionsUnder: (prefix, last) => read((session) => readSessionsUnder(session, prefix, last)),
+    sessionsUnder: (prefix, last, before) =>
+      read((session) => readSessionsUnder(session, prefix, last, before)),
     record: (kind, key) => read((session) => readRecord(session, kind, key)),
     records: (kind, prefix, limit) => read((session) => readRecords(session, kind, prefix, limit)),
     policyLoads: (last) => read((session) => readPolicyLoads(session, last)),

@@ -77,14 +77,17 @@ export function readSessionsUnder(
   db: Database,
   prefix: string,
   last: number,
+  before: SessionId | undefined,
 ): readonly SessionState[] {
   // The plus keeps SQLite from the index over ids, and so from sorting all that it finds there.
   const column = hasManySessions(db, prefix) ? "+id" : "id";
-  const where = `${column} >= ? AND ${column} < ?`;
+  const older = before === undefined ? "" : " AND num < (SELECT num FROM session WHERE id = ?)";
+  const where = `${column} >= ? AND ${column} < ?${older}`;
   const sql = `SELECT ${sessionColumns} FROM session WHERE ${where} ORDER BY num DESC LIMIT ?`;
+  const bound = before === undefined ? range(prefix) : [...range(prefix), before];
   return db
-    .query<SessionRow, [string, string, number]>(sql)
-    .all(...range(prefix), last)
+    .query<SessionRow, SQLQueryBindings[]>(sql)
+    .all(...bound, last)
     .map(sessionOf);
 }
 

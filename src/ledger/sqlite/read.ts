@@ -69,7 +69,8 @@ export function createReader(db: Database, path: string): Reader {
       }),
     chain: (query) => read(() => readChain(db, query)),
     event: (session, seq) => read(() => readEvent(db, session, seq)),
-    sessionsUnder: (prefix, last) => read(() => readSessionsUnder(db, prefix, last)),
+    sessionsUnder: (prefix, last, before) =>
+      read(() => readSessionsUnder(db, prefix, last, before)),
     record: (kind, key) => read(() => readRecord(db, kind, key)),
     records: (kind, prefix, limit) => read(() => readRecords(db, kind, prefix, limit)),
     policyLoads: (last) => read(() => readPolicyLoads(db, last)),

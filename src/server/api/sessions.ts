@@ -39,6 +39,8 @@ const legacySession = named(
   }),
 );
 
+const nextToken = z.string().describe("Empty on the last page");
+
 export const listSessions = {
   id: "listSessions",
   method: "GET",
@@ -46,13 +48,20 @@ export const listSessions = {
   tag: "Sessions",
   summary: "List the sessions of a tenant, newest first",
   roles,
-  query: z.strictObject({ ...tenant, limit: z.int().min(1).max(1000).default(100) }),
+  query: z.strictObject({
+    ...tenant,
+    limit: z.int().min(1).max(1000).default(100).describe("Sessions in a page"),
+    page_token: z.string().optional().describe("`NextToken` of the page before"),
+  }),
   answers: {
     200: {
-      description: "The newest ones",
+      description: "A page",
       content: answers(
-        named("SessionList", z.strictObject({ sessions: z.array(session) })),
-        named("LegacySessionList", z.strictObject({ Sessions: z.array(legacySession).nullable() })),
+        named("SessionList", z.strictObject({ sessions: z.array(session), NextToken: nextToken })),
+        named(
+          "LegacySessionList",
+          z.strictObject({ Sessions: z.array(legacySession).nullable(), NextToken: nextToken }),
+        ),
       ),
     },
   },
@@ -72,6 +81,7 @@ export const listSessions = {
             closed: false,
           },
         ],
+        NextToken: "sess-002",
       },
     },
   ],
