@@ -48,14 +48,14 @@ describe("answers", () => {
 
   testWith(needs, "a yes to one name of a move is none to the other", async () => {
     const place = askedPlace();
-    await answered(place, 'mv "$OTHER/a" "$OTHER/z"', ["o", "n"]);
+    await answered(place, 'mv -f "$OTHER/a" "$OTHER/z"', ["o", "n"]);
     expect(readdirSync(place.other).sort()).toEqual(["a", "b", "c", "d"]);
   });
 
   testWith(needs, "always adds lines that allow the same unasked in the next run", async () => {
     const place = askedPlace();
     const deeds = `mkdir "$OTHER/f"; rmdir "$OTHER/f"; : >"$OTHER/n"; chmod 600 "$OTHER/n"
-      rm "$OTHER/n"`;
+      rm -f "$OTHER/n"`;
     await answered(place, deeds, ["a", "a", "a", "a"]);
     expect(textOf(place.policy).match(/^@id\("asked/gm)).toHaveLength(4);
     const { stdout, stderr } = await runUnasked(place, `set -e; ${deeds}; echo over`);
@@ -64,7 +64,11 @@ describe("answers", () => {
 
   testWith(needs, "leave rows that name them, and questions that name the deed", async () => {
     const place = askedPlace();
-    await answered(place, 'mkdir "$OTHER/f"; rm -f "$OTHER/a"; mv "$OTHER/b" own', ["o", "n", "s"]);
+    await answered(place, 'mkdir "$OTHER/f"; rm -f "$OTHER/a"; mv -f "$OTHER/b" own', [
+      "o",
+      "n",
+      "s",
+    ]);
     const events = eventsOf(place);
     const own = (path: unknown) => String(path).replace(place.other, "%");
     const questions = events.filter(({ event_type }) => event_type === "ACCESS_ASKED");
@@ -157,14 +161,14 @@ describe("nobody is asked", () => {
   const cases: readonly [string, string][] = [
     ["to make what a rule forbids", 'mkdir "$OTHER/kept/new"; echo x >"$OTHER/kept/file"'],
     ["to remove what a rule forbids", 'rm -f "$OTHER/kept/a"'],
-    ["to move something over what a rule forbids", 'mv "$OTHER/a" "$OTHER/kept/a"'],
-    ["to move a folder with what a rule forbids", 'mv "$OTHER/kept" "$OTHER/free"'],
-    ["to move a folder further up", 'mv "$OTHER" elsewhere'],
+    ["to move something over what a rule forbids", 'mv -f "$OTHER/a" "$OTHER/kept/a"'],
+    ["to move a folder with what a rule forbids", 'mv -f "$OTHER/kept" "$OTHER/free"'],
+    ["to move a folder further up", 'mv -f "$OTHER" elsewhere'],
     ["to link what a rule forbids", 'ln "$OTHER/kept/a" own'],
     ["to change what a rule forbids, under a second name", 'chmod 777 "$OTHER/second"'],
     [
       "to move the state of aegis",
-      'mv "$AEGIS_PLACE" elsewhere; mv "$AEGIS_PLACE/state" elsewhere',
+      'mv -f "$AEGIS_PLACE" elsewhere; mv -f "$AEGIS_PLACE/state" elsewhere',
     ],
     ["to remove what is not there", 'rm "$OTHER/absent"; rmdir "$OTHER/absent"'],
   ];
