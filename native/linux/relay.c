@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -112,9 +111,6 @@ void relay_start(void)
 {
 	for (size_t i = 0; i < relay.count; i++)
 		fd_close_at(&relay.streams[i].end);
-	/* Only now, or the command would inherit it. */
-	if (relay.count)
-		signal(SIGPIPE, SIG_IGN);
 }
 
 static void end_stream(struct stream *stream)

@@ -128,6 +128,8 @@ static void retire(void)
 
 	if (error != 0)
 		die("capabilities", -error, "Cannot give up capabilities");
+	/* Only now, or the command would inherit it: a broker that died is reported, not shared. */
+	signal(SIGPIPE, SIG_IGN);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("supervisor", errno, "Cannot tie the helper to aegis");
 }
