@@ -68,7 +68,7 @@ async function list(
   const { tenant_id: tenant, limit } = query;
   const before = query.page_token || undefined;
   if (before !== undefined && (await log.session(tenant, before)) === undefined) {
-    throw new Refusal("parameter_invalid", "page_token is not valid: no page gave it");
+    throw new Refusal("session_not_found", "page_token: no page gave it");
   }
   const found = await log.sessions(tenant, limit + 1, before);
   const shown = found.slice(0, limit);

@@ -65,7 +65,7 @@ export const listSessions = {
       ),
     },
   },
-  codes: [],
+  codes: ["session_not_found"],
   examples: [
     {
       name: "the newest one",
