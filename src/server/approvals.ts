@@ -4,6 +4,7 @@
 import {
   type ApprovalStore,
   approvalKind,
+  approvalOfAnyTenant,
   askApproval,
   type KeptApproval,
   keptApproval,
@@ -24,9 +25,6 @@ import type { Caller } from "./auth.ts";
 import { refusalOf } from "./events.ts";
 import { type Call, Refusal, type Route, reply, route } from "./http.ts";
 import { describeOn } from "./traced.ts";
-
-/** Looked through for a token whose tenant nobody named. */
-const approvalsMax = 100_000;
 
 export function approvalRoutes(parts: ApprovalStore): readonly Route[] {
   return [
@@ -145,18 +143,10 @@ const tokenHash = /^[0-9a-f]{64}$/;
  * By the tenant that is named, or the key's own, or the token alone: nobody guesses one. Whoever
  * may see the list has the hash, which is as good: an agent that has it may not decide either.
  */
-async function find(
-  { log, secret }: ApprovalStore,
-  { token, tenant }: Wanted,
-): Promise<KeptApproval | undefined> {
+function find(store: ApprovalStore, { token, tenant }: Wanted): Promise<KeptApproval | undefined> {
   const hash = tokenHash.test(token) ? token : hashToken(token);
-  if (tenant !== undefined) return keptApproval({ log, secret }, tenant, hash);
-  const records = await log.records(approvalKind, "", approvalsMax);
-  const record = records.find(({ key }) => key.endsWith(hash));
-  const approval = record === undefined ? undefined : readApproval(record.json, secret);
-  return record === undefined || approval === undefined
-    ? undefined
-    : { approval, json: record.json };
+  if (tenant !== undefined) return keptApproval(store, tenant, hash);
+  return approvalOfAnyTenant(store, hash);
 }
 
 function shown(approval: Approval): JsonObject {

@@ -59,13 +59,13 @@ export function createStepRecorder(
   const follower = createFollower(log);
   /** Sessions with events that are not recorded yet. */
   const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
-  const turns = createTurns({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
+  const pace = createPace({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
   let isStopped = false;
 
   const forget = log.onStored(({ tenant, session }) => wait(tenant, session));
 
   function wait(tenant: string, session: string): void {
-    turns.want();
+    pace.want();
     // Of its own, and cheaper than a hash: this is asked for each event.
     const key = `${tenant.length}:${tenant}${session}`;
     if (waiting.has(key) || waiting.size >= waitingMax) return;
@@ -100,21 +100,21 @@ export function createStepRecorder(
     async stop() {
       isStopped = true;
       forget();
-      turns.stop();
+      pace.stop();
       for (let taken = 0; waiting.size > 0 && taken < lastTurnsMax; taken++) await nextTurn();
       await follower.idle();
     },
   };
 }
 
-interface Turns {
+interface Paced {
   readonly take: () => Promise<void>;
   /** Whether another one is to follow. */
   readonly isWanted: () => boolean;
 }
 
 /** One turn at a time, with a pause before each. */
-function createTurns({ take, isWanted }: Turns, monotonicMs: () => number) {
+function createPace({ take, isWanted }: Paced, monotonicMs: () => number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isBusy = false;
 

@@ -1,7 +1,6 @@
 // Tool calls that wait for a person, as they are kept beside the events of a ledger: asked for by
 // the HTTP API and by the MCP proxy alike, and decided by whoever comes first.
 
-import { timingSafeEqual } from "node:crypto";
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import { randomSecret } from "../../base/ids.ts";
@@ -12,6 +11,7 @@ import {
   type ApprovalRequest,
   requestApproval,
 } from "../../control/approvals/router.ts";
+import { equalInConstantTime } from "../../control/constant-time.ts";
 import type { AppendOutcome, ControlLog, LogRecord } from "../../ledger/control/contract.ts";
 import { tenantPrefix } from "../../ledger/control/foreign.ts";
 import type { JsonObject } from "../../model/event.ts";
@@ -42,6 +42,8 @@ export interface KeptApproval {
 type Kept = Pick<ApprovalStore, "log" | "nowMs" | "secret">;
 
 export const approvalKind = "approval";
+/** Looked through for a token whose tenant nobody named. */
+const approvalsMax = 100_000;
 
 /** Why a request cannot be kept: the log's own words about its event. */
 export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
@@ -98,7 +100,22 @@ export async function keptApproval(
   tenant: string,
   tokenHash: string,
 ): Promise<KeptApproval | undefined> {
-  const record = await log.record(approvalKind, `${tenantPrefix(tenant)}${tokenHash}`);
+  return keptIn(await log.record(approvalKind, `${tenantPrefix(tenant)}${tokenHash}`), secret);
+}
+
+/** As `keptApproval`, without its tenant: all of them are looked through. */
+export async function approvalOfAnyTenant(
+  { log, secret }: Pick<ApprovalStore, "log" | "secret">,
+  tokenHash: string,
+): Promise<KeptApproval | undefined> {
+  const records = await log.records(approvalKind, "", approvalsMax);
+  return keptIn(
+    records.find(({ key }) => key.endsWith(tokenHash)),
+    secret,
+  );
+}
+
+function keptIn(record: LogRecord | undefined, secret: Uint8Array): KeptApproval | undefined {
   const approval = record === undefined ? undefined : readApproval(record.json, secret);
   return record === undefined || approval === undefined
     ? undefined
@@ -123,8 +140,8 @@ export function useApproval(
  */
 export function readApproval(json: string, secret: Uint8Array): Approval | undefined {
   const { seal, ...approval } = JSON.parse(json) as Approval & { readonly seal?: unknown };
-  const [given, own] = [Buffer.from(String(seal)), Buffer.from(sealOf(approval, secret))];
-  return given.length === own.length && timingSafeEqual(given, own) ? approval : undefined;
+  const own = Buffer.from(sealOf(approval, secret));
+  return equalInConstantTime(Buffer.from(String(seal)), own) ? approval : undefined;
 }
 
 function recordOf(approval: Approval, secret: Uint8Array): LogRecord {

@@ -8,7 +8,6 @@ import {
   createHmac,
   createPublicKey,
   type KeyObject,
-  timingSafeEqual,
   type VerifyKeyObjectInput,
   verify,
 } from "node:crypto";
@@ -17,6 +16,7 @@ import type { AegisError } from "../../base/errors.ts";
 import { parseJsonText } from "../../base/json-text.ts";
 import type { JsonValue } from "../../model/event.ts";
 import { memberOf } from "../../model/json-object.ts";
+import { equalInConstantTime } from "../constant-time.ts";
 import { isSignatureFile, unusable } from "./bundle.ts";
 import type { TarFile } from "./tar.ts";
 
@@ -145,7 +145,7 @@ function isSignature(
   const digest = `sha${algorithm.slice(2)}`;
   if (key.kind === "secret") {
     const own = createHmac(digest, key.secret).update(message).digest();
-    return own.length === signature.length && timingSafeEqual(own, signature);
+    return equalInConstantTime(own, signature);
   }
   return verify(digest, message, { key: key.key, ...paddingOf(algorithm) }, signature);
 }
