@@ -55,6 +55,24 @@ test.each([
   expect((await ask(list)).body.approvals).toEqual([]);
 });
 
+test.each([
+  ["no JSON", "{"],
+  ["no object", "null"],
+  ["half a character", String.raw`{"seal":"\ud800","tool_name":"\ud800"}`],
+])("a record that became %s in the database is none, and hides no other", async (name, json) => {
+  const [broken, whole] = [await wanted(name), await wanted(`beside ${name}`)];
+  const waiting = async (): Promise<string[]> =>
+    (await ask(list)).body.approvals.map((one: { token_hash: string }) => one.token_hash);
+  expect((await waiting()).sort()).toEqual([broken.token_hash, whole.token_hash].sort());
+  using database = new Database(ledger);
+  const change = "UPDATE record SET json = ? WHERE kind = 'approval' AND key LIKE '%' || ?";
+  expect(database.query(change).run(json, broken.token_hash).changes).toBe(1);
+  expect(await waiting()).toEqual([whole.token_hash]);
+  expect((await ask(`/v1/approvals/${broken.token}?tenant_id=acme`)).status).toBe(404);
+  const decided = await ask(`/v1/approvals/${whole.token}`, { allow: false });
+  expect(decided).toMatchObject({ status: 200 });
+});
+
 test("a server with another secret takes no token of this one, and one with the same does", async () => {
   const { token } = await wanted("elsewhere");
   const path = `/v1/approvals/${token}?tenant_id=acme`;

@@ -139,9 +139,14 @@ export function useApproval(
  * @returns undefined for a record that no server with this secret wrote
  */
 export function readApproval(json: string, secret: Uint8Array): Approval | undefined {
-  const { seal, ...approval } = JSON.parse(json) as Approval & { readonly seal?: unknown };
-  const own = Buffer.from(sealOf(approval, secret));
-  return equalInConstantTime(Buffer.from(String(seal)), own) ? approval : undefined;
+  try {
+    const { seal, ...approval } = JSON.parse(json) as Approval & { readonly seal?: unknown };
+    const own = Buffer.from(sealOf(approval, secret));
+    return equalInConstantTime(Buffer.from(String(seal)), own) ? approval : undefined;
+  } catch {
+    // ignored: what cannot even be read was written by no server, which is the answer
+    return undefined;
+  }
 }
 
 function recordOf(approval: Approval, secret: Uint8Array): LogRecord {
