@@ -16,6 +16,7 @@ import {
   decideApproval,
   hashToken,
   isWaiting,
+  shownApproval,
 } from "../control/approvals/router.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import { tenantPrefix } from "../ledger/control/foreign.ts";
@@ -52,7 +53,7 @@ async function ask(
   if (!asked.ok) throw refusalOf(asked.error);
   const { token, approval } = asked.value;
   spoken(span, approval, "APPROVAL_REQUESTED");
-  return reply(201, { token, ...shown(approval) });
+  return reply(201, { token, ...shown(approval, parts.nowMs()) });
 }
 
 async function list(
@@ -60,11 +61,13 @@ async function list(
   { query }: Call<typeof api.listApprovals>,
 ): Promise<Response> {
   const records = await log.records(approvalKind, tenantPrefix(query.tenant_id), 10_000);
+  const now = nowMs();
   const waiting = records
     .map(({ json }) => readApproval(json, secret))
     .filter((approval) => approval !== undefined)
-    .filter((approval) => isWaiting(approval, nowMs()));
-  return reply(200, { approvals: waiting.slice(0, query.limit).map(shown) });
+    .filter((approval) => isWaiting(approval, now));
+  const approvals = waiting.slice(0, query.limit).map((approval) => shown(approval, now));
+  return reply(200, { approvals });
 }
 
 /** Undefined: the token alone. */
@@ -76,7 +79,7 @@ interface Wanted {
 async function look(parts: ApprovalStore, wanted: Wanted): Promise<Response> {
   const found = await find(parts, wanted);
   if (found === undefined) throw new Refusal("approval_not_found", "approval: token not found");
-  return reply(200, shown(found.approval));
+  return reply(200, shown(found.approval, parts.nowMs()));
 }
 
 async function decide(
@@ -99,12 +102,13 @@ async function decide(
     throw new Refusal(code === "approval_own_request" ? "role_forbidden" : code, message);
   }
   const { approval, patch } = decided.value;
-  const diff = patch?.diff.map(plain);
+  const diff = patch?.diff.map((change) => ({ ...change }));
   const event = {
     tool_name: approval.tool_name,
     approval_token_hash: approval.token_hash,
     approved: allow,
     decided_by: approver.name,
+    ...(approval.message === undefined ? {} : { message: approval.message }),
     ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: diff ?? [] }),
   };
   // Only one decision replaces the very record it was made about.
@@ -115,7 +119,7 @@ async function decide(
   }
   if (refused !== undefined) throw refusalOf(refused);
   spoken(span, approval, "APPROVAL_DECIDED");
-  return reply(200, { ...shown(approval), ...(diff === undefined ? {} : { diff }) });
+  return reply(200, { ...shown(approval, nowMs()), ...(diff === undefined ? {} : { diff }) });
 }
 
 /** Without its arguments and its message: they are in the ledger. */
@@ -149,12 +153,10 @@ function find(store: ApprovalStore, { token, tenant }: Wanted): Promise<KeptAppr
   return approvalOfAnyTenant(store, hash);
 }
 
-function shown(approval: Approval): JsonObject {
-  return { ...approval };
-}
-
-function plain(change: object): JsonObject {
-  return { ...change };
+function shown(approval: Approval, nowMs: number): JsonObject {
+  const { diff, ...members } = shownApproval(approval, nowMs);
+  if (diff === undefined) return { ...members };
+  return { ...members, diff: diff.map((change) => ({ ...change })) };
 }
 
 /** What was read from JSON text is nothing else. */

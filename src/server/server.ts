@@ -85,9 +85,10 @@ const stopMaxMs = 10_000;
 
 /** For a server that others beside it count with. */
 export function serverMetrics(options: ServerOptions): ServerMetrics {
-  const { log, nowMs, telemetry = noTelemetry, monotonicMs = nowMs, webhook } = options;
+  const { log, secret, nowMs, telemetry = noTelemetry, monotonicMs = nowMs, webhook } = options;
   const spansLost = () => telemetry.lost();
-  return createServerMetrics({ log, nowMs, monotonicMs, spansLost, webhooks: webhook?.counts });
+  const clocks = { nowMs, monotonicMs };
+  return createServerMetrics({ log, secret, ...clocks, spansLost, webhooks: webhook?.counts });
 }
 
 export function startServer(options: ServerOptions): RunningServer {

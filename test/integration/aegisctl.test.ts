@@ -105,7 +105,7 @@ describe("approve", () => {
     writeFileSync(`${linked.folder}/args.json`, '{"path": "/b"}');
     const allowed = await ctl("approve", token, "--allow", "--edit", "args.json", "--server", url);
     expect(allowed).toEqual({
-      stdout: 'ALLOWED: write_file in session appr of acme\n  change path: "/a" -> "/b"\n',
+      stdout: 'ALLOWED: write_file in session appr of acme by local\n  change path: "/a" -> "/b"\n',
       stderr: "",
       exitCode: 0,
     });
@@ -119,7 +119,7 @@ describe("approve", () => {
     const args = ["approve", token, "--deny", "--message", "no", "--tenant", "acme"];
     const denied = await linked.run("aegis", ...args, "--server", url);
     expect([denied.stdout, denied.exitCode]).toEqual([
-      "DENIED: write_file in session appr2 of acme\n",
+      "DENIED: write_file in session appr2 of acme by local: no\n",
       0,
     ]);
   });

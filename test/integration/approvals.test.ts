@@ -29,6 +29,12 @@ async function wanted(session: string): Promise<{ token: string; token_hash: str
   return asked.body;
 }
 
+/** What monitoring is told. */
+async function waitingCount(): Promise<number> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  return Number(/^aegis_approvals_pending (\d+)$/m.exec(text)?.[1]);
+}
+
 const list = "/v1/approvals?tenant_id=acme";
 
 test("whoever lost the message decides from the list", async () => {
@@ -37,6 +43,24 @@ test("whoever lost the message decides from the list", async () => {
   expect(body.approvals.map((one: { token_hash: string }) => one.token_hash)).toEqual([token_hash]);
   const decided = await ask(`/v1/approvals/${token_hash}?tenant_id=acme`, { allow: true });
   expect(decided).toMatchObject({ status: 200, body: { status: "ALLOWED" } });
+});
+
+test("what was decided, by whom and why is told afterwards, and is in the ledger", async () => {
+  const { token } = await wanted("told");
+  const path = `/v1/approvals/${token}`;
+  const edited = {
+    allow: true,
+    edited_args: { path: "/b" },
+    message: "not there",
+    approver: "alice",
+  };
+  const decided = await ask(path, edited);
+  const diff = [{ key: "path", op: "change", before: "/a", after: "/b" }];
+  const said = { decided_by: "alice", message: "not there", diff };
+  expect(decided).toMatchObject({ status: 200, body: { ...said, status: "ALLOWED" } });
+  expect(await ask(path)).toEqual(decided);
+  const events = await ask("/v1/events?tenant_id=acme&event_type=APPROVAL_DECIDED&session_id=told");
+  expect(events.body.Events[0].payload).toMatchObject({ ...said, approved: true });
 });
 
 test.each([
@@ -53,6 +77,7 @@ test.each([
   expect(await ask(path)).toMatchObject({ status: 404, body: { code: "approval_not_found" } });
   expect((await ask(path, { allow: true })).status).toBe(404);
   expect((await ask(list)).body.approvals).toEqual([]);
+  expect(await waitingCount()).toBe(0);
 });
 
 test.each([
@@ -69,8 +94,12 @@ test.each([
   expect(database.query(change).run(json, broken.token_hash).changes).toBe(1);
   expect(await waiting()).toEqual([whole.token_hash]);
   expect((await ask(`/v1/approvals/${broken.token}?tenant_id=acme`)).status).toBe(404);
-  const decided = await ask(`/v1/approvals/${whole.token}`, { allow: false });
-  expect(decided).toMatchObject({ status: 200 });
+  const another = await wanted(`counted beside ${name}`);
+  expect(await waitingCount()).toBe(2);
+  for (const { token } of [whole, another]) {
+    const decided = await ask(`/v1/approvals/${token}`, { allow: false });
+    expect(decided).toMatchObject({ status: 200 });
+  }
 });
 
 test("a server with another secret takes no token of this one, and one with the same does", async () => {

@@ -204,13 +204,14 @@ class AegisClient:
         return self._http.get(_path("/v1/approvals", tenant_id=tenant_id, limit=limit))
 
     def get_approval(self, tenant_id: str, token: str) -> dict[str, Any]:
-        """A request: its `status` is `PENDING`, `ALLOWED` or `DENIED`."""
+        """A request: its `status` is `PENDING`, `ALLOWED`, `DENIED` or `EXPIRED`."""
         return self._http.get(_path(f"/v1/approvals/{_part(token)}", tenant_id=tenant_id))
 
     def wait_for_approval(
         self, tenant_id: str, token: str, *, timeout: float = 300.0, interval: float = 1.0
     ) -> dict[str, Any]:
-        """The request once it is decided. Raises TimeoutError when nobody does within `timeout`."""
+        """The request once it is decided or has expired. Raises TimeoutError when neither is so
+        within `timeout`."""
         deadline = time.monotonic() + timeout
         while True:
             found = self.get_approval(tenant_id, token)

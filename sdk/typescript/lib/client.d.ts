@@ -1,7 +1,6 @@
 import type {
   Approval,
   ApprovalAsked,
-  ApprovalDecided,
   ApprovalDecision,
   ApprovalList,
   ApprovalRequest,
@@ -185,7 +184,7 @@ export declare class AegisClient {
     },
     body: ApprovalDecision,
     options?: CallOptions,
-  ): Promise<ApprovalDecided>;
+  ): Promise<Approval>;
   /** Whether the process answers. */
   health(options?: CallOptions): Promise<Health>;
   /** Whether the ledger answers as well. */

@@ -11,11 +11,21 @@ export type Approval = {
   readonly created_ms: number;
   /** Milliseconds since 1970. */
   readonly expires_ms: number;
-  readonly status: "PENDING" | "ALLOWED" | "DENIED";
+  /** `EXPIRED`: nobody decided in time, and nobody can any more. */
+  readonly status: "PENDING" | "ALLOWED" | "DENIED" | "EXPIRED";
   /** Milliseconds since 1970. */
   readonly decided_ms?: number;
   readonly decided_by?: string;
+  /** What the allowed call is made with. */
   readonly final_args?: JsonObject;
+  /** What was edited. */
+  readonly diff?: readonly {
+    readonly key: string;
+    readonly op: "add" | "remove" | "change";
+    readonly before?: JsonValue;
+    readonly after?: JsonValue;
+  }[];
+  /** What whoever decided said about it. */
   readonly message?: string;
   /** When the call went on. */
   readonly used_ms?: number;
@@ -32,33 +42,13 @@ export type ApprovalAsked = {
   readonly created_ms: number;
   /** Milliseconds since 1970. */
   readonly expires_ms: number;
-  readonly status: "PENDING" | "ALLOWED" | "DENIED";
+  /** `EXPIRED`: nobody decided in time, and nobody can any more. */
+  readonly status: "PENDING" | "ALLOWED" | "DENIED" | "EXPIRED";
   /** Milliseconds since 1970. */
   readonly decided_ms?: number;
   readonly decided_by?: string;
+  /** What the allowed call is made with. */
   readonly final_args?: JsonObject;
-  readonly message?: string;
-  /** When the call went on. */
-  readonly used_ms?: number;
-};
-export type ApprovalDecided = {
-  readonly token_hash: Hash;
-  readonly tenant_id: string;
-  readonly session_id: string;
-  readonly tool_name: string;
-  readonly orig_args: JsonObject;
-  /** Milliseconds since 1970. */
-  readonly created_ms: number;
-  /** Milliseconds since 1970. */
-  readonly expires_ms: number;
-  readonly status: "PENDING" | "ALLOWED" | "DENIED";
-  /** Milliseconds since 1970. */
-  readonly decided_ms?: number;
-  readonly decided_by?: string;
-  readonly final_args?: JsonObject;
-  readonly message?: string;
-  /** When the call went on. */
-  readonly used_ms?: number;
   /** What was edited. */
   readonly diff?: readonly {
     readonly key: string;
@@ -66,6 +56,10 @@ export type ApprovalDecided = {
     readonly before?: JsonValue;
     readonly after?: JsonValue;
   }[];
+  /** What whoever decided said about it. */
+  readonly message?: string;
+  /** When the call went on. */
+  readonly used_ms?: number;
 };
 export type ApprovalDecision = {
   readonly allow: boolean;

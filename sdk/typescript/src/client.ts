@@ -3,7 +3,6 @@
 import type {
   Approval,
   ApprovalAsked,
-  ApprovalDecided,
   ApprovalDecision,
   ApprovalList,
   ApprovalRequest,
@@ -412,7 +411,7 @@ export class AegisClient {
     },
     body: ApprovalDecision,
     options: CallOptions = {},
-  ): Promise<ApprovalDecided> {
+  ): Promise<Approval> {
     return this.#transport.json(
       {
         method: "POST",

@@ -55,7 +55,7 @@ export function approvalPrompt({ client, tenant, session, say }: ApprovalAsker):
     try {
       const { status, final_args: args } = await client.get("ask", path, { tenant_id: tenant });
       if (status === "PENDING") return undefined;
-      return status === "ALLOWED" ? yesIn(args, offers) : "deny";
+      return status === "ALLOWED" ? yesIn(args, offers) : noBy(status);
     } catch (error) {
       // ignored: asked again until the question has run out of time
       if (error instanceof AegisError) return undefined;
@@ -112,6 +112,10 @@ function argsOf(question: PromptQuestion): JsonObject {
     answers: [...offersOf(question)],
     answer: "once",
   };
+}
+
+function noBy(status: JsonValue | undefined): PromptAnswer {
+  return status === "EXPIRED" ? "timeout" : "deny";
 }
 
 /** A yes to something that was not offered is one to less, never to more. */

@@ -57,9 +57,11 @@ function readArgs(path: AbsPath): JsonObject {
 }
 
 function decisionLines(answer: JsonObject): readonly string[] {
-  const { status, tool_name, session_id, tenant_id, diff } = answer;
+  const { status, tool_name, session_id, tenant_id, decided_by, message, diff } = answer;
   const head = `${status}: ${tool_name} in session ${session_id} of ${tenant_id}`;
-  return [head, ...(Array.isArray(diff) ? diff.map(changeText) : [])];
+  const said = typeof message === "string" ? `: ${message}` : "";
+  const changes = Array.isArray(diff) ? diff.map(changeText) : [];
+  return [`${head} by ${decided_by}${said}`, ...changes];
 }
 
 function changeText(change: JsonValue): string {

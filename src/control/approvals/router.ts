@@ -8,6 +8,13 @@ import type { JsonObject, JsonValue } from "../../model/event.ts";
 
 export type ApprovalStatus = "PENDING" | "ALLOWED" | "DENIED";
 
+/** What a reader is told: nothing is stored when a request expires. */
+export interface ShownApproval extends Omit<Approval, "status"> {
+  readonly status: ApprovalStatus | "EXPIRED";
+  /** What the approver changed; absent where the arguments are those that were asked for. */
+  readonly diff?: readonly Change[];
+}
+
 /** Names of the members are those of the wire. The token itself is never part of the record. */
 export interface Approval {
   /** SHA-256, hex, of the token: what the record is found by. */
@@ -136,6 +143,17 @@ export function decideApproval(
 
 export function isWaiting({ status, expires_ms }: Approval, nowMs: number): boolean {
   return status === "PENDING" && nowMs <= expires_ms;
+}
+
+export function shownApproval(approval: Approval, nowMs: number): ShownApproval {
+  const { status, final_args } = approval;
+  const isExpired = status === "PENDING" && !isWaiting(approval, nowMs);
+  const diff = final_args === undefined ? [] : patchOf(approval, final_args).diff;
+  return {
+    ...approval,
+    status: isExpired ? "EXPIRED" : status,
+    ...(diff.length === 0 ? {} : { diff }),
+  };
 }
 
 /** True when nobody will ask for the record any more. */

@@ -32,11 +32,24 @@ const members = {
   orig_args: anyObject,
   created_ms: unixMs,
   expires_ms: unixMs,
-  status: z.enum(["PENDING", "ALLOWED", "DENIED"]),
+  status: z
+    .enum(["PENDING", "ALLOWED", "DENIED", "EXPIRED"])
+    .describe("`EXPIRED`: nobody decided in time, and nobody can any more"),
   decided_ms: unixMs.optional(),
   decided_by: z.string().optional(),
-  final_args: anyObject.optional(),
-  message: z.string().optional(),
+  final_args: anyObject.optional().describe("What the allowed call is made with"),
+  diff: z
+    .array(
+      z.strictObject({
+        key: z.string(),
+        op: z.enum(["add", "remove", "change"]),
+        before: anyJson.optional(),
+        after: anyJson.optional(),
+      }),
+    )
+    .optional()
+    .describe("What was edited"),
+  message: z.string().optional().describe("What whoever decided said about it"),
   used_ms: unixMs.optional().describe("When the call went on"),
 };
 const approval = named("Approval", z.strictObject(members));
@@ -45,23 +58,6 @@ const asked = named(
   z.strictObject({
     token: z.string().describe("Told once. For the person who decides, not for the agent's log"),
     ...members,
-  }),
-);
-const decided = named(
-  "ApprovalDecided",
-  z.strictObject({
-    ...members,
-    diff: z
-      .array(
-        z.strictObject({
-          key: z.string(),
-          op: z.enum(["add", "remove", "change"]),
-          before: anyJson.optional(),
-          after: anyJson.optional(),
-        }),
-      )
-      .optional()
-      .describe("What was edited"),
   }),
 );
 
@@ -206,7 +202,7 @@ export const decideApproval = {
     type: json,
     isReadByHand: false,
   },
-  answers: { 200: { description: "Decided", content: answers(decided) } },
+  answers: { 200: { description: "Decided", content: answers(approval) } },
   codes: [
     "json_invalid",
     "member_missing",

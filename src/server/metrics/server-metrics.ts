@@ -2,8 +2,9 @@
 // tenant, a session, a tool or a path: their number is whatever callers like.
 
 import { readdirSync } from "node:fs";
+import { approvalKind, readApproval } from "../../app/serve/approval-requests.ts";
 import { aegisVersion } from "../../base/version.ts";
-import { type Approval, isWaiting } from "../../control/approvals/router.ts";
+import { isWaiting } from "../../control/approvals/router.ts";
 import { type Decide, reasonCodes, type ToolDecision } from "../../control/decide/decision.ts";
 import type { ControlLog } from "../../ledger/control/contract.ts";
 import { createRegistry, type Registry } from "./text.ts";
@@ -24,6 +25,8 @@ export interface ServerMetrics {
 
 export interface MetricSources {
   readonly log: ControlLog;
+  /** Seals records of approvals. */
+  readonly secret: Uint8Array;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly spansLost: () => number;
@@ -116,7 +119,7 @@ function proxiedIn(registry: Registry): ServerMetrics["proxied"] {
 /** What is looked at when somebody asks. */
 function addGauges(
   registry: Registry,
-  { log, nowMs, spansLost, webhooks }: MetricSources,
+  { log, secret, nowMs, spansLost, webhooks }: MetricSources,
   clients: () => number,
 ): void {
   const startedMs = nowMs();
@@ -142,7 +145,8 @@ function addGauges(
   ofLedger("aegis_ledger_head_index", "Index of its latest event, -1 for none.", async () => {
     return (await log.size()) - 1;
   });
-  ofLedger("aegis_approvals_pending", "Tool calls that wait for a person.", pendingOf(log, nowMs));
+  const pending = pendingOf({ log, secret, nowMs });
+  ofLedger("aegis_approvals_pending", "Tool calls that wait for a person.", pending);
   one("aegis_stream_clients", "Clients of event streams.", clients);
   registry.gauge("aegis_webhook_deliveries", "Calls that wait, by whether it was told.", () =>
     Object.entries(webhooks?.() ?? {}).map(([result, value]) => ({ labels: { result }, value })),
@@ -157,14 +161,24 @@ function addGauges(
   one("process_open_fds", "Descriptors it holds.", () => readdirSync("/dev/fd").length);
 }
 
-function pendingOf(log: ControlLog, nowMs: () => number): () => Promise<number> {
+/** As the list of what waits says: a record that no server sealed is none. */
+function pendingOf({
+  log,
+  secret,
+  nowMs,
+}: Pick<MetricSources, "log" | "secret" | "nowMs">): () => Promise<number> {
   let known = { atMs: Number.NEGATIVE_INFINITY, size: -1, count: 0 };
   return async () => {
     const now = nowMs();
     const size = await log.size();
     if (size === known.size && Math.abs(now - known.atMs) < approvalsKeptMs) return known.count;
-    const records = await log.records("approval", "", approvalsMax);
-    const waiting = records.filter(({ json }) => isWaiting(JSON.parse(json) as Approval, now));
+    const records = await log.records(approvalKind, "", approvalsMax);
+    const waiting = records.filter(({ json }) => {
+      // Most are decided, and a seal takes longer to check than this to be seen.
+      if (!json.includes('"PENDING"')) return false;
+      const approval = readApproval(json, secret);
+      return approval !== undefined && isWaiting(approval, now);
+    });
     known = { atMs: now, size, count: waiting.length };
     return known.count;
   };

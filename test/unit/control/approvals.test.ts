@@ -9,6 +9,7 @@ import {
   isDone,
   isWaiting,
   requestApproval,
+  shownApproval,
 } from "../../../src/control/approvals/router.ts";
 
 const now = 1_700_000_000_000;
@@ -47,6 +48,29 @@ describe("a request", () => {
     expect(isWaiting(approval, now + 600_001)).toBe(false);
     expect(isDone(approval, now + 600_000)).toBe(false);
     expect(isDone(approval, now + 600_001)).toBe(true);
+  });
+});
+
+describe("what is shown", () => {
+  test("is that a request waits, until it does not any more", () => {
+    expect(shownApproval(approval, now + 600_000)).toEqual(approval);
+    expect(shownApproval(approval, now + 600_001)).toEqual({ ...approval, status: "EXPIRED" });
+  });
+
+  test.each([
+    ["allowed", { allow: true }, { status: "ALLOWED" }],
+    ["denied, and why", { allow: false, message: "no" }, { status: "DENIED", message: "no" }],
+    [
+      "allowed with other arguments, and which",
+      { allow: true, edited_args: { path: "/b", mode: 1 } },
+      { diff: [{ key: "path", op: "change", before: "/a", after: "/b" }] },
+    ],
+  ])("is that it was %s, also long after", (_, decision, wanted) => {
+    const decided = decide(decision);
+    if (!decided.ok) throw new Error(decided.error.message);
+    const shown = shownApproval(decided.value.approval, now + 600_001);
+    expect(shown).toEqual({ ...decided.value.approval, ...wanted } as typeof shown);
+    expect(shown.decided_by).toBe("alice");
   });
 });
 
