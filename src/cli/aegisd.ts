@@ -11,6 +11,7 @@ import type { RunningMcpServer } from "../mcp/http-server.ts";
 import { approvalWaitMs } from "../mcp/limits.ts";
 import type { ServerMetrics } from "../server/metrics/server-metrics.ts";
 import type { AnsweredRequest, RunningServer } from "../server/server.ts";
+import { approvalFlags } from "./approval-flags.ts";
 import { defineCommand } from "./command.ts";
 import { exitStatus } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
@@ -69,6 +70,7 @@ export const command = defineCommand(
         value: "FILE",
         summary: "The key that signs what it is told",
       },
+      ...approvalFlags,
       "telemetry-disabled": { kind: "switch", summary: "Write and send no traces" },
       "telemetry-path": {
         kind: "text",
@@ -100,6 +102,8 @@ export const command = defineCommand(
         mcpUpstream: flags["mcp-upstream"],
         approvalWebhook: flags["approval-webhook"],
         approvalWebhookSecret: flags["approval-webhook-secret"],
+        approvalTtl: flags["approval-ttl"],
+        approvalByRequester: flags["approval-by-requester"],
         rateLimit: rateLimitOf(flags["rate-limit"]),
         telemetryDisabled: flags["telemetry-disabled"],
         telemetryPath: flags["telemetry-path"],

@@ -20,6 +20,8 @@ export const logLevels = ["debug", "info", "warn", "error"] as const;
 export const logFormats = ["text", "json"] as const;
 /** Calls of one tool by one tenant, in a minute. */
 export const rateLimitMax = 1_000_000;
+/** How long a tool call may wait for a person, seconds: a week is a long holiday. */
+export const approvalTtlMax = 7 * 24 * 3600;
 
 /** Empty texts mean that nothing was said. */
 function choice<const W extends string>(words: readonly W[]): Decoder<W | ""> {
@@ -46,6 +48,8 @@ const daemonFile = table({
   bundle_scope: path,
   trust_mode: defaulted(choice(trustModes), ""),
   trust: path,
+  approval_ttl: optional(integer(1, approvalTtlMax)),
+  approval_by_requester: optional(flag),
   rate_limit: optional(integer(0, rateLimitMax)),
   approval_webhook: optional(table({ url: path, secret_file: path })),
   telemetry: optional(table({ disabled: optional(flag), path })),

@@ -12,7 +12,7 @@ import {
   useApproval,
 } from "../app/serve/approval-requests.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
-import { type Approval, approvalTtlMs, isWaiting } from "../control/approvals/router.ts";
+import { type Approval, isUsable, isWaiting } from "../control/approvals/router.ts";
 import type { Advice } from "../control/decide/advice.ts";
 import { tenantPrefix } from "../ledger/control/foreign.ts";
 import type { JsonObject } from "../model/event.ts";
@@ -65,10 +65,6 @@ function isOpen(approval: Approval, nowMs: number): boolean {
   return isWaiting(approval, nowMs) || isUsable(approval, nowMs);
 }
 
-function isUsable({ status, decided_ms = 0, used_ms }: Approval, nowMs: number): boolean {
-  return status === "ALLOWED" && used_ms === undefined && nowMs <= decided_ms + approvalTtlMs;
-}
-
 export async function approve(
   parts: GateParts,
   session: CallSession,
@@ -99,13 +95,14 @@ interface Asked {
 
 async function askedFor(
   parts: GateParts,
-  { tenant, id }: CallSession,
+  { tenant, id, user }: CallSession,
   { tool, callId }: CallName,
   args: JsonObject,
   { key, calls, known, seq }: Waiting,
 ): Promise<Asked | { readonly error: ProxyError }> {
   if (known?.token !== undefined) return known.token;
-  const request = { tenant, session: id, tool, args };
+  const requester = user === "" ? undefined : user;
+  const request = { tenant, session: id, tool, args, requester };
   const asked = await askApproval(parts, request, { call_id: callId });
   if (!asked.ok) return { error: notRecorded(tool, asked.error.message) };
   const { token, approval } = asked.value;

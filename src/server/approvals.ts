@@ -13,6 +13,7 @@ import {
 } from "../app/serve/approval-requests.ts";
 import {
   type Approval,
+  type Approver,
   decideApproval,
   hashToken,
   isWaiting,
@@ -40,13 +41,14 @@ export function approvalRoutes(parts: ApprovalStore): readonly Route[] {
 
 async function ask(
   parts: ApprovalStore,
-  { body, span }: Call<typeof api.askApproval>,
+  { body, caller, span }: Call<typeof api.askApproval>,
 ): Promise<Response> {
   const request = {
     tenant: body.tenant_id,
     session: body.session_id,
     tool: body.tool_name,
     args: jsonObject(body.args ?? {}),
+    requester: caller.isKnown ? caller.name : undefined,
   };
   const onAsked: ApprovalStore["onAsked"] = (one) => parts.onAsked?.(one, span?.traceparent());
   const asked = await askApproval({ ...parts, onAsked }, request);
@@ -86,7 +88,7 @@ async function decide(
   parts: ApprovalStore,
   { params, query, body, caller, span }: Call<typeof api.decideApproval>,
 ): Promise<Response> {
-  const { nowMs } = parts;
+  const { nowMs, approvalRules } = parts;
   const { allow } = body;
   const decision = {
     allow,
@@ -96,11 +98,8 @@ async function decide(
   const tenant = query.tenant_id || caller.tenant;
   const found = await find(parts, { token: params.token, tenant });
   const approver = approverOf(caller, body.approver ?? undefined);
-  const decided = decideApproval(found?.approval, decision, approver, nowMs());
-  if (!decided.ok) {
-    const { code, message } = decided.error;
-    throw new Refusal(code === "approval_own_request" ? "role_forbidden" : code, message);
-  }
+  const decided = decideApproval(found?.approval, decision, approver, nowMs(), approvalRules);
+  if (!decided.ok) throw new Refusal(decided.error.code, decided.error.message);
   const { approval, patch } = decided.value;
   const diff = patch?.diff.map((change) => ({ ...change }));
   const event = {
@@ -133,11 +132,8 @@ function spoken(
 }
 
 /** A key says who decides; without keys the caller says it. */
-function approverOf(
-  { name, role, isKnown }: Caller,
-  claimed: string | undefined,
-): { readonly name: string; readonly isAgent: boolean } {
-  return { name: isKnown ? name : (claimed ?? name), isAgent: role === "agent" };
+function approverOf({ name, role, isKnown }: Caller, claimed: string | undefined): Approver {
+  return { name: isKnown ? name : (claimed ?? name), isAgent: role === "agent", isKnown };
 }
 
 /** Of a token; longer than tokens are. */

@@ -8,6 +8,7 @@ import { createLiveStates } from "../app/serve/live-states.ts";
 import { createRateLimiter } from "../app/serve/rate-limit.ts";
 import type { TlsSource } from "../app/serve/tls.ts";
 import { createTurns } from "../app/turns.ts";
+import type { ApprovalRules } from "../control/approvals/router.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { noTelemetry, type Telemetry } from "../control/telemetry/span.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly secret: Uint8Array;
   /** Of the ledger behind `log`. */
   readonly origin: string;
+  /** Absent: the usual ones. */
+  readonly approvalRules?: ApprovalRules;
   readonly nowMs: () => number;
   /** With fractions, for durations; absent: `nowMs`. */
   readonly monotonicMs?: () => number;
@@ -141,7 +144,7 @@ interface About {
 
 /** A handler for each operation that is declared (api/operation.ts says how to add one). */
 function routesOf(options: ServerOptions, { steps, counted, stopping }: About): readonly Route[] {
-  const { nowMs, rateLimit, secret, keys } = options;
+  const { nowMs, rateLimit, secret, keys, approvalRules } = options;
   const log = counted.log(options.log);
   const decide = counted.decide(options.decide);
   const states = createLiveStates(log);
@@ -162,7 +165,7 @@ function routesOf(options: ServerOptions, { steps, counted, stopping }: About): 
       onDecided: counted.decided,
     }),
     ...manifestRoutes(options.manifest),
-    ...approvalRoutes({ log, secret, nowMs, onAsked: options.webhook?.send }),
+    ...approvalRoutes({ log, secret, nowMs, approvalRules, onAsked: options.webhook?.send }),
     route(health, () => reply(200, { status: "ok" })),
     route(ready, () => readiness(log)),
     metricsRoute(counted),

@@ -41,6 +41,7 @@ test("the documented file starts it, and every key of it has its effect", async 
       'manifest: "good.json"',
       'trust_mode: "dev"',
       "rate_limit: 2",
+      "approval_ttl: 90",
       "telemetry:",
       "  disabled: true",
       '  path: "/nowhere/traces.ndjson"',
@@ -71,6 +72,10 @@ test("the documented file starts it, and every key of it has its effect", async 
   const refused = await send(event("a"));
   expect(Number(refused.headers.get("Retry-After"))).toBeWithin(1, 61);
   expect(await refused.json()).toMatchObject({ code: "rate_limited" });
+  const request = JSON.stringify({ tenant_id: "acme", session_id: "s", tool_name: "x" });
+  const asked = await fetch(`${url}/v1/approvals`, { method: "POST", body: request });
+  const { created_ms = 0, expires_ms = 0 } = (await asked.json()) as Record<string, number>;
+  expect(expires_ms - created_ms).toBe(90_000);
   const batch = [event("b"), event("b")].join("\n");
   expect((await send(batch, "/v1/events:batch")).status).toBe(429);
   expect((await send(event("b"))).status).toBe(201);
@@ -182,6 +187,14 @@ describe("it does not start with what it would not do", () => {
     ["TLS that nobody switched", "tls:\n  cert_file: c", [], "invalid tls.enabled"],
     ["TLS without its file", "tls: {enabled: true, cert_file: c, key_file: k}", [], "Cannot read"],
     ["a negative rate", "rate_limit: -1", [], "rate_limit must be a whole number"],
+    ["a wait without an end", "approval_ttl: 604801", [], "approval_ttl must be a whole number"],
+    ["no wait at all", "", ["--approval-ttl", "0"], '"--approval-ttl"'],
+    [
+      "requesters that decide, in earnest",
+      "trust_mode: prod\napproval_by_requester: true",
+      [],
+      "invalid approval_by_requester",
+    ],
     ["a rate that is none", "", ["--rate-limit", "x"], '"--rate-limit"'],
     ["another level", "log:\n  level: loud", [], "log.level must be one of"],
     ["another format", "log:\n  format: xml", [], "log.format must be one of"],

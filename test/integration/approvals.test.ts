@@ -2,7 +2,10 @@
 // somebody wrote to the database.
 
 import { Database } from "bun:sqlite";
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { sha256Hex } from "../../src/base/hash.ts";
+import { waitFor } from "../support/harness.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -27,6 +30,11 @@ async function wanted(session: string): Promise<{ token: string; token_hash: str
   const asked = await ask("/v1/approvals", { tenant_id: "acme", session_id: session, ...call });
   expect(asked.status).toBe(201);
   return asked.body;
+}
+
+function writePrivate(path: string, text: string): string {
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
 }
 
 /** What monitoring is told. */
@@ -61,6 +69,63 @@ test("what was decided, by whom and why is told afterwards, and is in the ledger
   expect(await ask(path)).toEqual(decided);
   const events = await ask("/v1/events?tenant_id=acme&event_type=APPROVAL_DECIDED&session_id=told");
   expect(events.body.Events[0].payload).toMatchObject({ ...said, approved: true });
+});
+
+test("a request that nobody decides in time expires, and says so", async () => {
+  const short = await serve(`${tempDir("short")}/ledger.db`, "--approval-ttl", "1");
+  const request = { tenant_id: "acme", session_id: "short", tool_name: "exec" };
+  const { body } = await ask("/v1/approvals", request, short.url);
+  expect(body.expires_ms - body.created_ms).toBe(1000);
+  const path = `/v1/approvals/${body.token}`;
+  const status = async (): Promise<string> => (await ask(path, undefined, short.url)).body.status;
+  await waitFor("the request to expire", async () => (await status()) !== "PENDING");
+  expect(await status()).toBe("EXPIRED");
+  expect((await ask(list, undefined, short.url)).body.approvals).toEqual([]);
+  const late = await ask(path, { allow: true }, short.url);
+  expect(late).toMatchObject({ status: 410, body: { code: "approval_expired" } });
+  await short.stop();
+});
+
+describe("with keys", () => {
+  const folder = tempDir("approval-keys");
+  const lines = ["admin carol", "approver alice", "approver bob", "agent bot"].map((text) => {
+    const [role, name] = text.split(" ");
+    return `${sha256Hex(`${name}-key`)} ${role} * ${name}\n`;
+  });
+  const keys = writePrivate(`${folder}/keys`, lines.join(""));
+
+  async function decide(by: string, asker: string, ...flags: string[]): Promise<Answer> {
+    const guarded = await serve(`${tempDir("asked")}/ledger.db`, "--keys", keys, ...flags);
+    const send = async (name: string, path: string, body: object): Promise<Answer> => {
+      const headers = { Authorization: `Bearer ${name}-key` };
+      const sent = { method: "POST", body: JSON.stringify(body), headers };
+      const response = await fetch(`${guarded.url}${path}`, sent);
+      return { status: response.status, body: await response.json() };
+    };
+    const request = { tenant_id: "acme", session_id: "s", tool_name: "exec" };
+    const asked = await send(asker, "/v1/approvals", request);
+    expect(asked.body).toMatchObject({ requested_by: asker });
+    const decided = await send(by, `/v1/approvals/${asked.body.token}`, { allow: true });
+    await guarded.stop();
+    return decided;
+  }
+
+  test.each([
+    ["an agent asked and an approver decides", "alice", "bot", []],
+    ["one approver asked and another one decides", "bob", "alice", []],
+    ["who asked decides, where that was wanted", "alice", "alice", ["--approval-by-requester"]],
+  ])("%s", async (_, by, asker, flags) => {
+    const decided = await decide(by, asker, ...flags);
+    expect(decided).toMatchObject({ status: 200, body: { decided_by: by, requested_by: asker } });
+  });
+
+  test.each([
+    ["an approver", "alice", "approval_own_request"],
+    ["an admin", "carol", "approval_own_request"],
+    ["an agent", "bot", "role_forbidden"],
+  ])("%s does not decide about what it asked for itself", async (_, name, code) => {
+    expect(await decide(name, name)).toMatchObject({ status: 403, body: { code } });
+  });
 });
 
 test.each([

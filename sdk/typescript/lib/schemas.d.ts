@@ -6,6 +6,8 @@ export type Approval = {
   readonly tenant_id: string;
   readonly session_id: string;
   readonly tool_name: string;
+  /** Name of the key that asked, where keys are used. */
+  readonly requested_by?: string;
   readonly orig_args: JsonObject;
   /** Milliseconds since 1970. */
   readonly created_ms: number;
@@ -37,6 +39,8 @@ export type ApprovalAsked = {
   readonly tenant_id: string;
   readonly session_id: string;
   readonly tool_name: string;
+  /** Name of the key that asked, where keys are used. */
+  readonly requested_by?: string;
   readonly orig_args: JsonObject;
   /** Milliseconds since 1970. */
   readonly created_ms: number;
@@ -171,6 +175,7 @@ export type Failure = {
     | "tenant_keyless"
     | "tenant_reserved"
     | "type_reserved"
+    | "approval_own_request"
     | "host_forbidden"
     | "origin_forbidden"
     | "route_not_found"

@@ -9,6 +9,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import {
   type Approval,
   type ApprovalRequest,
+  type ApprovalRules,
   requestApproval,
 } from "../../control/approvals/router.ts";
 import { equalInConstantTime } from "../../control/constant-time.ts";
@@ -21,6 +22,8 @@ export interface ApprovalStore {
   /** Signs tokens and seals records. */
   readonly secret: Uint8Array;
   readonly nowMs: () => number;
+  /** Absent: the usual ones. */
+  readonly approvalRules?: ApprovalRules | undefined;
   /**
    * Told of each that was stored.
    * @param parent `traceparent` of what led to it
@@ -50,15 +53,16 @@ export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
 
 /** The token is known to nobody else and cannot be had again. */
 export async function askApproval(
-  { log, secret, nowMs, onAsked }: ApprovalStore,
+  { log, secret, nowMs, onAsked, approvalRules }: ApprovalStore,
   request: ApprovalRequest,
   about: JsonObject = {},
 ): Promise<Result<AskedApproval, RefusedAppend>> {
   const maker = { secret, nonce: () => randomSecret(8) };
-  const { token, approval } = requestApproval(request, maker, nowMs());
+  const { token, approval } = requestApproval(request, maker, nowMs(), approvalRules);
   const event = {
     tool_name: request.tool,
     args_hash: sha256Hex(canonicalJson(request.args)),
+    ...(approval.requested_by === undefined ? {} : { requested_by: approval.requested_by }),
     ...about,
     approval_token_hash: approval.token_hash,
     expires_unix_ms: approval.expires_ms,

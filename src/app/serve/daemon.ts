@@ -22,6 +22,9 @@ export interface DaemonFlags {
   readonly bundleScope: string | undefined;
   readonly approvalWebhook: string | undefined;
   readonly approvalWebhookSecret: string | undefined;
+  /** Seconds. */
+  readonly approvalTtl: number | undefined;
+  readonly approvalByRequester: boolean;
   readonly trustMode: "dev" | "prod" | undefined;
   /** The allow-list's file. */
   readonly trust: string | undefined;
@@ -62,6 +65,10 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
       scope: first(flags.bundleScope, file.bundle_scope),
     },
     webhook: webhookOf(flags, file),
+    approvals: {
+      ttlSeconds: flags.approvalTtl ?? file.approval_ttl,
+      isOwnDecided: flags.approvalByRequester || file.approval_by_requester === true,
+    },
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     tls: tlsOf(file.tls, directory),
     mcp: mcpOf(flags, file),

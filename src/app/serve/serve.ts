@@ -4,6 +4,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { aegisPaths, ledgerFile, privateDirectory } from "../../config/location.ts";
+import { type ApprovalRules, usualRules } from "../../control/approvals/router.ts";
 import type { Decide } from "../../control/decide/decision.ts";
 import type { Telemetry } from "../../control/telemetry/span.ts";
 import { createControlLog } from "../../ledger/control/log.ts";
@@ -47,8 +48,16 @@ export interface ServeOptions {
   readonly bundle?: Partial<Record<"file" | "key" | "scope", string | undefined>> | undefined;
   /** Who is told of calls that wait; the file holds the key that signs. */
   readonly webhook?: Partial<Record<"url" | "secret", string | undefined>> | undefined;
+  readonly approvals?: ApprovalOptions | undefined;
   /** What happens to files that are read again while the server runs. */
   readonly onNotice?: (notice: ServeNotice) => void;
+}
+
+export interface ApprovalOptions {
+  /** How long a call waits for a person; undefined: ten minutes. */
+  readonly ttlSeconds?: number | undefined;
+  /** A key may decide about what was asked for with it; not where trust is in earnest. */
+  readonly isOwnDecided?: boolean | undefined;
 }
 
 /** Where the ledger is in PostgreSQL. */
@@ -82,6 +91,7 @@ export interface ServeParts {
   readonly tls: TlsSource | undefined;
   readonly telemetry: Telemetry;
   readonly webhook: Webhook | undefined;
+  readonly approvalRules: ApprovalRules;
   /** To be told whoever starts it. */
   readonly warnings: readonly string[];
   /** Reads again what may change while the server runs. */
@@ -100,6 +110,7 @@ export async function prepareServe(
   const keys =
     options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
   const { hostname, port } = listenAddress(options.address, keys);
+  const approvalRules = approvalRulesOf(options);
   const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
@@ -143,6 +154,7 @@ export async function prepareServe(
     monotonicMs: () => around.clock.monotonicMs(),
     telemetry,
     webhook,
+    approvalRules,
   };
 }
 
@@ -188,6 +200,17 @@ function webhookOf(
   }
   const options = { url, secretFile: resolvePath(directory, secret) };
   return openWebhook(options, { ...parts, nowMs: () => clock.nowUnixMs() });
+}
+
+function approvalRulesOf({ approvals = {}, trust }: ServeOptions): ApprovalRules {
+  const { ttlSeconds, isOwnDecided = usualRules.isOwnDecided } = approvals;
+  if (isOwnDecided && trust?.mode === "prod") {
+    const why = "config: invalid approval_by_requester: trust_mode prod is on";
+    throw new AegisError("config/invalid", why, {
+      hint: "leave it out, and approve by another key",
+    });
+  }
+  return { ttlMs: ttlSeconds === undefined ? usualRules.ttlMs : ttlSeconds * 1000, isOwnDecided };
 }
 
 function addressOf(text: string): { readonly hostname: string; readonly port: number } {

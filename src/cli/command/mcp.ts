@@ -11,6 +11,7 @@ import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { readOtelSettings } from "../../config/otel.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defaultTenant } from "../../mcp/scopes.ts";
+import { approvalOptions, approvalTtlFlag } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
@@ -77,6 +78,7 @@ export const command = defineCommand(
         value: "FILE",
         summary: "Where traces go. Default: a collector that OTEL_… variables name, else nowhere.",
       },
+      ...approvalTtlFlag,
       "approval-wait": {
         kind: "number",
         value: "SECONDS",
@@ -114,7 +116,7 @@ export const command = defineCommand(
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
     const onNotice = ({ message }: ServeNotice): void => say(message);
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
-    const where = { address, ledger, postgres, keys };
+    const where = { address, ledger, postgres, keys, approvals: approvalOptions(flags) };
     const options = { ...where, manifest, telemetry, trust, rateLimit, onNotice };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);

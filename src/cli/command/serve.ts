@@ -4,6 +4,7 @@ import { prepareServe } from "../../app/serve/serve.ts";
 import { serviceManager } from "../../app/serve/service-manager.ts";
 import type { ServeNotice } from "../../app/serve/tool-policy.ts";
 import { startServer } from "../../server/server.ts";
+import { approvalFlags, approvalOptions } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
 import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
@@ -64,6 +65,7 @@ export const command = defineCommand(
         value: "FILE",
         summary: "The key that signs what it is told.",
       },
+      ...approvalFlags,
       "telemetry-disabled": { kind: "switch", summary: "Write and send no traces." },
       "telemetry-path": {
         kind: "text",
@@ -90,7 +92,8 @@ export const command = defineCommand(
     const payloadKeys = flags["payload-keys"];
     const { bundle: file, "bundle-key": key, "bundle-scope": scope } = flags;
     const bundle = { file, key, scope };
-    const more = { ledger, postgres, payloadKeys, bundle, webhook, onNotice };
+    const approvals = approvalOptions(flags);
+    const more = { ledger, postgres, payloadKeys, bundle, webhook, approvals, onNotice };
     const options = { address: addr ?? ":8080", ...more, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);

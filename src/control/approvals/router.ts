@@ -22,6 +22,8 @@ export interface Approval {
   readonly tenant_id: string;
   readonly session_id: string;
   readonly tool_name: string;
+  /** Name of the key that asked; absent where nobody needs one. */
+  readonly requested_by?: string;
   readonly orig_args: JsonObject;
   readonly created_ms: number;
   readonly expires_ms: number;
@@ -40,6 +42,24 @@ export interface ApprovalRequest {
   readonly session: string;
   readonly tool: string;
   readonly args: JsonObject;
+  /** Name of the key that asks; undefined where callers have none. */
+  readonly requester?: string | undefined;
+}
+
+/** What a server was started with. */
+export interface ApprovalRules {
+  /** How long a request waits, and how long an allowed call may then take to go on. */
+  readonly ttlMs: number;
+  /** Whoever asked for a call may decide about it as well. */
+  readonly isOwnDecided: boolean;
+}
+
+/** Who decides. */
+export interface Approver {
+  readonly name: string;
+  readonly isAgent: boolean;
+  /** The name is a key's, and nobody else's. */
+  readonly isKnown: boolean;
 }
 
 export interface ApprovalDecision {
@@ -67,14 +87,15 @@ export type RefusalCode =
   | "approval_not_found"
   | "approval_decided"
   | "approval_expired"
-  | "approval_own_request";
+  | "approval_own_request"
+  | "role_forbidden";
 
 export interface Refusal {
   readonly code: RefusalCode;
   readonly message: string;
 }
 
-export const approvalTtlMs = 600_000;
+export const usualRules: ApprovalRules = { ttlMs: 600_000, isOwnDecided: false };
 
 /** Where the secret and the randomness of tokens come from. */
 export interface TokenMaker {
@@ -88,10 +109,10 @@ export interface TokenMaker {
  * in 16 hex digits. Whoever holds the token may decide, so only its hash is kept.
  */
 export function requestApproval(
-  { tenant, session, tool, args }: ApprovalRequest,
+  { tenant, session, tool, args, requester }: ApprovalRequest,
   maker: TokenMaker,
   nowMs: number,
-  ttlMs = approvalTtlMs,
+  { ttlMs }: ApprovalRules = usualRules,
 ): { readonly token: string; readonly approval: Approval } {
   const nonce = maker.nonce().toHex();
   const signed = new Bun.CryptoHasher("sha256", maker.secret)
@@ -103,6 +124,7 @@ export function requestApproval(
     tenant_id: tenant,
     session_id: session,
     tool_name: tool,
+    ...(requester === undefined ? {} : { requested_by: requester }),
     orig_args: args,
     created_ms: nowMs,
     expires_ms: nowMs + ttlMs,
@@ -115,18 +137,24 @@ export function hashToken(token: string): string {
   return sha256Hex(token);
 }
 
-/** @param approver who decides; refused when it is the agent of the session itself */
+/** @param approver refused when it is an agent, or asked for the call itself */
 export function decideApproval(
   approval: Approval | undefined,
   decision: ApprovalDecision,
-  approver: { readonly name: string; readonly isAgent: boolean },
+  approver: Approver,
   nowMs: number,
+  { isOwnDecided }: ApprovalRules = usualRules,
 ): Result<{ readonly approval: Approval; readonly patch: StagedPatch | undefined }, Refusal> {
   if (approval === undefined) return refuse("approval_not_found", "approval: token not found");
   if (approval.status !== "PENDING") return refuse("approval_decided", "approval: already decided");
   if (nowMs > approval.expires_ms) return refuse("approval_expired", "approval: token expired");
   if (approver.isAgent)
-    return refuse("approval_own_request", "approval: an agent cannot approve tool calls");
+    return refuse("role_forbidden", "approval: an agent cannot approve tool calls");
+  if (!isOwnDecided && approver.isKnown && approver.name === approval.requested_by) {
+    const whose = JSON.stringify(approver.name);
+    const message = `approval: the key ${whose} asked for this call; another one has to decide`;
+    return refuse("approval_own_request", message);
+  }
   const { allow, edited_args, message } = decision;
   const finalArgs = edited_args ?? approval.orig_args;
   const decided: Approval = {
@@ -154,6 +182,13 @@ export function shownApproval(approval: Approval, nowMs: number): ShownApproval 
     status: isExpired ? "EXPIRED" : status,
     ...(diff.length === 0 ? {} : { diff }),
   };
+}
+
+/** An allowed call goes on as long after the decision as the request would have waited. */
+export function isUsable(approval: Approval, nowMs: number): boolean {
+  const { status, created_ms, expires_ms, decided_ms = 0, used_ms } = approval;
+  const ttlMs = expires_ms - created_ms;
+  return status === "ALLOWED" && used_ms === undefined && nowMs <= decided_ms + ttlMs;
 }
 
 /** True when nobody will ask for the record any more. */

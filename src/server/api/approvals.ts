@@ -29,6 +29,7 @@ const members = {
   tenant_id: z.string(),
   session_id: z.string(),
   tool_name: z.string(),
+  requested_by: z.string().optional().describe("Name of the key that asked, where keys are used"),
   orig_args: anyObject,
   created_ms: unixMs,
   expires_ms: unixMs,
@@ -80,7 +81,8 @@ export const askApproval = {
   path: "/v1/approvals",
   tag: "Approvals",
   summary: "Ask for a person",
-  details: "Ten minutes are given. The request is recorded before it is answered.",
+  details:
+    "Ten minutes are given, or what the server was started with (`approval_ttl`). The request is recorded before it is answered.",
   roles,
   body: {
     schema: named(
@@ -185,7 +187,7 @@ export const decideApproval = {
   tag: "Approvals",
   summary: "Decide, once",
   details:
-    "With `edited_args` the call is allowed with other arguments, and the answer says what changed. Callers with a key are recorded by its name.",
+    "With `edited_args` the call is allowed with other arguments, and the answer says what changed. Callers with a key are recorded by its name, and may not decide about what they asked for with it (`approval_own_request`).",
   roles: approvers,
   params,
   query,
@@ -211,6 +213,7 @@ export const decideApproval = {
     "approval_not_found",
     "approval_decided",
     "approval_expired",
+    "approval_own_request",
   ],
   examples: [
     {

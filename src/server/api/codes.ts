@@ -37,6 +37,10 @@ export const codes = {
     status: 403,
     meaning: "only a box records events of that type, and only the server what a person decided",
   },
+  approval_own_request: {
+    status: 403,
+    meaning: "the key asked for the tool call itself; another one has to decide about it",
+  },
   host_forbidden: { status: 403, meaning: "the `Host` is none that is served here" },
   origin_forbidden: { status: 403, meaning: "pages of other origins are not answered" },
   route_not_found: { status: 404, meaning: "there is no such path" },

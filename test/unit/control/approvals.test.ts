@@ -7,9 +7,11 @@ import {
   decideApproval,
   hashToken,
   isDone,
+  isUsable,
   isWaiting,
   requestApproval,
   shownApproval,
+  usualRules,
 } from "../../../src/control/approvals/router.ts";
 
 const now = 1_700_000_000_000;
@@ -18,7 +20,9 @@ const maker = {
   nonce: () => Uint8Array.fromHex("00112233aabbccdd"),
 };
 const asked = { tenant: "acme", session: "s1", tool: "write_file", args: { path: "/a", mode: 1 } };
-const person = { name: "alice", isAgent: false };
+const person = { name: "alice", isAgent: false, isKnown: true };
+
+const unknown = { ...person, isKnown: false };
 
 const { token, approval } = requestApproval(asked, maker, now);
 
@@ -112,9 +116,38 @@ describe("a decision", () => {
     ["about nothing", undefined, person, now, "approval_not_found"],
     ["made before", { ...approval, status: "ALLOWED" }, person, now, "approval_decided"],
     ["too late", approval, person, now + 600_001, "approval_expired"],
-    ["by an agent", approval, { name: "bot", isAgent: true }, now, "approval_own_request"],
+    ["by an agent", approval, { ...person, isAgent: true }, now, "role_forbidden"],
+    ["by who asked", { ...approval, requested_by: "alice" }, person, now, "approval_own_request"],
   ] as const)("%s is refused", (_, given, approver, at, code) => {
     const decided = decideApproval(given, { allow: true }, approver, at);
     expect(decided).toMatchObject({ ok: false, error: { code } });
+  });
+
+  test.each([
+    ["by another one than asked", "bot", person, usualRules],
+    ["by somebody who says that name, where there are no keys", "alice", unknown, usualRules],
+    ["by who asked, where that is wanted", "alice", person, { ...usualRules, isOwnDecided: true }],
+  ])("%s is taken", (_, requested_by, approver, rules) => {
+    const asked = { ...approval, requested_by };
+    expect(decideApproval(asked, { allow: true }, approver, now, rules)).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
+describe("an allowed call", () => {
+  const rules = { ...usualRules, ttlMs: 1000 };
+  const waits = requestApproval(asked, maker, now, rules).approval;
+  const decided = decideApproval(waits, { allow: true }, person, now + 1000);
+  if (!decided.ok) throw new Error(decided.error.message);
+  const allowed = decided.value.approval;
+
+  test.each([
+    ["waits for nobody", waits, 0, false],
+    ["may go on", allowed, 2000, true],
+    ["does so as long as it might have waited", allowed, 2001, false],
+    ["goes on once", { ...allowed, used_ms: now }, 1000, false],
+  ])("%s", (_, given, after, wanted) => {
+    expect(isUsable(given, now + after)).toBe(wanted);
   });
 });
