@@ -233,12 +233,13 @@ export interface Backend {
    */
   overlayPlaces(box: PreparedBox): OverlayPlaces;
   /**
-   * Compiles capabilities for this kernel.
+   * Compiles capabilities for this kernel. While a request is still being made, the machine is
+   * asked what it offers.
    * @throws {AegisError} `policy/inexpressible` naming every clause the kernel cannot hold,
    * `enforce/insufficient` when the kernel lacks a protection the policy needs and `allowWeaker` is
    * false, or when it cannot ask and was asked to.
    */
-  prepare(request: BoxRequest): Promise<PreparedBox>;
+  prepare(request: BoxRequest | Promise<BoxRequest>): Promise<PreparedBox>;
   /**
    * Builds the box at once and runs the command when `start` is kept; when that is broken, nothing
    * runs. `record` gets every access in batches, before `exited` resolves; while a promise it

@@ -89,15 +89,16 @@ async function compileCedar(request: CompileRequest, parts: Parts): Promise<void
     parts.decisionPermits.push(...lowered.decisionPermits);
     parts.diagnostics.push(...lowered.diagnostics);
   };
-  const others: PolicySource[] = [];
-  for (const source of request.sources) {
-    if (source.kind !== "cedar") continue;
+  const sources = request.sources.filter(({ kind }) => kind === "cedar");
+  // Asked for first, because it is made ready elsewhere while our own texts are read here.
+  const early = sources.every(isOwnText) ? undefined : request.cedar();
+  const others = sources.filter((source) => {
     const own = isOwnText(source) ? readPlainSource(source) : undefined;
-    if (own === undefined) others.push(source);
-    else for (const policy of own) lower(undefined, policy);
-  }
+    for (const policy of own ?? []) lower(undefined, policy);
+    return own === undefined;
+  });
   if (others.length === 0) return;
-  const cedar = await request.cedar();
+  const cedar = await (early ?? request.cedar());
   const { policies, diagnostics } = parsePolicies(cedar, others);
   parts.diagnostics.push(...diagnostics);
   for (const policy of policies) lower(cedar, policy);

@@ -7,5 +7,5 @@ import { type Cedar, openCedar } from "../../src/policy/cedar/wasm.ts";
 const wasmFile = "../../node_modules/@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm";
 
 export function testCedar(): Cedar {
-  return openCedar(new Uint8Array(readFileSync(join(import.meta.dir, wasmFile))));
+  return openCedar(new WebAssembly.Module(readFileSync(join(import.meta.dir, wasmFile))));
 }

@@ -55,7 +55,7 @@ export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
   const key = await keyOf(subject, snapshot);
   const cached = readCachedPlan(planCache, key);
   if (cached !== undefined) return { box: cached, snapshot };
-  const box = await subject.backend.prepare(await boxRequest(subject, snapshot));
+  const box = await subject.backend.prepare(boxRequest(subject, snapshot));
   writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
   return { box, snapshot };
 }

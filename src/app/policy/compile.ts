@@ -1,6 +1,7 @@
 // Cedar and manifests to capabilities, with the engine embedded in the binary. Only reached when no
 // plan is cached: loading the engine takes longer than everything else a launch does.
 
+import { readFileSync } from "node:fs";
 // @ts-expect-error the package declares what the module exports, and this import is its path
 import cedarWasm from "../../../node_modules/@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm" with {
   type: "file",
@@ -14,8 +15,9 @@ import type { Places } from "../../policy/places.ts";
 import { programsNamed } from "../../supervise/find-program.ts";
 import { policyDisk } from "./disk.ts";
 
+/** The engine's module is compiled on other threads, from the call on. */
 export async function loadCedar(): Promise<Cedar> {
-  return openCedar(new Uint8Array(await Bun.file(cedarWasm).arrayBuffer()));
+  return openCedar(await WebAssembly.compile(readFileSync(cedarWasm)));
 }
 
 /**

@@ -47,7 +47,7 @@ export function createLinuxBackend(helperDirectory: string): Backend {
   };
   return {
     startMove: (source, sink) => loaded && startPump(loaded, source, sink),
-    prepare: async (request) => prepare(await helper(), request),
+    prepare: (request) => prepare(helper().then(probeHost), request),
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
@@ -86,8 +86,13 @@ export function createLinuxBackend(helperDirectory: string): Backend {
   };
 }
 
-async function prepare(loaded: Helper, request: BoxRequest): Promise<PreparedBox> {
-  const host = await probeHost(loaded);
+async function prepare(
+  probed: Promise<HostFeatures>,
+  wanted: BoxRequest | Promise<BoxRequest>,
+): Promise<PreparedBox> {
+  // A wrong policy is told even where the helper fails as well.
+  const [made, offered] = await Promise.allSettled([wanted, probed]);
+  const [request, host] = [resultOf(made), resultOf(offered)];
   const view = new RecordingView(realDisk());
   if (request.asks === true) refuseIfMute(host);
   const planned = planLinux(request, host, view);
@@ -110,6 +115,11 @@ async function prepare(loaded: Helper, request: BoxRequest): Promise<PreparedBox
  */
 export async function surveyLinux(helperDirectory: string): Promise<HostFeatures> {
   return probeHost(await loadHelper(helperDirectory));
+}
+
+function resultOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }
 
 async function probeHost(helper: Helper): Promise<HostFeatures> {

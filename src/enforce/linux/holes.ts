@@ -6,6 +6,7 @@ import type { Origin, PathAction } from "../../model/capability.ts";
 import { remaining } from "./clause.ts";
 import type { Finding } from "./finding.ts";
 import type { Ban, Region, Regions } from "./grants.ts";
+import { RegionIndex } from "./region-index.ts";
 import { covers, intersect, overlaps, type Shape } from "./shape.ts";
 
 /** Paths inside a grant that the policy takes out of it, all of them. */
@@ -30,16 +31,17 @@ export function lower(regions: Regions): Lowered {
     ...regions.bans.filter(({ patterns }) => patterns.length === 0),
     ...regions.bans.filter(({ patterns }) => patterns.length > 0),
   ];
+  const permits = new RegionIndex(regions.grants);
+  const forbids = new RegionIndex(bans);
   const grants = regions.grants
-    .map((grant) => settleExceptions(grant, regions, holes, findings))
-    .flatMap((grant) => applyBans(grant, bans, holes, findings));
+    .map((grant) => settleExceptions(grant, permits, holes, findings))
+    .flatMap((grant) => applyBans(grant, forbids, holes, findings));
   return { grants, holes: holes.all(), findings: findings.all() };
 }
 
 /** True when some grant lets `action` happen somewhere in `shape`. */
-export function permitsIn(grants: readonly Region[], action: PathAction, shape: Shape): boolean {
-  return grants.some((grant) => {
-    if (grant.action !== action) return false;
+export function permitsIn(grants: RegionIndex<Region>, action: PathAction, shape: Shape): boolean {
+  return grants.near(action, shape.path).some((grant) => {
     const common = intersect(grant.shape, shape);
     return common !== undefined && !grant.except.some((hole) => covers(hole, common));
   });
@@ -81,14 +83,14 @@ class FindingSet {
  */
 function settleExceptions(
   grant: Region,
-  regions: Regions,
+  permits: RegionIndex<Region>,
   holes: HoleSet,
   findings: FindingSet,
 ): Region {
   const except = grant.except.filter((out) => {
-    const others = regions.grants.filter(
-      (other) => other !== grant && other.action === grant.action && overlaps(other.shape, out),
-    );
+    const others = permits
+      .near(grant.action, out.path)
+      .filter((other) => other !== grant && overlaps(other.shape, out));
     const givesBack = others.some(
       ({ shape, except, isWider }) =>
         !isWider && covers(shape, out) && !except.some((hole) => overlaps(hole, out)),
@@ -115,13 +117,12 @@ function settleExceptions(
 
 function applyBans(
   grant: Region,
-  bans: readonly Ban[],
+  forbids: RegionIndex<Ban>,
   holes: HoleSet,
   findings: FindingSet,
 ): Region[] {
   let pieces: Region[] = [grant];
-  for (const ban of bans) {
-    if (ban.action !== grant.action) continue;
+  for (const ban of forbids.near(grant.action, grant.shape.path)) {
     pieces = pieces.flatMap((piece) => applyBan(piece, ban, holes, findings));
   }
   return pieces;

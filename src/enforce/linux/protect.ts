@@ -11,6 +11,7 @@ import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
 import type { Region } from "./grants.ts";
 import { type Hole, permitsIn } from "./holes.ts";
+import { RegionIndex } from "./region-index.ts";
 import type { Shape } from "./shape.ts";
 
 export interface Protection {
@@ -55,10 +56,11 @@ export function protect(
   const guarded: Guard[] = [];
   const covered: Guard[] = [];
   const findings: Finding[] = [];
+  const index = new RegionIndex(grants);
   for (const place of placesOf(holes)) {
-    const guard = guardOf(place, grants, disk);
-    if (isNameable(place.path, grants)) guarded.push(guard);
-    const means = meansFor(place, grants, disk);
+    const guard = guardOf(place, index, disk);
+    if (isNameable(place.path, index)) guarded.push(guard);
+    const means = meansFor(place, index, disk);
     if (means === "nothing") continue;
     if (typeof means !== "string") {
       findings.push(means);
@@ -94,7 +96,7 @@ type Means = "mask-directory" | "mask-file" | "read-only" | "writable";
 
 function meansFor(
   place: Place,
-  grants: readonly Region[],
+  grants: RegionIndex<Region>,
   disk: DiskView,
 ): Means | "nothing" | Finding {
   const { kind, place: leadsTo } = disk.look(place.path);
@@ -124,14 +126,14 @@ function exact(path: AbsPath): Shape {
 }
 
 /** In a directory. Only listing and deleting are about the directory itself as well. */
-function leftBelow(grants: readonly Region[], path: AbsPath): Set<PathAction> {
+function leftBelow(grants: RegionIndex<Region>, path: AbsPath): Set<PathAction> {
   const itself = leftIn(grants, exact(path));
   const inside = leftIn(grants, { kind: "below", path });
   for (const action of itself) if (exactOnDirectory.has(action)) inside.add(action);
   return inside;
 }
 
-function leftIn(grants: readonly Region[], shape: Shape): Set<PathAction> {
+function leftIn(grants: RegionIndex<Region>, shape: Shape): Set<PathAction> {
   return new Set(pathActions.filter((action) => permitsIn(grants, action, shape)));
 }
 
@@ -147,7 +149,7 @@ const exactOnDirectory: ReadonlySet<PathAction> = new Set(["FileDelete", "DirLis
  * folders is the broker's work; what happens to a file once the box was allowed to make it is
  * nobody's.
  */
-function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding {
+function ofAbsent(place: Place, grants: RegionIndex<Region>): "nothing" | Finding {
   for (const [set, kind] of [
     [place.tree, "tree"],
     [place.exact, "exact"],
@@ -163,12 +165,9 @@ function ofAbsent(place: Place, grants: readonly Region[]): "nothing" | Finding 
 /**
  * True when the box may make names where `path` lies, so that it could make, replace or move it.
  */
-function isNameable(path: AbsPath, grants: readonly Region[]): boolean {
-  return grants.some(
-    ({ action, shape }) =>
-      (action === "FileWrite" || action === "DirCreate") &&
-      shape.kind !== "exact" &&
-      contains(shape.path, path),
+function isNameable(path: AbsPath, grants: RegionIndex<Region>): boolean {
+  return [...grants.near("FileWrite", path), ...grants.near("DirCreate", path)].some(
+    ({ shape }) => shape.kind !== "exact" && contains(shape.path, path),
   );
 }
 
@@ -176,7 +175,7 @@ function isBelowMask(steps: readonly MountStep[], path: AbsPath): boolean {
   return steps.some((step) => step.kind === "mask-directory" && contains(step.path, path));
 }
 
-function guardOf(place: Place, grants: readonly Region[], disk: DiskView): Guard {
+function guardOf(place: Place, grants: RegionIndex<Region>, disk: DiskView): Guard {
   const all = [...place.tree, ...place.exact];
   const [first] = all;
   if (first === undefined) throw new Error("broken invariant: a place without a forbidden action");
@@ -198,7 +197,7 @@ function holdsByJudging(forbidden: readonly PathAction[], left: ReadonlySet<Path
 }
 
 /** What is granted at a place, in it when it is a directory. */
-function leftAt({ path }: Place, grants: readonly Region[], disk: DiskView): Set<PathAction> {
+function leftAt({ path }: Place, grants: RegionIndex<Region>, disk: DiskView): Set<PathAction> {
   return disk.look(path).kind === "directory"
     ? leftBelow(grants, path)
     : leftIn(grants, exact(path));

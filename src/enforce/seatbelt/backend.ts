@@ -10,7 +10,6 @@ import type {
   BoxAccess,
   BoxExit,
   BoxLaunch,
-  BoxRequest,
   PreparedBox,
   RunningBox,
 } from "../backend.ts";
@@ -23,7 +22,7 @@ import { renderProfile } from "./sbpl.ts";
 
 export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   return {
-    prepare: (request: BoxRequest) => prepareSeatbelt(machine, request),
+    prepare: async (request) => prepareSeatbelt(machine, await request),
     holdLimits: (_, limits) => holdSeatbeltLimits(limits),
     overlayPlaces() {
       throw new AegisError("enforce/unsupported", "Cannot keep a dry run apart on macOS", {

@@ -1,7 +1,7 @@
-// Cedar's own engine, from the bytes of its WebAssembly module. Loading takes tens of milliseconds,
-// so this file is only ever reached through `await import()`, and not at all by a run whose plan is
-// cached. Where the bytes are is the caller's business: a compiled binary carries them embedded, a
-// test reads them from the package.
+// Cedar's own engine, from its WebAssembly module. Loading takes tens of milliseconds, so this file
+// is only ever reached through `await import()`, and not at all by a run whose plan is cached.
+// Where the module is from is the caller's business: a compiled binary carries it embedded, a test
+// reads it from the package.
 
 import {
   formatPolicies,
@@ -20,10 +20,10 @@ export interface Cedar {
 }
 
 /**
- * Compiles and starts the engine. There is one per process: a later call gives the same one and
- * ignores its bytes.
+ * Starts the engine. There is one per process: a later call gives the same one and ignores its
+ * module.
  */
-export function openCedar(bytes: Uint8Array<ArrayBuffer>): Cedar {
-  initSync({ module: new WebAssembly.Module(bytes) });
+export function openCedar(module: WebAssembly.Module): Cedar {
+  initSync({ module });
   return { policyToJson, policyToText, validate, formatPolicies };
 }
