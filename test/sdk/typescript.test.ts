@@ -13,7 +13,8 @@ import { tempDir } from "../support/temp.ts";
 
 const folder = tempDir("typescript-client");
 const keys = `${folder}/keys`;
-writeFileSync(keys, `${sha256Hex("client-key")} admin * client\n`);
+const line = (role: string, name: string) => `${sha256Hex(`${name}-key`)} ${role} * ${name}\n`;
+writeFileSync(keys, line("admin", "client") + line("approver", "alice"));
 chmodSync(keys, 0o600);
 const server = await serve(`${folder}/ledger.db`, "--keys", keys);
 afterAll(() => server.stop());
@@ -52,7 +53,7 @@ describe.each(runtimes)("under %s", (_, program, isThere) => {
     "the client does what it says",
     async () => {
       const script = `${repoRoot}/test/fixtures/typescript-client/program.mjs`;
-      const child = Bun.spawn([program, script, server.url, "client-key"], {
+      const child = Bun.spawn([program, script, server.url, "client-key", "alice-key"], {
         stdio: ["ignore", "pipe", "pipe"],
         timeout: programMs,
         killSignal: "SIGKILL",
