@@ -2,6 +2,7 @@
 // state and is recorded before it is given; without one the caller's own snapshot counts.
 
 import type { RateLimiter } from "../app/serve/rate-limit.ts";
+import { canonicalText } from "../base/canonical-dialects.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { JsonMembers } from "../base/json-text.ts";
@@ -14,6 +15,7 @@ import type { JsonObject, JsonValue } from "../model/event.ts";
 import { isObject, memberOf } from "../model/json-object.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
 import {
+  idempotencyKey,
   membersOf,
   plainValue,
   Refusal,
@@ -36,7 +38,7 @@ export interface DecideParts extends LiveParts {
   /** A request's own one decides beside it, not instead of it. */
   readonly isManifestBinding?: boolean;
   readonly limiter: RateLimiter;
-  /** Told of every answer. */
+  /** Told of every decision that was made. */
   readonly onDecided?: (decision: ToolDecision) => void;
 }
 
@@ -74,16 +76,17 @@ export function decideRoute(parts: DecideParts): Route {
       return { decision, by, isPolicys: true };
     };
     const named = proposed(event);
-    const decision =
+    const { decision, isRepeated } =
       session === undefined
-        ? (await judge(() => snapshot)).decision
+        ? { ...(await judge(() => snapshot)), isRepeated: false }
         : await decideLive(parts, {
             session,
             call: named,
             proposed: proposedPayload(event),
+            asked: { text: canonicalText(members, "python"), key: idempotencyKey(call.headers) },
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
-    parts.onDecided?.(decision);
+    if (!isRepeated) parts.onDecided?.(decision);
     describeDecisionOn(call.span, { session, call: named, decision });
     return reply(200, { ...decision });
   });

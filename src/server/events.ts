@@ -17,6 +17,7 @@ import type { Caller } from "./auth.ts";
 import {
   atLine,
   type Call,
+  idempotencyKey,
   membersOf,
   Refusal,
   type Route,
@@ -80,15 +81,6 @@ export function eventRoutes(
       });
     }),
   ];
-}
-
-/**
- * The draft of the HTTP working group writes the key as a text in quotes; without them it is the
- * same key.
- */
-function idempotencyKey(headers: Headers): string | undefined {
-  const given = headers.get("Idempotency-Key") ?? "";
-  return /^"([^"\\]+)"$/.exec(given)?.[1] ?? (given === "" ? undefined : given);
 }
 
 /** What a person said is recorded by the server that the person said it to. */

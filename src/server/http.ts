@@ -80,6 +80,15 @@ export function replyRefusal({ status, code, message, more, headers }: Refusal):
   return reply(status, { error: message, code, ...more }, headers);
 }
 
+/**
+ * The draft of the HTTP working group writes the key as a text in quotes; without them it is the
+ * same key.
+ */
+export function idempotencyKey(headers: Headers): string | undefined {
+  const given = headers.get("Idempotency-Key") ?? "";
+  return /^"([^"\\]+)"$/.exec(given)?.[1] ?? (given === "" ? undefined : given);
+}
+
 /** Whether the answer is to have the members that the reference daemon gives it. */
 export function wantsLegacy(headers: Headers): boolean {
   const accept = headers.get("Accept");

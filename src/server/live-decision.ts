@@ -4,12 +4,15 @@
 
 import type { LiveStates } from "../app/serve/live-states.ts";
 import type { Turns } from "../app/turns.ts";
+import { AegisError } from "../base/errors.ts";
 import { type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
 import { callToDecide, type SessionState } from "../control/state/reducer.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { AppendOutcome, ControlLog } from "../ledger/control/contract.ts";
-import type { JsonObject } from "../model/event.ts";
+import type { JsonObject, JsonValue } from "../model/event.ts";
+import { memberOf } from "../model/json-object.ts";
+import { decision as decisionSchema } from "./api/schemas.ts";
 import { refusalOf } from "./events.ts";
 
 export interface LiveParts {
@@ -32,7 +35,15 @@ export interface LiveQuestion {
   readonly call: JsonObject;
   /** What is proposed; undefined: it is no tool call. */
   readonly proposed: JsonObject | undefined;
+  /** By which it is known when it comes again, under the key that its caller gave it. */
+  readonly asked: { readonly text: string; readonly key: string | undefined };
   judge(state: SessionState): Promise<Judged>;
+}
+
+export interface LiveDecision {
+  readonly decision: ToolDecision;
+  /** The same was asked before, and this was the answer then. */
+  readonly isRepeated: boolean;
 }
 
 export interface Judged {
@@ -61,14 +72,14 @@ const busy: Judged = {
 };
 
 /** An answer that could not be recorded is not given. */
-export async function decideLive(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
+export async function decideLive(parts: LiveParts, question: LiveQuestion): Promise<LiveDecision> {
   const { tenant, id } = question.session;
   const key = JSON.stringify([tenant, id]);
   const decided = await parts.turns.take(key, () => decideInTurn(parts, question));
   return decided ?? (await decideBusy(parts, question));
 }
 
-async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
+async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<LiveDecision> {
   const { tenant, id } = question.session;
   for (let tries = 0; tries < triesMax; tries++) {
     const state = await parts.states.current(tenant, id);
@@ -78,24 +89,49 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<T
     // What no policy was asked about is still to be decided.
     const call = judged.isPolicys && "record" in about ? about.record : {};
     const stored = await record(parts, question, { ...judged, call }, state);
-    if (stored.kind === "stored") return judged.decision;
-    // What is there already is another one's decision, even where it looks the same.
-    if (stored.kind === "refused" && stored.code !== "chain_conflict") throw refusalOf(stored);
+    const isLost = stored.kind === "refused" && stored.code === "chain_conflict";
+    if (!isLost) return answerOf(parts, question, stored, judged);
   }
   return decideBusy(parts, question);
 }
 
 /** A denial is right on every state, so it may stand behind any. */
-async function decideBusy(parts: LiveParts, question: LiveQuestion): Promise<ToolDecision> {
-  const stored = await record(parts, question, busy);
+async function decideBusy(parts: LiveParts, question: LiveQuestion): Promise<LiveDecision> {
+  return answerOf(parts, question, await record(parts, question, busy), busy);
+}
+
+/** What was just decided, or was before: the record says it, whatever would be decided by now. */
+async function answerOf(
+  { log }: LiveParts,
+  { session: { tenant, id } }: LiveQuestion,
+  stored: AppendOutcome,
+  { decision }: Judged,
+): Promise<LiveDecision> {
   if (stored.kind === "refused") throw refusalOf(stored);
-  return busy.decision;
+  if (stored.kind === "stored") return { decision, isRepeated: false };
+  const event = await log.event(tenant, id, stored.seq);
+  const recorded = event?.hash === stored.hash ? decisionIn(event.payload) : undefined;
+  if (recorded !== undefined) return { decision: recorded, isRepeated: true };
+  throw new AegisError("ledger/tampered", `Cannot read decision ${stored.seq} of "${id}" again`, {
+    hint: "run `aegis audit verify`",
+  });
+}
+
+function decisionIn(payload: JsonValue): ToolDecision | undefined {
+  const reasons = memberOf(payload, "reason_codes");
+  const read = decisionSchema.safeParse({
+    outcome: memberOf(payload, "outcome"),
+    reason: Array.isArray(reasons) ? reasons[0] : undefined,
+    constraints: memberOf(payload, "constraints"),
+  });
+  // What was read from JSON text is nothing else.
+  return read.success ? (read.data as ToolDecision) : undefined;
 }
 
 /** @param state absent: the decision was made on none, and stands wherever the session is */
 async function record(
   { log, nowMs }: LiveParts,
-  { session: { tenant, id, user }, call }: LiveQuestion,
+  { session: { tenant, id, user }, call, asked }: LiveQuestion,
   { decision: { outcome, reason, constraints }, by, call: about }: Recorded,
   state?: SessionState,
 ): Promise<AppendOutcome> {
@@ -104,7 +140,11 @@ async function record(
   const payload: JsonTree = parseJsonText(text);
   const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
   const [stored] = await log.append([
-    { ...place, type: "POLICY_DECISION", payload, tsUnixMs: nowMs() },
+    {
+      ...place,
+      ...{ type: "POLICY_DECISION", payload, tsUnixMs: nowMs() },
+      ...{ answers: asked.text, idempotencyKey: asked.key },
+    },
   ]);
   if (stored === undefined) throw new Error("broken invariant: an append without an outcome");
   return stored;

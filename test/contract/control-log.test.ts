@@ -206,6 +206,22 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       expect(await log.size()).toBe(2);
     });
 
+    test("a question by its key, and no answer that looks the same", async () => {
+      const { log } = await openLog();
+      const asked = { ...base, seq: 0, answers: "may I?", idempotencyKey: "k1" };
+      expect(await append(log, asked)).toMatchObject(stored(0));
+      // By now another answer would be stored, and elsewhere.
+      const again = { ...asked, seq: 1, tsUnixMs: 7, payload: new Map([["other", null]]) };
+      expect(await append(log, again)).toMatchObject({ kind: "repeated", seq: 0, index: 0 });
+      const mismatch = { kind: "refused", code: "idempotency_mismatch" };
+      expect(await append(log, { ...asked, answers: "may we?" })).toMatchObject(mismatch);
+      const conflict = { kind: "refused", code: "chain_conflict" };
+      for (const idempotencyKey of ["k2", undefined]) {
+        expect(await append(log, { ...asked, idempotencyKey })).toMatchObject(conflict);
+      }
+      expect(await log.size()).toBe(1);
+    });
+
     test("both within one transaction", async () => {
       const { log } = await openLog();
       const keyed = { ...base, idempotencyKey: "k1" };

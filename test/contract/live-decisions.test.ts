@@ -78,6 +78,60 @@ describe.each(kinds)("%s", (_, open) => {
   });
 });
 
+describe.each(kinds)("under one key %s", (_, open) => {
+  const question = proposal("read", { call_id: "c" });
+  const decisions = "/v1/events?tenant_id=acme&session_id=s&event_type=POLICY_DECISION";
+
+  test("decide a question once, and go on saying what was decided", async () => {
+    const servers = (await open()).map((store) => decidingOver(store));
+    const [first = decidingOver(memoryLedger().store), other = first] = servers;
+    const answers = await Promise.all(
+      [first, other, first, other].map((one) => one.decide("s", question, { manifest }, "k")),
+    );
+    const allowed = { outcome: "allow", reason: "OK" };
+    for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: allowed });
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+    expect((await first.get(decisions)).body.Events).toHaveLength(1);
+    const counted = async (): Promise<unknown> =>
+      (await first.get("/v1/sessions/s/snapshot?tenant_id=acme")).body.tool_calls_consumed;
+    expect(await counted()).toBe(1);
+
+    // By now the session is over its budget, and would be told so.
+    const place = { tenant_id: "acme", session_id: "s", event_type: "CHECKPOINT", payload: {} };
+    for (let at = 0; at < 24; at++) await first.post("/v1/events", place);
+    const late = await other.decide("s", question, { manifest }, "k");
+    expect(late).toEqual(answers[0] ?? late);
+    const anew = await other.decide("s", question, { manifest }, "another key");
+    expect(anew.body).toMatchObject({ outcome: "deny", reason: "BUDGET_EXCEEDED" });
+    expect((await first.get(decisions)).body.Events).toHaveLength(2);
+  });
+
+  test("refuse another question, another session and an event", async () => {
+    const [store = memoryLedger().store] = await open();
+    const server = decidingOver(store);
+    await server.decide("s", question, { manifest }, "k");
+    const place = { tenant_id: "acme", session_id: "s", event_type: "CHECKPOINT", payload: {} };
+    const others = [
+      server.decide("s", proposal("read", { call_id: "d" }), { manifest }, "k"),
+      server.decide("s", question, {}, "k"),
+      server.decide("another", question, { manifest }, "k"),
+      server.post("/v1/events", place, "k"),
+    ];
+    for (const { status, body } of await Promise.all(others)) {
+      expect({ status, code: body.code }).toEqual({ status: 422, code: "idempotency_mismatch" });
+    }
+    expect((await server.get(decisions)).body.Events).toHaveLength(1);
+  });
+
+  test("decide each question, also equal ones at the same moment", async () => {
+    const [store = memoryLedger().store] = await open();
+    const server = decidingOver(store, { nowMs: () => 1_700_000_000_000 });
+    const keys = ["a", "b", undefined, undefined];
+    await Promise.all(keys.map((key) => server.decide("s", question, { manifest }, key)));
+    expect((await server.get(decisions)).body.Events).toHaveLength(4);
+  });
+});
+
 test("a session that does not stand still is denied, and that is recorded", async () => {
   const { store } = memoryLedger();
   let moved = 0;

@@ -11,10 +11,10 @@ import { afterThisTest } from "./endings.ts";
 
 export interface Deciding {
   readonly url: string;
-  post(path: string, body: JsonValue): Promise<Answered>;
+  post(path: string, body: JsonValue, key?: string): Promise<Answered>;
   get(path: string): Promise<Answered>;
   /** About a session of the tenant acme. */
-  decide(session: string, event: JsonObject, more?: JsonObject): Promise<Answered>;
+  decide(session: string, event: JsonObject, more?: JsonObject, key?: string): Promise<Answered>;
 }
 
 export interface Answered {
@@ -25,6 +25,8 @@ export interface Answered {
 export interface DecidingOptions {
   readonly manifest?: JsonValue;
   readonly decide?: Decide;
+  /** Absent: a clock that goes on at each look. */
+  readonly nowMs?: () => number;
 }
 
 /** The shipped policy, as a policy that takes its time: others get in between. */
@@ -37,9 +39,10 @@ export const slowPolicy: Decide = async (input) => {
 export function decidingOver(store: Store, options: DecidingOptions = {}): Deciding {
   const { manifest = {}, decide = slowPolicy } = options;
   let now = 1_700_000_000_000;
+  const { nowMs = () => now++ } = options;
   const server = startServer({
     ...{ log: createControlLog(store), hostname: "127.0.0.1", port: 0, keys: [] },
-    ...{ origin: store.origin, nowMs: () => now++, rateLimit: 0, tls: undefined },
+    ...{ origin: store.origin, nowMs, rateLimit: 0, tls: undefined },
     secret: new Uint8Array(32),
     decide,
     manifest,
@@ -50,18 +53,19 @@ export function decidingOver(store: Store, options: DecidingOptions = {}): Decid
     status: response.status,
     body: (await response.json()) as JsonObject,
   });
-  const post = async (path: string, body: JsonValue): Promise<Answered> =>
-    read(await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) }));
+  const post = async (path: string, body: JsonValue, key?: string): Promise<Answered> => {
+    const headers: Record<string, string> = key === undefined ? {} : { "Idempotency-Key": key };
+    const sent = { method: "POST", body: JSON.stringify(body), headers };
+    return read(await fetch(`${url}${path}`, sent));
+  };
   return {
     url,
     post,
     get: async (path) => read(await fetch(`${url}${path}`)),
-    decide: (session, event, more = {}) =>
-      post("/v1/policy/decide", {
-        event,
-        session: { tenant_id: "acme", session_id: session },
-        ...more,
-      }),
+    decide: (session, event, more = {}, key = undefined) => {
+      const named = { tenant_id: "acme", session_id: session };
+      return post("/v1/policy/decide", { event, session: named, ...more }, key);
+    },
   };
 }
 

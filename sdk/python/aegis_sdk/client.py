@@ -165,6 +165,8 @@ class AegisClient:
         snapshot: Mapping[str, Any] | None = None,
         manifest: Mapping[str, Any] | None = None,
         session: Mapping[str, str] | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> dict[str, Any]:
         """May this call be made? `outcome` is `allow`, `deny` or `require_approval`.
 
@@ -178,8 +180,10 @@ class AegisClient:
         for name, value in (("snapshot", snapshot), ("manifest", manifest), ("session", session)):
             if value is not None:
                 body[name] = dict(value)
-        # With a session each delivery would be recorded.
-        return self._http.post("/v1/policy/decide", body, repeatable=session is None)
+        # So that another delivery is the same question, which is decided and recorded once.
+        key = idempotency_key if idempotency_key is not None else uuid.uuid4().hex
+        headers = {"Idempotency-Key": key}
+        return self._http.post("/v1/policy/decide", body, repeatable=True, headers=headers)
 
     # Approvals
 

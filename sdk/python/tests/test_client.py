@@ -254,16 +254,28 @@ def failing() -> Iterator[Any]:
 OK = (200, '{"seq":0,"hash":"x"}')
 
 
+SEALED = Builder("acme", "u1", "s").append(EventType.MEMORY_READ)
+SESSION = {"tenant_id": "acme", "session_id": "s"}
+
+
 @pytest.mark.parametrize("trouble", [(503, "{}"), (429, ""), (502, ""), (504, ""), (0, "")])
-def test_what_may_come_twice_is_tried_again(failing: Any, trouble: tuple[int, str]) -> None:
+@pytest.mark.parametrize(
+    ("path", "send"),
+    [
+        ("events", lambda client: client.append_event(SEALED)),
+        ("policy/decide", lambda client: client.decide({}, session=SESSION)),
+    ],
+)
+def test_what_may_come_twice_is_tried_again(
+    failing: Any, trouble: tuple[int, str], path: str, send: Callable[[AegisClient], Any]
+) -> None:
     server = failing(trouble, trouble, OK)
     client = AegisClient(server.address, retries=2, backoff=0.001)
-    sealed = Builder("acme", "u1", "s").append(EventType.MEMORY_READ)
-    assert client.append_event(sealed)["seq"] == 0
+    assert send(client)["seq"] == 0
     bodies = {body for _, body, _ in server.seen}
     keys = {headers["Idempotency-Key"] for _, _, headers in server.seen}
     assert (len(server.seen), len(bodies), len(keys)) == (3, 1, 1)
-    assert server.seen[0][0] == "/base/v1/events"
+    assert server.seen[0][0] == f"/base/v1/{path}"
 
 
 def test_a_connection_that_ended_meanwhile_is_no_failure(failing: Any) -> None:
@@ -285,11 +297,9 @@ def test_retries_end(failing: Any) -> None:
 
 @pytest.mark.parametrize("trouble", [(503, "{}"), (0, "")])
 def test_what_must_not_come_twice_is_sent_once(failing: Any, trouble: tuple[int, str]) -> None:
-    session = {"tenant_id": "acme", "session_id": "s"}
     sends: list[Callable[[AegisClient], object]] = [
         lambda client: client.request_approval("acme", "s", "exec"),
         lambda client: client.decide_approval("acme", "t", allow=True),
-        lambda client: client.decide({}, session=session),
     ]
     for send in sends:
         server = failing(trouble, OK)

@@ -146,7 +146,7 @@ export declare class AegisClient {
     options?: CallOptions,
   ): Promise<SessionToken>;
   /** Decide about a tool call. */
-  decide(body: DecideRequest, options?: CallOptions): Promise<Decision>;
+  decide(body: DecideRequest, options?: KeyedOptions): Promise<Decision>;
   /** The manifest that decides where a request has none. */
   getManifest(options?: CallOptions): Promise<ServedManifest>;
   /** Whether a manifest is valid. */

@@ -163,6 +163,7 @@ export class AegisClient {
         body,
         accept: "application/json",
         isRepeatable: true,
+        idempotencyKey: options.idempotencyKey ?? crypto.randomUUID(),
       },
       options,
     );

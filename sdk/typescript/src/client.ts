@@ -295,7 +295,7 @@ export class AegisClient {
   }
 
   /** Decide about a tool call. */
-  decide(body: DecideRequest, options: CallOptions = {}): Promise<Decision> {
+  decide(body: DecideRequest, options: KeyedOptions = {}): Promise<Decision> {
     return this.#transport.json(
       {
         method: "POST",
@@ -303,6 +303,7 @@ export class AegisClient {
         body,
         accept: "application/json",
         isRepeatable: true,
+        idempotencyKey: options.idempotencyKey ?? crypto.randomUUID(),
       },
       options,
     );

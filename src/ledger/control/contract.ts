@@ -23,6 +23,12 @@ export interface AppendRequest {
   readonly hash?: Uint8Array | undefined;
   /** Sent again with the same key, the event is stored once. */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * What was asked, where the event records the answer: the key stands for this text then, and not
+   * for the event, and an equal event that is there already is another answer's. Absent: the event
+   * itself.
+   */
+  readonly answers?: string | undefined;
   /** Put where `expected` is, together with the event: both are stored or neither. */
   readonly change?: RecordChange | undefined;
 }

@@ -198,7 +198,7 @@ function earlierAnswer(batch: Batch, request: AppendRequest): AppendOutcome | un
   if (known === undefined) return undefined;
   const { request: before, seq, hash, index } = JSON.parse(known.json) as IdempotentAnswer;
   if (before === fingerprint(request)) return { kind: "repeated", seq, hash, index };
-  const message = "the idempotency key was used for another event";
+  const message = "the idempotency key was used for another request";
   return refused("idempotency_mismatch", message, newSession("" as SessionId));
 }
 
@@ -219,7 +219,8 @@ interface IdempotentAnswer {
 }
 
 function fingerprint(request: AppendRequest): string {
-  const { user, session, type, seq, prevHash, hash } = request;
+  const { user, session, type, seq, prevHash, hash, answers } = request;
+  if (answers !== undefined) return sha256Hex(JSON.stringify([user, session, type, answers]));
   const payload = canonicalText(request.payload, "python");
   const parts = [user, session, type, payload, String(seq), prevHash?.toHex(), hash?.toHex()];
   return sha256Hex(JSON.stringify(parts));
@@ -277,6 +278,7 @@ function repeatedEvent(
 ): AppendOutcome | undefined {
   const { seq } = event;
   if (request.seq === undefined || seq >= state.nextSeq) return undefined;
+  if (request.answers !== undefined) return undefined;
   const known = standingAt(batch, key, seq);
   if (known === undefined) return undefined;
   const { hash, index, prevHash, tsUnixMs } = known;

@@ -63,7 +63,7 @@ export const codes = {
   },
   idempotency_mismatch: {
     status: 422,
-    meaning: "the idempotency key was used for another event",
+    meaning: "the idempotency key was used for another event or question",
   },
   manifest_invalid: { status: 422, meaning: "the manifest is not valid: the text names the field" },
   rate_limited: { status: 429, meaning: "too many calls of the tool: see `Retry-After`" },
@@ -71,7 +71,7 @@ export const codes = {
   ledger_unavailable: {
     status: 503,
     meaning:
-      "the ledger cannot be read or written now. Whether an event was stored is not known: send it again with its `seq` or `Idempotency-Key`",
+      "the ledger cannot be read or written now. Whether an event or a decision was stored is not known: send it again with its `seq` or `Idempotency-Key`",
   },
 } as const satisfies Readonly<
   Record<string, { readonly status: number; readonly meaning: string }>

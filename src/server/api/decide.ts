@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { answers, json, type Operation, refusal, roles } from "./operation.ts";
 import { decideEvent, decideManifest, decideSnapshot } from "./policy-input.ts";
-import { decision, named, sessionId, tenantId, text } from "./schemas.ts";
+import { decision, keyHeader, named, sessionId, tenantId, text } from "./schemas.ts";
 
 export const decideRequest = named(
   "DecideRequest",
@@ -25,6 +25,14 @@ const event = {
   payload: { tool_name: "read_file", call_id: "c2", args: { path: "/workspace/data.csv" } },
 };
 const manifest = { permissions: { tools: ["read_file", "exec"], exec: { allowed_bins: ["ls"] } } };
+const aboutSession = {
+  event: {
+    event_type: "TOOL_CALL_PROPOSED",
+    payload: { tool_name: "exec", call_id: "c3", args: { bin: "ls" } },
+  },
+  manifest,
+  session: { tenant_id: "acme", session_id: "sess-001" },
+};
 
 export const decide = {
   id: "decide",
@@ -33,9 +41,13 @@ export const decide = {
   tag: "Policy",
   summary: "Decide about a tool call",
   details:
-    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that are not listed are let be; those that are have to be of their type. With a `session` the call counts as proposed, once, whether or not `TOOL_CALL_PROPOSED` is sent as well.",
+    "200 for every decision, denials too. Inside `event`, `snapshot` and `manifest` members that are not listed are let be; those that are have to be of their type. With a `session` the call counts as proposed, once, whether or not `TOOL_CALL_PROPOSED` is sent as well; asked again with the same `Idempotency-Key` it is the same call, with the same answer.",
   roles,
-  isRepeatable: true,
+  headers: z.object({
+    "idempotency-key": keyHeader.describe(
+      "Asked again with the same key, the same question about a session is decided once",
+    ),
+  }),
   body: { schema: decideRequest, type: json, isReadByHand: true },
   answers: { 200: { description: "The decision", content: answers(decision) } },
   codes: [
@@ -46,6 +58,7 @@ export const decide = {
     "tenant_reserved",
     "tenant_keyless",
     "event_invalid",
+    "idempotency_mismatch",
   ],
   examples: [
     {
@@ -64,16 +77,24 @@ export const decide = {
     },
     {
       name: "about a session that read something tainted",
-      body: {
-        event: {
-          event_type: "TOOL_CALL_PROPOSED",
-          payload: { tool_name: "exec", call_id: "c3", args: { bin: "ls" } },
-        },
-        manifest,
-        session: { tenant_id: "acme", session_id: "sess-001" },
-      },
+      headers: { "Idempotency-Key": "exec-of-c3" },
+      body: aboutSession,
       status: 200,
       answer: { outcome: "deny", reason: "TAINTED_TO_HIGH_RISK", constraints: {} },
+    },
+    {
+      name: "the same question again",
+      headers: { "Idempotency-Key": "exec-of-c3" },
+      body: aboutSession,
+      status: 200,
+      answer: { outcome: "deny", reason: "TAINTED_TO_HIGH_RISK", constraints: {} },
+    },
+    {
+      name: "another question with its key",
+      headers: { "Idempotency-Key": "exec-of-c3" },
+      body: { ...aboutSession, event },
+      status: 422,
+      answer: refusal("idempotency_mismatch", "the idempotency key was used for another request"),
     },
     {
       name: "a tool nobody declared",

@@ -17,6 +17,7 @@ import {
   count,
   event,
   hexHash,
+  keyHeader,
   legacyEvent,
   named,
   sessionId,
@@ -77,8 +78,6 @@ const result = {
 };
 const resultHash = "4fac94dbe4291e3a1394cda176b4eb0d85b9a586dd28b7cf53fb2dfbeab8fe07";
 const otherHash = "2699159e203e99518b6f308992757b09eec764e48126e64d3a0f1af6e59b91a1";
-
-const keyHeader = z.string().max(255).optional();
 
 export const postEvent = {
   id: "postEvent",

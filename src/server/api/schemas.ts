@@ -66,6 +66,8 @@ export const failure = named(
     .describe("Every answer that is not what was asked for"),
 );
 
+export const keyHeader = z.string().max(255).optional();
+
 export const event = named(
   "Event",
   z
