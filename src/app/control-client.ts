@@ -3,6 +3,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
+import { parsePrintable } from "../base/json-text.ts";
 import { policySizeMaxBytes } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
@@ -97,7 +98,8 @@ function answerOf(what: string, status: number, body: string): JsonObject {
   }
   let answer: JsonValue;
   try {
-    answer = JSON.parse(body) as JsonValue;
+    // Events are printed again, with every number as it was hashed.
+    answer = parsePrintable(body);
   } catch (cause) {
     throw new AegisError("internal", `${what}: the server's answer is no JSON`, { cause });
   }

@@ -34,6 +34,36 @@ export function parseJsonText(text: string): JsonTree {
   return value;
 }
 
+declare global {
+  /** What the type library lacks. */
+  interface JSON {
+    /** What `JSON.stringify` prints as this text, which is one number, word or string. */
+    rawJSON(text: string): PlainJson;
+  }
+}
+
+/**
+ * As `plainJson`, for `JSON.stringify` alone: it prints each number as it was spelled, also where
+ * JavaScript has another one, as for `9007199254740993`.
+ */
+export function printableJson(tree: JsonTree): PlainJson {
+  if (tree instanceof NumberText) return printableNumber(Number(tree.text), tree.text);
+  if (tree instanceof Map) return objectOf(tree, printableJson);
+  if (Array.isArray(tree)) return tree.map(printableJson);
+  return tree as null | boolean | string;
+}
+
+/** As `JSON.parse`, for `JSON.stringify` alone: it prints each number as `text` spells it. */
+export function parsePrintable(text: string): PlainJson {
+  const reviver = (_: string, value: PlainJson, { source }: { readonly source?: string }) =>
+    typeof value === "number" && source !== undefined ? printableNumber(value, source) : value;
+  return JSON.parse(text, reviver as (name: string, value: unknown) => unknown) as PlainJson;
+}
+
+function printableNumber(value: number, text: string): PlainJson {
+  return String(value) === text ? value : JSON.rawJSON(text);
+}
+
 /**
  * The value as JavaScript has it.
  * @throws {AegisError} `json/invalid` for a number that is too large to be one
@@ -44,23 +74,25 @@ export function plainJson(tree: JsonTree): PlainJson {
     if (Number.isFinite(number)) return number;
     throw invalid(`the number ${tree.text.slice(0, 40)} is too large`);
   }
-  if (tree instanceof Map) {
-    const object: Record<string, PlainJson> = {};
-    for (const [name, member] of tree) {
-      const value = plainJson(member);
-      if (name !== "__proto__") object[name] = value;
-      else
-        Object.defineProperty(object, name, {
-          value,
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
-    }
-    return object;
-  }
+  if (tree instanceof Map) return objectOf(tree, plainJson);
   if (Array.isArray(tree)) return tree.map(plainJson);
   return tree as null | boolean | string;
+}
+
+function objectOf(members: JsonMembers, read: (tree: JsonTree) => PlainJson): PlainJson {
+  const object: Record<string, PlainJson> = {};
+  for (const [name, member] of members) {
+    const value = read(member);
+    if (name !== "__proto__") object[name] = value;
+    else
+      Object.defineProperty(object, name, {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+  }
+  return object;
 }
 
 const escapes: Readonly<Record<string, string>> = {

@@ -131,7 +131,7 @@ export function eventJson(event: LoggedEvent): JsonObject {
     seq: event.seq,
     ts_unix_ms: event.tsUnixMs,
     event_type: event.type,
-    payload: event.payload,
+    payload: event.printable ?? event.payload,
     prev_hash: event.prevHash,
     hash: event.hash,
     index: event.index,
@@ -139,7 +139,7 @@ export function eventJson(event: LoggedEvent): JsonObject {
 }
 
 export function legacyEvent(event: LoggedEvent): JsonObject {
-  const payload = new TextEncoder().encode(JSON.stringify(event.payload));
+  const payload = new TextEncoder().encode(JSON.stringify(event.printable ?? event.payload));
   return {
     TenantID: event.tenant,
     SessionID: event.session,

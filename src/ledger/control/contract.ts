@@ -80,6 +80,8 @@ export interface LoggedEvent {
   readonly tsUnixMs: number;
   readonly type: string;
   readonly payload: JsonValue;
+  /** For `JSON.stringify` alone: prints its numbers as they were hashed. Absent: `payload` does. */
+  readonly printable?: JsonValue;
   readonly prevHash: string;
   readonly hash: string;
   readonly index: number;

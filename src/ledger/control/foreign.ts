@@ -12,6 +12,7 @@ import {
   type PlainJson,
   parseJsonText,
   plainJson,
+  printableJson,
 } from "../../base/json-text.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 
@@ -103,6 +104,8 @@ export interface ReadForeign {
   /** `payload` is wrapped as `{ value }` where it is no object. */
   readonly event: SealedEvent;
   readonly payload: PlainJson;
+  /** The payload for `JSON.stringify` alone, which prints its numbers as they were hashed. */
+  readonly printable: () => PlainJson;
   /** The bytes are a canonical form of some dialect, and so the only spelling of it. */
   isCanonical(): boolean;
 }
@@ -151,7 +154,8 @@ export function readForeign(text: string, hash: string): ReadForeign | undefined
     hash,
   };
   const isCanonical = () => dialects.some((name) => isFormOf(tree, name, text));
-  return { event, payload, isCanonical };
+  const printable = () => printableJson(value.get("payload") ?? null);
+  return { event, payload, printable, isCanonical };
 }
 
 /**
@@ -178,7 +182,7 @@ export function readOwnForm(text: string, value: unknown, hash: string): ReadFor
     prev_hash: prev,
     hash,
   };
-  return { event, payload, isCanonical: () => true };
+  return { event, payload, printable: () => payload, isCanonical: () => true };
 }
 
 /** Written again it is the same text: so no name is there twice, and no number is spelled oddly. */

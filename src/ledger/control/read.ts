@@ -83,7 +83,8 @@ export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
       hint: "run `aegis audit verify`",
     });
   }
-  return loggedFrom(read.event, read.payload, hash, index);
+  const printable = read.printable();
+  return { ...loggedFrom(read.event, read.payload, hash, index), printable };
 }
 
 /** @param hash hex */

@@ -4,7 +4,12 @@ import { describe, expect, test } from "bun:test";
 import { canonicalText, type Dialect } from "../../../src/base/canonical-dialects.ts";
 import { AegisError } from "../../../src/base/errors.ts";
 import { sha256Hex } from "../../../src/base/hash.ts";
-import { parseJsonText, plainJson } from "../../../src/base/json-text.ts";
+import {
+  parseJsonText,
+  parsePrintable,
+  plainJson,
+  printableJson,
+} from "../../../src/base/json-text.ts";
 import { jsonDepthMax } from "../../../src/base/limits.ts";
 import { randomJson, seededRandom } from "../../support/random-json.ts";
 
@@ -149,6 +154,15 @@ const spellings: readonly (readonly [string, string, Readonly<Record<Dialect, st
   ],
   ["order and nesting", ' { "b" : [ true , null ] , "a" : {} } ', same('{"a":{},"b":[true,null]}')],
 ];
+
+test.each([
+  ["integers", "[9007199254740993,-9223372036854775808,7]"],
+  ["fractions and exponents", '{"a":1.0,"b":[1e+16,1e-05,-0.0]}'],
+  ["what JavaScript has", '{"__proto__":0.1,"a":[null,true,"1.0"]}'],
+])("printing gives %s as they were spelled", (_, text) => {
+  expect(JSON.stringify(printableJson(parseJsonText(text)))).toBe(text);
+  expect(JSON.stringify(parsePrintable(text))).toBe(text);
+});
 
 function same(text: string): Readonly<Record<Dialect, string>> {
   return { rfc8785: text, go: text, python: text };
