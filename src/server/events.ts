@@ -30,7 +30,7 @@ import {
   textMember,
   wantsLegacy,
 } from "./http.ts";
-import { describeOn } from "./traced.ts";
+import { describeBatchOn, describeOn } from "./traced.ts";
 
 export function eventRoutes(
   log: ControlLog,
@@ -52,7 +52,7 @@ export function eventRoutes(
       admit(limiter, requests);
       const outcomes = await log.append(requests);
       const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
-      call.span?.set({ "aegis.batch.size": outcomes.length });
+      describeBatchOn(call.span, requests, outcomes);
       const isWhole = outcomes.every(({ kind }) => kind !== "refused");
       const headers = { "Content-Type": ndjson };
       return new Response(text, { status: isWhole ? 201 : 207, headers });

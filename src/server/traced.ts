@@ -74,6 +74,34 @@ export function describeOn(
   if (isObject(payload)) span.payload(payload);
 }
 
+interface Answered {
+  readonly kind: string;
+  readonly seq?: number;
+  readonly hash?: string;
+  /** Why it was refused. */
+  readonly code?: string;
+}
+
+/** A span for each event of a batch, and for the batch itself the session where it is but one. */
+export function describeBatchOn(
+  span: TelemetrySpan | undefined,
+  events: readonly SpokenEvent[],
+  outcomes: readonly Answered[],
+): void {
+  if (span === undefined) return;
+  span.set({ "aegis.batch.size": outcomes.length });
+  const [first] = events;
+  if (first === undefined) return;
+  const { tenant, session } = first;
+  if (events.every((one) => one.session === session && one.tenant === tenant)) span.of(first);
+  for (const [at, event] of events.entries()) {
+    const outcome = outcomes[at];
+    const part = span.part(event);
+    describeOn(part, event, outcome?.kind === "refused" ? {} : outcome);
+    part.end(outcome?.code);
+  }
+}
+
 function plainOrNull(tree: JsonTree): JsonValue {
   try {
     return plainJson(tree);

@@ -30,6 +30,11 @@ export interface TelemetrySpan {
   of(session: SpanSession): void;
   /** What the span is about, redacted: in the file, and elsewhere only where that was asked for. */
   payload(payload: JsonObject): void;
+  /**
+   * A span for what this one did for one session, from this one's start on. Its child where they
+   * share a trace: one that a caller gave, or the session's; else a first one of the session's.
+   */
+  part(session: SpanSession): TelemetrySpan;
   /** To send on: work that it leads to becomes a child. Empty where telemetry is off. */
   traceparent(): string;
   /** Headers, or variables, for whoever goes on with this. */
@@ -46,11 +51,13 @@ export interface Telemetry {
   stop(): Promise<void>;
 }
 
-const noSpan: TelemetrySpan = {
+/** Says nothing to anybody. */
+export const noSpan: TelemetrySpan = {
   rename: () => undefined,
   set: () => undefined,
   of: () => undefined,
   payload: () => undefined,
+  part: () => noSpan,
   traceparent: () => "",
   headers: () => ({}),
   end: () => undefined,

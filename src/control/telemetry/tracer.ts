@@ -8,7 +8,14 @@ import type { AbsPath } from "../../base/paths.ts";
 import type { JsonObject } from "../../model/event.ts";
 import type { EndedSpan, SafeAttributes, SpanSink } from "./ended-span.ts";
 import { type KnownNames, redact, redactId, redactText } from "./redact.ts";
-import type { SpanAttributes, SpanSession, SpanStart, Telemetry, TelemetrySpan } from "./span.ts";
+import {
+  noSpan,
+  type SpanAttributes,
+  type SpanSession,
+  type SpanStart,
+  type Telemetry,
+  type TelemetrySpan,
+} from "./span.ts";
 import {
   formatTraceparent,
   parseTraceparent,
@@ -69,7 +76,8 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
     },
   };
   return {
-    start: (start) => spanOf(start, making),
+    start: (start) =>
+      spanOf({ ...start, parent: parseTraceparent(start.parent) }, making, now(making)),
     lost: () => sinks.reduce((sum, sink) => sum + sink.lost(), 0),
     async stop() {
       const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -127,12 +135,24 @@ interface Said {
   readonly attributes: Record<string, Given>;
 }
 
-function spanOf(start: SpanStart, making: Making): TelemetrySpan {
-  const { clock } = making;
-  const startMs = clock.nowUnixMs();
-  const startedMs = clock.monotonicMs();
+interface Started extends Omit<SpanStart, "parent"> {
+  readonly parent: TraceParent | undefined;
+}
+
+/** By both clocks: when it is, and what to count from. */
+interface Moment {
+  readonly startMs: number;
+  readonly startedMs: number;
+}
+
+function now({ clock }: Making): Moment {
+  return { startMs: clock.nowUnixMs(), startedMs: clock.monotonicMs() };
+}
+
+/** @param known where it stands, if that is settled */
+function spanOf(start: Started, making: Making, moment: Moment, known?: Place): TelemetrySpan {
   const said: Said = { name: start.name, session: undefined, payload: undefined, attributes: {} };
-  let place: Place | undefined;
+  let place = known;
   let isEnded = false;
   const set = (more: SpanAttributes): void => {
     for (const name in more) {
@@ -158,6 +178,7 @@ function spanOf(start: SpanStart, making: Making): TelemetrySpan {
     payload(payload) {
       said.payload = payload;
     },
+    part: (session) => partOf(session, { start, said, moment, ...placed() }, making),
     traceparent: () => formatTraceparent(placed().own),
     headers() {
       const { own, parent } = placed();
@@ -176,12 +197,31 @@ function spanOf(start: SpanStart, making: Making): TelemetrySpan {
         parent,
         state: start.state,
         kind: start.kind,
-        startMs,
-        durationMs: Math.max(0, clock.monotonicMs() - startedMs),
+        startMs: moment.startMs,
+        durationMs: Math.max(0, making.clock.monotonicMs() - moment.startedMs),
         isError: error !== undefined,
       });
     },
   };
+}
+
+interface Whole extends Place {
+  readonly start: Started;
+  readonly said: Said;
+  readonly moment: Moment;
+}
+
+function partOf(session: SpanSession, whole: Whole, making: Making): TelemetrySpan {
+  const { start, said, moment, own, parent } = whole;
+  const isShared = parent !== undefined || isSame(said.session, session);
+  const shared = isShared ? own : undefined;
+  const about = { name: "", kind: "internal", parent: shared, state: start.state } as const;
+  const known = placeOf(about, session, making.isSampled);
+  // Parts are many: what would not be kept is not even listened to.
+  if (!known.own.isSampled) return noSpan;
+  const part = spanOf(about, making, moment, known);
+  part.of(session);
+  return part;
 }
 
 /** All of it redacted, and only now: what is said and then not kept costs nothing. */
@@ -199,8 +239,11 @@ function safely(
   return { name: redactText(said.name), attributes, payload };
 }
 
-function placeOf(start: SpanStart, session: SpanSession | undefined, isSampled: Sampler): Place {
-  const parent = parseTraceparent(start.parent);
+function isSame(left: SpanSession | undefined, right: SpanSession): boolean {
+  return left?.tenant === right.tenant && left.session === right.session;
+}
+
+function placeOf({ parent }: Started, session: SpanSession | undefined, isSampled: Sampler): Place {
   const traceId =
     parent?.traceId ?? (session === undefined ? randomSecret(16).toHex() : sessionTraceId(session));
   const spanId = randomSecret(8).toHex();
