@@ -85,6 +85,8 @@ export const sharedWalSizeMaxBytes = 16 << 20;
 export const ledgerLockWaitMs = 5000;
 /** Events read at once by verify, export and reports: bounds memory at about 1 MiB. */
 export const ledgerPageSize = 2000;
+/** Events or records copied at once into another store: those of clients can have 4 MiB each. */
+export const copyPageSize = 64;
 /** Longest string in a Seatbelt profile, bytes: macOS refuses the profile at about 1,025. */
 export const sbplStringMaxBytes = 1000;
 /**

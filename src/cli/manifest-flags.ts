@@ -4,8 +4,7 @@ import type { LaunchOptions } from "../app/launch/options.ts";
 import type { TrustOptions } from "../app/manifest/trust.ts";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
-import { writeErr } from "./output.ts";
-import { escapeControls } from "./render/text.ts";
+import { warn } from "./warn.ts";
 
 export const trustFlags = {
   "trust-mode": {
@@ -50,10 +49,6 @@ export function launchTrust(
       warn(await requireTrustedText(path, text, trust));
     },
   };
-}
-
-export function warn(warnings: readonly string[]): void {
-  for (const warning of warnings) writeErr(`warning: ${escapeControls(warning)}\n`);
 }
 
 export function trustOptions(flags: TrustWish, directory: AbsPath): TrustOptions {

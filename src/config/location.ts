@@ -117,6 +117,6 @@ export function privateDirectory(directory: AbsPath): void {
 export function ledgerFile(directory: AbsPath, text: string): AbsPath {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return resolvePath(directory, text);
   throw new AegisError("usage", "Cannot use that ledger here: it is an address, and no file", {
-    hint: "`log`, `report` and `audit` read a ledger in PostgreSQL, `serve --dsn` and `aegisd --dsn` record in one, and pg_dump backs it up",
+    hint: "`log`, `report`, `audit`, `backup` and `restore` take a ledger in PostgreSQL, `serve --dsn` and `aegisd --dsn` record in one",
   });
 }

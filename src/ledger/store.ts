@@ -183,3 +183,12 @@ export interface Snapshot {
   schemaProblems(): readonly string[];
   close(): void | Promise<void>;
 }
+
+/** With what verify has no use for: everything a ledger keeps, to be copied elsewhere. */
+export interface WholeSnapshot extends Snapshot {
+  /** By kind and key, those behind `after`. */
+  recordsFrom(
+    after: Pick<LogRecord, "kind" | "key"> | undefined,
+    limit: number,
+  ): readonly LogRecord[] | Promise<readonly LogRecord[]>;
+}

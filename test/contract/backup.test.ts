@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { makeBackup } from "../../src/ledger/backup/backup.ts";
+import { inSqlite } from "../../src/ledger/backup/in-sqlite.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/ledger/backup/restore.ts";
 import { openLedger } from "../../src/ledger/open.ts";
 import { waitFor } from "../support/harness.ts";
@@ -54,11 +55,11 @@ async function report(place: { database: string; keys: string }) {
 describe("a backup", () => {
   test("with the key restores on another machine, and the ledger goes on there", async () => {
     const { place, ledger, file } = await recorded(300);
-    const { facts } = await makeBackup(place, { target: file, withKey: true, ...now });
+    const { facts } = await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     expect(facts).toMatchObject({ size: 304, madeUnixMs: startMs });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const there = elsewhere();
-    const restored = await restoreBackup(there, options(file));
+    const restored = await restoreBackup(inSqlite(there), options(file));
     expect(restored).toMatchObject({ isKeyRestored: true, missing: 0, facts });
     expect(statSync(there.database).mode & 0o777).toBe(0o600);
     expect(await report(there)).toMatchObject({ valid: true, warnings: [], eventCount: 304 });
@@ -85,9 +86,9 @@ describe("a backup", () => {
         const before = acknowledged;
         await waitFor("more events", () => acknowledged > before);
         const target = `${home}/${i}.backup`;
-        const { facts } = await makeBackup(place, { target, withKey: true, ...now });
+        const { facts } = await makeBackup(inSqlite(place), { target, withKey: true, ...now });
         const there = elsewhere();
-        await restoreBackup(there, options(target));
+        await restoreBackup(inSqlite(there), options(target));
         const found = await report(there);
         expect(found).toMatchObject({ valid: true, eventCount: facts.size });
         sizes.push(facts.size);
@@ -103,7 +104,7 @@ describe("a backup", () => {
   test("leaves no file behind but itself", async () => {
     const { home, place, file } = await recorded(5);
     const before = readdirSync(home);
-    await makeBackup(place, { target: file, withKey: false, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: false, ...now });
     expect(readdirSync(home).sort()).toEqual([...before, "one.backup"].sort());
   });
 
@@ -111,7 +112,7 @@ describe("a backup", () => {
     const { home, place, file } = await recorded(5);
     writeFileSync(file, "mine");
     const before = readdirSync(home);
-    const made = makeBackup(place, { target: file, withKey: false, ...now });
+    const made = makeBackup(inSqlite(place), { target: file, withKey: false, ...now });
     await expect(made).rejects.toThrow("it exists");
     expect(readFileSync(file, "utf8")).toBe("mine");
     expect(readdirSync(home)).toEqual(before);
@@ -124,7 +125,7 @@ describe("a backup", () => {
     db.run("DROP TRIGGER event_update_guard");
     db.run("UPDATE event SET body = replace(body, 'file-2', 'file-7')");
     db.close();
-    const made = makeBackup(place, { target: file, withKey: false, ...now });
+    const made = makeBackup(inSqlite(place), { target: file, withKey: false, ...now });
     await expect(made).rejects.toThrow("is not what was sealed");
     expect(existsSync(file)).toBe(false);
   });
@@ -135,7 +136,7 @@ describe("a damaged backup is refused", () => {
     "whichever byte of it is another one",
     async () => {
       const { place, file } = await recorded(5);
-      await makeBackup(place, { target: file, withKey: true, ...now });
+      await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
       const sound = readFileSync(file);
       const broken = `${file}.broken`;
       const there = elsewhere();
@@ -150,7 +151,7 @@ describe("a damaged backup is refused", () => {
         const bytes = Buffer.from(sound);
         bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8));
         writeFileSync(broken, bytes);
-        const error = await restoreBackup(there, options(broken)).then(
+        const error = await restoreBackup(inSqlite(there), options(broken)).then(
           () => `byte ${at} was not missed`,
           (thrown: Error) => thrown.message,
         );
@@ -172,7 +173,7 @@ describe("a damaged backup is refused", () => {
 
   test("where it is cut off, or something comes before or after it", async () => {
     const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: true, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     const sound = readFileSync(file);
     const broken = `${file}.broken`;
     for (const bytes of [
@@ -184,18 +185,18 @@ describe("a damaged backup is refused", () => {
       Buffer.alloc(4096),
     ]) {
       writeFileSync(broken, bytes);
-      await expect(restoreBackup(elsewhere(), options(broken))).rejects.toThrow(broken);
+      await expect(restoreBackup(inSqlite(elsewhere()), options(broken))).rejects.toThrow(broken);
     }
   });
 
   test("when its events are others than its head was signed over", async () => {
     const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: true, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     // Somebody with the key puts another ledger in.
     const other = await recorded(7);
     copyFileSync(`${place.keys}/ledger.key`, `${other.place.keys}/ledger.key`);
     chmodSync(`${other.place.keys}/ledger.key`, 0o600);
-    const made = makeBackup(other.place, { target: other.file, withKey: true, ...now });
+    const made = makeBackup(inSqlite(other.place), { target: other.file, withKey: true, ...now });
     await expect(made).rejects.toThrow("checkpoint");
   });
 });
@@ -203,27 +204,27 @@ describe("a damaged backup is refused", () => {
 describe("restoring", () => {
   test.each(["", "-wal", "-shm"])("never takes the place of a ledger: %p", async (end) => {
     const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: true, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     const there = elsewhere();
-    await restoreBackup(there, options(file));
+    await restoreBackup(inSqlite(there), options(file));
     const again = { ...there, database: `${there.database}2` };
     writeFileSync(`${again.database}${end}`, "mine");
-    await expect(restoreBackup(again, options(file))).rejects.toThrow("it exists");
+    await expect(restoreBackup(inSqlite(again), options(file))).rejects.toThrow("it exists");
     expect(readFileSync(`${again.database}${end}`, "utf8")).toBe("mine");
   });
 
   test("an older backup than the published head says so, and does it only when told", async () => {
     const { home, place, ledger, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: false, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: false, ...now });
     await recordSession(ledger, 20);
     await ledger.close();
     for (const name of ["ledger.db", "ledger.db-wal", "ledger.db-shm"]) {
       if (existsSync(`${home}/${name}`)) Bun.spawnSync(["rm", `${home}/${name}`]);
     }
-    const restoring = restoreBackup(place, options(file));
+    const restoring = restoreBackup(inSqlite(place), options(file));
     await expect(restoring).rejects.toThrow("it has 9 events, and a head over 32 was published");
     expect(existsSync(place.database)).toBe(false);
-    const restored = await restoreBackup(place, options(file, { acceptOlder: true }));
+    const restored = await restoreBackup(inSqlite(place), options(file, { acceptOlder: true }));
     expect(restored.missing).toBe(23);
     expect(existsSync(restored.olderMemory ?? "")).toBe(true);
     expect(await report(place)).toMatchObject({ valid: true, eventCount: 9 });
@@ -232,34 +233,36 @@ describe("restoring", () => {
   test("is held against a checkpoint that was kept elsewhere", async () => {
     const { place, ledger, file } = await recorded(5);
     const early = await ledger.checkpoint();
-    await makeBackup(place, { target: file, withKey: true, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     await recordSession(ledger, 1);
     const late = await ledger.checkpoint();
     const older = options(file, { checkpoint: late.note });
-    await expect(restoreBackup(elsewhere(), older)).rejects.toThrow("a head over 13");
+    await expect(restoreBackup(inSqlite(elsewhere()), older)).rejects.toThrow("a head over 13");
     const reached = options(file, { checkpoint: early.note });
-    expect(await restoreBackup(elsewhere(), reached)).toMatchObject({ missing: 0 });
+    expect(await restoreBackup(inSqlite(elsewhere()), reached)).toMatchObject({ missing: 0 });
     const forged = options(file, { checkpoint: early.note.replace("\n9\n", "\n8\n") });
-    await expect(restoreBackup(elsewhere(), forged)).rejects.toThrow("signature");
+    await expect(restoreBackup(inSqlite(elsewhere()), forged)).rejects.toThrow("signature");
   });
 
   test("takes no backup of another history", async () => {
     const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: true, ...now });
+    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
     const there = elsewhere();
     const other = await openLedger(there);
     await recordSession(other, 5);
     await other.close();
     Bun.spawnSync(["sh", "-c", `rm ${there.database}*`]);
-    await expect(restoreBackup(there, options(file))).rejects.toThrow("is another key");
+    await expect(restoreBackup(inSqlite(there), options(file))).rejects.toThrow("is another key");
   });
 
   test("without any key is refused, and done when told, with a warning", async () => {
     const { place, file } = await recorded(5);
-    await makeBackup(place, { target: file, withKey: false, ...now });
-    await expect(restoreBackup(elsewhere(), options(file))).rejects.toThrow("neither here nor in");
+    await makeBackup(inSqlite(place), { target: file, withKey: false, ...now });
+    await expect(restoreBackup(inSqlite(elsewhere()), options(file))).rejects.toThrow(
+      "neither here nor in",
+    );
     const there = elsewhere();
-    const { warnings } = await restoreBackup(there, options(file, { withoutKey: true }));
+    const { warnings } = await restoreBackup(inSqlite(there), options(file, { withoutKey: true }));
     expect(warnings).toContain("the signing key is not here, so no signature was checked");
     expect(await report(there)).toMatchObject({ valid: true, eventCount: 9 });
   });

@@ -360,8 +360,6 @@ describe("an address where a ledger's file is wanted", () => {
   const address = "postgres://aegis:s3cretword@127.0.0.1:1/aegis";
   test.each([
     ["run", ["run", "--ledger", address, "--", "true"]],
-    ["backup", ["backup", "--ledger", address, "x.backup"]],
-    ["restore", ["restore", "--ledger", address, "x.backup"]],
     ["serve", ["serve", "--addr", ":0", "--ledger", address]],
   ])("is refused by %s, and makes no folder", async (_, args) => {
     const directory = tempDir("address");

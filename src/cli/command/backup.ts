@@ -1,20 +1,25 @@
 // `aegis backup`: the ledger as one verified file, while others write to it.
 
 import { backUp } from "../../app/ledger/backup.ts";
+import { typedPassword } from "../../app/ledger/postgres-dsn.ts";
 import { AegisError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";
-import { writeErr, writeOut } from "../output.ts";
+import { writeOut } from "../output.ts";
 import { renderFacts } from "../render/facts.ts";
 import { jsonText } from "../render/json.ts";
-import { escapeControls } from "../render/text.ts";
+import { warn } from "../warn.ts";
 
 export const command = defineCommand(
   {
     name: "backup",
     summary: "Copy a ledger, as it is at one moment, into one verified file.",
     flags: {
-      ledger: { kind: "text", value: "PATH", summary: "The ledger. Default: the one of `serve`" },
+      ledger: {
+        kind: "text",
+        value: "PATH|DSN",
+        summary: "The ledger, a file or postgres://…. Default: the one of `serve`",
+      },
       config: { kind: "text", value: "NAME", summary: "The ledger of this configuration" },
       "with-key": {
         kind: "switch",
@@ -26,7 +31,11 @@ export const command = defineCommand(
       "FILE|DIR": { required: false, summary: "A new file, or a folder to make one in" },
     },
     launches: false,
-    examples: ["aegis backup /mnt/backups/", "aegis backup --with-key ledger.backup"],
+    examples: [
+      "aegis backup /mnt/backups/",
+      "aegis backup --with-key ledger.backup",
+      "aegis backup --ledger postgres://aegis@127.0.0.1/aegis ledger.backup",
+    ],
   },
   async ({ flags, operands }, context) => {
     const target = operands["FILE|DIR"];
@@ -37,8 +46,9 @@ export const command = defineCommand(
     }
     const { ledger, config } = flags;
     const withKey = flags["with-key"];
+    warn(typedPassword("--ledger", ledger ?? ""));
     const made = await backUp({ target, ledger, config, withKey }, context);
-    for (const warning of made.warnings) writeErr(`warning: ${escapeControls(warning)}\n`);
+    warn(made.warnings);
     const { facts, file } = made;
     const report = {
       file,

@@ -15,9 +15,10 @@ import { approvalOptions, approvalTtlFlag } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
-import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
+import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
+import { warn } from "../warn.ts";
 
 export const command = defineCommand(
   {

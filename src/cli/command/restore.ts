@@ -1,24 +1,27 @@
 // `aegis restore`: a ledger out of a backup, where none is.
 
 import { restore } from "../../app/ledger/backup.ts";
+import { typedPassword } from "../../app/ledger/postgres-dsn.ts";
 import { AegisError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";
-import { writeErr, writeOut } from "../output.ts";
+import { writeOut } from "../output.ts";
 import { renderFacts } from "../render/facts.ts";
 import { jsonText } from "../render/json.ts";
-import { escapeControls } from "../render/text.ts";
+import { warn } from "../warn.ts";
 
 export const command = defineCommand(
   {
     name: "restore",
     summary: "Restore a ledger from a backup, after verifying all of it.",
     flags: {
-      ledger: {
+      to: {
         kind: "text",
-        value: "PATH",
-        summary: "Where to; nothing may be there. Default: the ledger of `serve`",
+        value: "PATH|DSN",
+        summary:
+          "Where to, a file or postgres://…; no ledger may be there. Default: that of `serve`",
       },
+      ledger: { kind: "text", value: "PATH|DSN", summary: "Same as --to" },
       config: { kind: "text", value: "NAME", summary: "To the ledger of this configuration" },
       checkpoint: {
         kind: "text",
@@ -37,7 +40,11 @@ export const command = defineCommand(
     },
     operands: { FILE: { required: false, summary: "The backup" } },
     launches: false,
-    examples: ["aegis restore ledger.backup", "aegis restore --checkpoint head.note ledger.backup"],
+    examples: [
+      "aegis restore ledger.backup",
+      "aegis restore --checkpoint head.note ledger.backup",
+      "aegis restore --to postgres://aegis@127.0.0.1/aegis ledger.backup",
+    ],
   },
   async ({ flags, operands }, context) => {
     const file = operands.FILE;
@@ -46,17 +53,21 @@ export const command = defineCommand(
         hint: "for instance `aegis restore ledger.backup`",
       });
     }
-    const { ledger, config, checkpoint } = flags;
+    const { config, checkpoint } = flags;
+    if (flags.to !== undefined && flags.ledger !== undefined) {
+      throw new AegisError("usage", "Cannot restore to two places: --ledger is the same as --to");
+    }
+    const [flag, ledger] = flags.to === undefined ? ["--ledger", flags.ledger] : ["--to", flags.to];
+    warn(typedPassword(flag, ledger ?? ""));
     const acceptOlder = flags["accept-older"];
     const withoutKey = flags["without-key"];
     const wish = { file, ledger, config, checkpoint, acceptOlder, withoutKey };
     const restored = await restore(wish, context);
     const { facts, missing, olderMemory, warnings, isKeyRestored } = restored;
-    for (const warning of warnings) writeErr(`warning: ${escapeControls(warning)}\n`);
+    warn(warnings);
     if (missing > 0) {
       const moved = olderMemory === undefined ? "" : `; what was remembered is in ${olderMemory}`;
-      const text = `this ledger lacks ${missing} events that were published${moved}`;
-      writeErr(`warning: ${escapeControls(text)}\n`);
+      warn([`this ledger lacks ${missing} events that were published${moved}`]);
     }
     const report = {
       file: restored.file,

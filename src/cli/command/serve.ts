@@ -7,10 +7,11 @@ import { startServer } from "../../server/server.ts";
 import { approvalFlags, approvalOptions } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
-import { trustFlags, trustOptions, warn } from "../manifest-flags.ts";
+import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
 import { serveUntilStopped } from "../serving.ts";
+import { warn } from "../warn.ts";
 
 export const command = defineCommand(
   {

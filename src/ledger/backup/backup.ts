@@ -1,11 +1,9 @@
 // Making a backup while others write: one moment of the ledger, verified from the events to the
 // signed heads before it gets its name, and read back from the disk.
 
-import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
+import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
-import { headsPath, keyPath, type LedgerPlace } from "../open.ts";
-import { unavailable } from "../sqlite/error.ts";
 import { createHeadFile } from "../tree/head-memory.ts";
 import { type VerifierKey, verifyNote } from "../tree/note.ts";
 import { keyFile } from "../tree/signer.ts";
@@ -20,6 +18,19 @@ import {
   partOf,
   writeWhole,
 } from "./file.ts";
+
+/** A ledger of which a backup can be made. */
+export interface BackupSource {
+  /** For messages; no password is part of it. */
+  readonly name: string;
+  readonly keyPath: string;
+  readonly headsPath: string;
+  /**
+   * Makes the empty file at `path` a database with everything that is there at one moment, while
+   * others go on writing.
+   */
+  copyTo(path: string): Promise<void>;
+}
 
 export interface BackupOptions {
   /** Not there yet. */
@@ -38,20 +49,22 @@ export interface Backup {
  * Others may write to the ledger meanwhile; the backup has what was there at one moment.
  * @throws {AegisError} `ledger/tampered` when the ledger does not verify: then there is no backup
  */
-export async function makeBackup(place: LedgerPlace, options: BackupOptions): Promise<Backup> {
+export async function makeBackup(source: BackupSource, options: BackupOptions): Promise<Backup> {
   const { target, withKey, nowUnixMs: madeUnixMs } = options;
   // Read before the copy is made: it has everything that was remembered by then.
-  const { heads } = createHeadFile(headsPath(place)).all();
+  const { heads } = createHeadFile(source.headsPath).all();
   using file = newFile(`${target}.${uniqueSuffix()}`);
-  copyDatabase(place.database, file.path);
-  const { origin, size, root } = headOf(file.path);
-  const signer = await keyFile(keyPath(place), origin).signer();
+  await source.copyTo(file.path);
+  const { origin, size, root, isSigned } = headOf(file.path);
+  const keys = keyFile(source.keyPath, origin);
+  if (isSigned && (await keys.verifierKey()) === undefined) throw noKey(source);
+  const signer = await keys.signer();
   const { verifierKey } = signer;
   const checked = { path: file.path, origin, heads, verifierKey };
   const report = await verifyCopy(checked);
-  requireSound(report, `Cannot back up "${place.database}"`);
+  requireSound(report, `Cannot back up "${source.name}"`);
   const ledger = partOf(file.fd);
-  const bytes = withKey ? new Uint8Array(readFileSync(keyPath(place))) : new Uint8Array();
+  const bytes = withKey ? new Uint8Array(readFileSync(source.keyPath)) : new Uint8Array();
   const key = { length: bytes.length, sha256: hashOf([bytes]) };
   const facts = { origin, size, root, madeUnixMs, ledger, key };
   const note = await signer.sign(backupText(facts));
@@ -63,6 +76,14 @@ export async function makeBackup(place: LedgerPlace, options: BackupOptions): Pr
   return { facts, warnings: report.warnings };
 }
 
+/** One that is made now would be another one than what the ledger was signed with. */
+function noKey({ name, keyPath }: BackupSource): AegisError {
+  const why = `the key it is signed with is not at "${keyPath}"`;
+  return new AegisError("ledger/not-found", `Cannot back up "${name}": ${why}`, {
+    hint: "copy it from where the ledger is signed, or set AEGIS_HOME to where it is",
+  });
+}
+
 /** What stands on the disk is what was meant. */
 async function readBack(path: string, verifierKey: VerifierKey): Promise<void> {
   const backup = openBackup(path);
@@ -72,18 +93,5 @@ async function readBack(path: string, verifierKey: VerifierKey): Promise<void> {
     backup.readLedger();
   } finally {
     backup.close();
-  }
-}
-
-/** One read transaction on a connection of its own: nobody waits for it, nor it for anybody. */
-function copyDatabase(from: string, to: string): void {
-  let db: Database | undefined;
-  try {
-    db = new Database(from, { readonly: true });
-    db.query<null, [string]>("VACUUM INTO ?").run(to);
-  } catch (error) {
-    throw unavailable("copy the ledger", from, error);
-  } finally {
-    db?.close();
   }
 }

@@ -11,8 +11,13 @@ import { rootOf } from "../tree/merkle.ts";
 import type { VerifierKey } from "../tree/note.ts";
 import { verifySnapshot } from "../verify/verify.ts";
 
+export interface CopyHead extends RememberedHead {
+  /** It has checkpoints, so there is a key they are signed with. */
+  readonly isSigned: boolean;
+}
+
 /** What the copy says of itself. @throws {AegisError} `ledger/unavailable` */
-export function headOf(path: string): RememberedHead {
+export function headOf(path: string): CopyHead {
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
@@ -20,8 +25,9 @@ export function headOf(path: string): RememberedHead {
     const origin = typeof row?.origin === "string" ? row.origin : "";
     const snapshot = openSnapshot(path, origin);
     const head = snapshot.head();
+    const isSigned = snapshot.checkpoints().length > 0;
     snapshot.close();
-    return { origin, size: head.size, root: rootOf(head).toBase64() };
+    return { origin, size: head.size, root: rootOf(head).toBase64(), isSigned };
   } catch (error) {
     throw unavailable("read the copy", path, error);
   } finally {

@@ -1,17 +1,18 @@
 // Restoring a backup where no ledger is: only after its hashes, its signature, its events and every
 // published head were looked at, and never in the place of a file.
 
-import { lstatSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import type { VerifyReport } from "../contract.ts";
 import { isErrno, makePrivateDirectory } from "../files.ts";
-import { headsPath, keyPath, type LedgerPlace } from "../open.ts";
+import type { Snapshot } from "../store.ts";
 import { verifyCheckpoint } from "../tree/checkpoint.ts";
 import { createHeadFile, type RememberedHead } from "../tree/head-memory.ts";
 import { type VerifierKey, verifyNote } from "../tree/note.ts";
 import { keyFile, keyOfText } from "../tree/signer.ts";
+import { verifySnapshot } from "../verify/verify.ts";
 import type { Backup } from "./backup.ts";
 import { headOf, requireSound, verifyCopy } from "./check.ts";
 import {
@@ -42,29 +43,60 @@ export interface Restored extends Backup {
   readonly olderMemory: string | undefined;
 }
 
+/** A place that a ledger can be restored to. */
+export interface RestoreTarget {
+  /** For messages; no password is part of it. */
+  readonly name: string;
+  readonly keyPath: string;
+  readonly headsPath: string;
+  /** The backup's database is unpacked beside it, in a folder that `requireAbsent` leaves there. */
+  readonly staging: string;
+  /** @throws {AegisError} `config/exists` where anything is */
+  requireAbsent(): Promise<void>;
+  /** Gives the ledger in `file` its place: durably, and all of it or nothing. */
+  install(file: NewFile, steps: InstallSteps): Promise<void>;
+}
+
+interface InstallSteps {
+  readonly origin: string;
+  /** Of what was written anew, where `file` itself does not become the ledger. */
+  readonly verify: (written: Snapshot) => Promise<void>;
+  /** Right before nothing can be taken back any more. */
+  readonly lastly: () => void;
+}
+
 /** @throws {AegisError} and then nothing was restored */
 export async function restoreBackup(
-  place: LedgerPlace,
+  target: RestoreTarget,
   options: RestoreOptions,
 ): Promise<Restored> {
-  for (const end of ["", "-wal", "-shm", "-journal"]) refuseThere(`${place.database}${end}`);
-  makePrivateDirectory(dirname(place.database));
+  await target.requireAbsent();
   const backup = openBackup(options.backup);
   try {
     const { facts } = backup;
-    const key = await keyFor(place, options, backup);
-    if (key.verifierKey !== undefined) await requireSigned(options, backup.note, key.verifierKey);
-    using file = copyBeside(place.database, (fd) => backup.readLedger(fd));
-    const memory = createHeadFile(headsPath(place));
-    const heads = [...memory.all().heads, ...(await published(options, key.verifierKey))];
-    const copy = { path: file.path, origin: facts.origin, heads, verifierKey: key.verifierKey };
+    const { origin } = facts;
+    const key = await keyFor(target, options, backup);
+    const { verifierKey } = key;
+    if (verifierKey !== undefined) await requireSigned(options, backup.note, verifierKey);
+    using file = copyBeside(target.staging, (fd) => backup.readLedger(fd));
+    const memory = createHeadFile(target.headsPath);
+    const heads = [...memory.all().heads, ...(await published(options, verifierKey))];
     requireSame(options.backup, facts, headOf(file.path));
-    const report = await verifyCopy(copy);
+    const report = await verifyCopy({ path: file.path, origin, heads, verifierKey });
     const missing = missingOf(report, facts, heads, options);
-    const olderMemory = missing === 0 ? undefined : moveMemory(memory.place, facts.madeUnixMs);
-    key.install();
-    file.publish(place.database);
-    memory.remember({ origin: facts.origin, size: facts.size, root: facts.root }, true);
+    let olderMemory: string | undefined;
+    await target.install(file, {
+      origin,
+      async verify(written) {
+        const outside = { remembered: { heads: [], unreadable: 0 }, memoryPlace: "", verifierKey };
+        requireSound(await verifySnapshot(written, outside), `Cannot restore to "${target.name}"`);
+      },
+      lastly() {
+        if (missing > 0) olderMemory = moveMemory(memory.place, facts.madeUnixMs);
+        key.install();
+      },
+    });
+    memory.remember({ origin, size: facts.size, root: facts.root }, true);
     const { warnings } = report;
     return { facts, warnings, missing, olderMemory, isKeyRestored: key.isNew };
   } finally {
@@ -83,13 +115,6 @@ function copyBeside(path: string, copy: (fd: number) => void): NewFile {
   }
 }
 
-function refuseThere(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
-  throw new AegisError("config/exists", `Cannot restore to "${path}": it exists`, {
-    hint: "move it away, or choose another place with --ledger",
-  });
-}
-
 interface ChosenKey {
   readonly verifierKey: VerifierKey | undefined;
   readonly isNew: boolean;
@@ -97,11 +122,11 @@ interface ChosenKey {
 }
 
 async function keyFor(
-  place: LedgerPlace,
+  { keyPath }: RestoreTarget,
   { backup: path, withoutKey }: RestoreOptions,
   { facts, key }: ReturnType<typeof openBackup>,
 ): Promise<ChosenKey> {
-  const here = await keyFile(keyPath(place), facts.origin).verifierKey();
+  const here = await keyFile(keyPath, facts.origin).verifierKey();
   const bytes = key();
   const inside =
     bytes.length === 0
@@ -110,18 +135,18 @@ async function keyFor(
           throw damaged(path, "the key in it is none");
         });
   if (here !== undefined && inside !== undefined && here !== inside) {
-    const why = `"${keyPath(place)}" is another key than the one in the backup`;
+    const why = `"${keyPath}" is another key than the one in the backup`;
     throw new AegisError("config/exists", `Cannot restore the backup "${path}": ${why}`, {
       hint: "restore it with AEGIS_HOME set to another folder",
     });
   }
-  const install = () => writeKey(keyPath(place), bytes);
+  const install = () => writeKey(keyPath, bytes);
   if (here !== undefined) return { verifierKey: here, isNew: false, install: () => undefined };
   if (inside !== undefined) return { verifierKey: inside, isNew: true, install };
   if (withoutKey) return { verifierKey: undefined, isNew: false, install: () => undefined };
   const why = "the signing key is neither here nor in it, so nothing proves what it holds";
   throw new AegisError("ledger/not-found", `Cannot restore the backup "${path}": ${why}`, {
-    hint: `copy the key to "${keyPath(place)}" first, or give --without-key`,
+    hint: `copy the key to "${keyPath}" first, or give --without-key`,
   });
 }
 

@@ -44,6 +44,11 @@ export interface Connections {
   transact<T>(work: Work<T>): Promise<T>;
   /** A transaction that sees one state; to be ended. */
   view(): Promise<View>;
+  /**
+   * One transaction, however long, that is run once: what it writes is there when it resolves, and
+   * none of it when it throws, unless the error says that nobody knows.
+   */
+  fill(work: (session: Session) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,6 +70,7 @@ export function connect(place: PostgresPlace): Connections {
     change: (text, values) => change(writers, name, text, values),
     transact: (work) => transact(writers, name, work),
     view: () => view(readers, name),
+    fill: (work) => fill(writers, name, work),
     async close() {
       await Promise.all([readers.close(), writers.close()]);
     },
@@ -138,17 +144,55 @@ async function view(readers: Pool, name: string): Promise<View> {
     reserved.drop();
     throw unavailable("read the ledger", name, error);
   }
-  const session: Session = {
+  const session = patient(reserved, (error) => unavailable("read the ledger", name, error));
+  return { session, end: () => rollBack(reserved) };
+}
+
+async function fill(
+  writers: Pool,
+  name: string,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const failed = (error: unknown): AegisError => unavailable("write to the ledger", name, error);
+  const from = writers.current();
+  const reserved = await inTime(writeSilenceMaxMs, writers.reserve(), () =>
+    writers.renew(from),
+  ).catch((error: unknown) => {
+    throw failed(error);
+  });
+  try {
+    const session = patient(reserved, (error) => error);
+    await session.query("BEGIN");
+    await work(session);
+  } catch (error) {
+    await rollBack(reserved);
+    throw failed(error);
+  }
+  try {
+    await inTime(writeSilenceMaxMs, reserved.session.query("COMMIT"), reserved.drop);
+    reserved.release();
+  } catch (error) {
+    reserved.drop();
+    if (!isLost(error) && !isLate(error)) throw failed(error);
+    throw new AegisError("ledger/unavailable", `${failed(error).message}; it may be there`, {
+      hint: "`aegis audit verify --ledger` says whether it is, and whole",
+      cause: error,
+    });
+  }
+}
+
+/** Each statement has its time, all of them together as much as they need. */
+function patient(reserved: Reserved, told: (error: unknown) => unknown): Session {
+  return {
     async query(text, values) {
       try {
         const found = reserved.session.query(text, values);
         return await inTime(silenceMaxMs, found, () => reserved.drop());
       } catch (error) {
-        throw unavailable("read the ledger", name, error);
+        throw told(error);
       }
     },
   };
-  return { session, end: () => rollBack(reserved) };
 }
 
 type Outcome<T> =

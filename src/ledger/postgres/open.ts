@@ -25,14 +25,21 @@ export async function openPostgresLedger(
 
 /** What a ledger in PostgreSQL has on this machine. */
 export function outsideOf(
-  { host, port, database, searchPath = "" }: PostgresPlace,
+  place: PostgresPlace,
   keys: string,
   origin: string,
 ): { readonly keys: KeySource; readonly memory: HeadMemory } {
-  // By the place, not its content: whatever stands there later has to answer for it.
-  const named = JSON.stringify(["postgres", host, port, database, searchPath]);
   return {
     keys: keyFile(`${keys}/ledger.key`, origin),
-    memory: createHeadFile(`${keys}/heads/${sha256Hex(named).slice(0, 32)}`),
+    memory: createHeadFile(postgresHeadsPath(place, keys)),
   };
+}
+
+/** By the place, not its content: whatever stands there later has to answer for it. */
+export function postgresHeadsPath(
+  { host, port, database, searchPath = "" }: PostgresPlace,
+  keys: string,
+): string {
+  const named = JSON.stringify(["postgres", host, port, database, searchPath]);
+  return `${keys}/heads/${sha256Hex(named).slice(0, 32)}`;
 }

@@ -3,7 +3,8 @@
 
 import { AegisError } from "../../base/errors.ts";
 import { newLedgerName } from "../../base/ids.ts";
-import { textOf } from "../rows.ts";
+import { frontierValue, textOf } from "../rows.ts";
+import { emptyTree } from "../tree/merkle.ts";
 import type { Connections } from "./connection.ts";
 import { isAlreadyMade, isNoTable, unavailable } from "./error.ts";
 import type { Session, SqlRow } from "./pool.ts";
@@ -60,7 +61,8 @@ function notFound(name: string): AegisError {
   });
 }
 
-async function checkSettings({ read, name }: Connections): Promise<void> {
+/** @throws {AegisError} `ledger/unavailable` */
+export async function checkSettings({ read, name }: Connections): Promise<void> {
   const names = Object.keys(wanted)
     .map((setting) => `'${setting}'`)
     .join(", ");
@@ -120,14 +122,20 @@ async function migrate(session: Session, steps: typeof formats): Promise<void> {
   await session.query("UPDATE aegis_head SET format = $1 WHERE id = 1", [steps.length]);
 }
 
-async function make(session: Session, steps: typeof formats): Promise<void> {
+/** Makes the tables, with the head of what is in them or will be before the transaction ends. */
+export async function make(
+  session: Session,
+  steps: typeof formats,
+  origin = `aegis.local/${newLedgerName()}`,
+  head = emptyTree,
+): Promise<void> {
   for (const statement of steps.flat()) await session.query(statement);
   const guarded = (await addGuards(session)) ? 1 : 0;
   const insert =
     "INSERT INTO aegis_head(id, format, origin, guarded, size, frontier) " +
-    "VALUES (1, $1, $2, $3, 0, $4)";
-  const origin = `aegis.local/${newLedgerName()}`;
-  await session.query(insert, [steps.length, origin, guarded, new Uint8Array()]);
+    "VALUES (1, $1, $2, $3, $4, $5)";
+  const values = [steps.length, origin, guarded, head.size, frontierValue(head)];
+  await session.query(insert, values);
 }
 
 /** @returns whether the server has what the guards are made of */

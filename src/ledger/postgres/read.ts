@@ -113,6 +113,21 @@ async function readRecords(
   });
 }
 
+export async function readRecordsFrom(
+  session: Session,
+  after: Pick<LogRecord, "kind" | "key"> | undefined,
+  limit: number,
+): Promise<readonly LogRecord[]> {
+  const behind = after === undefined ? "" : "WHERE (kind, key) > ($2, $3) ";
+  const sql = `SELECT kind, key, json FROM aegis_record ${behind}ORDER BY kind, key LIMIT $1`;
+  const bound = after === undefined ? [] : [after.kind, toldText(after.key)];
+  const { rows } = await session.query(sql, [limit, ...bound]);
+  return rows.map((row) => {
+    const { kind, key, json } = plainRow(row);
+    return { kind: textOf(kind), key: textOf(key), json: textOf(json) };
+  });
+}
+
 async function readPolicyLoads(session: Session, last: number) {
   const sql =
     "SELECT l.session, l.ts_ms, l.hash, p.sources FROM aegis_policy_load l " +

@@ -12,39 +12,48 @@ import {
   sessionIdOf,
   textOf,
 } from "../rows.ts";
-import type { PolicyLoadRow, Snapshot } from "../store.ts";
-import type { Connections } from "./connection.ts";
+import type { PolicyLoadRow, WholeSnapshot } from "../store.ts";
+import type { Connections, View } from "./connection.ts";
 import type { Session } from "./pool.ts";
 import { schemaProblems } from "./prepare.ts";
-import { readFrom, readHead, readSessions } from "./read.ts";
+import { readFrom, readHead, readRecordsFrom, readSessions } from "./read.ts";
 import { plainRow } from "./rows.ts";
 
-export async function openSnapshot(connections: Connections, origin: string): Promise<Snapshot> {
-  const { session, end } = await connections.view();
+export async function openSnapshot(
+  connections: Connections,
+  origin: string,
+): Promise<WholeSnapshot> {
+  const view = await connections.view();
   try {
-    const head = await readHead(session);
-    const sessions = await readSessions(session, undefined, undefined);
-    const loads = await policyLoads(session);
-    const policies = await rowsOf(session, "SELECT hash, sources FROM aegis_policy");
-    const nodes = await rowsOf(session, "SELECT level, position, hash FROM aegis_node");
-    const notes = await rowsOf(session, "SELECT size, note FROM aegis_checkpoint ORDER BY size");
-    const problems = await schemaProblems(session);
-    return {
-      origin,
-      head: () => head,
-      eventsFrom: (first, limit) => readFrom(session, first, limit),
-      sessions: () => sessions,
-      policyLoads: () => loads,
-      policies: () => policies.map((row) => policyOf(plainRow<PolicyRow>(row))),
-      nodes: () => nodes.map((row) => nodeOf(plainRow<NodeRow>(row))),
-      checkpoints: () => notes.map((row) => checkpointOf(plainRow<CheckpointRow>(row))),
-      schemaProblems: () => problems,
-      close: end,
-    };
+    return await snapshotOf(view, origin);
   } catch (error) {
-    await end();
+    await view.end();
     throw error;
   }
+}
+
+/** What one transaction sees; closing it ends the view. */
+export async function snapshotOf({ session, end }: View, origin: string): Promise<WholeSnapshot> {
+  const head = await readHead(session);
+  const sessions = await readSessions(session, undefined, undefined);
+  const loads = await policyLoads(session);
+  const policies = await rowsOf(session, "SELECT hash, sources FROM aegis_policy");
+  const nodes = await rowsOf(session, "SELECT level, position, hash FROM aegis_node");
+  const notes = await rowsOf(session, "SELECT size, note FROM aegis_checkpoint ORDER BY size");
+  const problems = await schemaProblems(session);
+  return {
+    origin,
+    head: () => head,
+    eventsFrom: (first, limit) => readFrom(session, first, limit),
+    sessions: () => sessions,
+    policyLoads: () => loads,
+    policies: () => policies.map((row) => policyOf(plainRow<PolicyRow>(row))),
+    nodes: () => nodes.map((row) => nodeOf(plainRow<NodeRow>(row))),
+    checkpoints: () => notes.map((row) => checkpointOf(plainRow<CheckpointRow>(row))),
+    schemaProblems: () => problems,
+    recordsFrom: (after, limit) => readRecordsFrom(session, after, limit),
+    close: end,
+  };
 }
 
 async function rowsOf(session: Session, sql: string) {

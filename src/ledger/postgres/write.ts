@@ -141,6 +141,9 @@ const changing = [
   ...["tag", "closed_ms", "exit_status", "access_count", "denied_count", "next_seq", "last_hash"],
 ];
 
+/** With where it begins. */
+export const sessionTable = `aegis_session(first_idx, ${sessionColumns})`;
+
 async function writeSessions(session: Session, additions: readonly Addition[]): Promise<void> {
   const rows = new Map<SessionId, { first: number; state: SessionState }>();
   for (const { session: state, events: added } of additions) {
@@ -149,11 +152,11 @@ async function writeSessions(session: Session, additions: readonly Addition[]): 
   }
   const values = [...rows.values()].map(({ first, state }) => [first, ...sessionTexts(state)]);
   const changes = changing.map((column) => `${column} = excluded.${column}`).join(", ");
-  const columns = `aegis_session(first_idx, ${sessionColumns})`;
-  await insert(session, columns, values, `ON CONFLICT (id) DO UPDATE SET ${changes}`);
+  await insert(session, sessionTable, values, `ON CONFLICT (id) DO UPDATE SET ${changes}`);
 }
 
-function sessionTexts(state: SessionState): readonly SqlValue[] {
+/** In the order of `sessionColumns`. */
+export function sessionTexts(state: SessionState): readonly SqlValue[] {
   return sessionValues({
     ...state,
     id: keyOf(state.id) as SessionId,
@@ -195,7 +198,7 @@ async function writeRecords(session: Session, additions: readonly Addition[]): P
 /** A server keeps each text it has seen: a few sizes of statements make every number of rows. */
 const rowsMax = 256;
 
-async function insert(
+export async function insert(
   session: Session,
   into: string,
   rows: readonly (readonly SqlValue[])[],

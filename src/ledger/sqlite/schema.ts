@@ -220,8 +220,23 @@ function createTables(db: Database): void {
   for (const statement of Object.values(schema)) db.run(statement);
   const insert = "INSERT INTO head(id, origin, size, frontier) VALUES (1, ?, 0, x'')";
   db.query<null, [string]>(insert).run(`aegis.local/${newLedgerName()}`);
+  mark(db);
+}
+
+function mark(db: Database): void {
   db.run(`PRAGMA application_id = ${applicationId}`);
   db.run(`PRAGMA user_version = ${schemaVersion}`);
+}
+
+/** The tables of a copy before it is filled; `closeCopy` makes it a ledger. */
+export function createBareTables(db: Database): void {
+  for (const statement of Object.values(tables)) db.run(statement);
+}
+
+/** Indexes and guards come last: what was wrong in the original is for verify to find. */
+export function closeCopy(db: Database): void {
+  for (const statement of Object.values({ ...indexes, ...guards })) db.run(statement);
+  mark(db);
 }
 
 /** Objects of the schema that are missing, different or additional. */

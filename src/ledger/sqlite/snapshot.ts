@@ -3,6 +3,7 @@
 
 import { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../../base/limits.ts";
+import type { LogRecord } from "../control/contract.ts";
 import {
   type CheckpointRow,
   checkpointOf,
@@ -16,13 +17,13 @@ import {
   sessionIdOf,
   textOf,
 } from "../rows.ts";
-import type { PolicyLoadRow, Snapshot, StoredEvent } from "../store.ts";
+import type { PolicyLoadRow, StoredEvent, WholeSnapshot } from "../store.ts";
 import { unavailable } from "./error.ts";
 import { readHead, readSessions } from "./read.ts";
 import { schemaProblems } from "./schema.ts";
 
 /** @throws {AegisError} `ledger/unavailable`, as every read of the snapshot */
-export function openSnapshot(path: string, origin: string): Snapshot {
+export function openSnapshot(path: string, origin: string): WholeSnapshot {
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
@@ -37,7 +38,7 @@ export function openSnapshot(path: string, origin: string): Snapshot {
   }
 }
 
-function createSnapshot(db: Database, path: string, origin: string): Snapshot {
+function createSnapshot(db: Database, path: string, origin: string): WholeSnapshot {
   function read<T>(query: () => T): T {
     try {
       return query();
@@ -68,6 +69,7 @@ function createSnapshot(db: Database, path: string, origin: string): Snapshot {
         return db.query<CheckpointRow, []>(sql).all().map(checkpointOf);
       }),
     schemaProblems: () => read(() => schemaProblems(db)),
+    recordsFrom: (after, limit) => read(() => recordsFrom(db, after, limit)),
     close: () => db.close(),
   };
 }
@@ -85,6 +87,20 @@ function eventsFrom(
     "FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
   const rows = db.query<EventRow, [number, number]>(sql).all(first, limit);
   return rows.map((row) => eventOf(row, sessions.get(row.session)));
+}
+
+function recordsFrom(
+  db: Database,
+  after: Pick<LogRecord, "kind" | "key"> | undefined,
+  limit: number,
+): readonly LogRecord[] {
+  const behind = after === undefined ? "" : "WHERE (kind, key) > (?, ?) ";
+  const sql = `SELECT kind, key, json FROM record ${behind}ORDER BY kind, key LIMIT ?`;
+  const bound = after === undefined ? [] : [after.kind, after.key];
+  return db
+    .query<{ readonly [K in keyof LogRecord]: unknown }, (string | number)[]>(sql)
+    .all(...bound, limit)
+    .map(({ kind, key, json }) => ({ kind: textOf(kind), key: textOf(key), json: textOf(json) }));
 }
 
 type LoadRow = { readonly [K in "idx" | "session" | "ts_ms" | "hash"]: unknown };
