@@ -21,6 +21,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "datagrams.h"
 #include "held_places.h"
 
 enum {
@@ -147,6 +148,9 @@ int held_make(struct request *request)
 
 	if (made < 0 || fstat(made, &status) < 0)
 		return errno;
+	if (request->rules->outside >= 0 && socket_protocol(made) == IPPROTO_UDP &&
+	    !datagram_mute(made))
+		return EACCES;
 	kept = fcntl(made, F_DUPFD_CLOEXEC, 3);
 	if (kept < 0)
 		return errno;

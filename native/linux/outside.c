@@ -19,6 +19,7 @@
 
 #include "../common/fd.h"
 #include "../common/wire.h"
+#include "datagrams.h"
 #include "names_relay.h"
 #include "namespaces.h"
 #include "outside_confine.h"
@@ -87,47 +88,77 @@ static bool is_stream(enum outside_kind kind)
 	return kind == OUTSIDE_STREAM || kind == OUTSIDE_PROXY || kind == OUTSIDE_RESOLVER_STREAM;
 }
 
-static int answer(const struct question *question)
+static int ask_address(const struct question *question, struct outside_address *address)
 {
-	struct outside_address address;
+	ae_auto_fd int asked = gateway_open(&question->request);
+	int error = asked < 0 ? asked : gateway_await(asked, question->reply);
+
+	return error ? error : gateway_read_address(asked, question->reply, address);
+}
+
+static int connect_datagram(const struct question *question, struct outside_address *address)
+{
+	const struct outside_request *request = &question->request;
+	bool asks_names = request->kind == OUTSIDE_RESOLVER;
+	int error = asks_names ? 0 : ask_address(question, address);
+
+	/* What was refused leaves it as it was. */
+	if (error == 0)
+		error = datagram_take_port(question->socket, request->socket_family);
+	if (error == 0 && asks_names)
+		error = gateway_introduce(request, question->socket, question->reply, address);
+	return error ? error : datagram_connect(question->socket, request->socket_family, address);
+}
+
+/* On the caller's own socket. */
+static int connect_own(const struct question *question, struct outside_address *address)
+{
+	enum outside_kind kind = question->request.kind;
+
+	if (is_stream(kind))
+		return gateway_connect(&question->request, question->socket, question->reply);
+	if (kind == OUTSIDE_DATAGRAM || kind == OUTSIDE_RESOLVER)
+		return connect_datagram(question, address);
+	return -EACCES;
+}
+
+static int answer(const struct question *question, struct outside_address *address)
+{
 	ae_auto_fd int asked = -1;
 	int error;
 
 	if (question->socket >= 0)
-		return is_stream(question->request.kind)
-			       ? gateway_connect(&question->request, question->socket,
-						 question->reply)
-			       : -EACCES;
+		return connect_own(question, address);
 	if (question->request.kind == OUTSIDE_LISTEN)
 		return make_listener(&question->request);
 	if (question->request.kind == OUTSIDE_RESOLVER)
 		return gateway_open_resolver(&question->request, question->reply);
+	if (!is_stream(question->request.kind)) {
+		error = ask_address(question, address);
+		return error ? error : make_datagram(question, address);
+	}
 	asked = gateway_open(&question->request);
-	if (asked < 0)
-		return asked;
-	error = gateway_await(asked, question->reply);
-	if (error != 0)
-		return error;
-	if (question->request.kind != OUTSIDE_DATAGRAM && question->request.kind != OUTSIDE_ICMP)
-		return fd_steal(&asked);
-	error = gateway_read_address(asked, question->reply, &address);
-	return error ? error : make_datagram(question, &address);
+	error = asked < 0 ? asked : gateway_await(asked, question->reply);
+	return error ? error : fd_steal(&asked);
 }
 
-static void reply(const struct question *question, int result)
+static void reply(const struct question *question, int result,
+		  const struct outside_address *address)
 {
 	ae_auto_fd int fd = question->socket < 0 ? result : -1;
-	int32_t error = result < 0 ? result : 0;
+	struct outside_reply said = {result < 0 ? result : 0, *address};
 
 	/* ignored: an asker that is gone has closed its end */
-	(void)link_send(question->reply, &error, sizeof(error), &fd, fd < 0 ? 0 : 1);
+	(void)link_send(question->reply, &said, sizeof(said), &fd, fd < 0 ? 0 : 1);
 }
 
 static void *work(void *argument)
 {
 	struct question *question = argument;
+	struct outside_address address = {.family = 0};
+	int result = answer(question, &address);
 
-	reply(question, answer(question));
+	reply(question, result, &address);
 	close(question->reply);
 	fd_close_at(&question->socket);
 	free(question);
@@ -164,7 +195,8 @@ static int start_thread(void *(*body)(void *), void *argument)
 static void take_question(const struct outside_request *request, int fd, int socket)
 {
 	struct question *question = malloc(sizeof(*question));
-	struct question refused = {.reply = fd, .socket = -1};
+	const struct question refused = {.reply = fd, .socket = -1};
+	const struct outside_address none = {.family = 0};
 	int error = question ? 0 : -ENOMEM;
 
 	if (error == 0) {
@@ -182,7 +214,7 @@ static void take_question(const struct outside_request *request, int fd, int soc
 	if (error == 0)
 		return;
 	free(question);
-	reply(&refused, error);
+	reply(&refused, error, &none);
 	close(fd);
 	fd_close_at(&socket);
 }

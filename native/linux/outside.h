@@ -54,11 +54,12 @@ int outside_start(const struct plan *plan, int *link);
  */
 int outside_ask(int link, const struct outside_request *request);
 /*
- * In the broker, where a caller's socket cannot be replaced: the same on the caller's own, of a
- * stream in the host's network. 0: it is connected to the gateway; or the negative errno to tell
- * the caller, and it is as it was.
+ * In the broker, where a caller's socket cannot be replaced: the same on the caller's own, in the
+ * host's network. 0: it is connected, a stream to the gateway, one for datagrams to *peer, which
+ * the gateway has checked; or the negative errno to tell the caller.
  */
-int outside_connect(int link, const struct outside_request *request, int socket);
+int outside_connect(int link, const struct outside_request *request, int socket,
+		    struct outside_address *peer);
 /* In the broker: hands the sockets over on which the box asks for names. 0 or -errno. */
 int outside_serve_names(int link, int datagram, int stream);
 

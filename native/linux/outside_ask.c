@@ -10,8 +10,8 @@
 
 int outside_ask(int link, const struct outside_request *request)
 {
+	struct outside_reply reply;
 	struct link_fds fds;
-	int32_t error = 0;
 	int pair[2];
 	int result;
 
@@ -20,42 +20,41 @@ int outside_ask(int link, const struct outside_request *request)
 	result = link_send(link, request, sizeof(*request), &pair[1], 1);
 	close(pair[1]);
 	if (result == 0)
-		result = link_receive(pair[0], &error, sizeof(error), &fds);
+		result = link_receive(pair[0], &reply, sizeof(reply), &fds);
 	close(pair[0]);
 	if (result == -EINTR)
 		return result;
 	/* Without the service there is no way out, and nobody who would say so in more words. */
 	if (result != 0)
 		return -EACCES;
-	if (error < 0 || fds.fd[0] < 0) {
+	if (reply.error < 0 || fds.fd[0] < 0) {
 		link_close(&fds);
-		return error < 0 ? error : -EACCES;
+		return reply.error < 0 ? reply.error : -EACCES;
 	}
 	return fds.fd[0];
 }
 
 /* The service leaves the socket as it was, and only then the caller may connect it again. */
-static int take_back(int own)
+static int take_back(int own, struct outside_reply *reply)
 {
 	struct link_fds fds;
-	int32_t error;
 	int result;
 
 	shutdown(own, SHUT_WR);
 	do {
-		result = link_receive(own, &error, sizeof(error), &fds);
+		result = link_receive(own, reply, sizeof(*reply), &fds);
 	} while (result == -EINTR);
 	if (result == 0)
 		link_close(&fds);
 	/* It may just have been connected: then that is what the signal did not interrupt. */
-	return result == 0 && error == 0 ? 0 : -EINTR;
+	return result == 0 && reply->error == 0 ? 0 : -EINTR;
 }
 
-int outside_connect(int link, const struct outside_request *request, int socket)
+static int ask_on_own(int link, const struct outside_request *request, int socket,
+		      struct outside_reply *reply)
 {
 	ae_auto_fd int own = -1;
 	struct link_fds fds;
-	int32_t error = 0;
 	int pair[2];
 	int result;
 
@@ -65,12 +64,23 @@ int outside_connect(int link, const struct outside_request *request, int socket)
 	result = link_send(link, request, sizeof(*request), (const int[]){pair[1], socket}, 2);
 	close(pair[1]);
 	if (result == 0)
-		result = link_receive(own, &error, sizeof(error), &fds);
+		result = link_receive(own, reply, sizeof(*reply), &fds);
 	if (result == -EINTR)
-		return take_back(own);
+		return take_back(own, reply);
 	if (result != 0)
 		return -EACCES;
 	link_close(&fds);
+	return reply->error;
+}
+
+int outside_connect(int link, const struct outside_request *request, int socket,
+		    struct outside_address *peer)
+{
+	struct outside_reply reply;
+	int error = ask_on_own(link, request, socket, &reply);
+
+	if (error == 0)
+		*peer = reply.address;
 	return error;
 }
 

@@ -242,19 +242,26 @@ int gateway_connect(const struct outside_request *request, int socket, int asker
 	return error;
 }
 
-int gateway_open_resolver(const struct outside_request *request, int asker)
+int gateway_introduce(const struct outside_request *request, int socket, int asker,
+		      struct outside_address *address)
 {
 	struct outside_request introduction = *request;
+	ae_auto_fd int asked = -1;
+
+	introduction.kind = OUTSIDE_RESOLVER;
+	introduction.address.port = local_port(socket);
+	*address = loopback;
+	address->port = gateway.resolver_port;
+	asked = gateway_open(&introduction);
+	return asked < 0 ? asked : gateway_await(asked, asker);
+}
+
+int gateway_open_resolver(const struct outside_request *request, int asker)
+{
 	ae_auto_fd int fd =
 		connect_loopback(request->socket_family, SOCK_DGRAM, gateway.resolver_port);
-	ae_auto_fd int asked = -1;
-	int error;
+	struct outside_address address;
+	int error = fd < 0 ? -EACCES : gateway_introduce(request, fd, asker, &address);
 
-	if (fd < 0)
-		return -EACCES;
-	introduction.kind = OUTSIDE_RESOLVER;
-	introduction.address.port = local_port(fd);
-	asked = gateway_open(&introduction);
-	error = asked < 0 ? asked : gateway_await(asked, asker);
 	return error ? error : fd_steal(&fd);
 }

@@ -19,5 +19,9 @@ int gateway_await(int connection, int asker);
 int gateway_read_address(int connection, int asker, struct outside_address *address);
 /* A datagram socket connected to the gateway's resolver, which will answer it. */
 int gateway_open_resolver(const struct outside_request *request, int asker);
+/* The resolver will answer `socket`, at the port it has, once it is connected to *address. 0 or
+ * -errno. */
+int gateway_introduce(const struct outside_request *request, int socket, int asker,
+		      struct outside_address *address);
 
 #endif

@@ -15,6 +15,14 @@ struct link_fds {
 	int fd[LINK_FDS_MAX];
 };
 
+/* The answer to a question; a descriptor comes with it when one was asked for. */
+struct outside_reply {
+	/* 0 or a negative errno for the caller. */
+	int32_t error;
+	/* What a caller's own socket for datagrams is connected to. */
+	struct outside_address address;
+};
+
 /* 0 or -errno. */
 int link_send(int link, const void *data, size_t size, const int *fds, size_t count);
 /* Exactly `size` bytes or -EPROTO; 0, -EPIPE at the end, or -errno; -EINTR is not retried. */

@@ -6,8 +6,13 @@
 
 #include "outside.h"
 
-void peers_note(int socket, const struct outside_address *address);
-/* True when `socket` is one that was made for exactly this address. */
-bool peers_has(int socket, const struct outside_address *address);
+/* `leads_to` is what the gateway gave for it; NULL where nobody needs to know. */
+void peers_note(int socket, const struct outside_address *address,
+		const struct outside_address *leads_to);
+/*
+ * True when `socket` was connected for exactly this address last, and to what: *leads_to is as it
+ * was noted, NULL when nobody needs to know.
+ */
+bool peers_has(int socket, const struct outside_address *address, struct outside_address *leads_to);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "datagrams.h"
 #include "held.h"
 #include "jobs.h"
 #include "leg.h"
@@ -93,14 +94,17 @@ static struct passage *plan_passage(const struct request *request, const struct 
 static int pass_own(struct job *job)
 {
 	const struct passage *passage = job->context;
-	int error;
+	struct outside_address peer;
+	int error = outside_connect(passage->link, &passage->ask, job->fd, &peer);
 
-	/* The filter lets no others be made. */
-	if (!passage->is_stream)
-		return -EACCES;
-	error = outside_connect(passage->link, &passage->ask, job->fd);
 	if (error != 0)
 		return error;
+	if (!passage->is_stream) {
+		peers_note(job->fd, &passage->ask.address, &peer);
+		return passage->sends
+			       ? datagram_send(&job->caller, job->fd, &passage->parcel, &peer)
+			       : 0;
+	}
 	held_settle(job->fd);
 	return passage->ask.no_wait ? -EINPROGRESS : 0;
 }
@@ -122,7 +126,7 @@ static int pass(struct job *job)
 	if (error != 0)
 		return error;
 	if (!passage->is_stream)
-		peers_note(fresh, &passage->ask.address);
+		peers_note(fresh, &passage->ask.address, NULL);
 	if (passage->sends)
 		return message_dispatch(&job->caller, fresh, &passage->parcel, NULL);
 	return passage->ask.no_wait ? -EINPROGRESS : 0;
@@ -214,14 +218,18 @@ bool routes_may_listen(const struct request *request, int socket)
 	       leg_is_inside(request, socket);
 }
 
-static int send_now(const struct request *request, const struct leg *leg,
-		    const struct parcel *parcel, const struct peer *address)
+static int answer_sent(const struct request *request, int result)
 {
-	int result = message_dispatch(&request->caller, leg->socket, parcel, address);
-
 	if (result < 0)
 		return -result;
 	return broker_reply(&request->caller, result) ? ANSWER_SENT : ANSWER_NONE;
+}
+
+static int send_now(const struct request *request, const struct leg *leg,
+		    const struct parcel *parcel, const struct peer *address)
+{
+	return answer_sent(request,
+			   message_dispatch(&request->caller, leg->socket, parcel, address));
 }
 
 static int send_inside(struct request *request, const struct peer *peer, struct leg *leg,
@@ -232,14 +240,25 @@ static int send_inside(struct request *request, const struct peer *peer, struct 
 	return answer ? answer : send_now(request, leg, parcel, peer);
 }
 
+/* One that was disconnected since has to be connected again. */
+static bool is_led(const struct leg *leg, struct outside_address *to)
+{
+	return peers_has(leg->socket, &leg->to, to) && leg_is_connected(leg);
+}
+
 static int send_leg(struct request *request, const struct peer *peer, struct leg *leg,
 		    struct parcel *parcel)
 {
+	struct outside_address to;
+
 	/* The kernel does not look at the address either. */
 	if (leg->type == SOCK_STREAM)
 		return leg_is_connected(leg) ? send_now(request, leg, parcel, NULL) : ENOTCONN;
-	if (peers_has(leg->socket, &leg->to))
-		return send_now(request, leg, parcel, NULL);
+	if (is_led(leg, &to))
+		return request->rules->makes_sockets
+			       ? answer_sent(request, datagram_send(&request->caller, leg->socket,
+								    parcel, &to))
+			       : send_now(request, leg, parcel, NULL);
 	if (leg_stays(request, leg))
 		return send_inside(request, peer, leg, parcel);
 	return start_passage(request, leg, parcel);
@@ -253,6 +272,26 @@ int routes_send(struct request *request, const struct peer *peer, struct parcel 
 	if (answer == 0)
 		answer = send_leg(request, peer, &leg, parcel);
 	fd_close_at(&leg.socket);
+	free(parcel->data);
+	return answer;
+}
+
+bool routes_send_connected(const struct request *request)
+{
+	return request->rules->makes_sockets && request->rules->outside >= 0 &&
+	       request->protocol == IPPROTO_UDP;
+}
+
+int routes_send_on(struct request *request, struct parcel *parcel)
+{
+	struct outside_address to;
+	int answer;
+	ae_auto_fd int socket = socket_take(request, &answer);
+
+	if (answer == 0 && !datagram_peer(socket, &to))
+		answer = EDESTADDRREQ;
+	if (answer == 0)
+		answer = answer_sent(request, datagram_send(&request->caller, socket, parcel, &to));
 	free(parcel->data);
 	return answer;
 }

@@ -21,5 +21,9 @@ bool routes_may_listen(const struct request *request, int socket);
 
 /* The answer to sending `parcel`, which is taken over. */
 int routes_send(struct request *request, const struct peer *peer, struct parcel *parcel);
+/* True when the caller's socket only receives: what is sent to the peer it has is sent here. */
+bool routes_send_connected(const struct request *request);
+/* The answer to that, by a parcel that is taken over. */
+int routes_send_on(struct request *request, struct parcel *parcel);
 
 #endif

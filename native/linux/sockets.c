@@ -257,14 +257,31 @@ static int route_message(struct request *request, const struct message *message,
 	int answer = message_pack(request, message, &parcel);
 
 	if (answer == 0)
-		return routes_send(request, &message->peer, &parcel);
+		return message->peer.size ? routes_send(request, &message->peer, &parcel)
+					  : routes_send_on(request, &parcel);
 	free(parcel.data);
 	return answer;
 }
 
 static bool is_routed(const struct request *request, const struct message *message)
 {
-	return message->peer.size != 0 && routes_take(request, &message->peer);
+	return message->peer.size ? routes_take(request, &message->peer)
+				  : routes_send_connected(request);
+}
+
+/* To the peer the socket has. */
+static int answer_send(struct request *request)
+{
+	struct parcel parcel = {.report_at = 0};
+	int answer;
+
+	if (!routes_send_connected(request))
+		return ANSWER_CONTINUE;
+	answer = message_pack_sendto(request, &parcel);
+	if (answer == 0)
+		return routes_send_on(request, &parcel);
+	free(parcel.data);
+	return answer;
 }
 
 static int answer_message(struct request *request, uint64_t at)
@@ -350,6 +367,6 @@ int sockets_answer(struct request *request)
 	if (request->call->kind == CALL_SENDMMSG)
 		return answer_messages(request);
 	if (arguments[4] == 0)
-		return ANSWER_CONTINUE;
+		return answer_send(request);
 	return answer_address(request, ACTION_NET_CONNECT, arguments[4], arguments[5]);
 }

@@ -1,6 +1,8 @@
 // `aegis run --ask` about connections: with a real box, a real terminal and somebody who answers.
 
 import { afterAll, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { askedPlace, eventsOf, runAsked, runUnasked, textOf } from "../support/asked.ts";
 import { programs } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
@@ -115,4 +117,37 @@ testWith(needs, "a program that knows no proxy waits in its connect", async () =
   await asked.see(/done/);
   await asked.exited;
   expect(served).toEqual(["/direct"]);
+});
+
+testWith([...needs, "tool python3"], "in a container UDP is asked about as well", async () => {
+  const heard: string[] = [];
+  const echo = await Bun.udpSocket({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket, message, from, address) {
+        heard.push(message.toString());
+        socket.send(message, from, address);
+      },
+    },
+  });
+  const place = askedPlace();
+  const lines = [
+    "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)",
+    "for word in (b'one', b'two'):",
+    `    try: s.sendto(word, ("127.0.0.1", ${echo.port})); print(s.recv(9))`,
+    "    except OSError as e: print(e.errno)",
+  ];
+  writeFileSync(join(place.workspace, "udp.py"), lines.join("\n"));
+  const script = "/usr/bin/python3 udp.py; echo done";
+  const contained = [programs().withFilter, programs().container];
+  await using asked = runAsked(place, script, [...flags, "--allow-weaker"], contained);
+  expect(await asked.question()).toContain(`"udp:127.0.0.1:${echo.port}"`);
+  await asked.answer("n");
+  await asked.question();
+  await asked.answer("o");
+  await asked.see(/done/);
+  await asked.exited;
+  expect(heard).toEqual(["two"]);
+  echo.close();
 });

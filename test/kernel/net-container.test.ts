@@ -272,10 +272,10 @@ s.sendall(b"x"); print(s.recv(1)); s.shutdown(socket.SHUT_WR); print(s.recv(1))`
     expect((await runIn(scene, ["run", ...own, "--", ...told])).stdout).toBe("timeout:9\n");
   });
 
-  testWith(needs, `${setting.name}: a rule for UDP alone is refused by name`, async () => {
+  testWith(needs, `${setting.name}: a rule for ping alone is refused by name`, async () => {
     const scene = makeScene(setting);
-    const result = await runIn(scene, ["run", "--net", "udp:localhost:53", "--", "true"]);
+    const result = await runIn(scene, ["run", "--net", "icmp:localhost", "--", "true"]);
     expect(result.exitCode).toBe(125);
-    expect(result.stderr).toContain("UDP and ICMP by name take a caller's socket");
+    expect(result.stderr).toContain("ICMP by name takes a caller's socket");
   });
 }

@@ -240,8 +240,8 @@ function networkByName(byName: ByName, means: Means, host: HostFeatures): Grade 
     const why = `connections by name are made by the supervisor: ${host.lacks.notify}`;
     return grade("absent", "", why);
   }
-  if (!means.takesSockets && byName.onlyDatagrams) {
-    const why = `UDP and ICMP by name take a caller's socket: ${host.lacks.descriptors}`;
+  if (!means.takesSockets && byName.onlyPings) {
+    const why = `ICMP by name takes a caller's socket: ${host.lacks.descriptors}`;
     return grade("absent", "", why);
   }
   return enforced(

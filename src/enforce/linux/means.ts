@@ -146,7 +146,11 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
-    send: (isAudited && needs.connectsAnywhere) || (goesByName(needs, means) && means.takesSockets),
+    send:
+      (isAudited && needs.connectsAnywhere) ||
+      (goesByName(needs, means) && means.takesSockets) ||
+      sendsDatagrams(needs, means),
+    ...(sendsDatagrams(needs, means) ? { sendConnected: true } : {}),
   };
 }
 
@@ -170,10 +174,16 @@ export function makesSockets(needs: Needs, means: Means): boolean {
 
 /**
  * Connections go through the gateway: by its sockets in place of the caller's, or, where none can
- * be taken, by connecting the caller's own, which is so for streams only.
+ * be taken, by connecting the caller's own.
  */
 export function goesByName({ byName }: Needs, means: Means): boolean {
   return byName !== undefined && means.notify;
+}
+
+/** Where no socket is taken, those for UDP only receive, and the supervisor sends for them. */
+export function sendsDatagrams(needs: Needs, means: Means): boolean {
+  const { datagrams = false, asks = false } = needs.byName ?? {};
+  return goesByName(needs, means) && !means.takesSockets && (datagrams || asks);
 }
 
 export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
@@ -188,7 +198,7 @@ export function socketPolicy(needs: Needs, means: Means): SocketPolicy {
 /**
  * A message may name a peer, and memory can change after it was judged. That matters where some
  * socket of the box leads out and takes the name: every socket without a network namespace, with
- * one only those for datagrams. Where no socket is taken there are none for datagrams.
+ * one only those for datagrams. Where no socket is taken those cannot send.
  */
 export function sendsMessages(needs: Needs, means: Means): boolean {
   if (!goesByName(needs, means) || !means.takesSockets) return false;
@@ -198,7 +208,8 @@ export function sendsMessages(needs: Needs, means: Means): boolean {
 function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
   if (needs.byName !== undefined) {
     if (!goesByName(needs, means)) return "none";
-    return means.takesSockets ? "by-name" : "tcp";
+    if (means.takesSockets) return "by-name";
+    return sendsDatagrams(needs, means) ? "tcp-udp" : "tcp";
   }
   // In a network namespace of its own a box reaches itself and nothing else.
   if (needs.deniesNetwork) return means.net ? "any" : "none";

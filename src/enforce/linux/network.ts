@@ -28,8 +28,8 @@ export interface NetworkGrants {
 export interface ByName {
   /** Some rule grants connections by UDP or ICMP. */
   readonly datagrams: boolean;
-  /** Some rule grants those and no TCP: leaving them out would leave out the rule. */
-  readonly onlyDatagrams: boolean;
+  /** Some rule grants ICMP and nothing else: leaving it out would leave out the rule. */
+  readonly onlyPings: boolean;
   /** They are asked about, where they can be. */
   readonly asks: boolean;
   /** TCP ports of the host's own loopback that some rule grants by its name or address. */
@@ -50,7 +50,9 @@ export function networkGrants(capabilities: readonly Capability[], asks = false)
   if (!isByName) return { connect: connect.ports, bind: bind.ports, datagrams, byName: undefined };
   const byName = {
     datagrams: others.some(({ ports }) => ports.length > 0),
-    onlyDatagrams: capabilities.some(grantsOnlyDatagrams),
+    onlyPings: capabilities.some(
+      (capability) => grantsOnlyDatagrams(capability) && !grants(capability, "udp"),
+    ),
     asks,
     localPorts: localPorts(capabilities),
   };
@@ -169,8 +171,13 @@ function textOf(atom: HostAtom): string {
 }
 
 /** A grant of datagrams alone, which the kernel cannot tell from one of all to all. */
-function grantsOnlyDatagrams({ effect, actions, where }: Capability): boolean {
+function grantsOnlyDatagrams(capability: Capability): boolean {
+  const { effect, actions, where } = capability;
   if (effect !== "permit" || !where.some(({ kind }) => kind === "protocol")) return false;
-  const isHeld = (protocol: Protocol): boolean => clauseOf(where, protocol).ports.length > 0;
+  const isHeld = (protocol: Protocol): boolean => grants(capability, protocol);
   return actions.includes("NetConnect") && !isHeld("tcp") && otherProtocols.some(isHeld);
+}
+
+function grants({ where }: Capability, protocol: Protocol): boolean {
+  return clauseOf(where, protocol).ports.length > 0;
 }

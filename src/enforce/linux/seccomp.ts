@@ -47,15 +47,17 @@ export interface NotifiedCalls {
   readonly makesSockets?: boolean;
   /** Datagrams sent to an address given with them. */
   readonly send: boolean;
+  /** What is sent to the peer a socket is connected to as well. */
+  readonly sendConnected?: boolean;
 }
 
 export interface SocketPolicy {
   /**
-   * `tcp`: plain TCP and nothing that could pass for it; `any`: whatever protocol IP carries, but
-   * no raw access; `by-name`: what the gateway carries, TCP, UDP and pings; `unrestricted`: the
-   * families are not looked at.
+   * `tcp`: plain TCP and nothing that could pass for it; `tcp-udp`: these two; `any`: whatever
+   * protocol IP carries, but no raw access; `by-name`: what the gateway carries, TCP, UDP and
+   * pings; `unrestricted`: the families are not looked at.
    */
-  readonly inet: "none" | "tcp" | "by-name" | "any" | "unrestricted";
+  readonly inet: "none" | "tcp" | "tcp-udp" | "by-name" | "any" | "unrestricted";
   /** Routing netlink: lists addresses and routes. */
   readonly netlinkRoute: boolean;
   /**
@@ -123,7 +125,8 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   // The flags of openat2 lie in memory, where a filter cannot look.
   rules.set("openat2", notified(notify.open !== "none"));
   rules.set("truncate", notified(notify.open !== "none" || notify.change));
-  rules.set("sendto", notify.send ? whenPointer(4, "notify") : "allow");
+  const sending = notify.sendConnected === true ? "notify" : whenPointer(4, "notify");
+  rules.set("sendto", notify.send ? sending : "allow");
   set(["sendmsg", "sendmmsg"], notified(notify.send));
   // Requests in a ring are neither filtered nor notified: the record would have a hole.
   set(["io_uring_setup", "io_uring_enter", "io_uring_register"], refused);
@@ -233,7 +236,8 @@ function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
  */
 function ioctlRule({ inet, netlinkRoute }: SocketPolicy, closed: readonly number[]): CallRule {
   const forbidden = except(1, closed, "allow");
-  if (inet === "unrestricted" || (netlinkRoute && inet !== "by-name")) return forbidden;
+  const isByName = inet === "by-name" || inet === "tcp-udp";
+  if (inet === "unrestricted" || (netlinkRoute && !isByName)) return forbidden;
   // By types first, so that a request of any other takes few steps.
   const types = [...new Set(closed.map((request) => (request & requestTypes) >>> 0))];
   const cases = [
@@ -332,7 +336,8 @@ function inetRule(inet: SocketPolicy["inet"], granted: Answer): CallRule {
     { values: [socketType.stream], rule: only(2, stream, granted, denied) },
   ];
   if (inet !== "tcp") {
-    const values = inet === "any" ? [any, udp, udplite, icmp, icmp6] : [any, udp, icmp, icmp6];
+    const pings = inet === "tcp-udp" ? [] : [icmp, icmp6];
+    const values = [any, udp, ...pings, ...(inet === "any" ? [udplite] : [])];
     cases.push({ values: [socketType.datagram], rule: only(2, values, granted, denied) });
   }
   return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };

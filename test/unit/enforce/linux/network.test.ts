@@ -10,6 +10,8 @@ import { exactly, forbid, like, not, permit, port, under } from "../../../suppor
 
 const toHost = (name: string): Atom => ({ kind: "host-equals", host: name, negated: false });
 const hostLike = (...parts: string[]): Atom => ({ kind: "host-like", parts, negated: false });
+const tcp: Atom = { kind: "protocol", protocol: "tcp", negated: false };
+const icmp: Atom = { kind: "protocol", protocol: "icmp", negated: false };
 const from = (low: number): Atom => ({ kind: "port", op: ">=", port: low, negated: false });
 
 test("ports add up over permits and come off by forbids", () => {
@@ -94,11 +96,13 @@ test("what is granted on this machine is told by its ports", () => {
   const udp: Atom = { kind: "protocol", protocol: "udp", negated: false };
   expect(local(toHost("localhost"), port(80))).toEqual({
     datagrams: true,
-    onlyDatagrams: false,
+    onlyPings: false,
     asks: false,
     localPorts: [[80, 80]],
   });
-  expect(local(toHost("localhost"), udp)?.onlyDatagrams).toBe(true);
+  expect(local(toHost("localhost"), udp)?.onlyPings).toBe(false);
+  expect(local(toHost("localhost"), icmp)?.onlyPings).toBe(true);
+  expect(local(toHost("localhost"), not(udp), not(tcp))?.onlyPings).toBe(true);
   expect(local(toHost("127.0.0.1"), from(1024), not(udp))?.localPorts).toEqual([[1024, 65535]]);
   expect(local(toHost("::1"), udp)?.localPorts).toEqual([]);
   expect(local(toHost("example.com"))?.localPorts).toEqual([]);

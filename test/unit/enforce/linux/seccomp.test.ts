@@ -373,3 +373,22 @@ test("a socket tells about itself and not about the interfaces of where it was m
   for (const request of [0x541b, 0x5421, 0x5411, 0x8905, 0x894b, 0x40049409])
     expect(answer(closed, "ioctl", 3, request)).toBe("allow");
 });
+
+test("where the supervisor sends for sockets, it hears of every message of theirs", () => {
+  const notify = { ...closed.notify, send: true, sendConnected: true };
+  const plan = { ...closed, notify, sockets: { ...closed.sockets, inet: "tcp-udp" } } as const;
+  const connected = [3, 0x1000, 5, 0, 0, 0];
+  expect(answer(plan, "sendto", ...connected)).toBe("notify");
+  expect(
+    answer({ ...plan, notify: { ...notify, sendConnected: false } }, "sendto", ...connected),
+  ).toBe("allow");
+  expect(answer(plan, "sendmsg", 3, 0x1000, 0)).toBe("notify");
+  for (const [protocol, wanted] of [
+    [0, "allow"],
+    [17, "allow"],
+    [1, "eacces"],
+    [58, "eacces"],
+    [136, "eacces"],
+  ] as const)
+    expect([protocol, answer(plan, "socket", 2, 2, protocol)]).toEqual([protocol, wanted]);
+});
