@@ -14,6 +14,7 @@ import type { AnsweredRequest, RunningServer } from "../server/server.ts";
 import { approvalFlags } from "./approval-flags.ts";
 import { defineCommand } from "./command.ts";
 import { exitStatus } from "./exit.ts";
+import { hostFlag } from "./flags.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 import { serveUntilStopped } from "./serving.ts";
@@ -31,6 +32,7 @@ export const command = defineCommand(
         summary: "postgres://…, file:PATH, a path or :memory:. Default: your own ledger.",
       },
       addr: { kind: "text", value: "[HOST]:PORT", summary: "Where to listen. Default: :8080." },
+      host: hostFlag,
       manifest: {
         kind: "text",
         value: "FILE",
@@ -94,6 +96,7 @@ export const command = defineCommand(
     const options = daemonOptions(
       {
         ...{ config, dsn, addr, manifest, keys, trust, bundle: flags.bundle },
+        hosts: flags.host,
         bundleKey: flags["bundle-key"],
         bundleScope: flags["bundle-scope"],
         payloadKeys: flags["payload-keys"],

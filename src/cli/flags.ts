@@ -11,6 +11,12 @@ export const ledgerFlag = {
   summary: "Read this ledger, a file or postgres://…, instead of a configuration's own",
 } as const;
 
+export const hostFlag = {
+  kind: "list",
+  value: "NAME[:PORT]",
+  summary: "A name that clients call it by, behind a proxy or in a container; repeatable.",
+} as const;
+
 /** The second spelling of an optional NAME operand. */
 export const configFlag = {
   kind: "text",

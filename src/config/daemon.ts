@@ -8,6 +8,7 @@ import {
   flag,
   integer,
   isTable,
+  list,
   note,
   optional,
   type Problem,
@@ -38,6 +39,7 @@ const path = defaulted(text, "");
 const daemonFile = table({
   dsn: path,
   addr: path,
+  hosts: defaulted(list(text), []),
   manifest: path,
   mcp_addr: path,
   mcp_upstream: path,

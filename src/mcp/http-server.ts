@@ -2,9 +2,16 @@
 // sessions and streams, or with requests that stand alone. Requests come from anyone who reaches
 // the port.
 
-import { foreignHost, foreignOrigin, hostNames, keyHolder } from "../app/serve/callers.ts";
+import { keyHolder } from "../app/serve/callers.ts";
 import type { ServedKey } from "../app/serve/keys.ts";
 import { openListener } from "../app/serve/listener.ts";
+import {
+  foreignHost,
+  foreignPage,
+  type HostName,
+  type OwnHosts,
+  ownHosts,
+} from "../app/serve/own-hosts.ts";
 import type { TlsSource } from "../app/serve/tls.ts";
 import { giveUp } from "./answers.ts";
 import { exchangeBatch } from "./batch.ts";
@@ -21,6 +28,8 @@ export interface McpServerOptions extends HttpParts {
   readonly hostname: string;
   /** 0: any free one. */
   readonly port: number;
+  /** What clients call it besides its own names; absent: nothing else. */
+  readonly hosts?: readonly HostName[];
   /** None: everybody who reaches the port may call, so it has to be a loopback one. */
   readonly keys: readonly ServedKey[];
   readonly tls: TlsSource | undefined;
@@ -44,6 +53,7 @@ const idleTimeoutSeconds = 30;
 
 export function startMcpServer(options: McpServerOptions): RunningMcpServer {
   const scopes = createScopes(options.session);
+  let hosts: OwnHosts | undefined;
   const listener = openListener({
     hostname: options.hostname,
     port: options.port,
@@ -54,7 +64,11 @@ export function startMcpServer(options: McpServerOptions): RunningMcpServer {
       if (server.pendingRequests > exchangesMax) {
         return refuse(503, rpcCodes.internal, `over ${exchangesMax} requests are under way`);
       }
-      const hosts = hostNames(options.hostname, server.port ?? 0);
+      hosts ??= ownHosts(options.hostname, {
+        port: server.port ?? 0,
+        named: options.hosts ?? [],
+        isGuarded: options.keys.length > 0,
+      });
       return answer(options, scopes, hosts, request, () => server.timeout(request, 0));
     },
     failed: () => refuse(500, rpcCodes.internal, "the request could not be answered"),
@@ -80,14 +94,13 @@ function refuse(status: number, code: number, message: string): Response {
 async function answer(
   options: McpServerOptions,
   scopes: Scopes,
-  hosts: ReadonlySet<string>,
+  hosts: OwnHosts,
   request: Request,
   untimed: () => void,
 ): Promise<Response> {
   const { headers, method, signal } = request;
   const { keys } = options;
-  const foreign =
-    (keys.length === 0 ? foreignHost(headers, hosts) : undefined) ?? foreignOrigin(headers, hosts);
+  const foreign = foreignHost(headers, hosts) ?? foreignPage(request, hosts);
   if (foreign !== undefined) return refuse(403, rpcCodes.invalidRequest, foreign);
   const { pathname } = new URL(request.url);
   if (pathname === "/healthz" && method === "GET") return jsonResponse('{"status":"ok"}');

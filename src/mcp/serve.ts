@@ -56,10 +56,10 @@ export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
 
 /** @throws {AegisError} for addresses that cannot be used */
 export function serveMcp(parts: ServeParts, wishes: HttpWishes): RunningMcpServer {
-  const { log, nowMs, keys, tls } = parts;
+  const { log, nowMs, keys, tls, hosts } = parts;
   const { say, server, session } = wishes;
   const front = {
-    ...{ log, nowMs, keys, tls, say, session },
+    ...{ log, nowMs, keys, tls, hosts, say, session },
     ...listenAddress(wishes.address, keys),
     gate: prepareGate(parts, wishes),
   };

@@ -1,7 +1,8 @@
 // Who calls: nobody in particular on a loopback port without keys, else the holder of a key. Keys
-// are kept as hashes and compared in constant time; browsers are kept out by Host and Origin.
+// are kept as hashes and compared in constant time; pages in browsers are kept out beside that.
 
-import { foreignHost, foreignOrigin, keyHolder } from "../app/serve/callers.ts";
+import { keyHolder } from "../app/serve/callers.ts";
+import { foreignHost, foreignPage, type OwnHosts } from "../app/serve/own-hosts.ts";
 import type { Operation, Role } from "./api/operation.ts";
 import { Refusal } from "./http.ts";
 
@@ -49,14 +50,10 @@ export function requireTenant({ tenant }: Caller, wanted: string | undefined): v
   throw new Refusal("tenant_forbidden", "this key is another tenant's");
 }
 
-/**
- * A page in a browser must not reach a port of this machine: its requests name the page's origin,
- * or, after its name was made to point here, a Host that is not ours.
- * @throws {Refusal} 403
- */
-export function refuseBrowsers(headers: Headers, hosts: ReadonlySet<string>): void {
-  const host = foreignHost(headers, hosts);
+/** @throws {Refusal} 403 for what is sent to another name, or by a page that is none of ours */
+export function refuseBrowsers(request: Request, hosts: OwnHosts): void {
+  const host = foreignHost(request.headers, hosts);
   if (host !== undefined) throw new Refusal("host_forbidden", host);
-  const origin = foreignOrigin(headers, hosts);
-  if (origin !== undefined) throw new Refusal("origin_forbidden", origin);
+  const page = foreignPage(request, hosts);
+  if (page !== undefined) throw new Refusal("origin_forbidden", page);
 }

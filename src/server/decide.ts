@@ -25,7 +25,13 @@ import {
   route,
   textMember,
 } from "./http.ts";
-import { decideLive, type Judged, type LiveParts, type NamedSession } from "./live-decision.ts";
+import {
+  decideLive,
+  type Judged,
+  type LiveParts,
+  type LiveQuestion,
+  type NamedSession,
+} from "./live-decision.ts";
 import { describeDecisionOn } from "./traced.ts";
 import { bodyRefusal } from "./validate.ts";
 
@@ -83,13 +89,17 @@ export function decideRoute(parts: DecideParts): Route {
             session,
             call: named,
             proposed: proposedPayload(event),
-            asked: { text: canonicalText(members, "python"), key: idempotencyKey(call.headers) },
+            asked: askedIn(members, idempotencyKey(call.headers)),
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
     if (!isRepeated) parts.onDecided?.(decision);
     describeDecisionOn(call.span, { session, call: named, decision });
     return reply(200, { ...decision });
   });
+}
+
+function askedIn(members: JsonMembers, key: string | undefined): LiveQuestion["asked"] {
+  return { key, text: key === undefined ? "" : canonicalText(members, "python") };
 }
 
 interface DecidingManifest {

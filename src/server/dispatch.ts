@@ -1,6 +1,7 @@
 // From a request to its answer: which operation it is for, whether the caller may, what its schemas
 // make of it. Everything that fails on the way is an answer with a stable code.
 
+import type { OwnHosts } from "../app/serve/own-hosts.ts";
 import { AegisError } from "../base/errors.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { ndjson } from "./api/operation.ts";
@@ -28,12 +29,12 @@ export async function answer(
   request: Request,
   router: Router,
   keys: readonly ApiKey[],
-  hosts: ReadonlySet<string>,
+  hosts: OwnHosts,
 ): Promise<Answered> {
   let path = "-";
   try {
     const asked = targetOf(request.url);
-    if (keys.length === 0) refuseBrowsers(request.headers, hosts);
+    refuseBrowsers(request, hosts);
     const found = router.find(request.method, asked.path);
     path = found.route.operation.path;
     const response = await found.route.handle(await callFrom(request, asked.query, found, keys));

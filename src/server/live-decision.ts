@@ -35,7 +35,7 @@ export interface LiveQuestion {
   readonly call: JsonObject;
   /** What is proposed; undefined: it is no tool call. */
   readonly proposed: JsonObject | undefined;
-  /** By which it is known when it comes again, under the key that its caller gave it. */
+  /** By which it is known when it comes again, under the key that its caller gave it, if any. */
   readonly asked: { readonly text: string; readonly key: string | undefined };
   judge(state: SessionState): Promise<Judged>;
 }

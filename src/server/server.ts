@@ -2,9 +2,9 @@
 // answer with a stable code, and never an allowance.
 
 import type { Webhook } from "../app/serve/approval-webhook.ts";
-import { hostNames } from "../app/serve/callers.ts";
 import { openListener } from "../app/serve/listener.ts";
 import { createLiveStates } from "../app/serve/live-states.ts";
+import { type HostName, type OwnHosts, ownHosts } from "../app/serve/own-hosts.ts";
 import { createRateLimiter } from "../app/serve/rate-limit.ts";
 import type { TlsSource } from "../app/serve/tls.ts";
 import { createTurns } from "../app/turns.ts";
@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly manifest: JsonValue;
   /** Absent: a request's own manifest replaces it. */
   readonly isManifestBinding?: boolean;
+  /** What clients call it besides its own names; absent: nothing else. */
+  readonly hosts?: readonly HostName[];
   /** None: only on loopback, and then everybody may everything. */
   readonly keys: readonly ApiKey[];
   /** Signs tokens, of approvals and of sessions. */
@@ -95,13 +97,14 @@ export function serverMetrics(options: ServerOptions): ServerMetrics {
 }
 
 export function startServer(options: ServerOptions): RunningServer {
-  const { hostname, keys, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
+  const { hostname, hosts: named = [], keys, nowMs } = options;
+  const { telemetry = noTelemetry, monotonicMs = nowMs } = options;
   const steps = createStepRecorder(options.log, monotonicMs);
   const stopping = new AbortController();
   const counted = options.metrics ?? serverMetrics(options);
   const about = { steps, counted, stopping: stopping.signal };
   const router = createRouter(traced(telemetry, routesOf(options, about)));
-  let hosts: ReadonlySet<string> | undefined;
+  let hosts: OwnHosts | undefined;
   const listener = openListener({
     hostname,
     port: options.port,
@@ -111,7 +114,7 @@ export function startServer(options: ServerOptions): RunningServer {
     bodySizeMax: Number.MAX_SAFE_INTEGER,
     async answer(request, { port = 0 }) {
       const started = monotonicMs();
-      hosts ??= hostNames(hostname, port);
+      hosts ??= ownHosts(hostname, { port, named, isGuarded: keys.length > 0 });
       const { response, path } = await answer(request, router, keys, hosts);
       const [method, { status }] = [request.method, response];
       const tookMs = monotonicMs() - started;

@@ -42,6 +42,7 @@ test("the documented file starts it, and every key of it has its effect", async 
       'trust_mode: "dev"',
       "rate_limit: 2",
       "approval_ttl: 90",
+      "hosts: [aegis.example, 'proxy.example:8443']",
       "telemetry:",
       "  disabled: true",
       '  path: "/nowhere/traces.ndjson"',
@@ -72,6 +73,11 @@ test("the documented file starts it, and every key of it has its effect", async 
   const refused = await send(event("a"));
   expect(Number(refused.headers.get("Retry-After"))).toBeWithin(1, 61);
   expect(await refused.json()).toMatchObject({ code: "rate_limited" });
+  const called = async (Host: string) =>
+    (await fetch(`${url}/healthz`, { headers: { Host } })).status;
+  expect(await called("aegis.example")).toBe(200);
+  expect(await called("proxy.example:8443")).toBe(200);
+  expect(await called("proxy.example")).toBe(403);
   const request = JSON.stringify({ tenant_id: "acme", session_id: "s", tool_name: "x" });
   const asked = await fetch(`${url}/v1/approvals`, { method: "POST", body: request });
   const { created_ms = 0, expires_ms = 0 } = (await asked.json()) as Record<string, number>;
@@ -88,7 +94,7 @@ test("the documented file starts it, and every key of it has its effect", async 
   const [unsigned, first] = entries;
   expect(unsigned).toMatchObject({ level: "warn", msg: expect.stringContaining("signature") });
   expect(first).toMatchObject({ level: "info", method: "POST", route: "/v1/policy/decide" });
-  expect(entries.filter(({ level }) => level === "warn")).toHaveLength(5);
+  expect(entries.filter(({ level }) => level === "warn")).toHaveLength(6);
   expect(entries.map(({ route }) => route)).not.toContain("/healthz");
   expect(server.said()).not.toContain("a-secret-token");
 });
@@ -188,6 +194,7 @@ describe("it does not start with what it would not do", () => {
     ["TLS without its file", "tls: {enabled: true, cert_file: c, key_file: k}", [], "Cannot read"],
     ["a negative rate", "rate_limit: -1", [], "rate_limit must be a whole number"],
     ["a wait without an end", "approval_ttl: 604801", [], "approval_ttl must be a whole number"],
+    ["a host that is none", "hosts: ['http://a/']", [], "invalid hosts"],
     ["no wait at all", "", ["--approval-ttl", "0"], '"--approval-ttl"'],
     [
       "requesters that decide, in earnest",

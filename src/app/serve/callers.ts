@@ -1,5 +1,5 @@
-// Who calls a port of this program, and from where: holders of keys, which are kept as hashes and
-// compared in constant time, and pages in browsers, which are told apart by Host and Origin.
+// Who calls a port of this program: the holder of a key. Keys are kept as hashes and compared in
+// constant time.
 
 import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "../../base/hash.ts";
@@ -16,27 +16,4 @@ export function keyHolder<K extends { readonly hash: Uint8Array }>(
   // All of them, so that the time tells nothing about which one is nearly right.
   for (const key of keys) if (timingSafeEqual(hash, key.hash)) found = key;
   return text === "" ? undefined : found;
-}
-
-/** What requests may call a server, in lower case: this machine's own names and the given one. */
-export function hostNames(hostname: string, port: number): ReadonlySet<string> {
-  const own = hostname.includes(":") ? `[${hostname}]` : hostname;
-  const names = ["localhost", "127.0.0.1", "[::1]", own];
-  return new Set(
-    names.flatMap((name) => [name, `${name}:${port}`]).map((name) => name.toLowerCase()),
-  );
-}
-
-/** A page whose name was made to point here calls us by that name. */
-export function foreignHost(headers: Headers, hosts: ReadonlySet<string>): string | undefined {
-  const host = (headers.get("Host") ?? "").toLowerCase();
-  return hosts.has(host) ? undefined : `host "${host}" is not served here`;
-}
-
-/** A page in a browser says where it is from; programs do not. */
-export function foreignOrigin(headers: Headers, hosts: ReadonlySet<string>): string | undefined {
-  const origin = headers.get("Origin");
-  if (origin === null) return undefined;
-  const isOwn = [...hosts].some((own) => origin === `http://${own}` || origin === `https://${own}`);
-  return isOwn ? undefined : "requests of other pages are not answered";
 }

@@ -14,6 +14,8 @@ export interface DaemonFlags {
   readonly config: string | undefined;
   readonly dsn: string | undefined;
   readonly addr: string | undefined;
+  /** None: as the file says. */
+  readonly hosts: readonly string[];
   readonly manifest: string | undefined;
   readonly keys: string | undefined;
   readonly payloadKeys: string | undefined;
@@ -54,6 +56,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
   const { telemetry, log } = file;
   return {
     address: first(flags.addr, file.addr) ?? ":8080",
+    hosts: flags.hosts.length > 0 ? flags.hosts : file.hosts,
     ...storeOfDsn(first(flags.dsn, file.dsn) ?? "", first(flags.dsn) !== undefined, directory),
     manifest: first(flags.manifest, file.manifest),
     trust: trustOf(flags, file, directory),

@@ -21,6 +21,7 @@ import type { Surroundings } from "../surroundings.ts";
 import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
 import type { ServedKey } from "./keys.ts";
 import { readKeys } from "./keys.ts";
+import { type HostName, readHostNames } from "./own-hosts.ts";
 import { payloadKeysVariable, withPayloadKeys } from "./payload-keys.ts";
 import { serverSecret } from "./secret.ts";
 import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
@@ -30,6 +31,8 @@ import { type BundleFile, builtInPolicy, filePolicy, type ServeNotice } from "./
 export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone. */
   readonly address: string;
+  /** `NAME` or `NAME:PORT`: what clients call it, where that is none of its machine's own names. */
+  readonly hosts?: readonly string[] | undefined;
   readonly ledger: string | undefined;
   /** Instead of a ledger's path. */
   readonly postgres?: PostgresDsn | undefined;
@@ -74,6 +77,8 @@ export const memoryLedger = ":memory:";
 export interface ServeParts {
   readonly hostname: string;
   readonly port: number;
+  /** What clients call it besides its own names. */
+  readonly hosts: readonly HostName[];
   readonly log: ReturnType<typeof createControlLog>;
   readonly decide: Decide;
   /** SHA-256, hex, of the policy that `decide` asks now. */
@@ -110,6 +115,7 @@ export async function prepareServe(
   const keys =
     options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
   const { hostname, port } = listenAddress(options.address, keys);
+  const hosts = readHostNames(options.hosts ?? []);
   const approvalRules = approvalRulesOf(options);
   const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
@@ -129,6 +135,7 @@ export async function prepareServe(
   return {
     hostname,
     port,
+    hosts,
     keys,
     rateLimit: options.rateLimit ?? 0,
     tls,

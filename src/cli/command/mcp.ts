@@ -15,6 +15,7 @@ import { approvalOptions, approvalTtlFlag } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
+import { hostFlag } from "../flags.ts";
 import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
@@ -37,6 +38,7 @@ export const command = defineCommand(
         value: "[HOST]:PORT",
         summary: "Serve over HTTP there, in front of the command or of --upstream.",
       },
+      host: hostFlag,
       servers: {
         kind: "number",
         value: "N",
@@ -117,8 +119,9 @@ export const command = defineCommand(
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
     const onNotice = ({ message }: ServeNotice): void => say(message);
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
-    const where = { address, ledger, postgres, keys, approvals: approvalOptions(flags) };
-    const options = { ...where, manifest, telemetry, trust, rateLimit, onNotice };
+    const where = { address, ledger, postgres, keys, hosts: flags.host };
+    const approvals = approvalOptions(flags);
+    const options = { ...where, approvals, manifest, telemetry, trust, rateLimit, onNotice };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
     try {

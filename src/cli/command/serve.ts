@@ -7,6 +7,7 @@ import { startServer } from "../../server/server.ts";
 import { approvalFlags, approvalOptions } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
+import { hostFlag } from "../flags.ts";
 import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
@@ -23,6 +24,7 @@ export const command = defineCommand(
         value: "[HOST]:PORT",
         summary: "Where to listen. Default: 127.0.0.1:8080.",
       },
+      host: hostFlag,
       ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
       dsn: {
         kind: "text",
@@ -95,7 +97,8 @@ export const command = defineCommand(
     const bundle = { file, key, scope };
     const approvals = approvalOptions(flags);
     const more = { ledger, postgres, payloadKeys, bundle, webhook, approvals, onNotice };
-    const options = { address: addr ?? ":8080", ...more, manifest, keys, telemetry, trust };
+    const where = { address: addr ?? ":8080", hosts: flags.host };
+    const options = { ...where, ...more, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
     const { environment } = context;

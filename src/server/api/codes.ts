@@ -41,7 +41,7 @@ export const codes = {
     status: 403,
     meaning: "the key asked for the tool call itself; another one has to decide about it",
   },
-  host_forbidden: { status: 403, meaning: "the `Host` is none that is served here" },
+  host_forbidden: { status: 403, meaning: "the `Host` is none that is served here: see `hosts`" },
   origin_forbidden: { status: 403, meaning: "pages of other origins are not answered" },
   route_not_found: { status: 404, meaning: "there is no such path" },
   session_not_found: { status: 404, meaning: "the session has no events" },

@@ -2,6 +2,8 @@
 // loopback: what one of them can do to the other with headers, ids and streams.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import type { ServedKey } from "../../../src/app/serve/keys.ts";
+import { sha256 } from "../../../src/base/hash.ts";
 import { startMcpServer } from "../../../src/mcp/http-server.ts";
 import { httpUpstream } from "../../../src/mcp/upstream.ts";
 import { budgets, call, gateScene, request, result, session } from "../../support/mcp-gate.ts";
@@ -11,12 +13,14 @@ type Handler = (
   body: { readonly id: number; readonly method: string },
 ) => Promise<Response> | Response;
 
+type Keys = readonly ServedKey[];
+
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-function scene(handler: Handler, permissions?: object, elsewhere?: string) {
+function scene(handler: Handler, permissions?: object, elsewhere?: string, keys: Keys = []) {
   const known = gateScene(permissions);
   const seen: { readonly headers: Headers; readonly text: string }[] = [];
   const server = Bun.serve({
@@ -34,7 +38,7 @@ function scene(handler: Handler, permissions?: object, elsewhere?: string) {
     ...{ gate, log, nowMs, say, session },
     hostname: "127.0.0.1",
     port: 0,
-    keys: [],
+    keys,
     tls: undefined,
     ...httpUpstream(new URL(elsewhere ?? `http://127.0.0.1:${server.port}/mcp`), "upstream-token"),
   });
@@ -366,6 +370,19 @@ describe("strangers", () => {
       expect(seen).toHaveLength(1);
     });
   }
+
+  test("are told apart from our own where keys are needed as well", async () => {
+    const key = { hash: sha256("a-key"), role: "agent", tenant: "acme", name: "bot" } as const;
+    const { send, seen } = scene(echoes, undefined, undefined, [key]);
+    const known = { Authorization: "Bearer a-key" };
+    const pages = { Host: "evil.example", Origin: "null", "Sec-Fetch-Site": "cross-site" };
+    for (const [name, value] of Object.entries(pages)) {
+      expect((await send(request(1), { ...known, [name]: value })).status).toBe(403);
+    }
+    expect(seen).toHaveLength(0);
+    // Through a port that somebody maps to ours.
+    expect((await send(request(1), { ...known, Host: "127.0.0.1:1" })).status).toBe(200);
+  });
 
   test("with anything but a message of JSON are told what is wrong", async () => {
     const { send, url, seen } = scene(echoes);

@@ -1,15 +1,18 @@
 // Refusals that need a clock, a limit or a defect to come about; and whether any code is left that
 // no test is about.
 
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { readHostNames } from "../../../src/app/serve/own-hosts.ts";
+import { sha256 } from "../../../src/base/hash.ts";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { codes } from "../../../src/server/api/codes.ts";
+import type { ApiKey } from "../../../src/server/auth.ts";
 import { startServer } from "../../../src/server/server.ts";
 import { repoRoot } from "../../support/harness.ts";
 
-function start(rateLimit = 0) {
+function start(rateLimit = 0, keys: readonly ApiKey[] = []) {
   const log = createControlLog(createMemoryStore("aegis.local/refusals"));
   const clock = { ms: 1_700_000_000_000 };
   const server = startServer({
@@ -21,7 +24,8 @@ function start(rateLimit = 0) {
     port: 0,
     decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
     manifest: {},
-    keys: [],
+    keys,
+    hosts: readHostNames(["aegis.example"]),
     secret: new Uint8Array(32),
     origin: "aegis.local/refusals",
     nowMs: () => clock.ms,
@@ -79,18 +83,31 @@ test("calls beyond the limit are refused for as long as it says", async () => {
   await server.stop();
 });
 
-test.each([
-  ["a page of another origin", { Origin: "https://evil.example" }, "origin_forbidden"],
-  ["a page without an origin", { Origin: "null" }, "origin_forbidden"],
-  ["a name that was made to point here", { Host: "evil.example" }, "host_forbidden"],
-])("%s is refused, and our own is not", async (_, headers: Record<string, string>, code) => {
-  const { server, url } = start();
-  const path = `${url}/v1/events?tenant_id=acme`;
-  const refused = await fetch(path, { headers });
-  expect([refused.status, await refused.json()]).toMatchObject([403, { code }]);
-  const own = { Host: `localhost:${server.port}`, Origin: `http://localhost:${server.port}` };
-  expect((await fetch(path, { headers: own })).status).toBe(200);
-  await server.stop();
+const key = { hash: sha256("a-key"), role: "agent", tenant: "acme", name: "bot" } as const;
+
+const settings: readonly (readonly [string, readonly ApiKey[]])[] = [
+  ["without keys", []],
+  ["with keys", [key]],
+];
+
+describe.each(settings)("%s", (_, keys) => {
+  test.each([
+    ["a page of another origin", { Origin: "https://evil.example" }, "origin_forbidden"],
+    ["a page without an origin", { Origin: "null" }, "origin_forbidden"],
+    ["a page's picture", { "Sec-Fetch-Site": "cross-site" }, "origin_forbidden"],
+    ["a name that was made to point here", { Host: "evil.example" }, "host_forbidden"],
+  ])("%s is refused, and our own is not", async (_, headers: Record<string, string>, code) => {
+    const { server, url } = start(0, keys);
+    const path = `${url}/v1/events?tenant_id=acme`;
+    const known = { Authorization: "Bearer a-key" };
+    const refused = await fetch(path, { headers: { ...known, ...headers } });
+    expect([refused.status, await refused.json()]).toMatchObject([403, { code }]);
+    const own = { Host: `localhost:${server.port}`, Origin: `http://localhost:${server.port}` };
+    expect((await fetch(path, { headers: { ...known, ...own } })).status).toBe(200);
+    const proxied = { Host: "aegis.example", Origin: "https://aegis.example" };
+    expect((await fetch(path, { headers: { ...known, ...proxied } })).status).toBe(200);
+    await server.stop();
+  });
 });
 
 test("every code is one that some test meets", () => {
