@@ -24,6 +24,7 @@
 #include "notify.h"
 #include "proc.h"
 #include "programs.h"
+#include "socket_deeds.h"
 
 enum { ASKS_MAX = 64, ROUNDS_MAX = 8 };
 
@@ -90,13 +91,15 @@ static bool is_askable(const struct request *request)
 	case CALL_MKDIR:
 	case CALL_MKNOD:
 		return true;
+	case CALL_BIND:
+		return first->state == TARGET_MISSING && request->first.text_size > 0 &&
+		       request->first.text[request->first.text_size - 1] != '/';
 	case CALL_UNKNOWN:
 	case CALL_EXEC:
 	case CALL_UMASK:
 	case CALL_PART:
 	case CALL_SOCKET:
 	case CALL_CONNECT:
-	case CALL_BIND:
 	case CALL_LISTEN:
 	case CALL_SENDTO:
 	case CALL_SENDMSG:
@@ -170,12 +173,30 @@ static void start_listening(void)
 	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
+/* The caller's socket that is to get a name; 0 or a negative errno. */
+static int take_bound(const struct request *request, int *bound)
+{
+	int answer = 0;
+
+	if (request->call->kind == CALL_BIND)
+		*bound = socket_take(request, &answer);
+	if (answer == 0)
+		return 0;
+	return answer > 0 ? -answer : -EINTR;
+}
+
 static int ask(struct asked_call *call)
 {
 	const struct request *request = &call->request;
 	ae_auto_fd int socket = -1;
-	int result = borrow_ask(request->rules->lender, request->first.at.target.fd,
-				request->second.at.target.fd, &call->lend, &call->reply, &socket);
+	ae_auto_fd int bound = -1;
+	int result = take_bound(request, &bound);
+
+	if (result != 0)
+		return result;
+	result = borrow_ask(request->rules->lender, request->first.at.target.fd,
+			    bound < 0 ? request->second.at.target.fd : bound, &call->lend,
+			    &call->reply, &socket);
 
 	call->is_refused = result == -EACCES;
 	if (result != 0)

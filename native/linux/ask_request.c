@@ -59,6 +59,9 @@ static int fill_kind(struct request *request, struct lend_request *lend, void **
 		lend->kind = LEND_MAKE_NODE;
 		lend->device = (uint32_t)request_argument(request, call->mode + 1);
 		return 0;
+	case CALL_BIND:
+		lend->kind = LEND_BIND;
+		return 0;
 	case CALL_DELETE:
 		lend->kind = LEND_REMOVE;
 		lend->flags = names_removes_folder(request) ? AT_REMOVEDIR : 0;

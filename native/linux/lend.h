@@ -40,6 +40,8 @@ enum lend_kind {
 	LEND_MAKE_FOLDER,
 	LEND_MAKE_NODE,
 	LEND_MAKE_SYMLINK,
+	/* The second descriptor is the socket that gets the name. */
+	LEND_BIND,
 	LEND_REMOVE,
 	/* To the second name. */
 	LEND_MOVE,
@@ -48,7 +50,7 @@ enum lend_kind {
 
 enum { LEND_NAME_ROOM = 256 };
 
-/* Comes with the socket the reply goes to and path descriptors: of the first, and the second. */
+/* Comes with the socket the reply goes to and descriptors: of the first, and the second. */
 struct lend_request {
 	/* Of open(2), unlinkat(2), renameat2(2). */
 	uint64_t flags;

@@ -13,9 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -67,6 +70,7 @@ static bool is_name(const struct lend_case *this, int which)
 	case LEND_MAKE_FOLDER:
 	case LEND_MAKE_NODE:
 	case LEND_MAKE_SYMLINK:
+	case LEND_BIND:
 	case LEND_REMOVE:
 		return which == 0;
 	case LEND_MOVE:
@@ -239,6 +243,13 @@ static bool examine_at(struct lend_case *this, int which)
 	       find_path(this, which, this->path[which]);
 }
 
+static bool is_socket(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 static bool is_well_formed(const struct lend_request *request)
 {
 	return request->kind < LEND_KINDS && request->change.kind < CHANGE_KINDS &&
@@ -253,6 +264,7 @@ bool lend_case_examine(struct lend_case *this, const struct judge *judge)
 
 	this->type = 0;
 	if (!is_well_formed(&this->request) || !examine_at(this, 0) ||
+	    (this->request.kind == LEND_BIND && !is_socket(this->at[1])) ||
 	    (has_second(this) && !examine_at(this, 1)))
 		return false;
 	return lend_parts_find(judge, &this->request, paths, S_ISDIR(this->type), &this->answer);
@@ -306,6 +318,25 @@ static int link_object(const struct lend_case *this)
 	return linkat(names, number, this->at[1], this->request.name[1], AT_SYMLINK_FOLLOW);
 }
 
+/* An address has a path and no folder: it is looked up in the one that is held. */
+static int bind_socket(const struct lend_case *this)
+{
+	const char *name = this->request.name[0];
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	size_t size = strlen(name);
+	int error = 0;
+
+	if (size >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(un.sun_path, name, size);
+	if (fchdir(this->at[0]) < 0)
+		return -errno;
+	if (bind(this->at[1], (struct sockaddr *)&un,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + 1)) < 0)
+		error = -errno;
+	return chdir("/") < 0 ? -errno : error;
+}
+
 static int perform(const struct lend_case *this, const void *value)
 {
 	const struct lend_request *request = &this->request;
@@ -327,6 +358,8 @@ static int perform(const struct lend_case *this, const void *value)
 											 : 0;
 	case LEND_MAKE_SYMLINK:
 		return symlinkat(request->text, this->at[0], name[0]) < 0 ? -errno : 0;
+	case LEND_BIND:
+		return bind_socket(this);
 	case LEND_REMOVE:
 		return unlinkat(this->at[0], name[0], (int)request->flags) < 0 ? -errno : 0;
 	case LEND_MOVE:

@@ -1,7 +1,7 @@
 /*
  * A short list of calls: opening, passing descriptors on, waiting, and what is done to names and
- * objects for the box. No socket, no process, no thread; an open makes a file only where there is
- * none (O_EXCL), and never one without a name. What is not listed is answered with EPERM.
+ * objects for the box. No socket of its own, no process, no thread; an open makes a file only where
+ * there is none (O_EXCL), and never one without a name. What is not listed is answered with EPERM.
  */
 #include "lend_confine.h"
 
@@ -45,6 +45,10 @@ static const int calls[] = {
 	SYS_umask,
 	SYS_mkdirat,
 	SYS_mknodat,
+	/* Of the box's own socket; there are no others to connect or to listen on. */
+	SYS_bind,
+	SYS_fchdir,
+	SYS_chdir,
 	SYS_symlinkat,
 	SYS_linkat,
 	SYS_unlinkat,

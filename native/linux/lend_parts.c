@@ -123,6 +123,7 @@ bool lend_parts_find(const struct judge *judge, const struct lend_request *reque
 	case LEND_CHANGE:
 	case LEND_MAKE_NODE:
 	case LEND_MAKE_SYMLINK:
+	case LEND_BIND:
 		add(&finding, ACTION_FILE_WRITE, 0);
 		break;
 	case LEND_LINK:

@@ -83,6 +83,7 @@ uint16_t lend_deed(const struct lend_request *request, bool is_second)
 	case LEND_MAKE_FILE:
 	case LEND_MAKE_FOLDER:
 	case LEND_MAKE_NODE:
+	case LEND_BIND:
 		return MAKE;
 	case LEND_MAKE_SYMLINK:
 		return POINT;

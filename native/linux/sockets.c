@@ -18,6 +18,7 @@
 #include <sys/un.h>
 
 #include "../common/fd.h"
+#include "ask_deeds.h"
 #include "broker.h"
 #include "messages.h"
 #include "post.h"
@@ -359,7 +360,8 @@ int sockets_answer(struct request *request)
 	if (request->call->kind == CALL_CONNECT)
 		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
 	if (request->call->kind == CALL_BIND)
-		return answer_address(request, ACTION_NET_BIND, arguments[1], arguments[2]);
+		return ask_deeds_about(request, answer_address(request, ACTION_NET_BIND,
+							       arguments[1], arguments[2]));
 	if (request->call->kind == CALL_LISTEN)
 		return answer_listen(request);
 	if (request->call->kind == CALL_SENDMSG)

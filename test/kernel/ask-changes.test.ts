@@ -56,6 +56,12 @@ const kinds: readonly Kind[] = [
     isDone: ({ other }) => modeAt(other, "fifo") === 0o640,
   },
   {
+    name: "bind",
+    deed: 's = socket.socket(socket.AF_UNIX); s.bind(o + "/socket"); s.listen(); keep.append(s)',
+    asks: [/wants to write\s+"%\/socket"\s+It is not there yet/],
+    isDone: ({ other }) => modeAt(other, "socket") === 0o750 && isAnswering(`${other}/socket`),
+  },
+  {
     name: "symlink",
     deed: 'os.symlink("/some/where", o + "/symlink")',
     asks: [/wants to write\s+"%\/symlink"\s+It would be a symbolic link to "\/some\/where"/],
@@ -165,7 +171,8 @@ const kinds: readonly Kind[] = [
 ];
 
 const prelude = `
-import ctypes, os
+import ctypes, os, socket
+keep = []
 os.umask(0o027)
 o, w = os.environ["OTHER"], os.getcwd()
 libc = ctypes.CDLL(None, use_errno=True)
@@ -210,6 +217,12 @@ const modeAt = (folder: string, name: string) =>
   (lstatSync(join(folder, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o777;
 const attributesOf = (path: string) =>
   python(`print({each: os.getxattr("${path}", each) for each in os.listxattr("${path}")})`);
+
+/** Somebody listens there. */
+function isAnswering(path: string): boolean {
+  const connect = `import socket; print(socket.socket(socket.AF_UNIX).connect_ex("${path}"))`;
+  return python(connect).trim() === "0";
+}
 
 function python(statement: string): string {
   const { stdout, stderr, exitCode } = Bun.spawnSync(["python3", "-c", `import os; ${statement}`]);
