@@ -76,6 +76,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->caller = *caller;
 	request->flags = 0;
 	request->fails = false;
+	request->has_called = false;
 	request->moves_forbidden = false;
 	request->is_asked = false;
 	request->protocol = 0;
@@ -161,6 +162,8 @@ void request_keep_denials(struct request *request)
 {
 	size_t kept = 0;
 
+	if (request->has_called)
+		return;
 	for (size_t i = 0; i < request->frame_count; i++) {
 		if (!request->frames[i].verdict.allowed)
 			request->frames[kept++] = request->frames[i];

@@ -67,6 +67,8 @@ struct request {
 	uint32_t flags;
 	/* What is recorded as permitted fails by itself. */
 	bool fails;
+	/* Another place was called, which is an attempt whatever comes of it. */
+	bool has_called;
 	/* A name that some rule forbids reading or writing moves. */
 	bool moves_forbidden;
 	/* Somebody will be asked about what no rule is about: only what one forbids is refused. */
@@ -136,7 +138,7 @@ void request_note_socket(struct request *request, const struct subject *subject,
  * Returns `error`. */
 int request_fails(struct request *request, enum action action, const struct named *named,
 		  int error);
-/* Drops the rows of what was let through: the call as a whole did not happen. */
+/* Drops the rows of what was let through, unless it has called: the call did not happen. */
 void request_keep_denials(struct request *request);
 /* Writes the rows of an answer that has been given. */
 void request_record(struct request *request);

@@ -129,6 +129,15 @@ static bool may_wait(int socket)
 	return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type != SOCK_DGRAM;
 }
 
+/*
+ * Who does not wait is told EINPROGRESS, and nobody hears how it ended. Asking again for the same
+ * connection is no second attempt.
+ */
+static void note_call(struct request *request, int answer)
+{
+	request->has_called = request->protocol != 0 && answer != EALREADY && answer != EISCONN;
+}
+
 int socket_connect(struct request *request, const struct peer *peer)
 {
 	int answer;
@@ -148,6 +157,7 @@ int socket_connect_on(struct request *request, const struct peer *peer, int take
 		const struct sockaddr *address = (const struct sockaddr *)&job.address;
 
 		answer = connect(socket, address, job.address_size) < 0 ? errno : ANSWER_DONE;
+		note_call(request, answer);
 		held_settle(socket);
 		return answer;
 	}

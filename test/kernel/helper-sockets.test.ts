@@ -115,6 +115,26 @@ END
     ]);
   });
 
+  testWith(["userns", "tool python3"], "are recorded, whoever waits for them", async () => {
+    const script = `${serve(4001)}; python3 -c '
+import select, socket
+def start(port):
+    s = socket.socket(); s.setblocking(False)
+    first = s.connect_ex(("127.0.0.1", port))
+    select.select([], [s], [])
+    print(first, s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+start(4001); start(4009)
+print(socket.socket().connect_ex(("127.0.0.1", 4008)))'`;
+    const { output, rows } = await online(script, [anyAddress]);
+    // EINPROGRESS, and how it ended.
+    expect(output).toBe("115 0\n115 111\n111\n");
+    expect(rows.filter((row) => row.includes("NetConnect"))).toEqual([
+      "+ NetConnect 127.0.0.1:4001",
+      "+ NetConnect 127.0.0.1:4009",
+      "+ NetConnect 127.0.0.1:4008",
+    ]);
+  });
+
   testWith(["userns", "tool python3"], "reach no other port when the address changes", async () => {
     const script = `${serve(4001)}; ${serve(4002)}; ${attack} swap-connect 4001 4002 500`;
     const { output, rows } = await online(script, [noPort(4002), anyAddress]);
