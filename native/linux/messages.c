@@ -1,7 +1,8 @@
 /*
  * A message lies in the caller's memory in many pieces. They are gathered into one buffer, so that
  * what is sent is what was read. Descriptors and credentials cannot be sent on this way and are
- * refused; other control data (packet info, segment sizes) goes along as it is.
+ * refused, and so is a route of its own: the first address of one is where a message goes. Other
+ * control data (packet info, segment sizes) goes along as it is.
  */
 #include "messages.h"
 
@@ -76,6 +77,17 @@ static ssize_t gather(const struct request *request, const struct msghdr *header
 	return error ? error : (ssize_t)size;
 }
 
+bool message_is_led(const struct cmsghdr *part)
+{
+	/* Not named by every C library. */
+	enum { ROUTING_HEADER_OF_OLD = 5 };
+
+	if (part->cmsg_level == IPPROTO_IP)
+		return part->cmsg_type == IP_RETOPTS;
+	return part->cmsg_level == IPPROTO_IPV6 &&
+	       (part->cmsg_type == IPV6_RTHDR || part->cmsg_type == ROUTING_HEADER_OF_OLD);
+}
+
 static int read_control(const struct request *request, struct msghdr *header, char *control)
 {
 	struct cmsghdr *part;
@@ -94,7 +106,7 @@ static int read_control(const struct request *request, struct msghdr *header, ch
 		return -error;
 	header->msg_control = control;
 	for (part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-		if (part->cmsg_level == SOL_SOCKET)
+		if (part->cmsg_level == SOL_SOCKET || message_is_led(part))
 			return EPERM;
 	}
 	return 0;

@@ -26,6 +26,8 @@ struct parcel {
 
 /* Reads the header at `at` of the caller's memory. 0, or the answer to give. */
 int message_read(struct request *request, uint64_t at, struct message *message);
+/* True when this part of a message leads it another way than to the address that was judged. */
+bool message_is_led(const struct cmsghdr *part);
 /* Reads what a message, or the call sendto, wants to send. 0, or the answer to give. */
 int message_pack(struct request *request, const struct message *message, struct parcel *parcel);
 int message_pack_sendto(struct request *request, struct parcel *parcel);

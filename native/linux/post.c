@@ -71,6 +71,8 @@ static int read_control(struct letter *letter, const struct msghdr *from)
 	     part = CMSG_NXTHDR(&header, part)) {
 		if (part->cmsg_len > letter->control_size)
 			return EINVAL;
+		if (message_is_led(part))
+			return EPERM;
 		if (part->cmsg_level != SOL_SOCKET)
 			continue;
 		/* Credentials would have to be true of us. */

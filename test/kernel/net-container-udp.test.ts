@@ -164,6 +164,17 @@ t.send(b"ok"); print(t.recv(9))`,
     ],
   ],
   [
+    "no route of its own",
+    `route = bytes([131, 7, 4]) + socket.inet_aton("127.0.0.9") + bytes(1)
+segments = bytes([0, 2, 4, 0, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "::9")
+s, six = made(), made(socket.AF_INET6)
+print(tried(lambda: s.setsockopt(0, 4, route)), tried(lambda: six.setsockopt(41, 57, segments)))
+print(tried(lambda: s.sendmsg([b"led"], [(0, 7, route)], 0, address)))
+print(tried(lambda: six.sendmsg([b"led"], [(41, 57, segments)], 0, ("::1", ${echo6.port}))))
+s.sendmsg([b"marked"], [(0, 1, bytes([8, 0, 0, 0]))], 0, address); print(s.recv(9))`,
+    ["EPERM EPERM", "EPERM", "EPERM", "b'MARKED'"],
+  ],
+  [
     "a resolver that knows UDP alone finds granted names",
     `def ask(name):
     s = made(); s.connect(("127.0.0.1", 53))

@@ -186,6 +186,29 @@ except OSError as e: print(e.errno)`;
     expect(stdout.trim()).toBe("b'one'\nb'two'\n13");
   });
 
+  testWith(needs, `${setting.name}: no socket sends by a route of its own`, async () => {
+    const udp = [
+      permit("all"),
+      permit("NetConnect", to(named), port(echo.port), by("udp")),
+      permit("NetConnect", loopback, port(echo.port), by("udp")),
+    ];
+    const script = `
+route = bytes([131, 7, 4]) + socket.inet_aton("127.0.0.9") + bytes(1)
+segments = bytes([0, 2, 4, 0, 0, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "::9")
+def tried(deed):
+    try: deed(); print("done")
+    except OSError as e: print(e.errno)
+a = socket.getaddrinfo("${named}", ${echo.port}, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60); s.connect(a)
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+tried(lambda: s.setsockopt(0, 4, route)); tried(lambda: six.setsockopt(41, 57, segments))
+tried(lambda: s.sendmsg([b"led"], [(0, 7, route)], 0, a)); tried(lambda: s.sendmsg([b"led"], [(0, 7, route)]))
+tried(lambda: s.sendmsg([b"led"], [(41, 57, segments)]))
+tried(lambda: s.sendmsg([b"marked"], [(0, 1, bytes([8, 0, 0, 0]))])); print(s.recv(9))`;
+    const { stdout } = await run(setting, python(script), udp);
+    expect(stdout.trim().split("\n")).toEqual(["1", "1", "1", "1", "1", "done", "b'marked'"]);
+  });
+
   testWith(needs, `${setting.name}: a port that is granted is served to the host`, async () => {
     const [served, hidden] = [freePort(), freePort()];
     const script = `

@@ -44,9 +44,10 @@ function randomPlan(random: Random): FilterPlan {
       exec: yes(),
       socket: yes(),
       send: yes(),
+      sendConnected: yes(),
     },
     sockets: {
-      inet: pick(random, ["none", "tcp", "any", "unrestricted"] as const),
+      inet: pick(random, ["none", "tcp", "tcp-udp", "by-name", "any", "unrestricted"] as const),
       netlinkRoute: yes(),
       unixDatagrams: yes(),
       fastOpen: yes(),
@@ -59,10 +60,10 @@ function randomPlan(random: Random): FilterPlan {
 
 /** Values at which some rule turns, each with and without bits above the 32 that count. */
 const telling = [
-  0, 1, 2, 3, 4, 5, 6, 8, 10, 16, 17, 35, 38, 40, 58, 64, 132, 136, 256, 262, 0o100, 0o1000, 0o101,
-  0o2, 0o20200000, 0o100644, 0o020644, 0o060644, 0o010644, 0x11, 0x80, 0x5401, 0x5412, 0x541c,
-  0x40086602, 0x401c5820, 0x40806685, 0x80001, 0x80802, 0x20000000, 0x10000000, 0x7e020000,
-  0x3d0f00, 0x59616d61, 0xffffffff, 0x20008,
+  0, 1, 2, 3, 4, 5, 6, 8, 10, 16, 17, 32, 35, 38, 40, 41, 57, 58, 64, 132, 136, 256, 262, 0o100,
+  0o1000, 0o101, 0o2, 0o20200000, 0o100644, 0o020644, 0o060644, 0o010644, 0x11, 0x80, 0x5401,
+  0x5412, 0x541c, 0x40086602, 0x401c5820, 0x40806685, 0x80001, 0x80802, 0x20000000, 0x10000000,
+  0x7e020000, 0x3d0f00, 0x59616d61, 0xffffffff, 0x20008,
 ];
 
 function randomArgument(random: Random): bigint {

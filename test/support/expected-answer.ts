@@ -71,7 +71,8 @@ function isHeardOf(
 ): boolean {
   const { notify } = plan;
   if (name === "execve" || name === "execveat") return notify.exec;
-  if (name === "sendto") return notify.send && BigInt.asUintN(64, pointer) !== 0n;
+  if (name === "sendto")
+    return notify.send && (notify.sendConnected === true || BigInt.asUintN(64, pointer) !== 0n);
   if (name === "sendmsg" || name === "sendmmsg") return notify.send;
   if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
   if (makesNames.has(name)) return notify.create;
@@ -153,6 +154,10 @@ function socketAnswer(
   if (flagsAt !== undefined && !fastOpen && (low(flagsAt) & 0x20000000) !== 0) {
     return answers.noFastOpen;
   }
+  if (name === "setsockopt") {
+    const options = { 0: [4], 41: [5, 6, 32, 57] }[low(1)];
+    return inet !== "any" && options?.includes(low(2)) ? answers.eperm : undefined;
+  }
   if (name !== "socket" && name !== "socketpair") return undefined;
   const type = low(1) & 0xf;
   if (low(0) === 1) {
@@ -164,6 +169,10 @@ function socketAnswer(
     const isMptcp = type === 1 && low(2) === 262;
     const isDatagram = type === 2 && [0, 1, 17, 58, 136].includes(low(2));
     if (inet === "tcp" && isTcp) return undefined;
+    const isUdp = type === 2 && [0, 17].includes(low(2));
+    const isPing = type === 2 && [1, 58].includes(low(2));
+    if (inet === "tcp-udp" && (isTcp || isUdp)) return undefined;
+    if (inet === "by-name" && (isTcp || isUdp || isPing)) return undefined;
     if (inet === "any" && (isTcp || isMptcp || isDatagram)) return undefined;
     return answers.eacces;
   }

@@ -10,8 +10,9 @@ import { type ByName, grantsEverything, grantsNothing, type NetworkGrants } from
 import type { Opener } from "./opener.ts";
 import { isAllPorts } from "./ports.ts";
 import type { Protection } from "./protect.ts";
-import type { NotifiedCalls, SocketPolicy } from "./seccomp.ts";
+import type { NotifiedCalls } from "./seccomp.ts";
 import { covers, everything } from "./shape.ts";
+import type { SocketPolicy } from "./socket-rules.ts";
 
 export interface Needs {
   /** Some path action is not granted everywhere. */

@@ -3,6 +3,15 @@
 // what a policy asks for in plan.ts.
 
 import {
+  type ArgumentIndex,
+  noFastOpen,
+  only,
+  refused,
+  unknown,
+  unless,
+  whenPointer,
+} from "./call-rule.ts";
+import {
   descriptorCalls,
   hotCalls,
   pathCalls,
@@ -11,6 +20,13 @@ import {
   systemVCalls,
 } from "./calls.ts";
 import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
+import {
+  ioctlRule,
+  type SocketPolicy,
+  socketOptionRule,
+  socketPairRule,
+  socketRule,
+} from "./socket-rules.ts";
 import { type Arch, syscallTable } from "./syscall-table.ts";
 
 export interface FilterPlan {
@@ -50,40 +66,6 @@ export interface NotifiedCalls {
   /** What is sent to the peer a socket is connected to as well. */
   readonly sendConnected?: boolean;
 }
-
-export interface SocketPolicy {
-  /**
-   * `tcp`: plain TCP and nothing that could pass for it; `tcp-udp`: these two; `any`: whatever
-   * protocol IP carries, but no raw access; `by-name`: what the gateway carries, TCP, UDP and
-   * pings; `unrestricted`: the families are not looked at.
-   */
-  readonly inet: "none" | "tcp" | "tcp-udp" | "by-name" | "any" | "unrestricted";
-  /** Routing netlink: lists addresses and routes. */
-  readonly netlinkRoute: boolean;
-  /**
-   * Datagram sockets choose a peer in every message, which nobody can judge; false refuses them.
-   */
-  readonly unixDatagrams: boolean;
-  /**
-   * Connecting by sending. It passes Landlock up to ABI 9 and cannot be performed for somebody
-   * else, so where connections are judged it does not exist, and callers connect instead.
-   */
-  readonly fastOpen: boolean;
-}
-
-export const errnos = {
-  EPERM: 1,
-  EACCES: 13,
-  ENOSYS: 38,
-  EOPNOTSUPP: 95,
-  EAFNOSUPPORT: 97,
-} as const;
-
-const refused: Answer = { errno: errnos.EPERM };
-const denied: Answer = { errno: errnos.EACCES };
-const unknown: Answer = { errno: errnos.ENOSYS };
-const noFastOpen: Answer = { errno: errnos.EOPNOTSUPP };
-const noFamily: Answer = { errno: errnos.EAFNOSUPPORT };
 
 /** The filter as `struct sock_filter[]`. */
 export function buildFilter(plan: FilterPlan): Uint8Array {
@@ -176,6 +158,7 @@ function confine(
   if (plan.sockets.inet === "unrestricted") return;
   rules.set("socket", socketRule(plan.sockets, notified(plan.notify.makesSockets === true)));
   rules.set("socketpair", socketPairRule(plan.sockets));
+  if (plan.sockets.inet !== "any") rules.set("setsockopt", socketOptionRule);
   if (plan.sockets.fastOpen) return;
   for (const [name, argument] of [
     ["sendto", 3],
@@ -230,30 +213,6 @@ function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
  * CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET; CLONE_NEWTIME exists for unshare only, clone reads
  * it as a signal.
  */
-/**
- * Any socket tells about the interfaces, addresses and neighbours of the network namespace it was
- * made in, and those of a box that does not connect by itself come from outside.
- */
-function ioctlRule({ inet, netlinkRoute }: SocketPolicy, closed: readonly number[]): CallRule {
-  const forbidden = except(1, closed, "allow");
-  const isByName = inet === "by-name" || inet === "tcp-udp";
-  if (inet === "unrestricted" || (netlinkRoute && !isByName)) return forbidden;
-  // By types first, so that a request of any other takes few steps.
-  const types = [...new Set(closed.map((request) => (request & requestTypes) >>> 0))];
-  const cases = [
-    { values: types, rule: forbidden },
-    { values: [SIOC], rule: only(1, ofTheSocketItself, "allow") },
-  ];
-  return { argument: 1, mask: requestTypes, cases, otherwise: "allow" };
-}
-
-/** Also takes 0x8b00, what is asked about wireless interfaces, for 0x8900: a test less. */
-const requestTypes = 0xfffffd00;
-const SIOC = 0x8900;
-/**
- * FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD.
- */
-const ofTheSocketItself = [0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x894b];
 const CLONE_FS = 0x200;
 const CLONE_THREAD = 0x10000;
 const cloneNamespaces = 0x7e020000;
@@ -291,88 +250,4 @@ function prctlRule(plan: FilterPlan): CallRule {
     cases.push({ values: [PR_SET_DUMPABLE], rule: only(1, [1], "allow") });
   }
   return { argument: 0, mask: anyBit, cases, otherwise: "allow" };
-}
-
-const family = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
-const socketType = { stream: 1, datagram: 2, seqpacket: 5 } as const;
-/** SOCK_NONBLOCK and SOCK_CLOEXEC share the argument with the type. */
-const socketTypeMask = 0xf;
-const protocol = { any: 0, icmp: 1, tcp: 6, udp: 17, icmp6: 58, udplite: 136, mptcp: 262 } as const;
-
-function socketRule(policy: SocketPolicy, granted: Answer): CallRule {
-  const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [family.unix], rule: unixRule(policy, granted) },
-    { values: [family.inet, family.inet6], rule: inetRule(policy.inet, granted) },
-  ];
-  if (policy.netlinkRoute) {
-    cases.push({ values: [family.netlink], rule: only(2, [0], granted, noFamily) });
-  }
-  // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel
-  // without them.
-  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
-}
-
-function socketPairRule(policy: SocketPolicy): CallRule {
-  const cases = [{ values: [family.unix], rule: unixRule(policy, "allow") }];
-  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
-}
-
-function unixRule(policy: SocketPolicy, granted: Answer): CallRule {
-  if (policy.unixDatagrams) return granted;
-  const values = [socketType.stream, socketType.seqpacket];
-  return {
-    argument: 1,
-    mask: socketTypeMask,
-    cases: [{ values, rule: granted }],
-    otherwise: denied,
-  };
-}
-
-function inetRule(inet: SocketPolicy["inet"], granted: Answer): CallRule {
-  if (inet === "none") return denied;
-  const { any, tcp, mptcp, udp, udplite, icmp, icmp6 } = protocol;
-  const stream = inet === "any" ? [any, tcp, mptcp] : [any, tcp];
-  const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [socketType.stream], rule: only(2, stream, granted, denied) },
-  ];
-  if (inet !== "tcp") {
-    const pings = inet === "tcp-udp" ? [] : [icmp, icmp6];
-    const values = [any, udp, ...pings, ...(inet === "any" ? [udplite] : [])];
-    cases.push({ values: [socketType.datagram], rule: only(2, values, granted, denied) });
-  }
-  return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
-}
-
-type ArgumentIndex = 0 | 1 | 2 | 3 | 4 | 5;
-
-/** `rule` when the argument is one of `values`, else refused. */
-function only(
-  argument: ArgumentIndex,
-  values: readonly number[],
-  rule: CallRule,
-  otherwise: Answer = refused,
-): CallRule {
-  return { argument, mask: anyBit, cases: [{ values, rule }], otherwise };
-}
-
-/** Refused when the argument is one of `values`. */
-function except(argument: ArgumentIndex, values: readonly number[], otherwise: CallRule): CallRule {
-  return { argument, mask: anyBit, cases: [{ values, rule: refused }], otherwise };
-}
-
-/** Not `rule` but `otherwise` when the argument has any of `bits`. */
-function unless(
-  argument: ArgumentIndex,
-  bits: number,
-  rule: CallRule,
-  otherwise: Answer = refused,
-): CallRule {
-  return { argument, mask: bits, cases: [{ values: [0], rule }], otherwise };
-}
-
-/** `rule` when a pointer argument is not null, else allowed. */
-function whenPointer(argument: ArgumentIndex, rule: CallRule): CallRule {
-  const isNull = [{ values: [0], rule: "allow" as const }];
-  const high: CallRule = { argument, half: "high", mask: anyBit, cases: isNull, otherwise: rule };
-  return { argument, mask: anyBit, cases: [{ values: [0], rule: high }], otherwise: rule };
 }

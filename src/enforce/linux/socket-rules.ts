@@ -1,0 +1,125 @@
+// Which sockets a box may make, and what it may ask and set of them.
+
+import { denied, except, noFamily, only } from "./call-rule.ts";
+import { type Answer, anyBit, type CallRule } from "./filter.ts";
+
+export interface SocketPolicy {
+  /**
+   * `tcp`: plain TCP and nothing that could pass for it; `tcp-udp`: these two; `any`: whatever
+   * protocol IP carries, but no raw access; `by-name`: what the gateway carries, TCP, UDP and
+   * pings; `unrestricted`: the families are not looked at.
+   */
+  readonly inet: "none" | "tcp" | "tcp-udp" | "by-name" | "any" | "unrestricted";
+  /** Routing netlink: lists addresses and routes. */
+  readonly netlinkRoute: boolean;
+  /**
+   * Datagram sockets choose a peer in every message, which nobody can judge; false refuses them.
+   */
+  readonly unixDatagrams: boolean;
+  /**
+   * Connecting by sending. It passes Landlock up to ABI 9 and cannot be performed for somebody
+   * else, so where connections are judged it does not exist, and callers connect instead.
+   */
+  readonly fastOpen: boolean;
+}
+
+const family = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
+const socketType = { stream: 1, datagram: 2, seqpacket: 5 } as const;
+/** SOCK_NONBLOCK and SOCK_CLOEXEC share the argument with the type. */
+const socketTypeMask = 0xf;
+const protocol = {
+  any: 0,
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  ip6: 41,
+  icmp6: 58,
+  udplite: 136,
+  mptcp: 262,
+} as const;
+
+export function socketRule(policy: SocketPolicy, granted: Answer): CallRule {
+  const cases: { values: number[]; rule: CallRule }[] = [
+    { values: [family.unix], rule: unixRule(policy, granted) },
+    { values: [family.inet, family.inet6], rule: inetRule(policy.inet, granted) },
+  ];
+  if (policy.netlinkRoute) {
+    cases.push({ values: [family.netlink], rule: only(2, [0], granted, noFamily) });
+  }
+  // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel
+  // without them.
+  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+}
+
+/**
+ * The first address of a route is where a packet goes, whatever the socket is connected to:
+ * IP_OPTIONS; IPV6_RTHDR, as it was before (2292), among other options and of a flow label.
+ */
+export const socketOptionRule: CallRule = {
+  argument: 1,
+  mask: anyBit,
+  cases: [
+    { values: [protocol.any], rule: except(2, [4], "allow") },
+    { values: [protocol.ip6], rule: except(2, [5, 6, 32, 57], "allow") },
+  ],
+  otherwise: "allow",
+};
+
+export function socketPairRule(policy: SocketPolicy): CallRule {
+  const cases = [{ values: [family.unix], rule: unixRule(policy, "allow") }];
+  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+}
+
+function unixRule(policy: SocketPolicy, granted: Answer): CallRule {
+  if (policy.unixDatagrams) return granted;
+  const values = [socketType.stream, socketType.seqpacket];
+  return {
+    argument: 1,
+    mask: socketTypeMask,
+    cases: [{ values, rule: granted }],
+    otherwise: denied,
+  };
+}
+
+function inetRule(inet: SocketPolicy["inet"], granted: Answer): CallRule {
+  if (inet === "none") return denied;
+  const { any, tcp, mptcp, udp, udplite, icmp, icmp6 } = protocol;
+  const stream = inet === "any" ? [any, tcp, mptcp] : [any, tcp];
+  const cases: { values: number[]; rule: CallRule }[] = [
+    { values: [socketType.stream], rule: only(2, stream, granted, denied) },
+  ];
+  if (inet !== "tcp") {
+    const pings = inet === "tcp-udp" ? [] : [icmp, icmp6];
+    const values = [any, udp, ...pings, ...(inet === "any" ? [udplite] : [])];
+    cases.push({ values: [socketType.datagram], rule: only(2, values, granted, denied) });
+  }
+  return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
+}
+
+/**
+ * Any socket tells about the interfaces, addresses and neighbours of the network namespace it was
+ * made in, and those of a box that does not connect by itself come from outside.
+ */
+export function ioctlRule(
+  { inet, netlinkRoute }: SocketPolicy,
+  closed: readonly number[],
+): CallRule {
+  const forbidden = except(1, closed, "allow");
+  const isByName = inet === "by-name" || inet === "tcp-udp";
+  if (inet === "unrestricted" || (netlinkRoute && !isByName)) return forbidden;
+  // By types first, so that a request of any other takes few steps.
+  const types = [...new Set(closed.map((request) => (request & requestTypes) >>> 0))];
+  const cases = [
+    { values: types, rule: forbidden },
+    { values: [SIOC], rule: only(1, ofTheSocketItself, "allow") },
+  ];
+  return { argument: 1, mask: requestTypes, cases, otherwise: "allow" };
+}
+
+/** Also takes 0x8b00, what is asked about wireless interfaces, for 0x8900: a test less. */
+const requestTypes = 0xfffffd00;
+const SIOC = 0x8900;
+/**
+ * FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD.
+ */
+const ofTheSocketItself = [0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x894b];
