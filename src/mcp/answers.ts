@@ -4,6 +4,7 @@
 import { sha256Hex } from "../base/hash.ts";
 import type { Response_ } from "./message.ts";
 import type { EndReason } from "./permit.ts";
+import { hasQuestions } from "./questions.ts";
 import { errorAnswer, rpcCodes } from "./refusal.ts";
 import { endRequest, type HttpRequest, rememberAnswer, type Scope } from "./scopes.ts";
 import { carriesResult } from "./tool-call.ts";
@@ -38,8 +39,19 @@ export async function answerOf(
   const { permit, isTask, id } = request;
   const isRecorded = permit !== undefined && (!isTask || carriesResult(message));
   const error = isRecorded ? await permit.answered(message) : undefined;
-  const text = error === undefined ? message.text : errorAnswer(id, error);
-  const said = error === undefined ? { hash: sha256Hex(message.text) } : { instead: text };
-  rememberAnswer(scope, id, said);
+  const text = error === undefined ? await asked(scope, request, message) : errorAnswer(id, error);
+  const isSame = text === message.text;
+  rememberAnswer(scope, id, isSame ? { hash: sha256Hex(text) } : { instead: text });
   return text;
+}
+
+/** What it asks of the client is decided about as well. */
+async function asked(
+  { questions, session }: Scope,
+  { id, message: request }: HttpRequest,
+  answer: Response_,
+): Promise<string> {
+  if (!hasQuestions(answer)) return answer.text;
+  const found = await questions.asked(session, request, answer, new AbortController().signal);
+  return found.ok ? found.value : errorAnswer(id, found.error);
 }

@@ -13,13 +13,16 @@ export interface Declared {
   readonly isImplied: boolean;
 }
 
-/**
- * @param name of a tool, or of a request in its place
- * @param isStrict what the manifest does not name is denied, whatever else it names
- */
+interface Declaring {
+  readonly manifest: JsonValue;
+  /** What the manifest does not name is denied, whatever else it names. */
+  readonly isStrict: boolean;
+}
+
+/** @param asked a tool, or a request in its place */
 export function declaredFor(
-  manifest: JsonValue,
-  { name, isTool, isStrict }: { name: string; isTool: boolean; isStrict: boolean },
+  { manifest, isStrict }: Declaring,
+  { tool: name, isTool }: { readonly tool: string; readonly isTool: boolean },
 ): Declared {
   const asItIs = { manifest, isImplied: false };
   // A server may call a tool as it likes, and would be let through under that name.

@@ -13,9 +13,17 @@ import {
   type Response_,
   type Request as RpcRequest,
 } from "./message.ts";
+import { hasAnswers } from "./questions.ts";
 import type { RecordParts } from "./record.ts";
 import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
-import { addRequest, type HttpRequest, idProblem, newRequest, type Scope } from "./scopes.ts";
+import {
+  addRequest,
+  endRequest,
+  type HttpRequest,
+  idProblem,
+  newRequest,
+  type Scope,
+} from "./scopes.ts";
 import { streamed } from "./streamed.ts";
 import { type AskedCall, allowedText, askedCall, followedTask } from "./tool-call.ts";
 import { boundedText, isStream, plainAnswer, type Upstream } from "./upstream.ts";
@@ -58,9 +66,21 @@ export async function exchange(
   const task = followedTask(message);
   const name = { tool: message.method, callId: task ?? "" };
   const permit = task === undefined ? undefined : parts.gate.follow(scope.session, name);
-  const request = newRequest(message.id, permit, task !== undefined);
+  const request = newRequest(message, permit, task !== undefined);
   addRequest(scope, request);
+  const unanswered = await answersIn(scope, message);
+  if (unanswered !== undefined) {
+    endRequest(scope, request);
+    return unanswered;
+  }
   return sendOn(parts, arrival, request, message.text);
+}
+
+/** What the client answers with it is recorded. @returns what to say instead of sending it on */
+async function answersIn(scope: Scope, message: RpcRequest): Promise<Response | undefined> {
+  if (!hasAnswers(message)) return undefined;
+  const error = await scope.questions.answered(scope.session, message);
+  return error === undefined ? undefined : jsonResponse(errorAnswer(message.id, error));
 }
 
 async function exchangeCall(
@@ -75,6 +95,11 @@ async function exchangeCall(
   const key = idKey(id);
   const taken = new AbortController();
   scope.starting.set(key, taken);
+  const unanswered = await answersIn(scope, message);
+  if (unanswered !== undefined) {
+    scope.starting.delete(key);
+    return unanswered;
+  }
   const signal = AbortSignal.any([arrival.signal, taken.signal]);
   const traced = asked.traceparent === undefined ? headerTrace(arrival.headers) : {};
   const admission = await parts.gate.admit(scope.session, { ...asked, ...traced, signal });
@@ -88,7 +113,7 @@ async function exchangeCall(
     );
     return jsonResponse(errorAnswer(id, error));
   }
-  const call = newRequest(id, asked.hasResult ? permit : undefined, false);
+  const call = newRequest(message, asked.hasResult ? permit : undefined, false);
   addRequest(scope, call);
   const text = allowedText(message, permit);
   const headers = allowedHeaders(arrival.headers, text, permit);
@@ -137,7 +162,8 @@ async function sendOn(
   }
   if (response.ok && isStream(response) && response.body !== null) {
     const owner = { request, isResumable, gone };
-    const body = streamed(response.body, { scope, say: parts.say, owner });
+    const refuse = (said: string) => tellServer(parts, arrival, said);
+    const body = streamed(response.body, { scope, say: parts.say, refuse, owner });
     return new Response(body, {
       status: response.status,
       headers: answerHeaders(response.headers),
@@ -187,22 +213,33 @@ export async function passOn(
   arrival: Arrival,
   message: Message,
 ): Promise<Response> {
-  const { headers, holder, signal } = arrival;
-  const sent = { headers, body: message.text, holder, signal };
+  const { scope, headers, holder, signal } = arrival;
+  const text = message.kind === "response" ? await scope.asks.answered(message) : message.text;
+  if (text === undefined) return new Response(null, { status: 202 });
+  const sent = { headers, body: text, holder, signal };
   return plainAnswer(await parts.ask({ method: "POST", ...sent }));
 }
 
-async function tellCancelled(
+function tellCancelled(
   parts: HttpParts,
-  { headers, holder }: Arrival,
+  arrival: Arrival,
   { id }: HttpRequest,
   why: string,
+): Promise<void> {
+  return tellServer(parts, arrival, cancelledText(id, why));
+}
+
+/** A message of the proxy's own, in the session of what arrived. */
+export async function tellServer(
+  parts: HttpParts,
+  { headers, holder }: Pick<Arrival, "headers" | "holder">,
+  text: string,
 ): Promise<void> {
   const plain = new Headers(headers);
   for (const name of ["Mcp-Method", "Mcp-Name", "Last-Event-ID"]) plain.delete(name);
   try {
     const signal = AbortSignal.timeout(tellTimeoutMs);
-    const sent = { headers: plain, body: cancelledText(id, why), holder, signal };
+    const sent = { headers: plain, body: text, holder, signal };
     const answer = await parts.ask({ method: "POST", ...sent });
     await answer.body?.cancel();
   } catch (error) {

@@ -20,6 +20,7 @@ import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Approved, approve, openApprovals } from "./approve.ts";
 import { declaredFor } from "./declared.ts";
 import { type Limits, limitsOf } from "./limits.ts";
+import { beginModelCall } from "./model-call.ts";
 import { createPermit, type Permit } from "./permit.ts";
 import { type CallName, type CallSession, record, treeOf } from "./record.ts";
 import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
@@ -138,9 +139,8 @@ async function admitCall(
   const proposed = isGoingOn ? known : await propose(parts, session, call);
   if ("error" in proposed) return { kind: "refused", error: proposed.error };
   const name = { tool: call.tool, callId: proposed.callId };
-  const { isTool } = call;
-  const { isStrict, manifest } = parts;
-  const declared = declaredFor(manifest, { name: call.tool, isTool, isStrict });
+  const { manifest } = parts;
+  const declared = declaredFor(parts, call);
   const refuse = async (reason: string, advice: Advice): Promise<Admission> => {
     const members = { tool_name: call.tool, call_id: name.callId, reason };
     const stored = await record(parts, session, "TOOL_CALL_DENIED", members);
@@ -160,12 +160,8 @@ async function admitCall(
     };
     return { decision, advice };
   };
-  const isLimited = !isGoingOn && parts.limiter.take([{ tenant: session.tenant, tool: call.tool }]);
-  if (isLimited !== false && isLimited > 0) {
-    const state = await parts.states.current(session.tenant, session.id);
-    const advised = advisedCall(call.tool, args);
-    return refuse("RATE_LIMITED", adviceFor("RATE_LIMITED", advised, state, budgetsOf({})));
-  }
+  const tooMany = isGoingOn ? undefined : await adviceWhereLimited(parts, session, call.tool, args);
+  if (tooMany !== undefined) return refuse("RATE_LIMITED", tooMany);
   const { decision, advice } = await judge(args);
   if (decision.outcome === "deny") return refuse(decision.reason, advice());
   let approved: Approved | undefined;
@@ -179,11 +175,25 @@ async function admitCall(
     const again = await judge(approved.editedArgs ?? args);
     if (again.decision.outcome === "deny") return refuse(again.decision.reason, again.advice());
   }
+  const begun = await beginModelCall(parts, session, { ...name, call }, decided);
+  if (begun.kind === "failed") return { kind: "refused", error: begun.error };
+  if (begun.kind === "denied") return refuse(begun.reason, begun.advice);
   calls.open.delete(key);
   const limits = limitsOf(decision, parts.manifest);
   const policy = declared.isImplied ? "default" : "policy";
   const reopen = reopening(calls, key, proposed);
   return allow(parts, session, name, { approved, policy, limits, reopen });
+}
+
+async function adviceWhereLimited(
+  { limiter, states }: GateParts,
+  { tenant, id }: CallSession,
+  tool: string,
+  args: JsonValue,
+): Promise<Advice | undefined> {
+  if (limiter.take([{ tenant, tool }]) === 0) return undefined;
+  const state = await states.current(tenant, id);
+  return adviceFor("RATE_LIMITED", advisedCall(tool, args), state, budgetsOf({}));
 }
 
 async function decided(

@@ -15,7 +15,14 @@ import {
 import type { TlsSource } from "../app/serve/tls.ts";
 import { giveUp } from "./answers.ts";
 import { exchangeBatch } from "./batch.ts";
-import { type Arrival, exchange, type HttpParts, jsonResponse, passOn } from "./exchange.ts";
+import {
+  type Arrival,
+  exchange,
+  type HttpParts,
+  jsonResponse,
+  passOn,
+  tellServer,
+} from "./exchange.ts";
 import { answerHeaders, headerMismatch, isModern } from "./headers.ts";
 import { errorText, idKey, type Message, readMessages, requestIdOf } from "./message.ts";
 import { type CallSession, record } from "./record.ts";
@@ -52,7 +59,7 @@ const requestSizeMax = 4 * 1024 * 1024;
 const idleTimeoutSeconds = 30;
 
 export function startMcpServer(options: McpServerOptions): RunningMcpServer {
-  const scopes = createScopes(options.session);
+  const scopes = createScopes(options.session, options);
   let hosts: OwnHosts | undefined;
   const listener = openListener({
     hostname: options.hostname,
@@ -82,6 +89,7 @@ export function startMcpServer(options: McpServerOptions): RunningMcpServer {
         return requests.map((one) => giveUp(scope, one, "UPSTREAM_FAILED", "the proxy ended"));
       });
       await Promise.all(ends);
+      await Promise.all(scopes.asks().map((asks) => asks.end("the proxy ended")));
       await listener.stop(0);
     },
   };
@@ -210,7 +218,8 @@ async function listen(options: McpServerOptions, arrival: Arrival): Promise<Resp
   const response = await options.ask({ method: "GET", headers, body: undefined, holder, signal });
   if (!response.ok || !isStream(response) || response.body === null) return plainAnswer(response);
   const { say } = options;
-  const body = streamed(response.body, { scope, say, owner: undefined });
+  const refuse = (text: string) => tellServer(options, arrival, text);
+  const body = streamed(response.body, { scope, say, refuse, owner: undefined });
   return new Response(body, { status: response.status, headers: answerHeaders(response.headers) });
 }
 
@@ -225,6 +234,7 @@ async function end(
     for (const request of scope.requests.values()) {
       await giveUp(scope, request, "CANCELLED", "the caller ended its session");
     }
+    await scope.asks.end("the caller ended its session");
     remove();
   }
   return plainAnswer(response);

@@ -2,7 +2,7 @@
 // answer counts only for what was really sent and is still awaited: neither side can make the other
 // take one thing for another.
 
-import { idKey, type MessageId } from "./message.ts";
+import { idKey, type MessageId, type Request } from "./message.ts";
 import type { Permit } from "./permit.ts";
 
 /** Undefined: there will be no answer, because the client took its request back. */
@@ -10,6 +10,8 @@ export type Reply = (text: string | undefined) => void;
 
 export interface Underway {
   readonly id: MessageId;
+  /** As it came. */
+  readonly request: Request;
   readonly reply: Reply;
   /** Ends the wait of a call that was not sent yet. */
   readonly abort: AbortController;
@@ -24,7 +26,7 @@ export interface Underway {
 export interface Pending {
   /** Why a request with this id cannot be taken. */
   problem(id: MessageId): string | undefined;
-  add(id: MessageId, reply: Reply, task?: Permit): Underway;
+  add(request: Request, reply: Reply, task?: Permit): Underway;
   /** What may be answered under this id. */
   sent(id: MessageId): Underway | undefined;
   find(id: MessageId): Underway | undefined;
@@ -49,9 +51,11 @@ export function createPending(): Pending {
       if (requests.size < underwayMax) return undefined;
       return `invalid request: ${underwayMax} requests are under way`;
     },
-    add(id, reply, task) {
+    add(request, reply, task) {
+      const { id } = request;
       const one: Underway = {
         id,
+        request,
         reply,
         abort: new AbortController(),
         isTask: task !== undefined,

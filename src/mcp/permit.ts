@@ -4,9 +4,11 @@
 import { sha256Hex } from "../base/hash.ts";
 import { type JsonTree, NumberText } from "../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../base/limits.ts";
+import { samplingRequest } from "../control/state/protocol-requests.ts";
 import type { JsonObject } from "../model/event.ts";
 import type { Limits } from "./limits.ts";
 import { membersOf, type Response_, textOf } from "./message.ts";
+import { endModelCall } from "./model-call.ts";
 import { type CallName, type CallSession, type RecordParts, record } from "./record.ts";
 import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
 
@@ -20,7 +22,7 @@ export interface Permit {
   /** What a person wants the tool to be called with instead. */
   readonly editedArgs: JsonObject | undefined;
   /** @returns undefined: the answer may be passed on as it is; else what to say instead */
-  answered(response: Response_): Promise<ProxyError | undefined>;
+  answered(response: Pick<Response_, "members" | "text">): Promise<ProxyError | undefined>;
   /** @returns what to say to the caller */
   failed(reason: EndReason, detail: string): Promise<ProxyError>;
 }
@@ -69,6 +71,10 @@ export function createPermit(
         ...(size <= resultTextMax ? { result, error } : digest(text, size)),
       });
       if (!stored.ok) return notRecorded(name.tool, stored.error);
+      if (name.tool === samplingRequest) {
+        const why = await endModelCall(parts, session, name.callId, { members });
+        if (why !== undefined) return notRecorded(name.tool, why);
+      }
       if (textOf(membersOf(result)?.get("resultType")) === "input_required") reopen();
       return undefined;
     },

@@ -4,9 +4,11 @@
 import type { ServedKey } from "../app/serve/keys.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";
-import { idKey, type MessageId } from "./message.ts";
+import { idKey, type MessageId, type Request } from "./message.ts";
 import type { Permit } from "./permit.ts";
+import { createQuestions, type Questions } from "./questions.ts";
 import type { CallSession } from "./record.ts";
+import { createServerAsks, type ServerAsks, type ServerAsksParts } from "./server-asks.ts";
 
 /** A request that was sent on and has no answer yet. */
 export interface HttpRequest {
@@ -14,6 +16,8 @@ export interface HttpRequest {
   /** Of tool calls, and of what fetches their results later. */
   readonly permit: Permit | undefined;
   readonly isTask: boolean;
+  /** As it came. */
+  readonly message: Request;
   timer: ReturnType<typeof setTimeout> | undefined;
   /** What to say instead of an answer, once there is to be none. */
   readonly over: PromiseWithResolvers<string>;
@@ -22,12 +26,13 @@ export interface HttpRequest {
 }
 
 export function newRequest(
-  id: MessageId,
+  message: Request,
   permit: Permit | undefined,
   isTask: boolean,
 ): HttpRequest {
   const over = Promise.withResolvers<string>();
-  return { id, permit, isTask, over, timer: undefined, isAttached: true };
+  const { id } = message;
+  return { id, message, permit, isTask, over, timer: undefined, isAttached: true };
 }
 
 /** What was said under an id: the hash of what passed, or what to say instead of what comes. */
@@ -42,6 +47,9 @@ export interface Scope {
   /** Ids of calls that are being decided about. */
   readonly starting: Map<string, AbortController>;
   readonly answers: Map<string, Said>;
+  /** What the server asks of its client. */
+  readonly asks: ServerAsks;
+  readonly questions: Questions;
   /** Resumed streams, to tell of calls that ended while theirs was gone. */
   readonly resumed: Set<(text: string) => void>;
 }
@@ -50,6 +58,8 @@ export interface Scopes {
   of(key: ServedKey | undefined, mcpSession: string | null): Scope | undefined;
   remove(key: ServedKey | undefined, mcpSession: string): Scope | undefined;
   all(): readonly Scope[];
+  /** What servers ask, of all of them and of requests that stand alone. */
+  asks(): readonly ServerAsks[];
 }
 
 const scopesMax = 10_000;
@@ -59,8 +69,14 @@ const requestsMax = 1000;
 export const defaultTenant = "mcp";
 
 /** @param fixed the session everything belongs to */
-export function createScopes(fixed: CallSession | undefined): Scopes {
+export function createScopes(
+  fixed: CallSession | undefined,
+  parts: Pick<ServerAsksParts, "gate" | "say">,
+): Scopes {
   const scopes = new Map<string, Scope>();
+  const questions = createQuestions(parts.gate);
+  /** Without a session an answer comes in another scope than its request went out. */
+  const looseAsks = new Map<string, ServerAsks>();
   const own = uniqueSuffix();
 
   function sessionOf(key: ServedKey | undefined, mcpSession: string | null): CallSession {
@@ -82,8 +98,13 @@ export function createScopes(fixed: CallSession | undefined): Scopes {
       }
       const isLoose = mcpSession === null;
       const session = sessionOf(key, mcpSession);
-      const scope: Scope = { session, isLoose, ...emptyScope() };
-      if (isLoose) return scope;
+      const asks =
+        (isLoose ? looseAsks.get(name) : undefined) ?? createServerAsks({ ...parts, session });
+      const scope: Scope = { session, isLoose, asks, questions, ...emptyScope() };
+      if (isLoose) {
+        looseAsks.set(name, asks);
+        return scope;
+      }
       if (scopes.size >= scopesMax) {
         const [idle] = [...scopes].find(([, { requests }]) => requests.size === 0) ?? [];
         if (idle === undefined) return undefined;
@@ -99,6 +120,7 @@ export function createScopes(fixed: CallSession | undefined): Scopes {
       return scope;
     },
     all: () => [...scopes.values()],
+    asks: () => [...[...scopes.values()].map(({ asks }) => asks), ...looseAsks.values()],
   };
 }
 
@@ -112,7 +134,7 @@ export function holderOf(key: ServedKey | undefined): string {
   return JSON.stringify([key?.tenant ?? null, key?.name ?? null]);
 }
 
-function emptyScope(): Omit<Scope, "session" | "isLoose"> {
+function emptyScope(): Omit<Scope, "session" | "isLoose" | "asks" | "questions"> {
   return { requests: new Map(), starting: new Map(), answers: new Map(), resumed: new Set() };
 }
 

@@ -18,8 +18,10 @@ import {
   requestIdOf,
 } from "./message.ts";
 import { createPending, type Pending, type Reply, type Underway } from "./pending.ts";
+import { createQuestions, hasAnswers, hasQuestions, type Questions } from "./questions.ts";
 import type { CallSession } from "./record.ts";
 import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
+import { createServerAsks, type ServerAsks } from "./server-asks.ts";
 import {
   type AskedCall,
   allowedText,
@@ -56,7 +58,19 @@ const requestSizeMax = 4 * 1024 * 1024;
 /** Above the largest answer there can be, so that one that is too large can be told as such. */
 const answerLineMax = answerSizeMax + 64 * 1024;
 
-export function createStdioProxy(parts: StdioParts): StdioProxy {
+/** What is asked of the client, in messages of the server's own and in its answers. */
+interface Asking {
+  readonly asks: ServerAsks;
+  readonly questions: Questions;
+  /** Aborted when the proxy ends. */
+  readonly over: AbortController;
+}
+
+export function createStdioProxy(own: StdioParts): StdioProxy {
+  const { gate, session, say } = own;
+  const asks = createServerAsks({ gate, session, say });
+  const asking = { asks, questions: createQuestions(gate), over: new AbortController() };
+  const parts = { ...own, ...asking };
   const pending = createPending();
   const starting = new Set<Promise<void>>();
   const reply: Reply = (text) => {
@@ -94,13 +108,12 @@ export function createStdioProxy(parts: StdioParts): StdioProxy {
           parts.say(`a line of the server is left out: ${read.error.message}`);
           continue;
         }
-        for (const message of read.value.messages) {
-          if (message.kind === "response") await fromServer(parts, pending, message);
-          else reply(message.text);
-        }
+        for (const message of read.value.messages) await fromServer(parts, pending, message);
       }
     },
     async end(why) {
+      asking.over.abort();
+      await asks.end(why);
       for (const one of pending.all()) {
         if (!pending.end(one, "answered")) continue;
         const error = await one.permit?.failed("UPSTREAM_FAILED", why);
@@ -123,12 +136,15 @@ function isCall(message: Message): boolean {
 }
 
 async function fromClient(
-  parts: StdioParts,
+  parts: StdioParts & Asking,
   pending: Pending,
   message: Message,
   reply: Reply,
 ): Promise<void> {
-  if (message.kind === "response") return parts.send(message.text);
+  if (message.kind === "response") {
+    const text = await parts.asks.answered(message);
+    return text === undefined ? undefined : parts.send(text);
+  }
   if (message.kind === "notification") return fromNotification(parts, pending, message);
   const problem = pending.problem(message.id);
   if (problem !== undefined) {
@@ -139,12 +155,26 @@ async function fromClient(
   const task = followedTask(message);
   const name = { tool: message.method, callId: task ?? "" };
   const one = pending.add(
-    message.id,
+    message,
     reply,
     task === undefined ? undefined : parts.gate.follow(parts.session, name),
   );
+  if (!(await isAnswered(parts, pending, one))) return;
   one.isSent = true;
   return parts.send(message.text);
+}
+
+/** What the client answers with it is recorded. @returns false where it is not to be sent */
+async function isAnswered(
+  { questions, session }: StdioParts & Asking,
+  pending: Pending,
+  one: Underway,
+): Promise<boolean> {
+  if (!hasAnswers(one.request)) return true;
+  const error = await questions.answered(session, one.request);
+  if (error === undefined) return pending.find(one.id) === one;
+  if (pending.end(one, "answered")) one.reply(errorAnswer(one.id, error));
+  return false;
 }
 
 async function fromNotification(
@@ -166,14 +196,15 @@ async function fromNotification(
 
 /** From the request until it is sent; its answer comes in by itself. */
 async function startCall(
-  parts: StdioParts,
+  parts: StdioParts & Asking,
   pending: Pending,
   request: Request,
   asked: AskedCall | ProxyError,
   reply: Reply,
 ): Promise<void> {
   if ("code" in asked) return reply(errorAnswer(request.id, asked));
-  const one = pending.add(request.id, reply);
+  const one = pending.add(request, reply);
+  if (!(await isAnswered(parts, pending, one))) return;
   const call = { ...asked, signal: one.abort.signal };
   const admission = await parts.gate.admit(parts.session, call);
   if (admission.kind === "refused") {
@@ -202,10 +233,21 @@ async function endLate(parts: StdioParts, pending: Pending, one: Underway): Prom
 }
 
 async function fromServer(
-  { write, say }: StdioParts,
+  parts: StdioParts & Asking,
+  pending: Pending,
+  message: Message,
+): Promise<void> {
+  if (message.kind === "response") return answered(parts, pending, message);
+  if (message.kind === "request") return askClient(parts, message);
+  if (await parts.asks.cancelled(message)) parts.write(message.text);
+}
+
+async function answered(
+  parts: StdioParts & Asking,
   pending: Pending,
   message: Response_,
 ): Promise<void> {
+  const { write, say } = parts;
   if (message.id === null) return write(message.text);
   const one = pending.sent(message.id);
   if (one === undefined || !pending.end(one, "answered")) {
@@ -214,7 +256,30 @@ async function fromServer(
   const { permit } = one;
   const isRecorded = permit !== undefined && (!one.isTask || carriesResult(message));
   const error = isRecorded ? await permit.answered(message) : undefined;
-  one.reply(error === undefined ? message.text : errorAnswer(one.id, error));
+  if (error !== undefined) return one.reply(errorAnswer(one.id, error));
+  if (!hasQuestions(message)) return one.reply(message.text);
+  // Others need not wait for what is decided about.
+  void askInAnswer(parts, one, message);
+}
+
+async function askInAnswer(
+  { session, questions, over }: StdioParts & Asking,
+  { id, request, reply }: Underway,
+  answer: Response_,
+): Promise<void> {
+  const found = await questions.asked(session, request, answer, over.signal);
+  reply(found.ok ? found.value : errorAnswer(id, found.error));
+}
+
+/** What takes time to decide about keeps nothing else of the server waiting. */
+function askClient({ asks, send, write }: StdioParts & Asking, request: Request): void {
+  if (!asks.isDecidedAbout(request)) {
+    write(request.text);
+    return;
+  }
+  void asks.ask(request, send).then((text) => {
+    if (text !== undefined) write(text);
+  });
 }
 
 /** Answers to a batch go back together, once there are all of them. */

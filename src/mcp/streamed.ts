@@ -4,7 +4,7 @@
 import { sha256Hex } from "../base/hash.ts";
 import { answerOf, giveUp } from "./answers.ts";
 import { answerSizeMax } from "./limits.ts";
-import { idKey, messagesOf, type Response_ } from "./message.ts";
+import { idKey, type Message, messagesOf, type Response_ } from "./message.ts";
 import type { HttpRequest, Scope } from "./scopes.ts";
 import { type SseBlock, sseBlocks, sseText } from "./sse.ts";
 
@@ -20,6 +20,8 @@ export interface StreamOwner {
 interface Streaming {
   readonly scope: Scope;
   readonly say: (line: string) => void;
+  /** Tells the server that its client will not be asked. */
+  readonly refuse: (text: string) => Promise<void>;
   /** Undefined: a stream that its client opened to listen. */
   readonly owner: StreamOwner | undefined;
 }
@@ -41,6 +43,9 @@ export function streamed(
     if (tell !== undefined) scope.resumed.delete(tell);
   };
   let hasIds = false;
+  let isGone = false;
+  const left = new AbortController();
+  void owner?.request.over.promise.then(() => left.abort());
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (owner !== undefined) return;
@@ -52,9 +57,10 @@ export function streamed(
         const next = await nextOf(blocks, owner?.request.over.promise);
         if (next.kind === "block") {
           hasIds ||= next.block.id !== undefined;
-          const bytes = await passed(next.block, streaming, encoder);
+          const bytes = await passed(next.block, streaming, left.signal);
           if (bytes === undefined) continue;
-          controller.enqueue(bytes);
+          // While something was decided about, its client may have left.
+          if (!isGone) controller.enqueue(bytes);
           return;
         }
         if (next.kind === "over") say(controller, next.text);
@@ -73,6 +79,8 @@ export function streamed(
       }
     },
     async cancel() {
+      isGone = true;
+      left.abort();
       leave();
       owner?.gone();
       await blocks.return(undefined);
@@ -104,7 +112,7 @@ async function nextOf(
 async function passed(
   { raw, data, id }: SseBlock,
   streaming: Streaming,
-  encoder: TextEncoder,
+  gone: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   if (data === undefined || data.trim() === "") return raw;
   const read = messagesOf(data);
@@ -115,13 +123,30 @@ async function passed(
   const texts: string[] = [];
   let isChanged = false;
   for (const message of read.value.messages) {
-    const text = message.kind === "response" ? await said(message, streaming) : message.text;
+    const text = await textFor(message, streaming, gone);
     isChanged ||= text !== message.text;
     if (text !== undefined) texts.push(text);
   }
   if (!isChanged) return raw;
   if (texts.length === 0) return undefined;
-  return encoder.encode(sseText(read.value.isBatch ? `[${texts.join(",")}]` : texts.join(""), id));
+  return new TextEncoder().encode(
+    sseText(read.value.isBatch ? `[${texts.join(",")}]` : texts.join(""), id),
+  );
+}
+
+/** Undefined: nothing of it is for the client. */
+async function textFor(
+  message: Message,
+  streaming: Streaming,
+  gone: AbortSignal,
+): Promise<string | undefined> {
+  if (message.kind === "response") return said(message, streaming);
+  const { asks } = streaming.scope;
+  if (message.kind === "request") {
+    if (!asks.isDecidedAbout(message)) return message.text;
+    return asks.ask(message, streaming.refuse, gone);
+  }
+  return (await asks.cancelled(message)) ? message.text : undefined;
 }
 
 async function said(

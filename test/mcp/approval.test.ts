@@ -3,7 +3,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { McpError } from "@modelcontextprotocol/sdk/types.js";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { ElicitRequestSchema, type McpError } from "@modelcontextprotocol/sdk/types.js";
 import { spawnAegis, waitFor } from "../support/harness.ts";
 import {
   budgets,
@@ -97,4 +98,28 @@ test("who is told to come back goes on later, also through another proxy", async
   expect((await recordedTypes(place)).filter((type) => type === "TOOL_CALL_PROPOSED")).toEqual([
     "TOOL_CALL_PROPOSED",
   ]);
+});
+
+test("a question to the user is put to a person first, who may change it", async () => {
+  const name = "mcp.elicitation.create";
+  const place = mcpPlace({ tools: ["asks", name], approval_required: [name], budgets });
+  const client = new Client(
+    { name: "test", version: "1.0.0" },
+    { capabilities: { elicitation: {} } },
+  );
+  const asked: string[] = [];
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+    asked.push(params.message);
+    return { action: "accept" as const, content: { name: "this" } };
+  });
+  await using proxy = await connectStdio(place, [], undefined, client);
+  const waiting = client.callTool({ name: "asks", arguments: {} });
+  const token = await tokenFrom(proxy);
+  expect(asked).toEqual([]);
+  const edit = join(place.folder, "edit.json");
+  const requestedSchema = { type: "object", properties: { name: { type: "string" } } };
+  writeFileSync(edit, JSON.stringify({ message: "which one, please?", requestedSchema }));
+  await decide(place, token, "--allow", "--edit", edit);
+  expect((await waiting).content).toEqual([{ type: "text", text: '{"name":"this"}' }]);
+  expect(asked).toEqual(["which one, please?"]);
 });

@@ -152,11 +152,39 @@ describe.each([
       const events = await recordedEvents(place);
       expect(events.map(({ type }) => type)).toEqual([
         ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"],
+        ...["TOOL_CALL_PROPOSED", "TOOL_CALL_ALLOWED", "TOOL_RESULT"],
         ...["TOOL_CALL_ALLOWED", "TOOL_RESULT"],
       ]);
-      const calls = new Set(events.map(({ payload }) => (payload as { call_id: string }).call_id));
-      expect(calls.size).toBe(1);
+      type Of = { readonly call_id: string; readonly tool_name: string };
+      const payloads = events.map(({ payload }) => payload as Of);
+      const own = payloads.filter(({ tool_name }) => tool_name === "asks");
+      expect(new Set(own.map(({ call_id }) => call_id)).size).toBe(1);
+      expect(payloads[5]).toMatchObject({
+        tool_name: "mcp.elicitation.create",
+        result: { action: "accept", content: { name: "Ada" } },
+      });
     });
+  });
+
+  test("a question that the manifest does not name ends its call unasked", async () => {
+    const place = mcpPlace({ tools: [...tools, "mcp.resources.read"], budgets });
+    const { client, close } = await connect(place);
+    try {
+      let isAsked = false;
+      client.setRequestHandler("elicitation/create", () => {
+        isAsked = true;
+        return { action: "decline" as const };
+      });
+      const refused = client.callTool({ name: "asks", arguments: { text: "hello" } });
+      await expect(refused).rejects.toMatchObject({
+        code: -32000,
+        data: { reason: "PERMISSION_UNDECLARED", tool: "mcp.elicitation.create" },
+      });
+      expect(isAsked).toBe(false);
+      expect((await client.callTool(echo("hi"))).content).toHaveLength(1);
+    } finally {
+      await close();
+    }
   });
 
   test("a call that takes too long is ended at the server as well", async () => {

@@ -66,7 +66,8 @@ export const command = defineCommand(
       },
       "declared-only": {
         kind: "switch",
-        summary: "Deny resources and prompts also where the manifest names none of them.",
+        summary:
+          "Deny resources, prompts and what servers ask where the manifest names none of them.",
       },
       "rate-limit": {
         kind: "number",

@@ -25,6 +25,7 @@ export function adviceFor(
   budgets: Budgets,
 ): Advice {
   const { steps_consumed, tool_calls_consumed, wall_time_ms } = state.budgets;
+  const { max_model_calls: models } = budgets;
   const name = quoted(tool);
   switch (reason) {
     case "PERMISSION_UNDECLARED":
@@ -48,6 +49,9 @@ export function adviceFor(
           `the session used ${steps_consumed} of ${budgets.max_steps} steps`,
           `${tool_calls_consumed} of ${budgets.max_tool_calls} tool calls`,
           `${wall_time_ms} of ${budgets.max_wall_time_ms} ms`,
+          ...(models === undefined
+            ? []
+            : [`${state.budgets.model_calls_consumed} of ${models} model calls`]),
         ].join(", "),
         change: "raise permissions.budgets of the manifest, or start another session",
       };

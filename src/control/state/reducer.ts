@@ -13,7 +13,7 @@ import {
   type Violation,
 } from "./loops.ts";
 import { findOpen, type OpenCall, withOpen, withoutUndecided, withPart } from "./open-calls.ts";
-import { isAboutProtocolRequest } from "./protocol-requests.ts";
+import { isAboutProtocolRequest, isProtocolContent } from "./protocol-requests.ts";
 
 /** What the reducer reads of an event, whatever else it carries. */
 export interface ReducedEvent {
@@ -109,7 +109,8 @@ export function applyEvent(before: SessionState, event: ReducedEvent): SessionSt
   const payload = isObject(event.payload) ? event.payload : undefined;
   if (isAboutProtocolRequest(event.type, payload?.tool_name)) {
     const after = { ...before, last_seq: event.seq };
-    return event.type === "TOOL_RESULT" ? taint(after, "mcp_content") : after;
+    const isContent = isProtocolContent(event.type, payload?.tool_name);
+    return isContent ? taint(after, "mcp_content") : after;
   }
   const counted = count(before, event);
   const change = changes[event.type];

@@ -13,7 +13,7 @@ const get = "mcp.prompts.get";
 
 /** What the shipped policy says then. */
 function outcome(manifest: JsonValue, name: string, isTool: boolean, isStrict: boolean): string {
-  const declared = declaredFor(manifest, { name, isTool, isStrict });
+  const declared = declaredFor({ manifest, isStrict }, { tool: name, isTool });
   const payload = { tool_name: name, args: { uri: "test://note" } };
   const event = { event_type: "TOOL_CALL_PROPOSED", payload };
   const snapshot = policyView(newState(), defaultBudgets);
