@@ -17,8 +17,10 @@ import { sha256Hex } from "../../base/hash.ts";
 import { parseJsonText } from "../../base/json-text.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
-import { type Declared, integrityProblems, pathFlaw } from "../../control/manifest/integrity.ts";
+import { type Declared, integrityProblems } from "../../control/manifest/integrity.ts";
 import { readSignature } from "../../control/trust/signed-bytes.ts";
+import type { Position } from "../../policy/cedar/text.ts";
+import { pathFlaw } from "../../policy/manifest/declared-path.ts";
 import { type Manifest, parseManifest } from "../../policy/manifest/parse.ts";
 
 /** @throws {AegisError} with the text `manifest: open PATH: …` */
@@ -45,7 +47,7 @@ export function readManifestText(path: AbsPath): string {
 /** The checked manifest with its text, or its first flaw as the format words it. */
 export type ReadManifest =
   | { readonly ok: true; readonly manifest: Manifest; readonly text: string }
-  | { readonly ok: false; readonly message: string; readonly hint: string };
+  | { readonly ok: false; readonly message: string; readonly hint: string; readonly at: Position };
 
 /** @throws {AegisError} when there is no such file */
 export function readManifest(path: AbsPath): Promise<ReadManifest> {
@@ -59,12 +61,12 @@ export async function checkManifestText(path: AbsPath, text: string): Promise<Re
   } catch (error) {
     if (!(error instanceof AegisError)) throw error;
     const why = error.message.replace(/^Cannot read the JSON text: /, "");
-    return { ok: false, message: `manifest: decode: ${why}`, hint: "" };
+    return { ok: false, message: `manifest: decode: ${why}`, hint: "", at: { line: 1, column: 1 } };
   }
   const parsed = await parseManifest({ kind: "manifest", name: path, text });
   if (parsed.ok) return { ok: true, manifest: parsed.value, text };
-  const { message = "manifest: invalid", hint = "" } = parsed.error[0] ?? {};
-  return { ok: false, message, hint };
+  const { message = "manifest: invalid", hint = "", line = 1, column = 1 } = parsed.error[0] ?? {};
+  return { ok: false, message, hint, at: { line, column } };
 }
 
 /** @throws {AegisError} `policy/invalid` with the first flaw */
@@ -104,7 +106,7 @@ export function checkIntegrity(
   const folder = realFolder(directory);
   const unusable: string[] = [];
   const found = new Map<string, string>();
-  const paths = declared.treeHash === undefined ? usable(files) : undefined;
+  const paths = declared.treeHash === undefined ? Object.keys(files) : undefined;
   const own = ownFiles(manifestPath, json.integrity?.signature ?? "");
   for (const path of paths ?? filesBelow(folder, unusable)) {
     if (paths === undefined && own.has(`${folder}/${path}`)) continue;
@@ -123,10 +125,6 @@ function ownFiles(manifestPath: AbsPath, signature: string): ReadonlySet<string>
   const written = readSignature(signature);
   const below = real.slice(0, real.lastIndexOf("/") + 1);
   return new Set(written.kind === "file" ? [real, `${below}${written.path}`] : [real]);
-}
-
-function usable(files: Readonly<Record<string, string>>): readonly string[] {
-  return Object.keys(files).filter((path) => pathFlaw(path) === undefined);
 }
 
 /** @throws {AegisError} `policy/not-found` */

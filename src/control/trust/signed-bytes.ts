@@ -5,7 +5,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import { fromBase64 } from "../../base/hash.ts";
 import type { JsonObject } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
-import { pathFlaw } from "../manifest/integrity.ts";
+import { pathFlaw } from "../../policy/manifest/declared-path.ts";
 
 /**
  * The RFC 8785 form of the whole manifest without `integrity.signature`, and without an `integrity`

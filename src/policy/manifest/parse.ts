@@ -5,6 +5,7 @@ import { err, ok, type Result } from "../../base/result.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { type Position, positionsIn } from "../cedar/text.ts";
 import type { Diagnostic } from "../diagnostic.ts";
+import { isFileHash, pathFlaw } from "./declared-path.ts";
 import { locateValues } from "./locate.ts";
 import type { ManifestJson } from "./schema.ts";
 
@@ -85,8 +86,8 @@ function manifestOf(json: ManifestJson, position: Manifest["position"]): Manifes
 function validate(source: PolicySource, manifest: Manifest): Diagnostic[] {
   const { json, position } = manifest;
   const problems: Diagnostic[] = [];
-  const report = (field: string, message: string, hint = ""): void => {
-    problems.push(problem(source, position(field), `manifest: ${field}: ${message}`, hint));
+  const report = (field: string, message: string, hint = "", place = field): void => {
+    problems.push(problem(source, position(place), `manifest: ${field}: ${message}`, hint));
   };
   if (json.schema !== manifestVersion)
     report("schema", `expected "${manifestVersion}", got "${json.schema ?? ""}"`);
@@ -99,7 +100,65 @@ function validate(source: PolicySource, manifest: Manifest): Diagnostic[] {
       "must be true when exec, fs.write, or net permissions are declared",
       'add "sandbox": {"required": true}',
     );
+  for (const { field, message, hint, place } of valueFlaws(manifest))
+    report(field, message, hint, place);
   return problems;
+}
+
+interface ValueFlaw {
+  readonly field: string;
+  /** Of the value, in the field or below it. */
+  readonly place: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+function valueFlaws(manifest: Manifest): readonly ValueFlaw[] {
+  return [...rootFlaws(manifest), ...budgetFlaws(manifest), ...integrityFlaws(manifest)];
+}
+
+function rootFlaws({ readRoots, writeRoots }: Manifest): readonly ValueFlaw[] {
+  const roots = { read_roots: readRoots, write_roots: writeRoots };
+  return Object.entries(roots).flatMap(([name, paths]) =>
+    paths.flatMap((path, at) => {
+      if (path !== "" && !path.includes("\0")) return [];
+      const message = `${JSON.stringify(path)} is no path`;
+      const hint = 'write "." for the workspace itself';
+      const field = `permissions.fs.${name}`;
+      return [{ field, place: `${field}.${at}`, message, hint }];
+    }),
+  );
+}
+
+function budgetFlaws({ json }: Manifest): readonly ValueFlaw[] {
+  return Object.entries(json.permissions?.budgets ?? {}).flatMap(([name, value]) => {
+    if (value === undefined || value >= 0) return [];
+    const message = `must not be below 0, is ${value}`;
+    const hint = "0 leaves nothing of it; leave the member out for the default";
+    const field = `permissions.budgets.${name}`;
+    return [{ field, place: field, message, hint }];
+  });
+}
+
+function integrityFlaws({ json }: Manifest): readonly ValueFlaw[] {
+  const { files = {}, tree_sha256: tree = "" } = json.integrity ?? {};
+  const hashHint = "write the 64 lower-case digits that sha256sum prints";
+  const flaws = Object.entries(files).flatMap(([path, hash]): ValueFlaw[] => {
+    const field = "integrity.files";
+    const place = `${field}.${path}`;
+    const flaw = pathFlaw(path);
+    if (flaw !== undefined) {
+      const hint = "name files below the manifest's folder, without .. and ./, as in src/main.py";
+      return [{ field, place, message: `the path ${JSON.stringify(path)} ${flaw}`, hint }];
+    }
+    if (isFileHash(hash)) return [];
+    const message = `${JSON.stringify(path)}: ${JSON.stringify(hash)} is no SHA-256 in hex`;
+    return [{ field, place, message, hint: hashHint }];
+  });
+  if (tree === "" || isFileHash(tree)) return flaws;
+  const message = `${JSON.stringify(tree)} is no SHA-256 in hex`;
+  const field = "integrity.tree_sha256";
+  return [...flaws, { field, place: field, message, hint: hashHint }];
 }
 
 function isEffectful({ allowedBins = [], writeRoots, domains, tools }: Manifest): boolean {

@@ -6,7 +6,7 @@ import { resolvePath } from "../../../base/paths.ts";
 import { defineCommand } from "../../command.ts";
 import { exitStatus } from "../../exit.ts";
 import { trustFlags, trustOptions } from "../../manifest-flags.ts";
-import { writeOut } from "../../output.ts";
+import { writeErr, writeOut } from "../../output.ts";
 import { escapeControls } from "../../render/text.ts";
 
 export const command = defineCommand(
@@ -19,13 +19,19 @@ export const command = defineCommand(
     examples: ["aegis manifest validate aegis-manifest.json"],
     notes: [
       "The first flaw is told after INVALID, one of the signature after SIGNATURE INVALID, and the " +
-        "exit status is 1. Files are not looked at: `manifest verify` does.",
+        "exit status is 1. Standard error says where it is, and what would mend it. Files are not " +
+        "looked at: `manifest verify` does.",
     ],
   },
   async ({ flags, operands }, { directory }) => {
     const path = resolvePath(directory, operands.FILE);
     const read = await readManifest(path);
-    if (!read.ok) return failed(`INVALID: ${read.message}`);
+    if (!read.ok) {
+      const { line, column } = read.at;
+      writeErr(`${escapeControls(`${operands.FILE}:${line}:${column}`)}\n`);
+      if (read.hint !== "") writeErr(`${escapeControls(`hint: ${read.hint}`)}\n`);
+      return failed(`INVALID: ${read.message}`);
+    }
     const { mode, file } = trustOptions(flags, directory);
     if (mode === "prod") {
       const verdict = await judgeInProd({ path, ...read }, file);
