@@ -38,7 +38,8 @@ export async function answer(
     const found = router.find(request.method, asked.path);
     path = found.route.operation.path;
     const response = await found.route.handle(await callFrom(request, asked.query, found, keys));
-    return { response: request.method === "HEAD" ? await headOf(response) : response, path };
+    // Of an answer to HEAD the listener sends the head, and cancels what goes on producing.
+    return { response, path };
   } catch (error) {
     return { response: failure(error), path };
   }
@@ -125,12 +126,6 @@ function once<T>(make: () => T): () => T {
     made.value ??= make();
     return made.value;
   };
-}
-
-/** Without a body, and without anybody who goes on producing one. */
-async function headOf({ status, headers, body }: Response): Promise<Response> {
-  await body?.cancel();
-  return new Response(null, { status, headers });
 }
 
 function failure(error: unknown): Response {

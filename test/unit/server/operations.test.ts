@@ -97,9 +97,18 @@ test("the page is styled by the style that its policy allows, and by nothing els
 test("without a body HEAD answers what GET does", async () => {
   const server = start();
   const base = `http://127.0.0.1:${server.port}`;
-  for (const path of ["/healthz", "/docs", "/v1/events/stream?tenant_id=a"]) {
+  const headOf = async (path: string) => {
     const head = await fetch(`${base}${path}`, { method: "HEAD" });
-    expect([path, head.status, await head.text()]).toEqual([path, 200, ""]);
+    const { status, headers } = head;
+    return { status, length: headers.get("Content-Length"), body: await head.text() };
+  };
+  for (const path of ["/healthz", "/docs", "/openapi.json", "/v1/sessions?tenant_id=a", "/none"]) {
+    const { status, headers } = await fetch(`${base}${path}`);
+    const length = headers.get("Content-Length");
+    expect(Number(length)).toBeGreaterThan(0);
+    expect([path, await headOf(path)]).toEqual([path, { status, length, body: "" }]);
   }
+  const stream = "/v1/events/stream?tenant_id=a";
+  expect(await headOf(stream)).toEqual({ status: 200, length: null, body: "" });
   await server.stop();
 });
