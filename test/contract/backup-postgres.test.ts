@@ -241,7 +241,7 @@ describe.skipIf(!isHere)("restoring to PostgreSQL", () => {
     await server.admin().unsafe(`DROP SCHEMA ${place.searchPath} CASCADE`);
     await server.admin().unsafe(`CREATE SCHEMA ${place.searchPath}`);
     const error = await refusal(restoreBackup(held, options(file)));
-    expect(error.message).toContain("it has 309 events, and a head over 332 was published");
+    expect(error.message).toContain("it has 309 events, and the ledger had 332");
     const restored = await restoreBackup(held, options(file, { acceptOlder: true }));
     expect(restored).toMatchObject({ missing: 23, isKeyRestored: false });
     expect(existsSync(restored.olderMemory ?? "")).toBe(true);

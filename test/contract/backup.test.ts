@@ -204,9 +204,12 @@ describe("a damaged backup is refused", () => {
 describe("restoring", () => {
   test.each(["", "-wal", "-shm"])("never takes the place of a ledger: %p", async (end) => {
     const { place, file } = await recorded(5);
-    await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
+    const made = await makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
+    expect(made.warnings).toEqual([]);
     const there = elsewhere();
-    await restoreBackup(inSqlite(there), options(file));
+    const { warnings } = await restoreBackup(inSqlite(there), options(file));
+    // Nothing was ever remembered there.
+    expect(warnings).toEqual([expect.stringContaining(`"${there.keys}/heads/`)]);
     const again = { ...there, database: `${there.database}2` };
     writeFileSync(`${again.database}${end}`, "mine");
     await expect(restoreBackup(inSqlite(again), options(file))).rejects.toThrow("it exists");
@@ -222,7 +225,7 @@ describe("restoring", () => {
       if (existsSync(`${home}/${name}`)) Bun.spawnSync(["rm", `${home}/${name}`]);
     }
     const restoring = restoreBackup(inSqlite(place), options(file));
-    await expect(restoring).rejects.toThrow("it has 9 events, and a head over 32 was published");
+    await expect(restoring).rejects.toThrow("it has 9 events, and the ledger had 32");
     expect(existsSync(place.database)).toBe(false);
     const restored = await restoreBackup(inSqlite(place), options(file, { acceptOlder: true }));
     expect(restored.missing).toBe(23);
@@ -237,7 +240,7 @@ describe("restoring", () => {
     await recordSession(ledger, 1);
     const late = await ledger.checkpoint();
     const older = options(file, { checkpoint: late.note });
-    await expect(restoreBackup(inSqlite(elsewhere()), older)).rejects.toThrow("a head over 13");
+    await expect(restoreBackup(inSqlite(elsewhere()), older)).rejects.toThrow("the ledger had 13");
     const reached = options(file, { checkpoint: early.note });
     expect(await restoreBackup(inSqlite(elsewhere()), reached)).toMatchObject({ missing: 0 });
     const forged = options(file, { checkpoint: early.note.replace("\n9\n", "\n8\n") });

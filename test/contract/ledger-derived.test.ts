@@ -137,7 +137,7 @@ describe("what cannot be checked is said", () => {
     const { valid, warnings } = await verify();
     expect(valid).toBe(true);
     expect(warnings).toEqual([
-      `"${victim.headsPath}" remembers nothing, so a rollback would not be seen`,
+      `"${victim.headsPath}" does not know how long this ledger was before: events that were taken away at its end would not be missed`,
     ]);
   });
 

@@ -30,7 +30,7 @@ export const command = defineCommand(
       },
       "accept-older": {
         kind: "switch",
-        summary: "Give up events that were published after the backup was made",
+        summary: "Give up the events that came after the backup was made",
       },
       "without-key": {
         kind: "switch",
@@ -67,7 +67,7 @@ export const command = defineCommand(
     warn(warnings);
     if (missing > 0) {
       const moved = olderMemory === undefined ? "" : `; what was remembered is in ${olderMemory}`;
-      warn([`this ledger lacks ${missing} events that were published${moved}`]);
+      warn([`${missing} events that came after the backup was made are gone${moved}`]);
     }
     const report = {
       file: restored.file,

@@ -52,7 +52,8 @@ export interface Backup {
 export async function makeBackup(source: BackupSource, options: BackupOptions): Promise<Backup> {
   const { target, withKey, nowUnixMs: madeUnixMs } = options;
   // Read before the copy is made: it has everything that was remembered by then.
-  const { heads } = createHeadFile(source.headsPath).all();
+  const memoryPlace = source.headsPath;
+  const { heads } = createHeadFile(memoryPlace).all();
   using file = newFile(`${target}.${uniqueSuffix()}`);
   await source.copyTo(file.path);
   const { origin, size, root, isSigned } = headOf(file.path);
@@ -60,7 +61,7 @@ export async function makeBackup(source: BackupSource, options: BackupOptions): 
   if (isSigned && (await keys.verifierKey()) === undefined) throw noKey(source);
   const signer = await keys.signer();
   const { verifierKey } = signer;
-  const checked = { path: file.path, origin, heads, verifierKey };
+  const checked = { path: file.path, origin, heads, memoryPlace, verifierKey };
   const report = await verifyCopy(checked);
   requireSound(report, `Cannot back up "${source.name}"`);
   const ledger = partOf(file.fd);

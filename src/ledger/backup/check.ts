@@ -1,5 +1,5 @@
 // What a backup is held against before and after it was a file: its own events, the signing key and
-// the heads that were published. The copy may have been edited by anyone.
+// the heads that are remembered outside of it. The copy may have been edited by anyone.
 
 import { Database } from "bun:sqlite";
 import { AegisError } from "../../base/errors.ts";
@@ -39,6 +39,8 @@ interface Copy {
   readonly path: string;
   readonly origin: string;
   readonly heads: readonly RememberedHead[];
+  /** Where the heads are kept, for messages. */
+  readonly memoryPlace: string;
   readonly verifierKey: VerifierKey | undefined;
 }
 
@@ -46,12 +48,12 @@ export async function verifyCopy({
   path,
   origin,
   heads,
+  memoryPlace,
   verifierKey,
 }: Copy): Promise<VerifyReport> {
   const snapshot = openSnapshot(path, origin);
   try {
     const remembered = { heads, unreadable: 0 };
-    const memoryPlace = "what was published";
     return await verifySnapshot(snapshot, { remembered, memoryPlace, verifierKey });
   } finally {
     snapshot.close();

@@ -82,7 +82,10 @@ export async function restoreBackup(
     const memory = createHeadFile(target.headsPath);
     const heads = [...memory.all().heads, ...(await published(options, verifierKey))];
     requireSame(options.backup, facts, headOf(file.path));
-    const report = await verifyCopy({ path: file.path, origin, heads, verifierKey });
+    const { checkpoint } = options;
+    const memoryPlace =
+      checkpoint === undefined ? memory.place : `${memory.place}" or "--checkpoint`;
+    const report = await verifyCopy({ path: file.path, origin, heads, memoryPlace, verifierKey });
     const missing = missingOf(report, facts, heads, options);
     let olderMemory: string | undefined;
     await target.install(file, {
@@ -183,7 +186,7 @@ function requireSame(path: string, facts: BackupFacts, found: RememberedHead): v
   if (!isSame) throw damaged(path, "the ledger in it is not the one it speaks of");
 }
 
-/** Events that were published and are not there, once that is all that is wrong. */
+/** Events that a remembered head counts and that are not there, once no more is wrong. */
 function missingOf(
   report: VerifyReport,
   { size }: BackupFacts,
@@ -194,7 +197,7 @@ function missingOf(
   requireSound({ ...report, findings: others }, `Cannot accept the backup "${backup}"`);
   const largest = heads.reduce((most, head) => Math.max(most, head.size), 0);
   if (largest <= size || acceptOlder) return Math.max(0, largest - size);
-  const why = `it has ${size} events, and a head over ${largest} was published since`;
+  const why = `it has ${size} events, and the ledger had ${largest} after it was made`;
   throw new AegisError("ledger/conflict", `Cannot restore the backup "${backup}": ${why}`, {
     hint: `restore a newer one, or give up the ${largest - size} events with --accept-older`,
   });

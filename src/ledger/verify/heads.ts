@@ -124,7 +124,8 @@ function warningsOf(
     warnings.push("the signing key is not here, so no signature was checked");
   }
   if (count > 0 && remembered.heads.length === 0) {
-    warnings.push(`"${memoryPlace}" remembers nothing, so a rollback would not be seen`);
+    const unseen = "events that were taken away at its end would not be missed";
+    warnings.push(`"${memoryPlace}" does not know how long this ledger was before: ${unseen}`);
   }
   if (remembered.unreadable > 0) {
     warnings.push(`"${memoryPlace}" has ${remembered.unreadable} unreadable lines`);
