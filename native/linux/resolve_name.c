@@ -41,6 +41,22 @@ int name_init(void)
 	return self.names < 0 ? -errno : 0;
 }
 
+/*
+ * A target is used for one call after the other: what was said of the last object must not be taken
+ * for what is said of a name that is not there.
+ */
+static void forget(struct target *target)
+{
+	target->mode = 0;
+	target->device = 0;
+	target->inode = 0;
+	target->links = 0;
+	target->special = 0;
+	target->owner = 0;
+	target->is_deleted = false;
+	target->is_memory = false;
+}
+
 int name_of(int fd, struct target *target)
 {
 	char number[NUMBER_SIZE];
@@ -57,14 +73,13 @@ int name_of(int fd, struct target *target)
 
 void name_describe(struct target *target, const struct stat *status)
 {
+	forget(target);
 	target->mode = status->st_mode;
 	target->device = status->st_dev;
 	target->inode = status->st_ino;
 	target->links = status->st_nlink;
 	target->special = status->st_rdev;
 	target->owner = status->st_uid;
-	target->is_deleted = false;
-	target->is_memory = false;
 }
 
 /* The kernel marks what has lost its name; a file may be called that, too. */
@@ -118,6 +133,7 @@ static bool append(struct target *target, const char *name, size_t size)
 
 void name_append(struct target *target, const char *name, size_t size)
 {
+	forget(target);
 	target->state = TARGET_MISSING;
 	target->error = ENOENT;
 	if (target->path[0] != '/' || !append(target, name, size)) {
@@ -172,6 +188,7 @@ static void remove_last(struct target *target)
 int name_textually(int base, const char *path, int error, struct target *target)
 {
 	target_close(target);
+	forget(target);
 	target->state = TARGET_FAILS;
 	target->error = error;
 	target->size = 1;

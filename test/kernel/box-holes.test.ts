@@ -146,6 +146,15 @@ const at = (ws: string, attempt: string) => attempt.replaceAll("%", ws);
 
 const withMounts = settings().filter(({ name }) => !name.includes("no namespaces"));
 
+/** What the supervisor may have looked at last; it must remember nothing of it. */
+const opened = ["reopen-memory", "reopen-deleted %/src/gone"];
+
+/** Each attempt by itself, then each right after each of `opened`. */
+function behind(attempts: readonly string[], ws: string): string[] {
+  const later = attempts.flatMap((attempt) => opened.flatMap((first) => [first, attempt]));
+  return [...attempts, ...later].map((attempt) => at(ws, attempt));
+}
+
 for (const setting of settings()) {
   for (const audit of ["full", "off"] as const) {
     testWith(
@@ -154,18 +163,21 @@ for (const setting of settings()) {
       async () => {
         const ws = makeWorkspace(setting);
         const before = contents(ws);
-        const attempts = attacks.map((attempt) => at(ws, attempt));
+        const attempts = behind(attacks, ws);
         const result = await runBox(setting, rules(ws), attempts, {
           workspace: ws,
           audit,
         });
         expect(result.failed).toBeUndefined();
-        const open = attacks
+        const open = attempts
           .map((attempt, index) => [attempt, result.answers[index] ?? "no answer"])
           .filter(
             ([, answer]) => !isRefused(answer) && answer !== "ENOENT" && answer !== "ENOTDIR",
           );
-        expect(open).toEqual([]);
+        expect(open.filter(([attempt]) => !attempt?.startsWith("reopen"))).toEqual([]);
+        expect(open.map(([, answer]) => answer)).toEqual(
+          Array(attacks.length * opened.length).fill("ok"),
+        );
         expect(contents(ws)).toEqual(before);
         const gaps = gapsOf(result.planned.coverage).map(({ protection }) => protection);
         expect(gaps).toEqual([]);
@@ -174,13 +186,15 @@ for (const setting of settings()) {
 
     testWith(needs, `${setting.name}, audit ${audit}: the work beside it goes on`, async () => {
       const ws = makeWorkspace(setting);
-      const attempts = work.map((attempt) => at(ws, attempt));
+      const attempts = work
+        .flatMap((attempt) => ["reopen-deleted %/src/gone", attempt])
+        .map((attempt) => at(ws, attempt));
       const { answers } = await runBox(setting, rules(ws), attempts, {
         workspace: ws,
         audit,
       });
-      expect(work.map((attempt, index) => [attempt, answers[index]])).toEqual(
-        work.map((attempt) => [attempt, "ok"]),
+      expect(attempts.map((attempt, index) => [attempt, answers[index]])).toEqual(
+        attempts.map((attempt) => [attempt, "ok"]),
       );
       expect(readdirSync(ws).filter((name) => /claude|mcp/.test(name))).toEqual([]);
     });
