@@ -4,7 +4,7 @@
 import type { SessionId } from "../base/ids.ts";
 import { eventTypeOfAction, type JsonObject, type JsonValue } from "../model/event.ts";
 import type { EventFilter } from "./contract.ts";
-import type { EventColumns } from "./store.ts";
+import type { StoredEvent } from "./store.ts";
 
 /** A filter in terms of columns. `types` undefined: every type; empty: nothing matches. */
 export interface ColumnFilter {
@@ -34,7 +34,7 @@ function typesOf({ type, action }: EventFilter): readonly string[] | undefined {
   return known === undefined || isContradiction ? [] : [known];
 }
 
-export function matchesColumns(filter: ColumnFilter, event: EventColumns, name: string): boolean {
+export function matchesColumns(filter: ColumnFilter, event: StoredEvent, name: string): boolean {
   const { session, types, decision, principal, fromUnixMs, toUnixMs } = filter;
   return (
     (session === undefined || event.session === session) &&

@@ -107,13 +107,18 @@ export function eventOf(row: EventRow, session = row.session): StoredEvent {
   };
 }
 
-function decisionOf(value: unknown): "allow" | "deny" | undefined {
+/** What a copy of one that nobody writes has: it is as wrong there. */
+const garbledDecision = 2;
+
+function decisionOf(value: unknown): StoredEvent["decision"] {
   if (value === 0) return "deny";
-  return value === 1 ? "allow" : undefined;
+  if (value === 1) return "allow";
+  return value === null ? undefined : "garbled";
 }
 
-export function decisionValue(decision: "allow" | "deny" | undefined): number | null {
+export function decisionValue(decision: StoredEvent["decision"]): number | null {
   if (decision === undefined) return null;
+  if (decision === "garbled") return garbledDecision;
   return decision === "deny" ? 0 : 1;
 }
 
@@ -135,20 +140,25 @@ export function frontierValue({ frontier }: TreeHead): Uint8Array {
 export type PolicyRow = Row<"hash" | "sources">;
 
 export function policyOf({ hash, sources }: PolicyRow): PolicySnapshot {
-  const value = parsed(textOf(sources));
-  return { hash: textOf(hash), sources: Array.isArray(value) ? value.filter(isSource) : [] };
+  return { hash: textOf(hash), sources: listOf(textOf(sources), isSource) ?? [] };
 }
 
 function isSource(value: unknown): value is PolicySource {
   if (typeof value !== "object" || value === null) return false;
-  const { kind, name, text }: Partial<Record<keyof PolicySource, unknown>> = value;
+  const { kind, name, text, ...more }: Partial<Record<keyof PolicySource, unknown>> = value;
   const isKind = kind === "cedar" || kind === "manifest";
-  return isKind && typeof name === "string" && typeof text === "string";
+  const isWhole = isKind && typeof name === "string" && typeof text === "string";
+  return isWhole && Object.keys(more).length === 0;
 }
 
 function textsOf(json: string): readonly string[] {
+  return listOf(json, (item) => typeof item === "string") ?? [json];
+}
+
+/** Undefined unless it is spelled as it was written: no two texts are read as the same list. */
+function listOf<T>(json: string, isItem: (item: unknown) => item is T): readonly T[] | undefined {
   const value = parsed(json);
-  return Array.isArray(value) ? value.map(String) : [json];
+  return Array.isArray(value) && value.every(isItem) ? value : undefined;
 }
 
 export type CheckpointRow = Row<"size" | "note">;
@@ -177,7 +187,8 @@ export function bytesOf(value: unknown): Uint8Array {
 
 function parsed(json: string): unknown {
   try {
-    return JSON.parse(json);
+    const value: unknown = JSON.parse(json);
+    return canonicalJson(value) === json ? value : undefined;
   } catch {
     // ignored: only an edited database holds it, and then verify says that the row is not derived
     return undefined;

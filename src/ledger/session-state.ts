@@ -38,6 +38,27 @@ export function newSession(id: SessionId): SessionTally {
   };
 }
 
+const sessionFields = [
+  "name",
+  "mode",
+  "command",
+  "directory",
+  "policyHash",
+  "tag",
+  "openedUnixMs",
+  "closedUnixMs",
+  "exitStatus",
+  "accessCount",
+  "deniedCount",
+  "nextSeq",
+  "lastHash",
+] as const satisfies readonly (keyof SessionState)[];
+
+/** What a row says otherwise than the events it was derived from. */
+export function differences(a: SessionState, b: SessionState): readonly string[] {
+  return sessionFields.filter((field) => !Bun.deepEquals(a[field], b[field]));
+}
+
 /** Adds the session's next event. */
 export function addEvent(tally: SessionTally, event: SealedEvent): void {
   tally.nextSeq = event.seq + 1;

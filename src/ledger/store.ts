@@ -25,11 +25,15 @@ export interface NewEvent extends EventColumns {
   readonly body: string;
 }
 
-export interface StoredEvent extends EventColumns {
+export interface StoredEvent extends Omit<EventColumns, "decision"> {
+  /** `garbled`: a value that nobody writes. */
+  readonly decision: EventColumns["decision"] | "garbled";
   /** The bytes as they are stored, whatever they are. */
   readonly body: Uint8Array;
   /** What is stored, and what the leaf is the hash of, where `body` was decrypted from it. */
   readonly storedBody?: Uint8Array;
+  /** It is encrypted with a key that is here, and that key does not open it in this place. */
+  readonly isMisplaced?: true;
 }
 
 /** What an event's stored text is bound to. */

@@ -139,7 +139,7 @@ export async function prepareServe(
     keys,
     rateLimit: options.rateLimit ?? 0,
     tls,
-    log: createControlLog(store),
+    log: createControlLog(store, opened.outside),
     decide: policy.decide,
     policyHash: policy.hash,
     reload() {

@@ -17,6 +17,7 @@ import {
 } from "../session-state.ts";
 import { type Addition, type ManyBase, type Store, storedLevelMin } from "../store.ts";
 import { appendLeaves, type TreeHead, type TreeNode, textLeafHash } from "../tree/merkle.ts";
+import type { OutsideTree } from "../tree/standing.ts";
 import type {
   AppendOutcome,
   AppendRefusalCode,
@@ -46,7 +47,8 @@ interface Waiting {
 /** Events in one transaction: more would make the first of them wait too long. */
 const batchSizeMax = 2000;
 
-export function createControlLog(store: Store): ControlLog {
+/** @param outside what verifying holds the ledger against; absent where nothing keeps it */
+export function createControlLog(store: Store, outside?: OutsideTree): ControlLog {
   const listeners = new Set<(event: LoggedEvent) => void>();
   const waiting: Waiting[] = [];
   let isFlushing = false;
@@ -72,7 +74,7 @@ export function createControlLog(store: Store): ControlLog {
   }
 
   return {
-    ...createReading(store),
+    ...createReading(store, outside),
     append(requests) {
       return new Promise((resolve, reject) => {
         waiting.push({ requests, resolve, reject });

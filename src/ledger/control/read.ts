@@ -8,11 +8,15 @@ import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { readClients } from "../seal.ts";
 import type { SessionState } from "../session-state.ts";
 import type { Store, StoredEvent } from "../store.ts";
+import type { OutsideTree } from "../tree/standing.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
 import { localTenant, sessionKey, tenantPrefix } from "./foreign.ts";
 import { verifyChain } from "./verify.ts";
 
-export function createReading(store: Store): Omit<ControlLog, "append" | "onStored"> {
+export function createReading(
+  store: Store,
+  outside: OutsideTree | undefined,
+): Omit<ControlLog, "append" | "onStored"> {
   return {
     events: (query) => queryEvents(store, query),
     async event(tenant, session, seq) {
@@ -28,7 +32,7 @@ export function createReading(store: Store): Omit<ControlLog, "append" | "onStor
       const found = await store.session(sessionKey(tenant, session));
       return found === undefined ? undefined : loggedSession(tenant, found);
     },
-    verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session)),
+    verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session), outside),
     async after(index, limit) {
       const found = await store.chain({ after: index, limit });
       return found.map(loggedEvent);

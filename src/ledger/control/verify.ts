@@ -1,84 +1,110 @@
-// Verifying one session from its stored bytes: content, columns and chain. The tree and everything
-// derived is verify.ts' business.
+// Verifying one session from its stored bytes: content, columns and chain, what is kept about it
+// beside its events, and that its last event, which all before hang on, stands in the ledger's
+// tree. That the whole tree is made of what is stored takes reading all of it: verify.ts.
 
-import { equalBytes, sha256Hex } from "../../base/hash.ts";
+import { equalBytes } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { ledgerPageSize } from "../../base/limits.ts";
 import { isEncrypted } from "../encrypted/text.ts";
 import { checkSealed } from "../seal.ts";
+import {
+  addEvent,
+  decisionOf,
+  differences,
+  newSession,
+  type SessionTally,
+} from "../session-state.ts";
 import type { Store, StoredEvent } from "../store.ts";
 import { leafHash } from "../tree/merkle.ts";
+import { type OutsideTree, type StandingEvent, standingProblem } from "../tree/standing.ts";
 import type { SessionVerdict } from "./contract.ts";
 import { sessionKey } from "./foreign.ts";
 
-/** The end of the chain so far. */
+/** The chain as far as it was followed. */
 interface Reached {
-  readonly nextSeq: number;
-  /** Base64; "" before the first event. */
-  readonly lastHash: string;
-  /** In the tree. */
-  readonly index: number;
+  /** What its events add up to. */
+  readonly tally: SessionTally;
+  last: StandingEvent | undefined;
 }
 
-const start: Reached = { nextSeq: 0, lastHash: "", index: -1 };
+type ReadStore = Pick<Store, "chain" | "session" | "origin" | "head" | "nodes" | "checkpoints">;
 
 export async function verifyChain(
-  store: Pick<Store, "chain" | "session">,
+  store: ReadStore,
   session: SessionId,
+  outside: OutsideTree | undefined,
 ): Promise<SessionVerdict> {
-  const whole = await walk(store, session, start, Number.MAX_SAFE_INTEGER);
-  if ("valid" in whole) return whole;
-  const { nextSeq = 0, lastHash = "" } = (await store.session(session)) ?? {};
+  const reached: Reached = { tally: newSession(session), last: undefined };
+  const { tally } = reached;
+  const first = await walk(store, session, reached, Number.MAX_SAFE_INTEGER);
+  if (first !== undefined) return first;
+  const row = await store.session(session);
+  if (row === undefined) {
+    if (tally.nextSeq === 0) return { valid: true, firstBadSeq: 0, error: "" };
+    return bad(tally.nextSeq, "eventlog: the session has events but no row");
+  }
   // What was stored between the two reads is no gap: it is there by now, up to what was counted.
-  const reached = nextSeq > whole.nextSeq ? await walk(store, session, whole, nextSeq) : whole;
-  if ("valid" in reached) return reached;
-  if (reached.nextSeq === nextSeq && reached.lastHash === lastHash)
-    return { valid: true, firstBadSeq: 0, error: "" };
-  return bad(reached.nextSeq, `eventlog: events are missing from seq=${reached.nextSeq} on`);
+  const second = await walk(store, session, reached, row.nextSeq);
+  if (second !== undefined) return second;
+  const { nextSeq, lastHash } = tally;
+  const isShort = row.nextSeq > nextSeq || (row.nextSeq === nextSeq && row.lastHash !== lastHash);
+  if (isShort) return bad(nextSeq, `eventlog: events are missing from seq=${nextSeq} on`);
+  const fields = differences(row, tally);
+  if (fields.length > 0) {
+    return bad(nextSeq, `eventlog: the session has a row with another ${fields.join(", ")}`);
+  }
+  const { last } = reached;
+  const problem = last === undefined ? undefined : await standingProblem(store, last, outside);
+  if (problem !== undefined) return bad(nextSeq, `eventlog: ${problem}`);
+  return { valid: true, firstBadSeq: 0, error: "" };
 }
 
-/** From where the chain was verified to, as far as it goes or to the event before `end`. */
+/** From where the chain was followed to, as far as it goes or to the event before `end`. */
 async function walk(
   store: Pick<Store, "chain">,
   session: SessionId,
-  from: Reached,
+  reached: Reached,
   end: number,
-): Promise<Reached | SessionVerdict> {
-  let reached = from;
-  for (;;) {
-    const limit = Math.min(ledgerPageSize, end - reached.nextSeq);
-    const page = await store.chain({ session, after: reached.index, limit });
+): Promise<SessionVerdict | undefined> {
+  while (reached.tally.nextSeq < end) {
+    const limit = Math.min(ledgerPageSize, end - reached.tally.nextSeq);
+    const page = await store.chain({ session, after: reached.last?.index ?? -1, limit });
     for (const stored of page) {
-      const next = follow(reached, stored, session);
-      if (typeof next === "string") return bad(stored.seq, next);
-      reached = next;
+      const problem = follow(reached, stored, session);
+      if (problem !== undefined) return bad(stored.seq, problem);
     }
-    if (page.length < ledgerPageSize) return reached;
+    if (page.length < limit) return undefined;
   }
+  return undefined;
 }
 
-function follow(
-  { nextSeq, lastHash }: Reached,
-  stored: StoredEvent,
-  session: SessionId,
-): Reached | string {
+function follow(reached: Reached, stored: StoredEvent, session: SessionId): string | undefined {
+  const { tally, last } = reached;
   const { index, seq, body, leaf, tsUnixMs, type, storedBody = body } = stored;
-  if (!equalBytes(leafHash(storedBody), leaf)) return `eventlog: hash mismatch at seq=${seq}`;
+  const mismatch = `eventlog: hash mismatch at seq=${seq}`;
+  if (!equalBytes(leafHash(storedBody), leaf)) return mismatch;
+  if (stored.isMisplaced === true) return `eventlog: not encrypted in its place at seq=${seq}`;
   if (isEncrypted(body)) return `eventlog: no payload key opens seq=${seq}`;
   const checked = checkSealed(body);
-  if (checked?.isCanonical !== true) return `eventlog: hash mismatch at seq=${seq}`;
+  if (checked?.isCanonical !== true) return mismatch;
   const { event } = checked;
   const isOwnColumns =
     event.seq === seq &&
     event.ts_unix_ms === tsUnixMs &&
     event.event_type === type &&
+    decisionOf(event.payload) === stored.decision &&
     sessionKey(event.tenant_id, event.session_id) === session;
-  if (!isOwnColumns) return `eventlog: hash mismatch at seq=${seq}`;
-  if (event.prev_hash !== lastHash) {
+  if (!isOwnColumns) return mismatch;
+  if (event.prev_hash !== tally.lastHash) {
     return `eventlog: broken chain at seq=${seq} (prev_hash mismatch)`;
   }
-  if (seq !== nextSeq) return `eventlog: seq gap: expected ${nextSeq} got ${seq}`;
-  return { nextSeq: seq + 1, lastHash: Uint8Array.fromHex(sha256Hex(body)).toBase64(), index };
+  if (seq !== tally.nextSeq) return `eventlog: seq gap: expected ${tally.nextSeq} got ${seq}`;
+  if (last !== undefined && index <= last.index) {
+    return `eventlog: seq=${seq} stands before seq=${seq - 1} in the ledger`;
+  }
+  addEvent(tally, event);
+  reached.last = { index, leaf };
+  return undefined;
 }
 
 function bad(firstBadSeq: number, error: string): SessionVerdict {

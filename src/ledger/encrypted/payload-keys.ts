@@ -14,6 +14,8 @@ export interface PayloadKeys {
   encrypt(place: Place, text: string): string | undefined;
   /** Undefined for what none of the keys opens, or was encrypted for another place. */
   decrypt(place: Place, text: string): string | undefined;
+  /** Whether the key that a text says it was encrypted with is here, be it another tenant's. */
+  knows(text: string): boolean;
 }
 
 /** Where a text stands; a text of one place is none of another. */
@@ -91,6 +93,10 @@ function payloadKeys(keys: readonly Key[]): PayloadKeys {
       const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
       const whole = Buffer.concat([nonce, body, cipher.getAuthTag()]);
       return `${encryptedPrefix}${key.id}:${whole.toString("base64")}`;
+    },
+    knows(text) {
+      const [id = ""] = text.slice(encryptedPrefix.length).split(":", 1);
+      return keys.some((one) => one.id === id);
     },
     decrypt(place, text) {
       const [id = "", encoded = ""] = text.slice(encryptedPrefix.length).split(":");

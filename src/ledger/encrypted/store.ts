@@ -68,8 +68,11 @@ function placeOf({ session, seq, tsUnixMs, type }: EventPlace): Place | undefine
 function opened(stored: StoredEvent, keys: PayloadKeys): StoredEvent {
   const place = isEncrypted(stored.body) ? placeOf(stored) : undefined;
   if (place === undefined) return stored;
-  const text = keys.decrypt(place, new TextDecoder().decode(stored.body));
-  if (text === undefined) return stored;
+  const encrypted = new TextDecoder().decode(stored.body);
+  const text = keys.decrypt(place, encrypted);
+  if (text === undefined) {
+    return keys.knows(encrypted) ? { ...stored, isMisplaced: true } : stored;
+  }
   return { ...stored, body: new TextEncoder().encode(text), storedBody: stored.body };
 }
 

@@ -154,10 +154,10 @@ async function addGuards(session: Session): Promise<boolean> {
 
 /** Columns, keys and guards that are not as they were made, one sentence each. */
 export async function schemaProblems(session: Session): Promise<readonly string[]> {
-  const [columns, keys, isGuarded, enabled, displaced] = await Promise.all([
+  const [columns, keys, guarded, enabled, displaced] = await Promise.all([
     columnsOf(session),
     keysOf(session),
-    isGuardedBy(session),
+    guardedMark(session),
     triggersOf(session),
     displacedSessions(session),
   ]);
@@ -173,8 +173,10 @@ export async function schemaProblems(session: Session): Promise<readonly string[
       if (!keys.has(key)) problems.push(`"${key}" is missing from the database`);
     }
   }
-  if (!isGuarded) return problems;
   const gone = Object.keys(triggers).filter((name) => !enabled.has(name));
+  // Where the server has no such thing, it has none of them.
+  if (guarded === 0 && gone.length === Object.keys(triggers).length) return problems;
+  if (guarded !== 1) problems.push("the head does not say that the ledger is guarded, but it is");
   return [...problems, ...gone.map((name) => `"${name}" is missing from the database or off`)];
 }
 
@@ -199,9 +201,9 @@ async function keysOf(session: Session): Promise<ReadonlySet<string>> {
   return new Set(rows.map((row) => textOf(row.constraint_name)));
 }
 
-async function isGuardedBy(session: Session): Promise<boolean> {
+async function guardedMark(session: Session): Promise<unknown> {
   const { rows } = await session.query("SELECT guarded FROM aegis_head WHERE id = 1");
-  return rows[0]?.guarded === 1;
+  return rows[0]?.guarded;
 }
 
 async function triggersOf(session: Session): Promise<ReadonlySet<string>> {

@@ -26,6 +26,12 @@ function asTold(text: string): string {
   return text.replace(/\\([\\0])/g, (_, one) => (one === "0" ? "\0" : "\\"));
 }
 
+/** Empty for a spelling that nobody writes: no two texts are read as the same one. */
+function ownTold(text: string): string {
+  const plain = asTold(text);
+  return toldText(plain) === text ? plain : "";
+}
+
 /** A row with the values that SQLite would give. */
 export function plainRow<Row extends SqlRow>(row: SqlRow): Row {
   const plain: Record<string, unknown> = {};
@@ -39,7 +45,7 @@ function plainValue(column: string, value: unknown): unknown {
   }
   if (typeof value !== "string") return value;
   if (numbers.has(column)) return /^-?\d{1,16}$/.test(value) ? Number(value) : undefined;
-  return told.has(column) ? asTold(value) : value;
+  return told.has(column) ? ownTold(value) : value;
 }
 
 export function storedEvent(row: SqlRow): StoredEvent {

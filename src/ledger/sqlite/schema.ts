@@ -250,6 +250,8 @@ export function schemaProblems(db: Database): readonly string[] {
     return found.get(name) === sql ? [] : [`"${name}" is not as it was made`];
   });
   const extra = [...found.keys()].filter((name) => !(name in schema));
+  const [heads, id] = firstRow(db, "SELECT count(*), max(id) FROM head");
+  if (heads !== 1 || id !== 1) problems.push("the head is not the one row it was made as");
   return [...problems, ...extra.map((name) => `"${name}" does not belong in a ledger`)];
 }
 

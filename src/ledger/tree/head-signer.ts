@@ -4,7 +4,9 @@
 
 import { AegisError } from "../../base/errors.ts";
 import { lastSignMs, signEveryMs } from "../../base/limits.ts";
-import { type SigningParts, signSharedHead } from "./signing.ts";
+import type { RememberedHead } from "./head-memory.ts";
+import { emptyTree, rootOf } from "./merkle.ts";
+import { refuseContradiction, type SigningParts, signSharedHead } from "./signing.ts";
 
 export interface HeadSigner {
   /** Signs a last time and ends; what cannot be signed by then is when a server starts again. */
@@ -63,8 +65,16 @@ export async function startHeadSigner(
 }
 
 async function signWhatIsThere(parts: SigningParts): Promise<void> {
-  const { size } = await parts.store.head();
-  // Of nothing there is nothing to sign, unless something was there.
-  if (size === 0 && parts.memory.latest() === undefined) return;
-  await signSharedHead(parts);
+  const { store, memory } = parts;
+  const { size } = await store.head();
+  const remembered = memory.latest();
+  // Of nothing there is nothing to sign, unless something was there; but which ledger it is that
+  // begins here is known from now on.
+  if (size > 0 || (remembered?.size ?? 0) > 0) await signSharedHead(parts);
+  else if (remembered === undefined) memory.remember(nothingIn(store.origin), true);
+  else refuseContradiction(store.origin, emptyTree, remembered, memory.place);
+}
+
+function nothingIn(origin: string): RememberedHead {
+  return { origin, size: 0, root: rootOf(emptyTree).toBase64() };
 }

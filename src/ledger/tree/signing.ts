@@ -36,6 +36,12 @@ export async function signSharedHead(parts: SigningParts): Promise<Checkpoint> {
   const { head, last } = await checkHead(parts);
   if (last?.size === head.size) return last;
   if (!(await isOwnToSign(parts, last))) {
+    const { store, memory } = parts;
+    if (memory.latest() === undefined) {
+      // What is not signed here is remembered here all the same.
+      const root = rootOf(head).toBase64();
+      memory.remember({ origin: store.origin, size: head.size, root }, true);
+    }
     throw new AegisError("ledger/conflict", "Cannot sign the ledger: another key signs it", {
       hint: "sign where that key is, or copy keys/ledger.key in AEGIS_HOME from there",
     });

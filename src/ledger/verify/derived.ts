@@ -3,7 +3,7 @@
 import type { SessionId } from "../../base/ids.ts";
 import { policySnapshot } from "../../model/policy-snapshot.ts";
 import type { VerifyFinding } from "../contract.ts";
-import type { SessionState } from "../session-state.ts";
+import { differences, type SessionState } from "../session-state.ts";
 import type { PolicyLoadRow, Snapshot } from "../store.ts";
 import { rootOf } from "../tree/merkle.ts";
 import type { EventFacts, PolicyLoadFact } from "./events.ts";
@@ -48,26 +48,6 @@ function sessionFindings(rows: readonly SessionState[], facts: EventFacts): Veri
     }
   }
   return findings;
-}
-
-const sessionFields = [
-  "name",
-  "mode",
-  "command",
-  "directory",
-  "policyHash",
-  "tag",
-  "openedUnixMs",
-  "closedUnixMs",
-  "exitStatus",
-  "accessCount",
-  "deniedCount",
-  "nextSeq",
-  "lastHash",
-] as const satisfies readonly (keyof SessionState)[];
-
-function differences(a: SessionState, b: SessionState): readonly string[] {
-  return sessionFields.filter((field) => !Bun.deepEquals(a[field], b[field]));
 }
 
 function policyFindings(snapshot: Snapshot, facts: EventFacts): VerifyFinding[] {

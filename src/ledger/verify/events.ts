@@ -7,7 +7,7 @@ import { eventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { SealedEvent } from "../../model/event.ts";
 import type { FindingKind, VerifyFinding } from "../contract.ts";
-import { localTenant, sessionKey } from "../control/foreign.ts";
+import { localTenant, readSessionKey, sessionKey } from "../control/foreign.ts";
 import { isEncrypted } from "../encrypted/text.ts";
 import { checkSealed } from "../seal.ts";
 import { addEvent, decisionOf, newSession, type SessionTally } from "../session-state.ts";
@@ -160,8 +160,11 @@ function isInPlace(pass: Pass, { index }: StoredEvent): boolean {
 }
 
 /** Its leaf is what the tree has, and nobody has the key; its number alone can be checked. */
-function isUnopened(pass: Pass, { index, session, seq, body, leaf }: StoredEvent): boolean {
-  if (!isEncrypted(body) || !equalBytes(pass.hashLeaf(body), leaf)) return false;
+function isUnopened(pass: Pass, stored: StoredEvent): boolean {
+  const { index, session, seq, body, leaf, isMisplaced } = stored;
+  if (isMisplaced === true || !isEncrypted(body)) return false;
+  // Only what clients record is ever encrypted.
+  if (readSessionKey(session) === undefined || !equalBytes(pass.hashLeaf(body), leaf)) return false;
   const expected = pass.sessions.get(session)?.nextSeq ?? 0;
   if (seq !== expected) {
     const what = `is number ${seq} of its session, number ${expected} is missing`;
@@ -198,9 +201,10 @@ function report(pass: Pass, kind: FindingKind, index: number, what: string): voi
 
 function checkContent(
   { hashLeaf }: Pass,
-  { body, leaf, storedBody = body }: StoredEvent,
+  { body, leaf, storedBody = body, isMisplaced }: StoredEvent,
 ): Result<SealedEvent, string> {
   if (!equalBytes(hashLeaf(storedBody), leaf)) return err("is not what was sealed");
+  if (isMisplaced === true) return err("is not what was encrypted in its place");
   const checked = checkSealed(body);
   if (checked === undefined) return err("is no sealed event");
   return checked.isCanonical ? ok(checked.event) : err("is not in canonical form");

@@ -123,7 +123,7 @@ function warningsOf(
   if (stored.length > 0 && verifierKey === undefined) {
     warnings.push("the signing key is not here, so no signature was checked");
   }
-  if (count > 0 && remembered.heads.length === 0) {
+  if (count > 0 && remembered.heads.every(({ size }) => size === 0)) {
     const unseen = "events that were taken away at its end would not be missed";
     warnings.push(`"${memoryPlace}" does not know how long this ledger was before: ${unseen}`);
   }

@@ -336,7 +336,7 @@ export const verifySession = {
   tag: "Sessions",
   summary: "Whether a session is what was recorded",
   details:
-    "Content is hashed anew and held against the chain and the tree. A session without events is valid.",
+    "Every event is hashed anew and held against its columns, the chain and what is kept about the session; the last one, which all others hang on, has to stand in the ledger's tree as it was signed last. A session without events is valid.",
   roles,
   params,
   query: z.strictObject(tenant),

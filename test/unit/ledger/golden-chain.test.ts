@@ -22,7 +22,7 @@ interface GoldenRow {
   readonly seq: number;
   readonly ts_ms: number;
   readonly type: string;
-  readonly decision: "allow" | "deny" | null;
+  readonly decision: StoredEvent["decision"] | null;
   /** Hex. */
   readonly leaf: string;
   /** Canonical text. */
