@@ -21,6 +21,8 @@ set_up_tests() {
     has_pytest || provide_pytest || say "cannot run here: tests of the Python SDK (pytest)"
     has_schemathesis || provide_schemathesis ||
         say "cannot run here: fuzzing of the HTTP API (schemathesis)"
+    has_otlp || provide_otlp ||
+        say "cannot run here: reading traces by OpenTelemetry's definitions (opentelemetry-proto)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
     has compose-go || provide_compose || say "cannot run here: checking compose files (Go)"
@@ -52,6 +54,16 @@ provide_schemathesis() {
     say "installing schemathesis"
     python3 -m venv "$checkout/build/schemathesis" &&
         "$checkout/build/schemathesis/bin/python" -m pip install --quiet schemathesis==4.32.5
+}
+
+has_otlp() { "$checkout/build/otlp/bin/python" -c 'import opentelemetry.proto' 2>/dev/null; }
+
+provide_otlp() {
+    python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+        return 1
+    say "installing opentelemetry-proto"
+    python3 -m venv "$checkout/build/otlp" &&
+        "$checkout/build/otlp/bin/python" -m pip install --quiet opentelemetry-proto==1.45.2
 }
 
 # The version of scripts/compile-rego.ts.
