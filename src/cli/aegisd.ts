@@ -18,6 +18,7 @@ import { hostFlag } from "./flags.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 import { serveUntilStopped } from "./serving.ts";
+import { socketFlags } from "./socket-flags.ts";
 
 export const command = defineCommand(
   {
@@ -32,6 +33,7 @@ export const command = defineCommand(
         summary: "postgres://…, file:PATH, a path or :memory:. Default: your own ledger.",
       },
       addr: { kind: "text", value: "[HOST]:PORT", summary: "Where to listen. Default: :8080." },
+      ...socketFlags,
       host: hostFlag,
       manifest: {
         kind: "text",
@@ -96,6 +98,7 @@ export const command = defineCommand(
     const options = daemonOptions(
       {
         ...{ config, dsn, addr, manifest, keys, trust, bundle: flags.bundle },
+        ...{ listen: flags.listen, peers: flags.peers, listenGroup: flags["listen-group"] },
         hosts: flags.host,
         bundleKey: flags["bundle-key"],
         bundleScope: flags["bundle-scope"],
@@ -143,13 +146,24 @@ export const command = defineCommand(
       }
     };
     await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
-      const address = /:0+$/.test(options.address) ? `${hostname}:${port}` : options.address;
-      writeOut(`aegisd listening on ${escapeControls(address)}\n`);
-      return `listening on ${escapeControls(address)}`;
+      const places = listening(options.address, parts.socket?.path, `${hostname}:${port}`);
+      for (const place of places) writeOut(`aegisd listening on ${place}\n`);
+      return `listening on ${places.join(", ")}`;
     });
     return exitStatus.ok;
   },
 );
+
+/** @param bound where port 0 became one */
+function listening(
+  address: string | undefined,
+  socket: string | undefined,
+  bound: string,
+): readonly string[] {
+  const ports = address === undefined ? [] : [/:0+$/.test(address) ? bound : address];
+  const sockets = socket === undefined ? [] : [`unix:${socket}`];
+  return [...ports, ...sockets].map((text) => escapeControls(text));
+}
 
 /** Its own talk goes where the log goes. */
 async function startMcp(

@@ -23,6 +23,8 @@ export const logFormats = ["text", "json"] as const;
 export const rateLimitMax = 1_000_000;
 /** How long a tool call may wait for a person, seconds: a week is a long holiday. */
 export const approvalTtlMax = 7 * 24 * 3600;
+/** The largest number that a group can have. */
+export const groupMax = 0xffff_fffe;
 
 /** Empty texts mean that nothing was said. */
 function choice<const W extends string>(words: readonly W[]): Decoder<W | ""> {
@@ -40,6 +42,9 @@ const daemonFile = table({
   dsn: path,
   addr: path,
   hosts: defaulted(list(text), []),
+  listen: path,
+  listen_group: optional(integer(0, groupMax)),
+  peers: path,
   manifest: path,
   mcp_addr: path,
   mcp_upstream: path,

@@ -23,7 +23,7 @@ import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import { tenantPrefix } from "../ledger/control/foreign.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import * as api from "./api/approvals.ts";
-import type { Caller } from "./auth.ts";
+import { type Caller, peerRecord } from "./auth.ts";
 import { refusalOf } from "./events.ts";
 import { type Call, Refusal, type Route, reply, route } from "./http.ts";
 import { describeOn } from "./traced.ts";
@@ -51,7 +51,7 @@ async function ask(
     requester: caller.isKnown ? caller.name : undefined,
   };
   const onAsked: ApprovalStore["onAsked"] = (one) => parts.onAsked?.(one, span?.traceparent());
-  const asked = await askApproval({ ...parts, onAsked }, request);
+  const asked = await askApproval({ ...parts, onAsked }, request, peerRecord(caller.peer));
   if (!asked.ok) throw refusalOf(asked.error);
   const { token, approval } = asked.value;
   spoken(span, approval, "APPROVAL_REQUESTED");
@@ -107,6 +107,7 @@ async function decide(
     approval_token_hash: approval.token_hash,
     approved: allow,
     decided_by: approver.name,
+    ...peerRecord(caller.peer),
     ...(approval.message === undefined ? {} : { message: approval.message }),
     ...(patch === undefined ? {} : { edited_args: patch.new_args, diff: diff ?? [] }),
   };
@@ -131,7 +132,7 @@ function spoken(
   describeOn(span, { tenant: tenant_id, session: session_id, type, payload });
 }
 
-/** A key says who decides; without keys the caller says it. */
+/** A key or the kernel says who decides; without them the caller says it. */
 function approverOf({ name, role, isKnown }: Caller, claimed: string | undefined): Approver {
   return { name: isKnown ? name : (claimed ?? name), isAgent: role === "agent", isKnown };
 }

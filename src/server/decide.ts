@@ -14,6 +14,7 @@ import { policyView } from "../control/state/view.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { isObject, memberOf } from "../model/json-object.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
+import { askedBy } from "./auth.ts";
 import {
   idempotencyKey,
   membersOf,
@@ -88,6 +89,7 @@ export function decideRoute(parts: DecideParts): Route {
         : await decideLive(parts, {
             session,
             call: named,
+            askedBy: askedBy(call.caller),
             proposed: proposedPayload(event),
             asked: askedIn(members, idempotencyKey(call.headers)),
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),

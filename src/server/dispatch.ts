@@ -1,11 +1,11 @@
 // From a request to its answer: which operation it is for, whether the caller may, what its schemas
 // make of it. Everything that fails on the way is an answer with a stable code.
 
-import type { OwnHosts } from "../app/serve/own-hosts.ts";
+import type { Incoming } from "../app/serve/listener.ts";
 import { AegisError } from "../base/errors.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { ndjson } from "./api/operation.ts";
-import { type ApiKey, callerOf, refuseBrowsers, requireRole, requireTenant } from "./auth.ts";
+import { type Door, requireRole, requireTenant } from "./auth.ts";
 import {
   type Call,
   parseBody,
@@ -24,20 +24,15 @@ export interface Answered {
   readonly path: string;
 }
 
-/** @param hosts what a request may call this server */
-export async function answer(
-  request: Request,
-  router: Router,
-  keys: readonly ApiKey[],
-  hosts: OwnHosts,
-): Promise<Answered> {
+/** @param door the way the request came in */
+export async function answer(request: Incoming, router: Router, door: Door): Promise<Answered> {
   let path = "-";
   try {
     const asked = targetOf(request.url);
-    refuseBrowsers(request, hosts);
+    door.admit(request);
     const found = router.find(request.method, asked.path);
     path = found.route.operation.path;
-    const response = await found.route.handle(await callFrom(request, asked.query, found, keys));
+    const response = await found.route.handle(await callFrom(request, asked.query, found, door));
     // Of an answer to HEAD the listener sends the head, and cancels what goes on producing.
     return { response, path };
   } catch (error) {
@@ -80,13 +75,13 @@ function isDecodable(query: string): boolean {
 
 /** Whoever may not do it is refused before anything of the body is read. */
 async function callFrom(
-  request: Request,
+  request: Incoming,
   query: URLSearchParams,
   { route: { operation }, inputs, params }: Found,
-  keys: readonly ApiKey[],
+  door: Door,
 ): Promise<Call> {
   const { headers, signal } = request;
-  const caller = callerOf(headers, operation.roles === "open" ? [] : keys);
+  const caller = door.callerOf(headers, operation);
   requireRole(caller, operation);
   const bytes = operation.body === undefined ? new Uint8Array() : await readBody(request);
   const json = once(() => parseBody(readText(bytes)));

@@ -33,6 +33,8 @@ export interface LiveQuestion {
   readonly session: NamedSession;
   /** Of the record, beside the decision and what it was made on. */
   readonly call: JsonObject;
+  /** Of the record too: who asked. */
+  readonly askedBy: JsonObject;
   /** What is proposed; undefined: it is no tool call. */
   readonly proposed: JsonObject | undefined;
   /** By which it is known when it comes again, under the key that its caller gave it, if any. */
@@ -131,12 +133,15 @@ function decisionIn(payload: JsonValue): ToolDecision | undefined {
 /** @param state absent: the decision was made on none, and stands wherever the session is */
 async function record(
   { log, nowMs }: LiveParts,
-  { session: { tenant, id, user }, call, asked }: LiveQuestion,
+  { session: { tenant, id, user }, call, asked, askedBy }: LiveQuestion,
   { decision: { outcome, reason, constraints }, by, call: about }: Recorded,
   state?: SessionState,
 ): Promise<AppendOutcome> {
   const made = { outcome, reason_codes: [reason], constraints };
-  const text = JSON.stringify({ ...call, ...about, ...made, ...by(), ...madeOn(state) });
+  const text = JSON.stringify({
+    ...{ ...call, ...about, ...made, ...by(), ...askedBy },
+    ...madeOn(state),
+  });
   const payload: JsonTree = parseJsonText(text);
   const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
   const [stored] = await log.append([

@@ -53,7 +53,7 @@ export function codesOf(operation: Operation): readonly Code[] {
   if (params !== undefined || headers !== undefined) add("parameter_missing", "parameter_invalid");
   if (body !== undefined)
     add("body_incomplete", "body_too_large", "encoding_unsupported", "request_timeout");
-  add("host_forbidden", "origin_forbidden", "internal");
+  add("peer_forbidden", "host_forbidden", "origin_forbidden", "internal");
   return (Object.keys(codes) as Code[]).filter((code) => own.has(code));
 }
 

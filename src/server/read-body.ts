@@ -1,5 +1,6 @@
 // The body of a request, within bounds of size and time: whoever sends may be slow or never stop.
 
+import type { Incoming } from "../app/serve/listener.ts";
 import {
   refusedBodyMaxBytes,
   refusedBodyMs,
@@ -17,7 +18,9 @@ interface BodyReader {
 }
 
 /** @throws {Refusal} when it is too large, or not there in time */
-export async function readBody(request: Request): Promise<Uint8Array> {
+export async function readBody(
+  request: Pick<Incoming, "headers" | "body" | "bytes">,
+): Promise<Uint8Array> {
   const declared = request.headers.get("Content-Length");
   if ((request.headers.get("Content-Encoding") ?? "identity") !== "identity") {
     throw new Refusal("encoding_unsupported", "the body has to be sent as it is", {}, closing);

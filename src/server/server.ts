@@ -1,11 +1,13 @@
-// The control plane over HTTP: routes over one ledger. Everything that fails on the way is an
-// answer with a stable code, and never an allowance.
+// The control plane over HTTP, on a port, a Unix socket or both: routes over one ledger. Everything
+// that fails on the way is an answer with a stable code, and never an allowance.
 
 import type { Webhook } from "../app/serve/approval-webhook.ts";
-import { openListener } from "../app/serve/listener.ts";
+import { type Incoming, type Listener, openListener } from "../app/serve/listener.ts";
 import { createLiveStates } from "../app/serve/live-states.ts";
-import { type HostName, type OwnHosts, ownHosts } from "../app/serve/own-hosts.ts";
+import { type HostName, ownHosts } from "../app/serve/own-hosts.ts";
 import { createRateLimiter } from "../app/serve/rate-limit.ts";
+import type { ServedSocket } from "../app/serve/socket.ts";
+import type { SocketListener } from "../app/serve/socket-listener.ts";
 import type { TlsSource } from "../app/serve/tls.ts";
 import { createTurns } from "../app/turns.ts";
 import type { ApprovalRules } from "../control/approvals/router.ts";
@@ -16,7 +18,7 @@ import type { ControlLog } from "../ledger/control/contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { health, ready } from "./api/service.ts";
 import { approvalRoutes } from "./approvals.ts";
-import type { ApiKey } from "./auth.ts";
+import { type ApiKey, type Door, peerDoor, portDoor, socketHosts } from "./auth.ts";
 import { decideRoute } from "./decide.ts";
 import { answer } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
@@ -37,8 +39,10 @@ import { traced } from "./traced.ts";
 export interface ServerOptions {
   readonly log: ControlLog;
   readonly hostname: string;
-  /** 0: any free one. */
-  readonly port: number;
+  /** 0: any free one; undefined: none, where there is a socket. */
+  readonly port: number | undefined;
+  /** Not released by the server. */
+  readonly socket?: ServedSocket | undefined;
   readonly decide: Decide;
   /** SHA-256 of the policy that `decide` asks now; absent: decisions are recorded without it. */
   readonly policyHash?: () => string;
@@ -47,7 +51,7 @@ export interface ServerOptions {
   readonly isManifestBinding?: boolean;
   /** What clients call it besides its own names; absent: nothing else. */
   readonly hosts?: readonly HostName[];
-  /** None: only on loopback, and then everybody may everything. */
+  /** None: the port is only on loopback, and everybody may everything. */
   readonly keys: readonly ApiKey[];
   /** Signs tokens, of approvals and of sessions. */
   readonly secret: Uint8Array;
@@ -80,6 +84,7 @@ export interface AnsweredRequest {
 
 export interface RunningServer {
   readonly hostname: string;
+  /** 0: none. */
   readonly port: number;
   /** Ends streams, answers what is under way, ten seconds at most, then closes. */
   stop(): Promise<void>;
@@ -97,46 +102,88 @@ export function serverMetrics(options: ServerOptions): ServerMetrics {
 }
 
 export function startServer(options: ServerOptions): RunningServer {
-  const { hostname, hosts: named = [], keys, nowMs } = options;
-  const { telemetry = noTelemetry, monotonicMs = nowMs } = options;
+  const { hostname, nowMs, telemetry = noTelemetry, monotonicMs = nowMs } = options;
   const steps = createStepRecorder(options.log, monotonicMs);
   const stopping = new AbortController();
   const counted = options.metrics ?? serverMetrics(options);
   const about = { steps, counted, stopping: stopping.signal };
   const router = createRouter(traced(telemetry, routesOf(options, about)));
-  let hosts: OwnHosts | undefined;
-  const listener = openListener({
-    hostname,
-    port: options.port,
-    tls: options.tls?.first,
-    idleTimeoutSeconds,
-    // Bodies are bounded where they are read, so that whoever sends one is told.
-    bodySizeMax: Number.MAX_SAFE_INTEGER,
-    async answer(request, { port = 0 }) {
-      const started = monotonicMs();
-      hosts ??= ownHosts(hostname, { port, named, isGuarded: keys.length > 0 });
-      const { response, path } = await answer(request, router, keys, hosts);
-      const [method, { status }] = [request.method, response];
-      const tookMs = monotonicMs() - started;
-      counted.answered({ method, route: path, status, seconds: tookMs / 1000 });
-      options.onAnswered?.({ method, route: path, status, durationMs: Math.round(tookMs) });
-      return response;
-    },
-    failed: () => replyRefusal(new Refusal("internal", "the request could not be answered")),
-  });
-  options.tls?.onChange(listener.replace);
+  const answerBy = async (request: Incoming, door: Door): Promise<Response> => {
+    const started = monotonicMs();
+    const { response, path } = await answer(request, router, door);
+    const [method, { status }] = [request.method, response];
+    const tookMs = monotonicMs() - started;
+    counted.answered({ method, route: path, status, seconds: tookMs / 1000 });
+    options.onAnswered?.({ method, route: path, status, durationMs: Math.round(tookMs) });
+    return response;
+  };
+  const port = options.port === undefined ? undefined : onPort(options, options.port, answerBy);
+  const socket = onSocket(options, answerBy, () => void port?.stop(0));
   // ignored: whoever asks for a session's steps catches up with it, and is told of an error
   void steps.resume().catch(() => undefined);
   return {
     hostname,
-    port: listener.port,
+    port: port?.port ?? 0,
     stop: async () => {
       stopping.abort();
-      await listener.stop(stopMaxMs);
+      await Promise.all([port?.stop(stopMaxMs), socket?.stop(stopMaxMs)]);
       await steps.stop();
       await telemetry.stop();
     },
   };
+}
+
+type AnswerBy = (request: Incoming, door: Door) => Promise<Response>;
+
+const failed = (): Response =>
+  replyRefusal(new Refusal("internal", "the request could not be answered"));
+
+function onPort(
+  { hostname, hosts = [], keys, tls }: ServerOptions,
+  port: number,
+  answerBy: AnswerBy,
+): Listener {
+  let door: Door | undefined;
+  const listener = openListener({
+    hostname,
+    port,
+    tls: tls?.first,
+    idleTimeoutSeconds,
+    // Bodies are bounded where they are read, so that whoever sends one is told.
+    bodySizeMax: Number.MAX_SAFE_INTEGER,
+    answer(request, { port: own = 0 }) {
+      const rest = { port: own, named: hosts, isGuarded: keys.length > 0 };
+      door ??= portDoor(keys, ownHosts(hostname, rest));
+      return answerBy(request, door);
+    },
+    failed,
+  });
+  tls?.onChange(listener.replace);
+  return listener;
+}
+
+/** @param giveUp ends what listens already, when the socket cannot be had */
+function onSocket(
+  { socket, keys, hosts = [] }: ServerOptions,
+  answerBy: AnswerBy,
+  giveUp: () => void,
+): SocketListener | undefined {
+  if (socket === undefined) return undefined;
+  const rules = { hasPeers: socket.hasPeers, keys, hosts: socketHosts(hosts) };
+  try {
+    return socket.listen<Door>({
+      idleTimeoutSeconds,
+      greet(fd) {
+        const peer = socket.peerAt(fd);
+        return { who: peerDoor(peer, rules), isBrief: peer === undefined };
+      },
+      answer: answerBy,
+      failed,
+    });
+  } catch (error) {
+    giveUp();
+    throw error;
+  }
 }
 
 interface About {

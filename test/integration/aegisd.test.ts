@@ -1,7 +1,7 @@
 // The built binary through its link aegisd.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, writeFileSync } from "node:fs";
 import { linkedPrograms } from "../support/served.ts";
 import { certificate } from "../support/tls.ts";
 
@@ -97,6 +97,24 @@ test("the documented file starts it, and every key of it has its effect", async 
   expect(entries.filter(({ level }) => level === "warn")).toHaveLength(6);
   expect(entries.map(({ route }) => route)).not.toContain("/healthz");
   expect(server.said()).not.toContain("a-secret-token");
+});
+
+test("a socket is listened on as the file says, by a group and by its peers", async () => {
+  const [uid, gid] = [process.geteuid?.() ?? -1, process.getegid?.() ?? -1];
+  writeFileSync(`${linked.folder}/peers`, `uid:${uid} agent acme bot\n`, { mode: 0o600 });
+  const lines = ["listen: unix:daemon.sock", "peers: peers", `listen_group: ${gid}`];
+  const config = file("socket.yaml", ["dsn: ':memory:'", ...lines].join("\n"));
+  const server = await linked.start("aegisd", "--config", config);
+  const path = `${linked.folder}/daemon.sock`;
+  expect(server.greeting).toBe(`aegisd listening on unix:${path}\n`);
+  expect(lstatSync(path).mode & 0o777).toBe(0o660);
+  const status = async (tenant: string) => {
+    const to = `http://localhost/v1/sessions?tenant_id=${tenant}`;
+    return (await fetch(to, { unix: path })).status;
+  };
+  expect([await status("acme"), await status("other")]).toEqual([200, 403]);
+  expect(await server.stop()).toBe(0);
+  expect(existsSync(path)).toBe(false);
 });
 
 test("a flag wins over the file, and the file over the default", async () => {
@@ -208,6 +226,14 @@ describe("it does not start with what it would not do", () => {
     ["an unknown key", "adr: x", [], 'adr is not a known key (did you mean "addr"?)'],
     ["an unknown key below", "log:\n  levl: info", [], "log.levl is not a known key"],
     ["a key given twice", "addr: ':0'\naddr: ':1'", [], "addr is given twice"],
+    [
+      "TLS for a socket alone",
+      "listen: unix:s\ntls:\n  enabled: true\n  cert_file: c\n  key_file: k",
+      [],
+      "invalid tls: the socket",
+    ],
+    ["peers without a socket", "peers: p", [], "there is no socket"],
+    ["a group that is none", "listen: unix:s\nlisten_group: wheel", [], "listen_group"],
     ["no YAML", "a: [", [], "config: parse"],
     ["a list", "- a", [], "must be a table"],
     ["a missing file", "", ["--config", "none.yaml"], "none.yaml"],

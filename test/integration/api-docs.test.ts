@@ -10,7 +10,8 @@ import { serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
 const page = readFileSync(`${repoRoot}/docs/api.md`, "utf8");
-const server = await serve(`${tempDir("api-docs")}/ledger.db`);
+const socket = `${tempDir("api-docs")}/s`;
+const server = await serve(`${tempDir("api-docs")}/ledger.db`, "--listen", `unix:${socket}`);
 afterAll(() => server.stop());
 
 interface Shown {
@@ -43,7 +44,9 @@ describe("the commands of the pages", () => {
   test.each(shown.map((one) => [one.command.split("\n")[0] ?? "", one] as const))(
     "%s",
     async (_, { command, printed }) => {
-      const real = command.replace(/http:\/\/(localhost|127\.0\.0\.1):8080/g, server.url);
+      const real = command
+        .replace(/http:\/\/(localhost|127\.0\.0\.1):8080/g, server.url)
+        .replace("/run/aegis/aegis.sock", socket);
       const child = Bun.spawn(["sh", "-c", real], { stdio: ["ignore", "pipe", "inherit"] });
       expect(await child.stdout.text()).toMatch(matcher(printed));
       expect(await child.exited).toBe(0);

@@ -190,6 +190,7 @@ export type Failure = {
     | "tenant_reserved"
     | "type_reserved"
     | "approval_own_request"
+    | "peer_forbidden"
     | "host_forbidden"
     | "origin_forbidden"
     | "route_not_found"

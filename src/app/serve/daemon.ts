@@ -8,6 +8,7 @@ import { type DaemonFile, readDaemonFile } from "../../config/daemon.ts";
 import { readSmallFile } from "../control-client.ts";
 import { isPostgresDsn } from "../ledger/postgres-dsn.ts";
 import { memoryLedger, type ServeOptions } from "./serve.ts";
+import { requireUse, socketWishes } from "./socket-wishes.ts";
 
 /** As typed; undefined for a flag that was not given. */
 export interface DaemonFlags {
@@ -16,6 +17,10 @@ export interface DaemonFlags {
   readonly addr: string | undefined;
   /** None: as the file says. */
   readonly hosts: readonly string[];
+  /** `unix:PATH` */
+  readonly listen: string | undefined;
+  readonly listenGroup: string | undefined;
+  readonly peers: string | undefined;
   readonly manifest: string | undefined;
   readonly keys: string | undefined;
   readonly payloadKeys: string | undefined;
@@ -54,13 +59,23 @@ export interface DaemonOptions extends Omit<ServeOptions, "onNotice"> {
 export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOptions {
   const file = fileOf(first(flags.config), directory);
   const { telemetry, log } = file;
+  const socket = socketWishes({
+    listen: first(flags.listen, file.listen),
+    peers: first(flags.peers, file.peers),
+    group: first(flags.listenGroup, file.listen_group?.toString()),
+  });
+  const address = first(flags.addr, file.addr) ?? (socket === undefined ? ":8080" : undefined);
+  const keys = first(flags.keys, file.keys);
+  const tls = tlsOf(file.tls, directory);
+  const mcp = mcpOf(flags, file);
+  // What is in front of an MCP server has a port of its own.
+  if (mcp === undefined) requireUse({ socket, address, keys, tls });
   return {
-    address: first(flags.addr, file.addr) ?? ":8080",
+    ...{ address, socket, keys, tls, mcp },
     hosts: flags.hosts.length > 0 ? flags.hosts : file.hosts,
     ...storeOfDsn(first(flags.dsn, file.dsn) ?? "", first(flags.dsn) !== undefined, directory),
     manifest: first(flags.manifest, file.manifest),
     trust: trustOf(flags, file, directory),
-    keys: first(flags.keys, file.keys),
     payloadKeys: first(flags.payloadKeys, file.payload_keys),
     bundle: {
       file: first(flags.bundle, file.bundle),
@@ -73,8 +88,6 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
       isOwnDecided: flags.approvalByRequester || file.approval_by_requester === true,
     },
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
-    tls: tlsOf(file.tls, directory),
-    mcp: mcpOf(flags, file),
     telemetry: {
       isDisabled: flags.telemetryDisabled || telemetry?.disabled === true,
       path: first(flags.telemetryPath, telemetry?.path),

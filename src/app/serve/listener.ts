@@ -4,6 +4,9 @@
 import { steerTo } from "./steering.ts";
 import type { ServedTls } from "./tls.ts";
 
+/** What is read of a request, whichever way it came. */
+export type Incoming = Pick<Request, "method" | "url" | "headers" | "signal" | "body" | "bytes">;
+
 export interface ListenerOptions {
   readonly hostname: string;
   /** 0: any free one. */

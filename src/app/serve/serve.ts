@@ -24,13 +24,17 @@ import { readKeys } from "./keys.ts";
 import { type HostName, readHostNames } from "./own-hosts.ts";
 import { payloadKeysVariable, withPayloadKeys } from "./payload-keys.ts";
 import { serverSecret } from "./secret.ts";
+import type { ServedSocket } from "./socket.ts";
+import { portWarnings, type SocketWishes } from "./socket-wishes.ts";
 import { openTelemetry, type TelemetryOptions } from "./telemetry.ts";
 import { openTls, type TlsFiles, type TlsSource } from "./tls.ts";
 import { type BundleFile, builtInPolicy, filePolicy, type ServeNotice } from "./tool-policy.ts";
 
 export interface ServeOptions {
-  /** `HOST:PORT`, `:PORT` for this machine alone. */
-  readonly address: string;
+  /** `HOST:PORT`, `:PORT` for this machine alone; undefined: no port, where there is a socket. */
+  readonly address: string | undefined;
+  /** Absent: no Unix socket. */
+  readonly socket?: SocketWishes | undefined;
   /** `NAME` or `NAME:PORT`: what clients call it, where that is none of its machine's own names. */
   readonly hosts?: readonly string[] | undefined;
   readonly ledger: string | undefined;
@@ -76,7 +80,9 @@ export const memoryLedger = ":memory:";
 /** Everything a server needs; nothing listens yet. */
 export interface ServeParts {
   readonly hostname: string;
-  readonly port: number;
+  /** Undefined: none. */
+  readonly port: number | undefined;
+  readonly socket: ServedSocket | undefined;
   /** What clients call it besides its own names. */
   readonly hosts: readonly HostName[];
   readonly log: ReturnType<typeof createControlLog>;
@@ -114,7 +120,7 @@ export async function prepareServe(
   privateDirectory(paths.home);
   const keys =
     options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
-  const { hostname, port } = listenAddress(options.address, keys);
+  const { hostname, port } = portOf(options.address, keys);
   const hosts = readHostNames(options.hosts ?? []);
   const approvalRules = approvalRulesOf(options);
   const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
@@ -130,13 +136,11 @@ export async function prepareServe(
   const keepsPayloads = named === "";
   const telemetry = await openTelemetry({ ...options.telemetry, keepsPayloads }, around);
   const webhook = webhookOf(options, { telemetry, notify: onNotice }, around);
+  const socket = await socketOf(options, onNotice, around);
   // Last: it may start a process, which whoever has the parts ends.
   const policy = await (bundle === undefined ? builtInPolicy() : filePolicy(bundle, onNotice));
   return {
-    hostname,
-    port,
-    hosts,
-    keys,
+    ...{ hostname, port, socket, hosts, keys },
     rateLimit: options.rateLimit ?? 0,
     tls,
     log: createControlLog(store, opened.outside),
@@ -149,12 +153,13 @@ export async function prepareServe(
     async close() {
       tls?.stop();
       webhook?.stop();
+      socket?.release();
       await policy.stop();
       await signer?.stop();
     },
     manifest,
     isManifestBinding,
-    warnings: [...warnings, ...dsnWarnings],
+    warnings: [...warnings, ...dsnWarnings, ...portWarnings(options)],
     secret: serverSecret(paths.keys),
     origin: store.origin,
     nowMs: () => around.clock.nowUnixMs(),
@@ -163,6 +168,24 @@ export async function prepareServe(
     webhook,
     approvalRules,
   };
+}
+
+function portOf(
+  address: string | undefined,
+  keys: readonly ServedKey[],
+): Pick<ServeParts, "hostname" | "port"> {
+  return address === undefined ? { hostname: "", port: undefined } : listenAddress(address, keys);
+}
+
+/** Loaded where one is asked for: the library that reads its requests is large. */
+async function socketOf(
+  { socket }: ServeOptions,
+  notify: (notice: ServeNotice) => void,
+  { directory, clock }: Surroundings,
+): Promise<ServedSocket | undefined> {
+  if (socket === undefined) return undefined;
+  const { prepareSocket } = await import("./socket.ts");
+  return prepareSocket(socket, directory, { notify, nowMs: () => clock.nowUnixMs() });
 }
 
 /** @throws {AegisError} for what is no address, and for one that others reach without keys */

@@ -2,6 +2,7 @@
 
 import { prepareServe } from "../../app/serve/serve.ts";
 import { serviceManager } from "../../app/serve/service-manager.ts";
+import { requireUse } from "../../app/serve/socket-wishes.ts";
 import type { ServeNotice } from "../../app/serve/tool-policy.ts";
 import { startServer } from "../../server/server.ts";
 import { approvalFlags, approvalOptions } from "../approval-flags.ts";
@@ -12,6 +13,7 @@ import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
 import { serveUntilStopped } from "../serving.ts";
+import { socketFlags, socketWanted } from "../socket-flags.ts";
 import { warn } from "../warn.ts";
 
 export const command = defineCommand(
@@ -22,8 +24,9 @@ export const command = defineCommand(
       addr: {
         kind: "text",
         value: "[HOST]:PORT",
-        summary: "Where to listen. Default: 127.0.0.1:8080.",
+        summary: "Where to listen. Default: 127.0.0.1:8080, without --listen.",
       },
+      ...socketFlags,
       host: hostFlag,
       ledger: { kind: "text", value: "PATH", summary: "Ledger to write. Default: your own." },
       dsn: {
@@ -78,7 +81,11 @@ export const command = defineCommand(
     },
     operands: {},
     launches: false,
-    examples: ["aegis serve", "aegis serve --addr 0.0.0.0:8080 --keys /etc/aegis/keys"],
+    examples: [
+      "aegis serve",
+      "aegis serve --addr 0.0.0.0:8080 --keys /etc/aegis/keys",
+      "aegis serve --listen unix:/run/aegis/aegis.sock --peers /etc/aegis/peers",
+    ],
   },
   async ({ flags }, context) => {
     const { addr, ledger, manifest, keys } = flags;
@@ -97,7 +104,10 @@ export const command = defineCommand(
     const bundle = { file, key, scope };
     const approvals = approvalOptions(flags);
     const more = { ledger, postgres, payloadKeys, bundle, webhook, approvals, onNotice };
-    const where = { address: addr ?? ":8080", hosts: flags.host };
+    const socket = socketWanted(flags);
+    const address = addr ?? (socket === undefined ? ":8080" : undefined);
+    requireUse({ address, socket, keys });
+    const where = { address, socket, hosts: flags.host };
     const options = { ...where, ...more, manifest, keys, telemetry, trust };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);
@@ -106,8 +116,12 @@ export const command = defineCommand(
     const manager = serviceManager({ environment, check, warn: (text) => warn([text]) });
     const start = () => startServer(parts);
     await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
-      writeErr(`aegis: listening on http://${hostname}:${port}\n`);
-      return `listening on ${hostname}:${port}`;
+      const at = parts.port === undefined ? [] : [`${hostname}:${port}`];
+      const on = parts.socket === undefined ? [] : [`unix:${escapeControls(parts.socket.path)}`];
+      for (const one of [...at.map((host) => `http://${host}`), ...on]) {
+        writeErr(`aegis: listening on ${one}\n`);
+      }
+      return `listening on ${[...at, ...on].join(", ")}`;
     });
     return exitStatus.ok;
   },

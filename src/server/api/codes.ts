@@ -25,9 +25,9 @@ export const codes = {
   unauthorized: { status: 401, meaning: "a valid API key is required" },
   role_forbidden: {
     status: 403,
-    meaning: "the key's role may not do this; an agent cannot approve tool calls",
+    meaning: "the caller's role may not do this; an agent cannot approve tool calls",
   },
-  tenant_forbidden: { status: 403, meaning: "the key is another tenant's" },
+  tenant_forbidden: { status: 403, meaning: "the caller is another tenant's" },
   tenant_keyless: {
     status: 403,
     meaning: "what clients record is encrypted here, and there is no key for the tenant",
@@ -40,6 +40,10 @@ export const codes = {
   approval_own_request: {
     status: 403,
     meaning: "the key asked for the tool call itself; another one has to decide about it",
+  },
+  peer_forbidden: {
+    status: 403,
+    meaning: "on a Unix socket: the account that connected is not listed",
   },
   host_forbidden: { status: 403, meaning: "the `Host` is none that is served here: see `hosts`" },
   origin_forbidden: { status: 403, meaning: "pages of other origins are not answered" },
