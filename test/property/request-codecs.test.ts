@@ -142,7 +142,11 @@ test(
       caller: { name: "", role: "agent", tenant: undefined, isKnown: false },
     } as const;
     const counts = await compare(make, decideRequest, (tree) =>
-      route.handle({ ...call, json: () => tree } as unknown as Call<Operation>),
+      route.handle({
+        ...call,
+        headers: new Headers(),
+        json: () => tree,
+      } as unknown as Call<Operation>),
     );
     expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
   },
