@@ -66,18 +66,65 @@ function printableNumber(value: number, text: string): PlainJson {
 
 /**
  * The value as JavaScript has it.
- * @throws {AegisError} `json/invalid` for a number that is too large to be one
+ * @param name of the member that the tree is of, for the message
+ * @throws {AegisError} `json/invalid` for a number that is too large to be one, and which it is
  */
-export function plainJson(tree: JsonTree): PlainJson {
+export function plainJson(tree: JsonTree, name = ""): PlainJson {
+  try {
+    return toPlain(tree);
+  } catch (error) {
+    // Where it is, is looked for only now: this is called for each event.
+    throw error instanceof TooLarge ? tooLarge(tree, name) : error;
+  }
+}
+
+class TooLarge extends Error {}
+
+function toPlain(tree: JsonTree): PlainJson {
   if (tree instanceof NumberText) {
     const number = Number(tree.text);
     if (Number.isFinite(number)) return number;
-    throw invalid(`the number ${tree.text.slice(0, 40)} is too large`);
+    throw new TooLarge();
   }
-  if (tree instanceof Map) return objectOf(tree, plainJson);
-  if (Array.isArray(tree)) return tree.map(plainJson);
+  if (tree instanceof Map) return objectOf(tree, toPlain);
+  if (Array.isArray(tree)) return tree.map(toPlain);
   return tree as null | boolean | string;
 }
+
+/** Of names that whoever sent the text chose. */
+const placeLengthMax = 200;
+
+function tooLarge(tree: JsonTree, name: string): AegisError {
+  const { text = "", names = [] } = overflowIn(tree) ?? {};
+  const place = [...(name === "" ? [] : [name]), ...names].join(".").slice(0, placeLengthMax);
+  const of = place === "" ? "" : ` of ${JSON.stringify(place)}`;
+  const most = `the largest is ${Number.MAX_VALUE}`;
+  return invalid(`the number ${text.slice(0, 40)}${of} is too large: ${most}`);
+}
+
+/** The first one, and the names and places on the way to it. */
+function overflowIn(
+  tree: JsonTree,
+): { readonly text: string; readonly names: readonly string[] } | undefined {
+  if (tree instanceof NumberText) {
+    return Number.isFinite(Number(tree.text)) ? undefined : { text: tree.text, names: [] };
+  }
+  const isList = Array.isArray(tree);
+  const below = tree instanceof Map ? tree : isList ? tree.entries() : [];
+  for (const [name, member] of below) {
+    const found = overflowIn(member);
+    if (found !== undefined) return { ...found, names: [String(name), ...found.names] };
+  }
+  return undefined;
+}
+
+/** Why a text was refused, without what was to be done with it; undefined for other errors. */
+export function jsonProblem(error: unknown): string | undefined {
+  if (!(error instanceof AegisError) || error.code !== "json/invalid") return undefined;
+  return error.message.slice(action.length);
+}
+
+const action = "Cannot read the JSON text: ";
 
 function objectOf(members: JsonMembers, read: (tree: JsonTree) => PlainJson): PlainJson {
   const object: Record<string, PlainJson> = {};
@@ -258,5 +305,5 @@ class Reader {
 
 function invalid(why: string, at?: number): AegisError {
   const place = at === undefined ? "" : ` at character ${at}`;
-  return new AegisError("json/invalid", `Cannot read the JSON text: ${why}${place}`);
+  return new AegisError("json/invalid", `${action}${why}${place}`);
 }

@@ -2,8 +2,13 @@
 // is no message. The bytes themselves are passed on, so what is not understood here is not lost.
 // Messages come from both sides of the proxy, and neither is trusted. Pure.
 
-import { AegisError } from "../base/errors.ts";
-import { type JsonMembers, type JsonTree, NumberText, parseJsonText } from "../base/json-text.ts";
+import {
+  type JsonMembers,
+  type JsonTree,
+  jsonProblem,
+  NumberText,
+  parseJsonText,
+} from "../base/json-text.ts";
 import { err, ok, type Result } from "../base/result.ts";
 
 export type MessageId = string | NumberText;
@@ -61,8 +66,8 @@ export function messagesOf(text: string): Result<Received, NoMessage> {
   try {
     tree = parseJsonText(text);
   } catch (error) {
-    if (!(error instanceof AegisError)) throw error;
-    const why = error.message.replace(/^Cannot read the JSON text: /, "");
+    const why = jsonProblem(error);
+    if (why === undefined) throw error;
     return noMessage(-32700, `parse error: ${why}`);
   }
   if (!Array.isArray(tree)) {

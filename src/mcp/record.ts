@@ -41,7 +41,10 @@ export async function record(
   try {
     const [outcome] = await log.append([request]);
     if (outcome === undefined) return err("no answer of the ledger");
-    return outcome.kind === "refused" ? err(outcome.message) : ok(outcome.seq);
+    if (outcome.kind !== "refused") return ok(outcome.seq);
+    // Which names and numbers a result has nobody is to be told who may not have the result.
+    const isContent = outcome.code === "event_invalid";
+    return err(isContent ? "the event is not valid" : outcome.message);
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }

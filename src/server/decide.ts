@@ -142,7 +142,7 @@ function inputMember(
   if (!(tree instanceof Map)) {
     throw new Refusal("type_invalid", `invalid JSON: "${name}" is no object`);
   }
-  const value = plainValue(tree);
+  const value = plainValue(tree, name);
   const read = policyInput.safeParse({ [name]: value });
   if (!read.success) throw bodyRefusal(read.error.issues[0]);
   return value;

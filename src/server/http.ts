@@ -2,8 +2,13 @@
 // becomes bytes. Requests come from anyone who reaches the port.
 
 import type { z } from "zod";
-import { AegisError } from "../base/errors.ts";
-import { type JsonMembers, type JsonTree, parseJsonText, plainJson } from "../base/json-text.ts";
+import {
+  type JsonMembers,
+  type JsonTree,
+  jsonProblem,
+  parseJsonText,
+  plainJson,
+} from "../base/json-text.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Code, statusOf } from "./api/codes.ts";
@@ -121,9 +126,7 @@ export function parseBody(text: string): JsonTree {
   try {
     return parseJsonText(text);
   } catch (error) {
-    if (!(error instanceof AegisError)) throw error;
-    const why = error.message.replace(/^Cannot read the JSON text: /, "");
-    throw new Refusal("json_invalid", `invalid JSON: ${why}`);
+    throw jsonRefusal(error);
   }
 }
 
@@ -162,14 +165,21 @@ export function refuseUnknown(members: JsonMembers, known: ReadonlySet<string>):
   }
 }
 
-/** @throws {Refusal} for a number that JavaScript has not */
-export function plainValue(tree: JsonTree): JsonValue {
+/**
+ * @param name of the member that the tree is of
+ * @throws {Refusal} for a number that JavaScript has not
+ */
+export function plainValue(tree: JsonTree, name?: string): JsonValue {
   try {
-    return plainJson(tree);
+    return plainJson(tree, name);
   } catch (error) {
-    if (!(error instanceof AegisError)) throw error;
-    throw new Refusal("json_invalid", "invalid JSON: a number is too large");
+    throw jsonRefusal(error);
   }
+}
+
+function jsonRefusal(error: unknown): unknown {
+  const why = jsonProblem(error);
+  return why === undefined ? error : new Refusal("json_invalid", `invalid JSON: ${why}`);
 }
 
 const textMax = 512;

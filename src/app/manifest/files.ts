@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import { parseJsonText } from "../../base/json-text.ts";
+import { jsonProblem, parseJsonText } from "../../base/json-text.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { type Declared, integrityProblems } from "../../control/manifest/integrity.ts";
@@ -59,8 +59,8 @@ export async function checkManifestText(path: AbsPath, text: string): Promise<Re
     // Stricter than what follows: a name given twice would be read in two ways.
     parseJsonText(text);
   } catch (error) {
-    if (!(error instanceof AegisError)) throw error;
-    const why = error.message.replace(/^Cannot read the JSON text: /, "");
+    const why = jsonProblem(error);
+    if (why === undefined) throw error;
     return { ok: false, message: `manifest: decode: ${why}`, hint: "", at: { line: 1, column: 1 } };
   }
   const parsed = await parseManifest({ kind: "manifest", name: path, text });

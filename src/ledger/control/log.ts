@@ -2,11 +2,11 @@
 // transactions. Everything a client says about hashes and order is checked here, inside them.
 
 import { canonicalText } from "../../base/canonical-dialects.ts";
-import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
-import { type JsonTree, type PlainJson, plainJson } from "../../base/json-text.ts";
+import { type JsonTree, jsonProblem, type PlainJson, plainJson } from "../../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../../base/limits.ts";
+import { err, ok, type Result } from "../../base/result.ts";
 import { isBoxEvent } from "../../model/event.ts";
 import {
   addEvent,
@@ -170,10 +170,11 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const state = batch.sessions.get(key)?.tally ?? batch.base.session(key) ?? newSession(key);
   const earlier = earlierAnswer(batch, request);
   if (earlier !== undefined) return earlier;
-  const plain = plainOf(request.payload);
+  const read = plainOf(request.payload);
   const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
-  if (plain === undefined) return refused("event_invalid", "the event is not valid", state);
+  if (!read.ok) return refused("event_invalid", `the event is not valid: ${read.error}`, state);
+  const plain = read.value;
   const event = completed(request, state, plain);
   const repeated = repeatedEvent(batch, key, event, request, state);
   if (repeated !== undefined) return repeated;
@@ -246,13 +247,14 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
 
 const nameLengthMax = 512;
 
-/** Undefined where there is a number that is larger than all numbers. */
-function plainOf(payload: JsonTree): PlainJson | undefined {
+/** Or which number in it is larger than all numbers. */
+function plainOf(payload: JsonTree): Result<PlainJson, string> {
   try {
-    return plainJson(payload);
+    return ok(plainJson(payload, "payload"));
   } catch (error) {
-    if (error instanceof AegisError) return undefined;
-    throw error;
+    const why = jsonProblem(error);
+    if (why === undefined) throw error;
+    return err(why);
   }
 }
 

@@ -5,7 +5,7 @@ export const codes = {
   json_invalid: {
     status: 400,
     meaning:
-      "the body is no JSON text: cut short, not UTF-8, a name given twice, half a character, a number that is none, nested deeper than 64, or no object where one is wanted",
+      "the body is no JSON text: cut short, not UTF-8, a name given twice, half a character, a number that is none or, by its name, too large, nested deeper than 64, or no object where one is wanted",
   },
   body_incomplete: { status: 400, meaning: "the connection ended in the middle of the body" },
   member_missing: { status: 400, meaning: "a member that is required is absent or empty" },
@@ -18,7 +18,8 @@ export const codes = {
   parameter_unknown: { status: 400, meaning: "a parameter that nobody would read" },
   event_invalid: {
     status: 400,
-    meaning: "the event cannot be kept: a number too large, a name too long, or over 4 MiB",
+    meaning:
+      "the event cannot be kept: a number too large, which the text names, a name too long, or over 4 MiB",
   },
   hash_mismatch: { status: 400, meaning: "the event does not have the hash it is sent with" },
   first_has_prev: { status: 400, meaning: "the first event of a session has a `prev_hash`" },

@@ -63,7 +63,17 @@ describe("parseJsonText()", () => {
   test("a number beyond all numbers has a spelling and no value", () => {
     const tree = parseJsonText("1e400");
     expect(canonicalText(tree, "python")).toBe("1e400");
-    expect(() => plainJson(tree)).toThrow("too large");
+    expect(() => plainJson(tree)).toThrow("the number 1e400 is too large: the largest is 1.79");
+  });
+
+  test.each([
+    ['{"a":1,"b":{"c":[1,{"d":-1e999}]}}', '-1e999 of "b.c.1.d"'],
+    ["[1e300,1e400]", '1e400 of "1"'],
+    [`{"${"x".repeat(300)}":1e400}`, `1e400 of "${"x".repeat(200)}"`],
+  ])("%s is told by the place of its number", (text, said) => {
+    expect(() => plainJson(parseJsonText(text))).toThrow(`the number ${said} is too large`);
+    const whole = parseJsonText(text.replaceAll(/1e(400|999)/g, "1e300"));
+    expect(JSON.stringify(plainJson(whole))).toBe(text.replaceAll(/1e(300|400|999)/g, "1e+300"));
   });
 
   test("reads what JSON.parse reads, of random values and of random damage to them", () => {

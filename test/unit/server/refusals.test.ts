@@ -38,6 +38,39 @@ function start(rateLimit = 0, keys: readonly ApiKey[] = []) {
   return { clock, server, url, post };
 }
 
+test.each([
+  [
+    "/v1/events",
+    '{"tenant_id":"a","session_id":"s","payload":{"args":[1,1e999]}}',
+    "event_invalid",
+    "payload.args.1",
+  ],
+  ["/v1/events", '{"tenant_id":"a","session_id":"s","seq":1e999}', "type_invalid", "seq"],
+  [
+    "/v1/policy/decide",
+    '{"snapshot":{"wall_time_ms":1e999}}',
+    "json_invalid",
+    "snapshot.wall_time_ms",
+  ],
+  ["/v1/policy/decide", '{"manifest":{"a":{"b":-1e999}}}', "json_invalid", "manifest.a.b"],
+  ["/v1/approvals", '{"args":{"n":1e999}}', "json_invalid", "args.n"],
+  [
+    "/v1/manifest/validate",
+    '{"permissions":{"budgets":{"max_steps":1e999}}}',
+    "json_invalid",
+    "permissions.budgets.max_steps",
+  ],
+])("%s is told which number of %s is too large", async (path, text, code, member) => {
+  const { server, url } = start();
+  const send = async (body: string): Promise<{ readonly error: string; readonly code: string }> =>
+    (await (await fetch(`${url}${path}`, { method: "POST", body })).json()) as never;
+  const refused = await send(text);
+  expect(refused).toMatchObject({ code, error: expect.stringContaining(`"${member}"`) });
+  const allowed = await send(text.replace("1e999", "1"));
+  expect(allowed.error ?? "").not.toContain(`"${member}"`);
+  await server.stop();
+});
+
 test("a defect is told of without its details", async () => {
   const { server, url } = start();
   const response = await fetch(`${url}/v1/sessions?tenant_id=acme`);
