@@ -6,7 +6,7 @@
 const secretWords = new Set(
   `TOKEN SECRET SECRETS PASSWORD PASSWD PASSPHRASE PASSCODE PASS CREDENTIAL CREDENTIALS CRED CREDS
   APIKEY APIKEYS COOKIE COOKIES PAT AUTH JWT BEARER MNEMONIC OTP WEBHOOK DSN KEYFILE KEYTAB HTPASSWD
-  PGPASSWORD SSHPASS GOAUTH`.split(/\s+/),
+  PGPASSWORD SSHPASS GOAUTH AUTHORIZATION`.split(/\s+/),
 );
 
 /** Words that do so before KEY or KEYS; also where the two are written as one. */
@@ -48,14 +48,22 @@ const maybeSecretName =
   /tok|secr|pass|cred|key|cook|pat|auth|jwt|bear|mnem|otp|hook|dsn|pwd|_url|conn|_headers/i;
 const maybeHintingName = /key|sig|sal|see|ses|lic|cer|priv|encr|logi|hma|psk/i;
 const maybeSecretValue =
-  /[sr]k[-_]|whs|gh[pousr]_|b_pat|gl\w+-|xox|xapp|A[KSR][IO]A|AID|AIza|ya29|GOCS|npm_|pypi|hf_|dop_|shpat|SG\.|AGE-|hv[sbr]\.|eyJ|---B/;
+  /[sr]k[-_]|whs|gh[pousr]_|b_pat|gl\w+-|xox|xapp|A[KSR][IO]A|AID|AIza|ya29|GOCS|npm_|pypi|hf_|dop_|shpat|SG\.|AGE-|hv[sbr]\.|eyJ|---B|gsk_|xai-|dckr|lin_|sq0|\d:A|webhooks|hooks\.|AccountK|[?&;]\w+=/;
 
 /** Ids are meant to be known. */
 const idWords = new Set(["ID", "UUID", "FINGERPRINT"]);
 
 /** Prefixes their issuers made recognisable, PEM blocks, JSON web tokens. */
 const secretValues =
-  /(?:^|[^A-Za-z0-9_-])(?:sk-(?=[\w-]{0,80}\d)[\w-]{12,}|[sr]k_(?:live|test)_\w{8,}|whsec_\w{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|dt|rt|ptt|cbt|soat|ft)-[\w-]{16,}|xox[abeoprs]-[\w-]{8,}|xapp-[\w-]{8,}|(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|GOCSPX-[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|hf_\w{20,}|dop_v1_\w{16,}|shpat_\w{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|AGE-SECRET-KEY-\w{16,}|hv[sbr]\.[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{2,}\.[\w-]*)|-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY/;
+  /(?:^|[^A-Za-z0-9_-])(?:sk-(?=[\w-]{0,80}\d)[\w-]{12,}|[sr]k_(?:live|test)_\w{8,}|whsec_\w{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|gl(?:pat|dt|rt|ptt|cbt|soat|ft)-[\w-]{16,}|xox[abeoprs]-[\w-]{8,}|xapp-[\w-]{8,}|(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|GOCSPX-[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|hf_\w{20,}|dop_v1_\w{16,}|shpat_\w{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|AGE-SECRET-KEY-\w{16,}|hv[sbr]\.[\w-]{20,}|gsk_\w{20,}|xai-[\w-]{20,}|dckr_[po]at_[\w-]{16,}|lin_(?:api|oauth)_\w{16,}|sq0[a-z]{3}-[\w-]{16,}|\d{8,12}:A[\w-]{33,}|eyJ[\w-]{8,}\.[\w-]{2,}\.[\w-]*)|-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY/;
+
+/** Addresses that are secrets as a whole: who knows one may write there. */
+const secretAddress =
+  /hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/webhooks\/\d|webhook\.office\.com\/webhookb2\//i;
+
+/** Members of an address or a connection string: `?password=…`, `&sig=…`, `AccountKey=…`. */
+const secretMember =
+  /(?:^|[?&;])(?:password|passwd|pwd|access_?token|auth_?token|token|api_?key|client_?secret|secret|sig|signature|x-amz-signature|accountkey|sharedaccesskey|sharedaccesssignature)=[^&;\s]{6}/i;
 
 /** `scheme://user:password@` and `scheme://token@`. */
 const addressWithPassword =
@@ -69,12 +77,16 @@ const randomLengthMin = 16;
 export function looksSecret(name: string, value: string): boolean {
   if (maybeSecretName.test(name) && hasSecretName(wordsOf(name), value)) return true;
   if (value.length < 12) return false;
-  if (maybeSecretValue.test(value) && secretValues.test(value)) return true;
+  if (maybeSecretValue.test(value) && hasSecretValue(value)) return true;
   if (value.includes("://") && addressWithPassword.test(value)) return true;
   if (!maybeHintingName.test(name)) return false;
   const words = wordsOf(name);
   if (!words.some((word) => hintingWords.has(word))) return false;
   return !idWords.has(words.at(-1) ?? "") && looksRandom(value);
+}
+
+function hasSecretValue(value: string): boolean {
+  return secretValues.test(value) || secretAddress.test(value) || secretMember.test(value);
 }
 
 /** In capitals, set apart by punctuation or a change of case. */

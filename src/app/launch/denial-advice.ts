@@ -49,6 +49,7 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
   if (/^(protected|aegis):/.test(rule)) return only("");
   if (rule === "box:several-names") return only(severalNamesFix(action));
+  if (rule.endsWith(":unchanged")) return only("");
   if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
   if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
     return only(`"${path}" added to permissions.exec.allowed_bins of the manifest`);
@@ -56,6 +57,7 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   if (rule !== "" && !/^(credentials|ask):/.test(rule))
     return only(`the rule ${rule} taken out of the policy`);
   if (port !== undefined) return networkAdvice(denial, agent);
+  if (!path.startsWith("/")) return only("");
   const resource = { path, host: undefined, port };
   const grant = smallestGrant({ action, agent, resource });
   return only(grant.flag ?? `the policy line ${grant.cedar}`);

@@ -29,5 +29,8 @@ export function adviseOnLimits(
 function fixFor({ limit, value, seen }: LimitHit, source: string): string {
   const enough = formatLimit(limit, Math.max(value * 2, seen));
   if (source === defaultSource || source === flagSource) return `--limit ${limit}=${enough}`;
-  return `${limit} = ${enough} in ${source}`;
+  // A line of Cedar, a manifest as a whole, or a section of a configuration.
+  if (/:\d+$/.test(source)) return `@limit_${limit.replaceAll("-", "_")}("${enough}") in ${source}`;
+  if (source.startsWith("[")) return `${limit} = "${enough}" in ${source}`;
+  return `"max_wall_time_ms": ${Math.max(value * 2, seen)} in ${source}`;
 }

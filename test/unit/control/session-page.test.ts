@@ -6,6 +6,7 @@ import { defaultBudgets, exceededBudget } from "../../../src/control/state/budge
 import { loopReasons } from "../../../src/control/state/loops.ts";
 import { applyEvent, newState } from "../../../src/control/state/reducer.ts";
 import type { JsonObject } from "../../../src/model/event.ts";
+import { parseManifest } from "../../../src/policy/manifest/parse.ts";
 import { manifestSchema } from "../../../src/policy/manifest/schema.ts";
 import { repoRoot } from "../../support/harness.ts";
 
@@ -50,6 +51,12 @@ describe("docs/sessions.md", () => {
     expect(sessions).toContain(`\`max_tool_calls\`, ${max_tool_calls} `);
     expect(sessions).toContain(`${max_wall_time_ms.toLocaleString("en")} |`);
   });
+});
+
+test("the manifest of docs/manifests.md is a valid one", async () => {
+  const text = /```json\n(\{\n {2}"schema"[^`]*)```/.exec(page("manifests"))?.[1] ?? "";
+  const parsed = await parseManifest({ kind: "manifest", name: "aegis-manifest.json", text });
+  expect(parsed.ok ? parsed.value.name : parsed.error).toBe("fetcher");
 });
 
 test("docs/manifests.md has every member of a manifest", () => {
