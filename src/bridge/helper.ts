@@ -114,7 +114,7 @@ export async function attackProgram(): Promise<Uint8Array> {
 /** @throws {AegisError} `enforce/helper` when the kernel refuses to start it */
 export function spawnHelper(helper: Helper, launch: HelperLaunch): RunningHelper {
   const plan = createMemfd(helper.libc, launch.plan);
-  if (plan === undefined) throw cannotStart("no memory file for the plan");
+  if (plan === undefined) throw cannotStart(noMemoryFile, memoryFileHint);
   const planFd = moveAside(helper.libc, plan);
   const child = startChild(helper, planFd, launch);
   launch.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
@@ -239,8 +239,13 @@ function writeAnswer(fd: number, bytes: Uint8Array): void {
   }
 }
 
-function cannotStart(why: string): AegisError {
-  return new AegisError("enforce/helper", `Cannot start the native helper: ${why}`);
+const noMemoryFile = "the kernel makes no memory file (memfd_create) for its plan";
+const memoryFileHint =
+  "allow memfd_create in the outer sandbox or container, or free memory and descriptors";
+
+function cannotStart(why: string, hint?: string): AegisError {
+  const more = hint === undefined ? {} : { hint };
+  return new AegisError("enforce/helper", `Cannot start the native helper: ${why}`, more);
 }
 
 async function follow(child: Child, { onFrames }: HelperLaunch): Promise<HelperExit> {

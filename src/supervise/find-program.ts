@@ -11,10 +11,16 @@ import { type AbsPath, resolvePath } from "../base/paths.ts";
  * executed
  */
 export function findProgram(command: string, path: string, directory: AbsPath): AbsPath {
+  if (command === "") {
+    throw new AegisError("launch/not-found", 'Cannot run "": a command has a name', {
+      hint: "write the program behind --: aegis run -- PROGRAM ARGUMENTS",
+    });
+  }
   if (command.includes("/")) {
     const program = resolvePath(directory, command);
     const kind = kindOf(program);
     if (kind === "executable") return program;
+    if (kind === "folder") throw isFolder(program);
     throw kind === "absent" ? notFound(command) : notExecutable(program);
   }
   let refused: AbsPath | undefined;
@@ -40,10 +46,11 @@ export function programsNamed(name: string, path: string): readonly string[] {
   return candidates.filter((candidate) => kindOf(candidate) === "executable");
 }
 
-function kindOf(path: string): "executable" | "plain" | "absent" {
+function kindOf(path: string): "executable" | "plain" | "folder" | "absent" {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found === undefined) return "absent";
+    if (found.isDirectory()) return "folder";
     if (!found.isFile()) return "plain";
     accessSync(path, constants.X_OK);
     return "executable";
@@ -62,6 +69,12 @@ function isOnTheWay(error: unknown): boolean {
 function notFound(command: string): AegisError {
   return new AegisError("launch/not-found", `Cannot run "${command}": no such program in PATH`, {
     hint: "give an absolute path, or pass a PATH that holds it with --env PATH=...",
+  });
+}
+
+function isFolder(path: string): AegisError {
+  return new AegisError("launch/refused", `Cannot run "${path}": it is a folder`, {
+    hint: "name a program in it",
   });
 }
 

@@ -226,7 +226,8 @@ function exitDraft({ argv, program }: BoxLaunch, exit: BoxExit, tsUnixMs: number
     payload: {
       action: "ProcessExit",
       path: argv[0] ?? program,
-      decision: "allow",
+      // What never ran has not ended either.
+      decision: failure === undefined ? "allow" : "deny",
       rule: "",
       reason: failure === undefined ? "" : `${failure.step}: ${failure.message}`,
       exit_code: status,

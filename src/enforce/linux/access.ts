@@ -6,7 +6,7 @@ import type { Origin } from "../../model/capability.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
 import type { BoxAccess } from "../backend.ts";
-import { severalNamesSource } from "./built-in.ts";
+import { abstractSource, severalNamesSource } from "./built-in.ts";
 import { describeCall } from "./describe-call.ts";
 import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
@@ -52,11 +52,20 @@ export function rowMaker(box: KeptBox): RowMaker {
 
 function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): string {
   const reason = reasonFor(allowed ? "allow" : "deny", origin);
+  if (origin?.rule === abstractSource.rule)
+    return `${reason}: without a file it reaches sockets of the box alone`;
   if (rule !== severalNamesRule) return reason;
   return `${reason}: it has other names (hard links), and one of them may be out of bounds`;
 }
 
-function sourceOf({ rule }: AccessFrame, box: KeptBox): RuleSource | undefined {
+function sourceOf(frame: AccessFrame, box: KeptBox): RuleSource | undefined {
+  const { rule } = frame;
   if (rule === severalNamesRule) return severalNamesSource;
-  return rule === undefined ? undefined : box.sources()[rule];
+  if (rule !== undefined) return box.sources()[rule];
+  return isInside(frame) ? abstractSource : undefined;
+}
+
+/** Let go without a rule: the box ends where the names do. Nobody hears what the kernel answers. */
+function isInside({ allowed, action, path }: AccessFrame): boolean {
+  return allowed && path.startsWith("@") && (action === "NetConnect" || action === "NetBind");
 }

@@ -73,6 +73,14 @@ export const shownSource: RuleSource = {
   effect: "permit",
 };
 
+/** Of sockets without a file: the kernel lets their names lead nowhere but into the box. */
+export const abstractSource: RuleSource = {
+  rule: "box:abstract",
+  source: "built-in",
+  line: 0,
+  effect: "permit",
+};
+
 /** Of a denial of a file with several names, not all of which are known to be free. */
 export const severalNamesSource: RuleSource = {
   rule: "box:several-names",

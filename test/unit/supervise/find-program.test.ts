@@ -30,6 +30,8 @@ const refused = [
   ["a path that is not there", "./nothing", "launch/not-found"],
   ["a file that cannot be executed", "only-plain", "launch/refused"],
   ["a folder", "./first", "launch/refused"],
+  ["a folder of PATH's name", "first", "launch/not-found"],
+  ["no name at all", "", "launch/not-found"],
 ] as const;
 test.each(refused)("refuses %s", (_, command, code) => {
   expect(codeOf(() => findProgram(command, path, directory()))).toBe(code);

@@ -73,6 +73,17 @@ test("an access no rule speaks of, and one to an address", () => {
   const unmatched = rows({ ...frame, rule: undefined, requested: undefined }).payload;
   expect(unmatched).toMatchObject({ rule: "", reason: "no permit matched" });
   expect("requested" in unmatched).toBe(false);
+  const inside = rows({
+    ...frame,
+    allowed: true,
+    rule: undefined,
+    action: "NetConnect",
+    path: "@x",
+  });
+  expect(inside.payload).toMatchObject({
+    rule: "box:abstract",
+    reason: "allowed by box:abstract: without a file it reaches sockets of the box alone",
+  });
   const several = rows({ ...frame, rule: severalNamesRule }).payload;
   expect(several).toMatchObject({
     rule: "box:several-names",
