@@ -13,6 +13,7 @@ import { type Setting, settingsOf } from "../test/escape/setting.ts";
 import { aegis, bare, namedAegis, strictAegis } from "../test/escape/systems.ts";
 import { catalogue } from "../test/escape/table/all.ts";
 import { byName } from "../test/escape/table/by-name.ts";
+import { linkedFiles } from "../test/escape/table/files.ts";
 import { strictExecution } from "../test/escape/table/programs.ts";
 import { isRoot, repoRoot } from "../test/support/harness.ts";
 import { removeTempDirs } from "../test/support/temp.ts";
@@ -26,6 +27,7 @@ interface Column {
   readonly absent: string | undefined;
 }
 
+const underDefault = [...catalogue, ...linkedFiles];
 if (process.argv.includes("--install")) {
   const why = installPeers();
   if (why !== undefined) console.error(why);
@@ -44,13 +46,13 @@ process.exit(0);
 async function columnOf(title: string, system: System, setting: Setting): Promise<Column> {
   const isOurs = system === aegis;
   const run = await (isOurs ? runBoxed : runRows)(system, setting, catalogue);
+  const linked = await (isOurs ? runBoxed : runRows)(system, setting, linkedFiles);
   const strict = isOurs ? await runBoxed(strictAegis, setting, strictExecution) : undefined;
   const named = isOurs ? await runBoxed(namedAegis, setting, byName) : undefined;
   const results = new Map(
-    [...run.results, ...(strict?.results ?? []), ...(named?.results ?? [])].map((result) => [
-      result.row.name,
-      result,
-    ]),
+    [run, linked, strict, named]
+      .flatMap((part) => part?.results ?? [])
+      .map((result) => [result.row.name, result]),
   );
   const isEmpty = run.results.every(({ attack }) => attack.answer === "no answer");
   const reason = run.stderr.split("\n").find((line) => line.trim() !== "") ?? "";
@@ -59,7 +61,7 @@ async function columnOf(title: string, system: System, setting: Setting): Promis
 }
 
 function openIn(results: ReadonlyMap<string, RowResult>): number {
-  return catalogue.filter((row) => results.get(row.name)?.isOpen === true).length;
+  return underDefault.filter((row) => results.get(row.name)?.isOpen === true).length;
 }
 
 /** Why an open attack of ours is open. */
@@ -87,7 +89,7 @@ function isAccepted(row: Row, { setting }: Column): boolean {
 function report(all: readonly Column[]): string {
   const shown = all.filter(({ absent }) => absent === undefined);
   const baseline = all.find(({ title }) => title === "bare");
-  const rows = catalogue;
+  const rows = underDefault;
   const count = (column: Column, group: ClassName | undefined, which: string) =>
     rows.filter(
       (row) =>
@@ -165,7 +167,7 @@ function kernel(): string {
 function ourOpen(shown: readonly Column[]): string[] {
   const ours = shown.filter(({ isOurs }) => isOurs);
   const lines = new Map<string, string[]>();
-  for (const row of [...catalogue, ...strictExecution, ...byName])
+  for (const row of [...underDefault, ...strictExecution, ...byName])
     for (const column of ours) {
       if (column.results.get(row.name)?.isOpen !== true) continue;
       const reason = reasonOf(row, column.setting) ?? "NOT EXPECTED";

@@ -156,6 +156,10 @@ export interface PathFact {
   readonly kind: "absent" | "file" | "directory" | "other";
   /** Links resolved; equal to `path` for most, "" when absent. */
   readonly realPath: string;
+  /** Of a file: whether it has other names. Absent: that does not matter. */
+  readonly names?: "one" | "several";
+  /** Of a directory: all it holds, by name and kind. Absent: that does not matter. */
+  readonly entries?: readonly string[];
 }
 
 /** A plan without the command, ready to be launched many times or kept in the plan cache. */

@@ -14,7 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { cachedPlansMax } from "../base/limits.ts";
-import type { PreparedBox } from "../enforce/backend.ts";
+import type { PathFact, PreparedBox } from "../enforce/backend.ts";
+import { entriesOf, namesOf } from "../enforce/survey.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { Coverage } from "../model/coverage.ts";
 
@@ -27,6 +28,7 @@ interface CachedHeader {
   readonly coverage: Coverage;
   readonly network?: Capabilities;
   readonly folders: readonly Folder[];
+  readonly files: readonly Linkable[];
 }
 
 /** The names of one folder that a plan depends on. */
@@ -38,6 +40,14 @@ interface Folder {
    */
   readonly stamp: string;
   readonly looks: readonly Look[];
+  /** Where the plan depends on all there is: what. */
+  readonly entries?: readonly string[];
+}
+
+/** A file of which it matters whether it has other names, which no folder's stamp tells. */
+interface Linkable {
+  readonly path: string;
+  readonly names: "one" | "several";
 }
 
 /**
@@ -47,7 +57,7 @@ interface Folder {
  */
 type Look = string;
 
-const magic = "AEGC4\n";
+const magic = "AEGC5\n";
 /**
  * A folder that changed so shortly before it was stamped may change again without its times telling
  * them apart; the coarsest file system counts in steps of two seconds.
@@ -71,8 +81,8 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { folders, coverage, network } = parsed.header;
-  if (!folders.every(isUnchanged)) return undefined;
+  const { folders, files, coverage, network } = parsed.header;
+  if (!folders.every(isUnchanged) || !files.every(isNamedAsSeen)) return undefined;
   return { coverage, facts: [], bytes: parsed.plan, network };
 }
 
@@ -87,17 +97,24 @@ export function writeCachedPlan(
   nowUnixMs: number,
 ): void {
   const looks = new Map<string, Look>();
-  for (const fact of box.facts) if (walk(fact.path, looks) !== fact.realPath) return;
+  for (const fact of box.facts) {
+    const isSurveyed = fact.names !== undefined || fact.entries !== undefined;
+    if (!isSurveyed && walk(fact.path, looks) !== fact.realPath) return;
+  }
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const folders = foldersOf(looks, nowUnixMs - settledAfterMs);
+  const folders = foldersOf(looks, box.facts, nowUnixMs - settledAfterMs);
+  const files = box.facts.flatMap(({ path, names }) =>
+    names === undefined ? [] : [{ path, names }],
+  );
   // Stamps come first: what changes from here on shows in them.
-  if (!folders.every(({ looks: names }) => names.every(isAsSeen))) return;
+  if (!folders.every(holdsAsSeen) || !files.every(isNamedAsSeen)) return;
   const { coverage, network } = box;
   const header: CachedHeader = {
     key,
     coverage,
     ...(network === undefined ? {} : { network }),
     folders,
+    files,
   };
   const text = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(4);
@@ -136,8 +153,16 @@ function walk(path: string, looks: Map<string, Look>): string {
   return place === "" ? "/" : place;
 }
 
-function foldersOf(looks: ReadonlyMap<string, Look>, latestMs: number): Folder[] {
+function foldersOf(
+  looks: ReadonlyMap<string, Look>,
+  facts: readonly PathFact[],
+  latestMs: number,
+): Folder[] {
   const names = new Map<string, Look[]>();
+  const listed = new Map(
+    facts.flatMap(({ path, entries }) => (entries === undefined ? [] : [[path, entries] as const])),
+  );
+  for (const path of listed.keys()) names.set(path, []);
   for (const [path, look] of looks) {
     const folder = path.slice(0, path.lastIndexOf("/")) || "/";
     const others = names.get(folder);
@@ -148,11 +173,23 @@ function foldersOf(looks: ReadonlyMap<string, Look>, latestMs: number): Folder[]
     path,
     stamp: unstampable.test(path) ? "" : stampOf(path, latestMs),
     looks: inside,
+    ...(listed.has(path) ? { entries: listed.get(path) ?? [] } : {}),
   }));
 }
 
-function isUnchanged({ path, stamp, looks }: Folder): boolean {
-  return (stamp !== "" && stamp === stampOf(path, Infinity)) || looks.every(isAsSeen);
+function isUnchanged(folder: Folder): boolean {
+  const { path, stamp } = folder;
+  return (stamp !== "" && stamp === stampOf(path, Infinity)) || holdsAsSeen(folder);
+}
+
+function holdsAsSeen({ path, looks, entries }: Folder): boolean {
+  return (
+    looks.every(isAsSeen) && (entries === undefined || Bun.deepEquals(entries, entriesOf(path)))
+  );
+}
+
+function isNamedAsSeen({ path, names }: Linkable): boolean {
+  return namesOf(path) === names;
 }
 
 function isAsSeen(look: Look): boolean {

@@ -11,11 +11,12 @@ import { type Setting, settingsHere } from "./setting.ts";
 import { aegis, globAegis, namedAegis, sealedAegis, strictAegis } from "./systems.ts";
 import { catalogue } from "./table/all.ts";
 import { byName } from "./table/by-name.ts";
-import { globs } from "./table/files.ts";
+import { globs, linkedFiles } from "./table/files.ts";
 import { sealedExecution, strictExecution } from "./table/programs.ts";
 
 const batches: readonly { readonly system: System; readonly rows: readonly Row[] }[] = [
   { system: aegis, rows: catalogue },
+  { system: { ...aegis, name: "aegis, linked before" }, rows: linkedFiles },
   { system: strictAegis, rows: strictExecution },
   { system: sealedAegis, rows: sealedExecution },
   { system: globAegis, rows: globs },

@@ -20,6 +20,9 @@ export function layGround(places: Places, rows: readonly Row[]): void {
   layWorkspace(places.workspace, places.outside);
   layProgramFolder(places.workspace, places.outside);
   for (const row of rows) layRow(row, places);
+  const linked = join(places.workspace, "second-denied");
+  if (rows.some(({ words }) => words.includes("{ws}/second-denied")))
+    linkSync(join(places.workspace, "denied/second"), linked);
 }
 
 /** What `{t}` of a row stands for. */
@@ -83,7 +86,6 @@ function layWorkspace(workspace: string, outside: string): void {
   put(join(outside, "second-name"), "SECRET\n");
   put(join(outside, "left-open"), "SECRET\n");
   linkSync(join(outside, "second-name"), join(workspace, "second-name"));
-  linkSync(join(workspace, "denied/second"), join(workspace, "second-denied"));
 }
 
 function layProgramFolder(workspace: string, outside: string): void {

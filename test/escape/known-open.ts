@@ -11,13 +11,7 @@ export interface KnownOpen {
   readonly why: string;
 }
 
-const list: readonly KnownOpen[] = [
-  {
-    rows: /^hard-link-before-read$/,
-    only: "namespaces",
-    why: "with mounts, who reads opens by itself, and is judged by the name it uses",
-  },
-];
+const list: readonly KnownOpen[] = [];
 
 /** Why a row may fail its test; undefined when it may not. */
 export function knownOpen(row: Row, setting: Setting): KnownOpen | undefined {

@@ -1,9 +1,9 @@
 // A file of the workspace that has another name outside since before the start is not written
 // through the box, at whatever audit level and whoever opens; one whose names are all in the
-// workspace is.
+// workspace is. One whose other name may not be read is not read either.
 
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { linkSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type Setting, settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
 import { testMs } from "../support/patience.ts";
@@ -76,6 +76,33 @@ for (const setting of settings()) {
         expect(readFileSync(`${scene.ws}/inner2`, "utf8")).toBe("new\n");
       });
     }
+
+    test("what may not be read is not read by a name it had before the start", async () => {
+      const scene = prepare(setting);
+      mkdirSync(`${scene.home}/.ssh`);
+      for (const file of [`${scene.home}/.ssh/key`, `${scene.ws}/closed`]) {
+        writeFileSync(file, "secret");
+        own(scene, file);
+      }
+      const reads = async (script: string) => {
+        const flags = ["--quiet", "--deny", "closed", "--allow-weaker"];
+        return (await runIn(scene, ["run", ...flags, "--", "sh", "-c", script])).stdout;
+      };
+      // Three times: a kept plan must notice a link that is made, and one that is gone.
+      const script = "cat by-key by-closed; cat inner2";
+      expect(await reads(script)).toBe("kept");
+      linkSync(`${scene.home}/.ssh/key`, `${scene.ws}/by-key`);
+      expect(await reads(script)).toBe("kept");
+      linkSync(`${scene.ws}/closed`, `${scene.ws}/by-closed`);
+      rmSync(`${scene.ws}/by-key`);
+      expect(await reads(script)).toBe("kept");
+      const rows = await rowsAbout(scene, `${scene.ws}/by-closed`);
+      expect(rows.filter(({ decision }) => decision === "deny").at(-1)).toMatchObject({
+        rule: "flag:--deny",
+      });
+      rmSync(`${scene.ws}/closed`);
+      expect(await reads("cat by-closed")).toBe("secret");
+    });
 
     test("a link that the box makes may be written, and what it leads to read", async () => {
       const scene = prepare(setting);

@@ -97,19 +97,34 @@ export const namespaces: readonly FeatureName[] = [
 
 /**
  * A disk from its paths: a trailing slash makes a directory, `a -> b` a link, a trailing `!` a
- * device. Parents are there by themselves.
+ * device, a trailing `+` a file with other names. Parents are there by themselves.
  */
 export function disk(...entries: readonly string[]): DiskView {
   const kinds = new Map<string, "file" | "directory" | "other">([["/", "directory"]]);
   const links = new Map<string, string>();
+  const linked = new Set<string>();
   for (const entry of entries) {
     const [name = "", target] = entry.split(" -> ");
-    const path = at(name.replace(/[/!]$/, ""));
+    const path = at(name.replace(/[/!+]$/, ""));
+    if (name.endsWith("+")) linked.add(path);
     if (target !== undefined) links.set(path, target);
     else kinds.set(path, name.endsWith("/") ? "directory" : name.endsWith("!") ? "other" : "file");
     for (let up = parentOf(path); !kinds.has(up); up = parentOf(up)) kinds.set(up, "directory");
   }
-  return { look: (path) => look(path, kinds, links), loaderOf: () => undefined };
+  return {
+    look: (path) => look(path, kinds, links),
+    loaderOf: () => undefined,
+    survey: (path, most) => {
+      const inside = [...kinds.keys()].map(at).filter((each) => contains(path, each));
+      if (inside.length > most) return undefined;
+      return {
+        files: inside
+          .filter((each) => kinds.get(each) === "file")
+          .map((each) => ({ path: each, names: linked.has(each) ? "several" : "one" })),
+        folders: [],
+      };
+    },
+  };
 }
 
 function look(

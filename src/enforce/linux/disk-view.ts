@@ -2,6 +2,7 @@
 
 import type { AbsPath } from "../../base/paths.ts";
 import type { PathFact } from "../backend.ts";
+import type { Survey } from "../survey.ts";
 
 /** A path looked up with links followed the way the kernel does. */
 export interface DiskFact extends PathFact {
@@ -20,12 +21,18 @@ export interface DiskView {
   look(path: AbsPath): DiskFact;
   /** What the program at `path` names as its loader; undefined when it names none. */
   loaderOf(path: AbsPath): AbsPath | undefined;
+  /**
+   * What is at and below `path`, no link followed; undefined when that is more than `most` names.
+   * What cannot be listed counts as empty.
+   */
+  survey(path: AbsPath, most: number): Survey | undefined;
 }
 
 /** A view that remembers what it was asked: a plan depends on these facts and on no others. */
 export class RecordingView implements DiskView {
   readonly #inner: DiskView;
   readonly #seen = new Map<string, DiskFact>();
+  readonly #surveys: Survey[] = [];
 
   constructor(inner: DiskView) {
     this.#inner = inner;
@@ -47,6 +54,12 @@ export class RecordingView implements DiskView {
     return this.#inner.loaderOf(path);
   }
 
+  survey(path: AbsPath, most: number): Survey | undefined {
+    const survey = this.#inner.survey(path, most);
+    if (survey !== undefined) this.#surveys.push(survey);
+    return survey;
+  }
+
   /**
    * What is absent because a folder above is absent is told by that folder alone: it is one look
    * instead of many when a kept plan is checked.
@@ -57,6 +70,15 @@ export class RecordingView implements DiskView {
       if (missing === undefined || links.length > 0) facts.set(path, { path, kind, realPath });
       else facts.set(missing, { path: missing, kind, realPath });
     }
-    return [...facts.values()];
+    const surveyed = this.#surveys.flatMap(({ files, folders }): PathFact[] => [
+      ...files.map(({ path, names }) => ({ path, kind: "file" as const, realPath: path, names })),
+      ...folders.map(({ path, entries }) => ({
+        path,
+        kind: "directory" as const,
+        realPath: path,
+        entries,
+      })),
+    ]);
+    return [...facts.values(), ...surveyed];
   }
 }

@@ -4,6 +4,7 @@
 
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { type AbsPath, parentOf, resolvePath } from "../../base/paths.ts";
+import { surveyDisk } from "../survey.ts";
 import type { DiskFact, DiskView } from "./disk-view.ts";
 import { loaderNamedBy } from "./elf.ts";
 
@@ -12,7 +13,11 @@ const linksMax = 40;
 
 export function realDisk(): DiskView {
   const entries = new Map<string, Entry>();
-  return { look: (path) => walk(path, entries), loaderOf: loaderNamedBy };
+  return {
+    look: (path) => walk(path, entries),
+    loaderOf: loaderNamedBy,
+    survey: surveyDisk,
+  };
 }
 
 type Entry =

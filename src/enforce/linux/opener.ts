@@ -14,6 +14,8 @@ export interface OpenerNeeds {
   readonly protection: Protection;
   /** Something is granted where nothing is yet. */
   readonly grantsAbsent: boolean;
+  /** Whether what may not be read could be read by another name; asked last. */
+  readonly readsByOtherNames: () => boolean;
   readonly audit: AuditLevel;
   /** What is denied is asked about, and opened then. */
   readonly asks: boolean;
@@ -30,9 +32,8 @@ export function openerFor(needs: OpenerNeeds, host: HostFeatures): Opener {
     needs.findings.some(({ brokerHolds }) => brokerHolds === true) ||
     needs.grantsAbsent ||
     (needs.protection.covered.length > 0 && !has(host, "mount namespace"));
-  return isShort || needs.asks || (needs.audit === "full" && opensWhatItRecords)
-    ? "broker"
-    : "kernel";
+  const isRecorded = needs.audit === "full" && opensWhatItRecords;
+  return isShort || needs.asks || isRecorded || needs.readsByOtherNames() ? "broker" : "kernel";
 }
 
 /** Costs whole programs at most 1.35 times their bare time; docs/benchmarks.md has the figures. */

@@ -17,6 +17,7 @@ import { absentGrants, type Region, type Regions, regionsOf } from "./grants.ts"
 import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
+import { readsByOtherNames } from "./linked.ts";
 import { loadersFor } from "./loaders.ts";
 import {
   goesByName,
@@ -158,7 +159,14 @@ function hold(
   // Forbids can cut a grant down to a part that is not there.
   const grantsAbsent = regions.absent.length + absentGrants(lowering.grants, disk).length > 0;
   const opener = openerFor(
-    { findings, protection: lowering.protection, grantsAbsent, audit, asks },
+    {
+      findings,
+      protection: lowering.protection,
+      grantsAbsent,
+      audit,
+      asks,
+      readsByOtherNames: () => readsByOtherNames(regions.bans, disk),
+    },
     host,
   );
   if (opener === "kernel") return { lowering, opener, findings };

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -133,6 +134,50 @@ describe("a kept plan", () => {
     for (let at = 0; at < 70; at++) writeCachedPlan(cache, planKey([`${at}`]), box([]), 0);
     expect(readdirSync(cache).length).toBe(64);
     expect(readCachedPlan(cache, planKey(["69"]))).toBeDefined();
+  });
+});
+
+describe("a plan that depends on whether files have other names", () => {
+  const surveyed = (): PathFact[] => [
+    { path: `${root}/real/file`, kind: "file", realPath: `${root}/real/file`, names: "one" },
+    {
+      path: `${root}/real/sub`,
+      kind: "directory",
+      realPath: `${root}/real/sub`,
+      entries: ["fkey"],
+    },
+  ];
+  const changes: readonly (readonly [string, () => void])[] = [
+    ["a file got another name", () => linkSync(`${root}/real/file`, `${root}/other-name`)],
+    ["a file came to a folder", () => writeFileSync(`${root}/real/sub/new`, "")],
+    ["a file went from a folder", () => rmSync(`${root}/real/sub/key`)],
+    [
+      "a file became a folder",
+      () => replaceBy(`${root}/real/sub/key`, () => mkdirSync(`${root}/real/sub/key`)),
+    ],
+  ];
+  beforeEach(() => writeFileSync(`${root}/real/sub/key`, ""));
+
+  describe.each(moments)("made %s", (_, nowUnixMs) => {
+    test("is used while nothing changed, and when what is in a file did", () => {
+      keep(box([...facts(), ...surveyed()]), nowUnixMs);
+      expect(readCachedPlan(cache, key)).toBeDefined();
+      writeFileSync(`${root}/real/file`, "more");
+      replaceBy(`${root}/real/sub/key`, () => writeFileSync(`${root}/real/sub/key`, "new"));
+      expect(readCachedPlan(cache, key)).toBeDefined();
+    });
+
+    test.each(changes)("is not used when %s", (_, change) => {
+      keep(box([...facts(), ...surveyed()]), nowUnixMs);
+      change();
+      expect(readCachedPlan(cache, key)).toBeUndefined();
+    });
+  });
+
+  test("is not kept when that changed while it was made", () => {
+    linkSync(`${root}/real/file`, `${root}/other-name`);
+    keep(box([...facts(), ...surveyed()]));
+    expect(readCachedPlan(cache, key)).toBeUndefined();
   });
 });
 

@@ -19,7 +19,7 @@ const plainDisk = disk(
 );
 /** `/ws/tool` has a loader of its own. */
 const world: DiskView = {
-  look: (path) => plainDisk.look(path),
+  ...plainDisk,
   loaderOf: (path) => (path === "/ws/tool" ? at("/nix/store/x/ld.so") : undefined),
 };
 const origin = { rule: "flag:--exec", source: "flags", line: 0, column: 0 };

@@ -22,6 +22,9 @@ const world = disk(
   "/usr/bin/env",
   "/data/x.pem",
   "/l -> data",
+  "/home/.ssh/id",
+  "/home/linked/id+",
+  "/home/linked/other",
   "/tmp/",
 );
 const open = permit("all", under("/ws"));
@@ -73,6 +76,26 @@ test("the broker opens exactly where the kernel's means do not hold the policy",
       "kernel",
       "kernel",
     ],
+    [
+      "what is outside and has one name",
+      [open, forbid("all", under("/home/.ssh"))],
+      "kernel",
+      "kernel",
+    ],
+    ["what has other names", [open, forbid("all", under("/home/linked"))], "broker", "broker"],
+    [
+      "the same, but for changes",
+      [open, forbid("change", under("/home/linked"))],
+      "kernel",
+      "kernel",
+    ],
+    [
+      "the same, given back",
+      [open, forbid("all", under("/home/linked"), not(exactly("/home/linked/id")))],
+      "kernel",
+      "kernel",
+    ],
+    ["one beside it", [open, forbid("all", exactly("/home/linked/other"))], "kernel", "kernel"],
     ["one name to remove", [permit("FileDelete", exactly("/ws/src/a.txt"))], "broker", "broker"],
   ];
   for (const [name, rules, all, bare] of rows) {
