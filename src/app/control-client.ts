@@ -50,11 +50,11 @@ const shownBodyMax = 2000;
 
 /** @throws {AegisError} when the address or one of the files cannot be used */
 export function createControlClient(access: ServerAccess, directory: AbsPath): ControlClient {
-  const base = serverAddress(access.server);
+  const { base, shown, ...how } = serverAddress(access.server, directory);
   const { apiKeyFile } = access;
   const key =
     apiKeyFile === undefined ? undefined : readSmallFile(resolvePath(directory, apiKeyFile)).trim();
-  const tls = clientTls(base, access, directory);
+  const tls = clientTls(new URL(shown), access, directory);
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (key !== undefined) headers.Authorization = `Bearer ${key}`;
 
@@ -72,11 +72,12 @@ export function createControlClient(access: ServerAccess, directory: AbsPath): C
         redirect: "error",
         signal: AbortSignal.timeout(requestTimeoutMs),
         ...tls,
+        ...how,
       });
       [status, body] = [response.status, await response.text()];
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new AegisError("internal", `${what}: cannot ask ${base.origin}: ${why}`, {
+      throw new AegisError("internal", `${what}: cannot ask ${shown}: ${why}`, {
         hint: "is the server running there? --server names another one",
         cause,
       });
@@ -109,15 +110,33 @@ function answerOf(what: string, status: number, body: string): JsonObject {
   throw new AegisError("internal", `${what}: the server's answer is no object`);
 }
 
-function serverAddress(text: string): URL {
-  const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "") return url;
+/** A path of a Unix socket, as typed behind `unix:`; undefined for another kind of address. */
+export function socketPath(server: string, directory: AbsPath): AbsPath | undefined {
+  const path = /^unix:(.+)$/s.exec(server)?.[1];
+  return path === undefined ? undefined : resolvePath(directory, path);
+}
+
+/** On a socket the host is a matter of form. */
+export const socketBase = "http://localhost";
+
+interface ServerAddress {
+  readonly base: URL;
+  /** For messages. */
+  readonly shown: string;
+  readonly unix?: string;
+}
+
+function serverAddress(text: string, directory: AbsPath): ServerAddress {
+  const unix = socketPath(text, directory);
+  if (unix !== undefined) return { base: new URL(socketBase), shown: `unix:${unix}`, unix };
+  const base = URL.parse(text);
+  if (base !== null && /^https?:$/.test(base.protocol) && base.username === "") {
+    return { base, shown: base.origin };
+  }
   throw new AegisError(
     "usage",
-    `Cannot use "${text}" as a server: it is no http or https address`,
-    {
-      hint: "for instance http://localhost:8080",
-    },
+    `Cannot use "${text}" as a server: it is no http or https address, and no unix:PATH`,
+    { hint: "for instance http://localhost:8080" },
   );
 }
 

@@ -8,7 +8,7 @@ export const serverFlags = {
     kind: "text",
     value: "URL",
     default: "http://localhost:8080",
-    summary: "The control plane to ask",
+    summary: "The control plane to ask, or unix:PATH for one on a Unix socket",
   },
   "api-key-file": { kind: "text", value: "FILE", summary: "File that holds your API key" },
   "ca-file": { kind: "text", value: "FILE", summary: "Certificates that vouch for the server" },

@@ -11,6 +11,7 @@ import {
   asPlainUser,
   cleanEnvironment,
   plainUser,
+  spawnAegis,
   waitFor,
 } from "../support/harness.ts";
 import { conditionMs, programMs } from "../support/patience.ts";
@@ -347,6 +348,34 @@ describe("the life of a socket", () => {
     const tooLarge = { ...event, payload: { text: "a".repeat(9 << 20) } };
     const refused = await ask(path, "/v1/events", tooLarge);
     expect(refused).toMatchObject({ status: 413, body: { code: "body_too_large" } } as object);
+  });
+
+  test("the commands that ask a control plane reach it there", async () => {
+    const folder = tempDir("socket");
+    const { path } = await listen(folder);
+    expect((await ask(path, "/v1/events", event)).status).toBe(201);
+    // Programs that go through a proxy do not go through it to a socket.
+    const env = { HTTP_PROXY: "http://127.0.0.1:1", http_proxy: "http://127.0.0.1:1" };
+    const ctl = (server: string, ...args: readonly string[]) =>
+      spawnAegis([...args, "--server", server], { calledAs: "aegisctl", cwd: folder, env });
+    const session = ["--tenant", "acme", "--session", "s1"];
+    const verified = await ctl(`unix:${path}`, "verify", ...session);
+    expect(verified.stdout).toBe("OK: chain valid for session s1\n");
+    expect((await ctl("unix:s", "export", ...session)).stdout).toContain('"NOTE"');
+    const asked = { tenant_id: "acme", session_id: "s1", tool_name: "t" };
+    const { body } = await ask(path, "/v1/approvals", asked);
+    const approved = await ctl("unix:s", "approve", `${body.token}`, "--allow");
+    expect(approved.exitCode).toBe(0);
+    const conformance = ["conformance", "run", "baseline-safety", "--json", "--server"];
+    const report = await spawnAegis([...conformance, `unix:${path}`], { env });
+    expect(JSON.parse(report.stdout)).toMatchObject({
+      aegisd_addr: `unix:${path}`,
+      compliant: true,
+    });
+    const nobody = await ctl("unix:none", "verify", ...session);
+    expect(nobody.stderr).toContain(`cannot ask unix:${folder}/none`);
+    const certified = await ctl("unix:s", "verify", ...session, "--ca-file", "/etc/passwd");
+    expect(certified.stderr).toContain("it is not https");
   });
 
   test.each([

@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import socket
 import ssl
 import time
 from collections import deque
@@ -49,9 +50,14 @@ class Http:
         backoff: float,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
-        url = urlsplit(base_url.rstrip("/"))
+        self._socket = _socket_path(base_url)
+        if self._socket is not None and ssl_context is not None:
+            raise ValueError(f"Cannot use certificates with {base_url!r}: it is no https address")
+        # On a socket the host is a matter of form.
+        url = urlsplit("http://localhost" if self._socket else base_url.rstrip("/"))
         if url.scheme not in ("http", "https") or url.hostname is None:
-            raise ValueError(f"Cannot use {base_url!r}: it is no http or https address")
+            why = "it is no http or https address, and no unix:PATH"
+            raise ValueError(f"Cannot use {base_url!r}: {why}")
         if url.username is not None or url.query or url.fragment:
             raise ValueError("Cannot use the address: it has more than scheme, host, port and path")
         self._https = url.scheme == "https"
@@ -154,11 +160,36 @@ class Http:
             return None
 
     def _connection(self) -> http.client.HTTPConnection:
+        if self._socket is not None:
+            return _SocketConnection(self._socket, timeout=self._timeout)
         if not self._https:
             return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         return http.client.HTTPSConnection(
             self._host, self._port, timeout=self._timeout, context=self._context
         )
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """To a server on a Unix socket of this machine, which learns from the kernel who connects."""
+
+    def __init__(self, path: str, *, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.settimeout(self.timeout)
+            made.connect(self._path)
+        except BaseException:
+            made.close()
+            raise
+        self.sock = made
+
+
+def _socket_path(address: str) -> str | None:
+    scheme, _, path = address.partition(":")
+    return path if scheme == "unix" and path else None
 
 
 def _answer(status: int, text: str) -> dict[str, Any]:

@@ -35,7 +35,9 @@ class AegisClient:
         backoff: float = 0.1,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """`timeout` and `backoff`, the wait before the first retry, are seconds."""
+        """`base_url` may be `unix:PATH`, of a server on a Unix socket. `timeout` and `backoff`, the
+        wait before the first retry, are seconds.
+        """
         self._http = Http(
             base_url,
             api_key=api_key,

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,6 +166,37 @@ def test_a_key_lets_in_and_its_absence_does_not(serve: Any, tmp_path: Path) -> N
         with pytest.raises(AegisHTTPError) as refused:
             AegisClient(address, api_key=key).list_events("acme")
         assert refused.value.status == 401
+
+
+def test_a_socket_is_asked_without_a_key_by_any_number_of_threads(
+    serve: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "s"
+    serve("--listen", f"unix:{path}")
+    with AegisClient(f"unix:{path}") as client:
+        assert client.health() == {"status": "ok"}
+        builder = Builder(tenant_id="acme", user_id="u1", session_id="socket")
+        sealed = builder.append(EventType.TOOL_CALL_PROPOSED, CALL)
+        assert sealed.hash is not None
+        assert client.append_event(sealed) == {"seq": 0, "hash": sealed.hash.hex()}
+        answers: list[Any] = []
+
+        def ask() -> None:
+            answers.append(client.verify_chain("acme", "socket")["valid"])
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [True] * 8
+    with AegisClient(f"unix:{path}.none", retries=0) as client, pytest.raises(OSError):
+        client.health()
+
+
+def test_a_socket_has_no_certificates() -> None:
+    with pytest.raises(ValueError, match="no https"):
+        AegisClient("unix:/s", ssl_context=ssl.create_default_context())
 
 
 def test_the_examples_of_the_readme_run_as_printed(server: str) -> None:
@@ -331,7 +363,8 @@ def test_a_connection_that_cannot_be_made_is_an_error_of_the_connection(failing:
 
 
 @pytest.mark.parametrize(
-    "address", ["localhost:8080", "ftp://a", "http://", "http://u:p@a", "http://a?b", "http://a#b"]
+    "address",
+    ["localhost:8080", "ftp://a", "http://", "http://u:p@a", "http://a?b", "http://a#b", "unix:"],
 )
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ValueError):

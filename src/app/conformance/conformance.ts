@@ -22,7 +22,7 @@ import {
   reportOf,
   type TestReport,
 } from "../../control/conformance/report.ts";
-import { clientTls, type ServerAccess } from "../control-client.ts";
+import { clientTls, type ServerAccess, socketBase, socketPath } from "../control-client.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { askBox } from "./box.ts";
 
@@ -54,7 +54,9 @@ export async function runConformance(
   around: Surroundings,
 ): Promise<readonly PackReport[]> {
   const packs = pack === undefined ? serverPacks.map(shippedPack) : [named(pack, around)];
-  const address = addressOf(server);
+  const unix = socketPath(server, around.directory);
+  const address = unix === undefined ? addressOf(server) : `unix:${unix}`;
+  const base = unix === undefined ? address : socketBase;
   const tls = clientTls(new URL(address), files, around.directory);
   const headers = { "Content-Type": "application/json", ...keyHeader(keyVariable, around) };
   const reports: PackReport[] = [];
@@ -63,9 +65,10 @@ export async function runConformance(
     for (const test of one.tests) {
       const answer =
         test.box === undefined
-          ? await ask(`${address}/v1/policy/decide`, canonicalJson(test.request), {
+          ? await ask(`${base}/v1/policy/decide`, canonicalJson(test.request), {
               headers,
               ...tls,
+              ...(unix === undefined ? {} : { unix }),
             })
           : await askBox(test.box, test.expect, around);
       results.push(judgeAnswer(one, test, answer));
@@ -110,9 +113,13 @@ function addressOf(text: string): string {
   if (isWeb && `${url.username}${url.password}${url.search}${url.hash}` === "") {
     return url.href.replace(/\/+$/, "");
   }
-  throw new AegisError("usage", `Cannot ask "${text}": it is no http or https address`, {
-    hint: "give an address such as http://127.0.0.1:8080",
-  });
+  throw new AegisError(
+    "usage",
+    `Cannot ask "${text}": it is no http or https address, and no unix:PATH`,
+    {
+      hint: "give an address such as http://127.0.0.1:8080",
+    },
+  );
 }
 
 function keyHeader(
