@@ -215,9 +215,10 @@ function speakAsProxy(
     client,
     caller,
     login: context.login,
-    onRefused: (reason) => {
+    onRefused: (reason, asked) => {
       if (caller === undefined) return;
-      const subject = { host: "?", port: 0, protocol: "tcp", caller, flags: "proxy" } as const;
+      const place = { host: asked?.host.text ?? "?", port: asked?.port ?? 0 };
+      const subject = { ...place, protocol: "tcp", caller, flags: "proxy" } as const;
       const judgement = { isAllowed: false, rule: "", reason };
       const { recorder, clients } = context;
       const recorded = recorder.record({ action: "NetConnect", ...subject }, judgement);

@@ -43,8 +43,11 @@ export interface ProxyOptions {
   readonly login: string;
   /** Called once, with the client paused. */
   readonly onRequest: (request: ProxyRequest) => void;
-  /** Nothing is asked for in a way that can be understood or is allowed to be asked. */
-  readonly onRefused: (reason: string) => void;
+  /**
+   * Nothing is asked for in a way that can be understood or is allowed to be asked.
+   * @param asked what the request is for by its first line, where that names a place
+   */
+  readonly onRefused: (reason: string, asked: Place | undefined) => void;
 }
 
 /** Speaks with a client until it has said what it wants. */
@@ -135,7 +138,7 @@ export class ProxyGreeting {
     const isConnect = head.method === "CONNECT";
     const place = isConnect ? tunnelOf(head) : requestOf(head);
     if ("reason" in place) {
-      this.#refuseHttp(400, place.reason);
+      this.#refuseHttp(400, place.reason, askedFor(head));
       return;
     }
     if (isConnect) this.#gather.take(head.sizeBytes);
@@ -156,15 +159,15 @@ export class ProxyGreeting {
     this.#options.onRequest({ ...request, early: this.#gather.take(this.#gather.length) });
   }
 
-  #refuseHttp(status: number, reason: string): void {
+  #refuseHttp(status: number, reason: string, asked?: Place): void {
     this.#options.client.write(refusalAnswer(status, reason));
-    this.#refuse(reason);
+    this.#refuse(reason, asked);
   }
 
-  #refuse(reason: string): void {
+  #refuse(reason: string, asked?: Place): void {
     this.#stage = "over";
     this.#options.client.end();
-    this.#options.onRefused(reason);
+    this.#options.onRefused(reason, asked);
   }
 
   #hasPassword(head: RequestHead): boolean {
@@ -179,9 +182,19 @@ export class ProxyGreeting {
   }
 }
 
-interface Place {
+export interface Place {
   readonly host: Host;
   readonly port: number;
+}
+
+/** By the first line alone. */
+function askedFor({ method, target }: RequestHead): Place | undefined {
+  const isTunnel = method === "CONNECT";
+  const named = parseAuthority(
+    isTunnel ? target : (/^http:\/\/([^/?#]*)/i.exec(target)?.[1] ?? ""),
+  );
+  if (named === undefined) return undefined;
+  return { host: named.host, port: named.port ?? (isTunnel ? 443 : 80) };
 }
 
 /** CONNECT names the host twice, and both must be the same. */

@@ -50,7 +50,23 @@ test("a tunnel whose Host is another name is refused", async () => {
   const { client } = await through(box, { kind: 2 });
   client.send("CONNECT good.example:443 HTTP/1.1\r\nHost: other.example\r\n\r\n");
   expect(await client.rest()).toStartWith("HTTP/1.1 400 ");
+  expect(box.rows()).toMatchObject([{ host: "good.example", port: 443, decision: "deny" }]);
 });
+
+const flawed = [
+  ["for another host than its URL", "GET http://good.example:81/ HTTP/1.1\r\nHost: x.example", 81],
+  ["without a host", "GET http://good.example/ HTTP/1.1", 80],
+] as const;
+test.each(flawed)(
+  "a request %s is refused, and recorded with its URL's place",
+  async (_, head, port) => {
+    await using box = await open();
+    const { client } = await through(box, { kind: 2 });
+    client.send(`${head}\r\n\r\n`);
+    expect(await client.rest()).toStartWith("HTTP/1.1 400 ");
+    expect(box.rows()).toMatchObject([{ host: "good.example", port, decision: "deny" }]);
+  },
+);
 
 test("a request with a whole URL reaches the server as one without", async () => {
   const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
