@@ -13,6 +13,7 @@ set_up_tests() {
     need_tool cargo cargo
     need_tool clang clang
     need_tool systemd-analyze systemd
+    need_tool ip iproute2
     has_postgres || missing="$missing postgresql"
     need_tool aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3 python3-venv"
@@ -26,6 +27,7 @@ set_up_tests() {
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
     has compose-go || provide_compose || say "cannot run here: checking compose files (Go)"
+    has caddy || provide_caddy || say "cannot run here: the proxy of the compose files (caddy)"
     # Building one takes minutes; a released one does.
     has otelcol || say "cannot run here: traces as a collector reads them (otelcol)"
 }
@@ -80,6 +82,16 @@ provide_compose() {
     make_work
     GOBIN="$work" go install github.com/compose-spec/compose-go/v2/cmd@v2.9.0 &&
         mkdir -p "$checkout/build/tools" && mv "$work/cmd" "$checkout/build/tools/compose-go"
+}
+
+# Unpacked and not installed: its package starts it as a service of the machine.
+provide_caddy() {
+    has apt-get && has dpkg-deb || return 1
+    say "fetching caddy"
+    make_work
+    (cd "$work" && apt-get download -q caddy) >"$work/caddy.log" 2>&1 &&
+        dpkg-deb -x "$work"/caddy_*.deb "$work/caddy" &&
+        mkdir -p "$checkout/build/tools" && mv "$work/caddy/usr/bin/caddy" "$checkout/build/tools/"
 }
 
 need_tool() { has "$1" || missing="$missing $2"; }
