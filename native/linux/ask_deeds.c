@@ -104,6 +104,8 @@ static bool is_askable(const struct request *request)
 	case CALL_SENDTO:
 	case CALL_SENDMSG:
 	case CALL_SENDMMSG:
+	case CALL_WRITE:
+	case CALL_WRITEV:
 		break;
 	}
 	return false;

@@ -88,6 +88,22 @@ int broker_give_alone(const struct caller *caller, int fd, bool close_on_exec)
 	return answer_of(error);
 }
 
+int broker_give_at(const struct caller *caller, int fd, int number, bool close_on_exec)
+{
+	struct seccomp_notif_addfd addfd = {
+		.id = caller->id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND | SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)number,
+		.newfd_flags = close_on_exec ? O_CLOEXEC : 0,
+	};
+
+	if (ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0)
+		return broker_give(caller, fd, close_on_exec);
+	close(fd);
+	return ANSWER_SENT;
+}
+
 int broker_give(const struct caller *caller, int fd, bool close_on_exec)
 {
 	ae_auto_fd int owned = fd;

@@ -16,6 +16,8 @@ int broker_confirm(const struct request *request);
 int broker_confirm_umask(const struct request *request);
 /* Answers with a descriptor for the caller; the broker's own is closed. The answer to give. */
 int broker_give(const struct caller *caller, int fd, bool close_on_exec);
+/* The same under a number that is free, or the lowest where the caller may not have that one. */
+int broker_give_at(const struct caller *caller, int fd, int number, bool close_on_exec);
 /*
  * The same in two steps, and the broker's own is closed before the caller goes on: a pipe must not
  * have one reader or writer more for a moment, whom somebody else then takes for a real one.

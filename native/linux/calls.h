@@ -26,6 +26,8 @@ enum call_kind {
 	CALL_SENDTO,
 	CALL_SENDMSG,
 	CALL_SENDMMSG,
+	CALL_WRITE,
+	CALL_WRITEV,
 	/* Let through: the broker only has to know. */
 	CALL_UMASK,
 	CALL_PART,

@@ -137,25 +137,42 @@ static void finish_making(uint64_t inode, bool is_given)
 	pthread_mutex_unlock(&held.lock);
 }
 
+/* Of a socket that is written to for its caller, by its number: the filter lets others write. */
+static int give_high(const struct caller *caller, int fd, bool close_on_exec)
+{
+	static pthread_mutex_t choosing = PTHREAD_MUTEX_INITIALIZER;
+	int number;
+	int answer;
+
+	pthread_mutex_lock(&choosing);
+	number = held_high_number(caller->tid);
+	answer = number < 0 ? broker_give(caller, fd, close_on_exec)
+			    : broker_give_at(caller, fd, number, close_on_exec);
+	pthread_mutex_unlock(&choosing);
+	return answer;
+}
+
 int held_make(struct request *request)
 {
 	const __u64 *arguments = request->data->args;
 	int type = (int)arguments[1];
 	ae_auto_fd int made = socket((int)arguments[0], type | SOCK_CLOEXEC, (int)arguments[2]);
 	struct stat status;
+	bool is_mute;
 	int kept;
 	int answer;
 
 	if (made < 0 || fstat(made, &status) < 0)
 		return errno;
-	if (request->rules->outside >= 0 && socket_protocol(made) == IPPROTO_UDP &&
-	    !datagram_mute(made))
+	is_mute = request->rules->outside >= 0 && socket_protocol(made) == IPPROTO_UDP;
+	if (is_mute && !datagram_mute(made))
 		return EACCES;
 	kept = fcntl(made, F_DUPFD_CLOEXEC, 3);
 	if (kept < 0)
 		return errno;
 	keep(status.st_ino, kept, request->caller.tid);
-	answer = broker_give(&request->caller, fd_steal(&made), type & SOCK_CLOEXEC);
+	answer = is_mute ? give_high(&request->caller, fd_steal(&made), type & SOCK_CLOEXEC)
+			 : broker_give(&request->caller, fd_steal(&made), type & SOCK_CLOEXEC);
 	finish_making(status.st_ino, answer == ANSWER_SENT);
 	return answer;
 }

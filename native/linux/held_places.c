@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/fd.h"
@@ -29,6 +30,29 @@ int held_numbers(pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)tid);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool is_open(int numbers, int number)
+{
+	char name[16];
+	struct stat status;
+
+	snprintf(name, sizeof(name), "%d", number);
+	return fstatat(numbers, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int held_high_number(pid_t tid)
+{
+	ae_auto_fd int numbers = held_numbers(tid);
+
+	/* So many are open that others come up to here. */
+	if (numbers < 0 || is_open(numbers, HELD_HIGH - 1))
+		return -1;
+	for (int number = HELD_HIGH; number < HELD_HIGH_END; number++) {
+		if (!is_open(numbers, number))
+			return number;
+	}
+	return -1;
 }
 
 static void look_in_process(struct look *look, pid_t process)

@@ -143,7 +143,7 @@ int message_pack_sendto(struct request *request, struct parcel *parcel)
 	if (!parcel->data)
 		return ENOMEM;
 	parcel->size = size;
-	parcel->flags = (int)request->data->args[3];
+	parcel->flags = (int)request_argument(request, request->call->flags);
 	if (size == 0)
 		return 0;
 	return caller_read(&request->caller, request->data->args[1], parcel->data, size) ? EFAULT

@@ -28,7 +28,8 @@ struct parcel {
 int message_read(struct request *request, uint64_t at, struct message *message);
 /* True when this part of a message leads it another way than to the address that was judged. */
 bool message_is_led(const struct cmsghdr *part);
-/* Reads what a message, or the call sendto, wants to send. 0, or the answer to give. */
+/* Reads what a message, or one of the calls sendto and write, wants to send. 0, or the answer to
+ * give. */
 int message_pack(struct request *request, const struct message *message, struct parcel *parcel);
 int message_pack_sendto(struct request *request, struct parcel *parcel);
 /* Sends it without waiting, to `address` or the connected peer. The result of the call, or a

@@ -113,6 +113,8 @@ int notify_judge(struct request *request)
 	case CALL_SENDTO:
 	case CALL_SENDMSG:
 	case CALL_SENDMMSG:
+	case CALL_WRITE:
+	case CALL_WRITEV:
 		return sockets_answer(request);
 	case CALL_UMASK:
 		umasks_change(&request->caller);

@@ -285,6 +285,18 @@ static int answer_send(struct request *request)
 	return answer;
 }
 
+/* The same in pieces. */
+static int answer_writev(struct request *request)
+{
+	const __u64 *arguments = request->data->args;
+	const struct message message = {
+		.header = {.msg_iov = (void *)(uintptr_t)arguments[1], .msg_iovlen = arguments[2]},
+	};
+
+	return routes_send_connected(request) ? route_message(request, &message, 0)
+					      : ANSWER_CONTINUE;
+}
+
 static int answer_message(struct request *request, uint64_t at)
 {
 	struct message message;
@@ -368,7 +380,9 @@ int sockets_answer(struct request *request)
 		return answer_message(request, arguments[1]);
 	if (request->call->kind == CALL_SENDMMSG)
 		return answer_messages(request);
-	if (arguments[4] == 0)
+	if (request->call->kind == CALL_WRITEV)
+		return answer_writev(request);
+	if (request->call->kind == CALL_WRITE || arguments[4] == 0)
 		return answer_send(request);
 	return answer_address(request, ACTION_NET_CONNECT, arguments[4], arguments[5]);
 }

@@ -102,6 +102,15 @@ print(two[0].sent, two[1].sent, s.recv(9), s.recv(9))`,
     ["b'TO'", "b'MESSAGE'", "b'SENT'", "b'AGAIN'", "5 6 b'FIRST' b'SECOND'"],
   ],
   [
+    "what is written is sent, and files are written to as they were",
+    `s = made(); s.connect(address); print(os.write(s.fileno(), b"one"), s.recv(9))
+print(os.writev(s.fileno(), [b"t", b"wo"]), s.recv(9), (u := made()) and tried(lambda: os.write(u.fileno(), b"x")))
+f = os.memfd_create("f", 8); os.dup2(f, 700); os.write(700, b"file"); print(os.pread(f, 9, 0))
+low = os.dup(s.fileno()); print(tried(lambda: os.write(low, b"x"))); socket.socket(fileno=low).send(b"low"); print(s.recv(9))
+import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); t = made(); t.connect(address); t.send(b"few"); print(t.recv(9))`,
+    ["3 b'ONE'", "3 b'TWO' EDESTADDRREQ", "b'file'", "EPIPE", "b'LOW'", "b'FEW'"],
+  ],
+  [
     "a socket keeps its port, its peer and its options",
     `s = made(); s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 7); s.bind(("", 0)); own = s.getsockname()[1]
 s.connect(address); s.send(b"x"); print(s.recv(9), s.getsockname()[1] == own, s.getpeername() == ("127.0.0.1", ${echo.port}))

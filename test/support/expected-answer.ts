@@ -74,6 +74,8 @@ function isHeardOf(
   if (name === "sendto")
     return notify.send && (notify.sendConnected === true || BigInt.asUintN(64, pointer) !== 0n);
   if (name === "sendmsg" || name === "sendmmsg") return notify.send;
+  if (name === "write" || name === "writev")
+    return notify.sendConnected === true && low(0) >>> 0 >= 512;
   if (name === "connect" || name === "bind" || name === "listen") return notify.socket;
   if (makesNames.has(name)) return notify.create;
   if (name === "truncate") return notify.change || notify.open !== "none";

@@ -110,6 +110,7 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   const sending = notify.sendConnected === true ? "notify" : whenPointer(4, "notify");
   rules.set("sendto", notify.send ? sending : "allow");
   set(["sendmsg", "sendmmsg"], notified(notify.send));
+  if (notify.sendConnected === true) set(["write", "writev"], highNumbers);
   // Requests in a ring are neither filtered nor notified: the record would have a hole.
   set(["io_uring_setup", "io_uring_enter", "io_uring_register"], refused);
   if (plan.confine) confine(plan, rules, set);
@@ -201,6 +202,14 @@ const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 /** The bit of O_TMPFILE that O_DIRECTORY does not have; the same on both architectures. */
 const O_TMPFILE_OWN = 0o20000000;
+
+/** Sockets the supervisor sends for have numbers from 512 on; what else is there is written on. */
+const highNumbers: CallRule = {
+  argument: 0,
+  mask: 0xfffffe00,
+  cases: [{ values: [0], rule: "allow" }],
+  otherwise: "notify",
+};
 
 function openRule(open: NotifiedCalls["open"], argument: 1 | 2): CallRule {
   if (open === "none") return "allow";

@@ -113,6 +113,11 @@ test("where the supervisor sends for sockets, it hears of every message of their
     answer({ ...plan, notify: { ...notify, sendConnected: false } }, "sendto", ...connected),
   ).toBe("allow");
   expect(answer(plan, "sendmsg", 3, 0x1000, 0)).toBe("notify");
+  for (const call of ["write", "writev"]) {
+    expect([call, answer(plan, call, 511)]).toEqual([call, "allow"]);
+    expect([call, answer(plan, call, 512)]).toEqual([call, "notify"]);
+    expect([call, answer(closed, call, 512)]).toEqual([call, "allow"]);
+  }
   for (const [protocol, wanted] of [
     [0, "allow"],
     [17, "allow"],
