@@ -8,6 +8,7 @@ import { sha256Hex } from "../../src/base/hash.ts";
 import { type AskedPlace, askedPlace, eventsOf, textOf } from "../support/asked.ts";
 import { testWith } from "../support/features.ts";
 import { aegisBinary, cleanEnvironment, spawnAegis, waitFor } from "../support/harness.ts";
+import { startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
 const needs = ["linux", "landlock", "seccomp"] as const;
@@ -22,24 +23,10 @@ writeFileSync(
     .map((role) => `${sha256Hex(`key-of-${role}`)} ${role} team the-${role}\n`)
     .join(""),
 );
-const server = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--keys", keys], {
-  env: cleanEnvironment({ HOME: tempDir("serve") }),
-  stdio: ["ignore", "ignore", "pipe"],
-});
-const heard: string[] = [];
-const listening = Promise.withResolvers<string>();
-const hearing = (async () => {
-  for await (const piece of server.stderr) {
-    heard.push(new TextDecoder().decode(piece));
-    const url = /http:\/\/[^\s]+/.exec(heard.join(""))?.[0];
-    if (url !== undefined) listening.resolve(url);
-  }
-})();
-const url = await listening.promise;
+const server = await startServe(cleanEnvironment({ HOME: tempDir("serve") }), ["--keys", keys]);
+const { url } = server;
 afterAll(async () => {
-  server.kill("SIGTERM");
-  await server.exited;
-  await hearing;
+  await server.stop();
 });
 
 function start(place: AskedPlace, script: string, at = url) {

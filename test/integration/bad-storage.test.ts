@@ -4,42 +4,21 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { aegisBinary, cleanEnvironment } from "../support/harness.ts";
+import { cleanEnvironment } from "../support/harness.ts";
 import { conditionMs, testMs } from "../support/patience.ts";
+import { type ServedProcess, startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
-interface Started {
-  readonly url: string;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
-
-const running: Started[] = [];
+const running: ServedProcess[] = [];
 afterEach(async () => {
   for (const server of running.splice(0)) await server.stop();
 });
 
 /** @param before words in front of the command */
-async function start(ledger: string, ...before: readonly string[]): Promise<Started> {
-  const command = [aegisBinary(), "serve", "--addr", ":0", "--ledger", ledger];
-  const child = Bun.spawn([...before, ...command], {
-    env: cleanEnvironment(),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  for await (const piece of child.stderr) {
-    said += new TextDecoder().decode(piece);
-    const url = /http:\/\/[^\s]+/.exec(said)?.[0];
-    if (url === undefined) continue;
-    const stop = async () => {
-      child.kill("SIGTERM");
-      await child.exited;
-    };
-    const server = { url, pid: child.pid, stop };
-    running.push(server);
-    return server;
-  }
-  throw new Error(`it did not start: ${said}`);
+async function start(ledger: string, ...before: readonly string[]): Promise<ServedProcess> {
+  const server = await startServe(cleanEnvironment(), ["--ledger", ledger], before);
+  running.push(server);
+  return server;
 }
 
 interface Told {
@@ -55,7 +34,7 @@ async function ask(url: string, body?: object): Promise<Told> {
 
 const unavailable = { status: 503, body: { code: "ledger_unavailable" } };
 
-function clientOf({ url }: Started) {
+function clientOf({ url }: ServedProcess) {
   const place = { tenant_id: "acme", session_id: "s" };
   return {
     post: (payload: unknown = 1) => ask(`${url}/v1/events`, { ...place, payload }),

@@ -5,30 +5,21 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../../src/base/hash.ts";
-import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
-import { linkedPrograms } from "../support/served.ts";
+import { cleanEnvironment, spawnAegis } from "../support/harness.ts";
+import { linkedPrograms, type ServedProcess, startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 import { certificate } from "../support/tls.ts";
 
-const running: Bun.Subprocess[] = [];
+const running: ServedProcess[] = [];
 afterAll(async () => {
-  for (const child of running) child.kill("SIGTERM");
-  for (const child of running) expect(await child.exited).toBe(0);
+  for (const server of running) expect(await server.stop()).toBe(0);
 });
 
+/** On its user's own ledger. */
 async function serve(...flags: string[]): Promise<string> {
-  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", ...flags], {
-    env: cleanEnvironment(),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  running.push(child);
-  let said = "";
-  for await (const piece of child.stderr) {
-    said += new TextDecoder().decode(piece);
-    const url = /http:\/\/[^\s]+/.exec(said)?.[0];
-    if (url !== undefined) return url;
-  }
-  throw new Error(`it did not start: ${said}`);
+  const server = await startServe(cleanEnvironment(), flags);
+  running.push(server);
+  return server.url;
 }
 
 const run = (...args: string[]) => spawnAegis(["conformance", "run", ...args]);

@@ -2,32 +2,19 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { aegisBinary, spawnAegis, waitFor } from "../support/harness.ts";
+import { spawnAegis, waitFor } from "../support/harness.ts";
+import { startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
 const home = tempDir("joined");
 const work = tempDir("work");
 const { url, stop } = await start();
-afterAll(stop);
+afterAll(async () => {
+  await stop();
+});
 
-async function start() {
-  const server = Bun.spawn([aegisBinary(), "serve", "--addr", ":0"], {
-    env: { HOME: home, PATH: process.env.PATH ?? "" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const reader = server.stderr.getReader();
-  for (let said = ""; ; ) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`it did not start: ${said}`);
-    said += new TextDecoder().decode(value);
-    const found = /http:\/\/\S+/.exec(said)?.[0];
-    if (found === undefined) continue;
-    const end = async () => {
-      server.kill("SIGTERM");
-      await server.exited;
-    };
-    return { url: found, stop: end };
-  }
+function start() {
+  return startServe({ HOME: home, PATH: process.env.PATH ?? "" }, []);
 }
 
 async function post(path: string, body: object) {

@@ -12,8 +12,9 @@ import {
   postgresServer,
   startPostgres,
 } from "../support/postgres.ts";
+import type { ServedProcess } from "../support/served.ts";
 import { linkedPrograms } from "../support/served.ts";
-import { freshDsn, type ServedPostgres, servePostgres } from "../support/served-postgres.ts";
+import { freshDsn, servePostgres } from "../support/served-postgres.ts";
 import { tempDir } from "../support/temp.ts";
 import { anEvent, textStream } from "../support/text-stream.ts";
 
@@ -142,7 +143,7 @@ describe.skipIf(!isHere)("a database that goes away", () => {
     const server = await startPostgres();
     const dsn = await freshDsn(server);
     const [served] = await startAll(server, dsn, 1);
-    const url = (served as ServedPostgres).url;
+    const url = (served as ServedProcess).url;
     const stored = await post(url, "/v1/events", event("s", 0, ""));
     expect(stored.status).toBe(201);
     const { hash } = JSON.parse(stored.body) as { hash: string };
@@ -175,7 +176,7 @@ describe.skipIf(!isHere)("a database that goes away", () => {
     expect((await get(url, "/metrics")).body).toContain("\naegis_ledger_up 1\n");
     const verdict = await get(url, "/v1/sessions/s/verify?tenant_id=acme");
     expect(JSON.parse(verdict.body)).toMatchObject({ valid: true });
-    expect((served as ServedPostgres).said()).not.toContain(server.password);
+    expect((served as ServedProcess).said()).not.toContain(server.password);
   });
 
   test("before the start is an error that does not repeat the password", async () => {

@@ -4,36 +4,23 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { aegisBinary } from "../support/harness.ts";
+import { startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 import { anEvent, textStream } from "../support/text-stream.ts";
 
 /** Whatever an answer holds; what it should hold is what the tests say. */
 type Answer = { readonly [name: string]: Answer } & string & readonly Answer[];
 
-interface Served {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-async function serve(home: string, ...flags: string[]): Promise<Served> {
-  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", ...flags], {
-    env: { HOME: home, PATH: process.env.PATH ?? "" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  for await (const piece of child.stderr) {
-    said += new TextDecoder().decode(piece);
-    const url = /http:\/\/[^\s]+/.exec(said)?.[0];
-    if (url === undefined) continue;
-    return {
-      url,
-      async stop() {
-        child.kill("SIGTERM");
-        expect(await child.exited).toBe(0);
-      },
-    };
-  }
-  throw new Error(`it did not start: ${said}`);
+/** On the ledger of the user whose home that is. */
+async function serve(home: string, ...flags: string[]) {
+  const env = { HOME: home, PATH: process.env.PATH ?? "" };
+  const { url, stop } = await startServe(env, flags);
+  return {
+    url,
+    async stop() {
+      expect(await stop()).toBe(0);
+    },
+  };
 }
 
 const server = await serve(tempDir("serve"));

@@ -2,15 +2,9 @@
 // machines of their own.
 
 import { afterThisTest } from "./endings.ts";
-import { aegisBinary, cleanEnvironment } from "./harness.ts";
+import { cleanEnvironment } from "./harness.ts";
 import type { PostgresServer } from "./postgres.ts";
-
-export interface ServedPostgres {
-  readonly url: string;
-  /** Everything on standard error so far. */
-  said(): string;
-  kill(signal: "SIGKILL" | "SIGTERM"): Promise<number>;
-}
+import { type ServedProcess, startServe } from "./served.ts";
 
 /** The DSN of a fresh ledger, without a password. */
 export async function freshDsn(server: PostgresServer): Promise<string> {
@@ -22,29 +16,10 @@ export async function freshDsn(server: PostgresServer): Promise<string> {
 export async function servePostgres(
   dsn: string,
   env: Readonly<Record<string, string>>,
-): Promise<ServedPostgres> {
-  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--dsn", dsn], {
-    env: cleanEnvironment(env),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<number> => {
-    child.kill(signal);
-    return child.exited;
-  };
+): Promise<ServedProcess> {
+  const server = await startServe(cleanEnvironment(env), ["--dsn", dsn]);
   afterThisTest(async () => {
-    await end("SIGKILL");
+    await server.kill("SIGKILL");
   });
-  let said = "";
-  const { promise: listening, resolve, reject } = Promise.withResolvers<string>();
-  const collect = async (): Promise<void> => {
-    const decoder = new TextDecoder();
-    for await (const piece of child.stderr) {
-      said += decoder.decode(piece, { stream: true });
-      const url = /http:\/\/[^\s]+/.exec(said)?.[0];
-      if (url !== undefined) resolve(url);
-    }
-    reject(new Error(`it did not start: ${said}`));
-  };
-  void collect();
-  return { url: await listening, said: () => said, kill: end };
+  return server;
 }

@@ -94,39 +94,60 @@ function firstPart(wanted: RegExp, text: string): string | undefined {
   return part;
 }
 
+/** `aegis serve` that listens. */
+export interface ServedProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** Everything on standard error so far. */
+  said(): string;
+  /** @returns its exit status, once everything it said was heard */
+  kill(signal: NodeJS.Signals): Promise<number>;
+  stop(): Promise<number>;
+}
+
 /** `aegis serve` on a free port, with this ledger and a home of its own. */
-export function serve(
-  ledger: string,
-  ...flags: readonly string[]
-): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+export function serve(ledger: string, ...flags: readonly string[]): Promise<ServedProcess> {
   return serveAs(cleanEnvironment(), ledger, ...flags);
 }
 
 /** For the user of this environment: only his own servers decide about his approvals. */
-export async function serveAs(
+export function serveAs(
   env: Record<string, string>,
   ledger: string,
   ...flags: readonly string[]
-): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const child = Bun.spawn([aegisBinary(), "serve", "--addr", ":0", "--ledger", ledger, ...flags], {
-    env,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+): Promise<ServedProcess> {
+  return startServe(env, ["--ledger", ledger, ...flags]);
+}
+
+/** @param before words in front of the command */
+export async function startServe(
+  env: Record<string, string>,
+  flags: readonly string[],
+  before: readonly string[] = [],
+): Promise<ServedProcess> {
+  const command = [...before, aegisBinary(), "serve", "--addr", ":0", ...flags];
+  const child = Bun.spawn(command, { env, stdio: ["ignore", "ignore", "pipe"] });
   endWithTests(child);
   const late = setTimeout(() => child.kill("SIGKILL"), conditionMs);
   let said = "";
-  for await (const piece of child.stderr) {
-    said += new TextDecoder().decode(piece);
-    const url = /http:\/\/\S+(?=\s)/.exec(said)?.[0];
-    if (url === undefined) continue;
-    clearTimeout(late);
-    return {
-      url,
-      async stop() {
-        child.kill("SIGTERM");
-        await child.exited;
-      },
-    };
-  }
-  throw new Error(`it did not start: ${said}`);
+  const listening = Promise.withResolvers<string>();
+  const collect = async (): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const piece of child.stderr) {
+      said += decoder.decode(piece, { stream: true });
+      const url = /http:\/\/\S+(?=\s)/.exec(said)?.[0];
+      if (url !== undefined) listening.resolve(url);
+    }
+    listening.reject(new Error(`it did not start: ${said}`));
+  };
+  const collected = collect();
+  const kill = async (signal: NodeJS.Signals): Promise<number> => {
+    child.kill(signal);
+    const status = await child.exited;
+    await collected;
+    return status;
+  };
+  const url = await listening.promise;
+  clearTimeout(late);
+  return { url, pid: child.pid, said: () => said, kill, stop: () => kill("SIGTERM") };
 }
