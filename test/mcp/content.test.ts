@@ -4,7 +4,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as modern from "@modelcontextprotocol/client";
 import { spawnAegis, waitFor } from "../support/harness.ts";
 import {
   budgets,
@@ -19,6 +18,7 @@ import {
   startProxy,
   startServerProgram,
 } from "../support/mcp.ts";
+import { connectModern, modernProgram } from "../support/mcp-modern.ts";
 import { testMs } from "../support/patience.ts";
 import { serveAs } from "../support/served.ts";
 
@@ -56,13 +56,9 @@ const legacyHttp: Connect = async (place, flags) => {
 };
 
 const modernHttp: Connect = async (place, flags) => {
-  const program = join(import.meta.dir, "../fixtures/mcp/modern.ts");
-  const front = await startFront(place, [process.execPath, program], proxyArgs(place, ...flags));
-  const client = new modern.Client(
-    { name: "test", version: "1.0.0" },
-    { versionNegotiation: { mode: { pin: "2026-07-28" } } },
-  );
-  await client.connect(new modern.StreamableHTTPClientTransport(new URL(front.url)));
+  const server = [process.execPath, modernProgram];
+  const front = await startFront(place, server, proxyArgs(place, ...flags));
+  const client = await connectModern(front.url);
   const close = async (): Promise<void> => {
     await client.close();
     await front.stop();

@@ -4,7 +4,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as modern from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -20,6 +19,7 @@ import {
   recordedTypes,
   startFront,
 } from "../support/mcp.ts";
+import { connectModern, modernClient } from "../support/mcp-modern.ts";
 import { testMs } from "../support/patience.ts";
 
 setDefaultTimeout(testMs);
@@ -209,11 +209,7 @@ test("a session is nothing to who has another key", async () => {
 
 test("a client of both eras finds out which one the server is of", async () => {
   await fronted(async (front) => {
-    const client = new modern.Client(
-      { name: "test", version: "1.0.0" },
-      { versionNegotiation: { mode: "auto" } },
-    );
-    await client.connect(new modern.StreamableHTTPClientTransport(new URL(front.url)));
+    const client = await connectModern(front.url, modernClient("auto"));
     expect(client.getProtocolEra()).toBe("legacy");
     expect((await client.callTool(called("echo", "hi"))).content).toHaveLength(1);
     await client.close();

@@ -2,10 +2,9 @@
 // that version, over both transports.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import type { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { aegisBinary, repoRoot, waitFor } from "../support/harness.ts";
+import { aegisBinary, waitFor } from "../support/harness.ts";
 import {
   budgets,
   type McpPlace,
@@ -17,13 +16,17 @@ import {
   startProxy,
   startServerProgram,
 } from "../support/mcp.ts";
+import {
+  connectModern,
+  modernClient,
+  modernProgram,
+  modernVersion,
+} from "../support/mcp-modern.ts";
 import { testMs } from "../support/patience.ts";
 
 setDefaultTimeout(testMs);
 
-const version = "2026-07-28";
 const tools = ["echo", "big", "slow", "asks", "write_file", "change_note"];
-const program = join(repoRoot, "test/fixtures/mcp/modern.ts");
 
 interface Connected {
   readonly client: Client;
@@ -32,23 +35,9 @@ interface Connected {
   close(): Promise<void>;
 }
 
-function newClient(): Client {
-  const client = new Client(
-    { name: "test", version: "1.0.0" },
-    {
-      capabilities: { elicitation: {} },
-      versionNegotiation: { mode: { pin: version } },
-    },
-  );
-  client.setRequestHandler("elicitation/create", () => {
-    return { action: "accept" as const, content: { name: "Ada" } };
-  });
-  return client;
-}
-
 async function overStdio(place: McpPlace): Promise<Connected> {
-  const client = newClient();
-  const args = [...proxyArgs(place), "--", process.execPath, program];
+  const client = modernClient();
+  const args = [...proxyArgs(place), "--", process.execPath, modernProgram];
   const { folder: cwd, env } = place;
   const command = aegisBinary();
   const transport = new StdioClientTransport({ command, args, cwd, env, stderr: "pipe" });
@@ -63,7 +52,7 @@ async function overStdio(place: McpPlace): Promise<Connected> {
 async function overHttp(place: McpPlace): Promise<Connected> {
   const server = await startServerProgram("modern.ts", "http");
   const proxy = await startProxy(place, server.url);
-  const client = await clientOf(proxy.url);
+  const client = await connectModern(proxy.url);
   return {
     client,
     said: server.said,
@@ -75,18 +64,12 @@ async function overHttp(place: McpPlace): Promise<Connected> {
   };
 }
 
-async function clientOf(url: string): Promise<Client> {
-  const client = newClient();
-  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-  return client;
-}
-
-const command = [process.execPath, program];
+const command = [process.execPath, modernProgram];
 
 /** The server knows standard input and output alone. */
 async function overBoth(place: McpPlace): Promise<Connected> {
   const front = await startFront(place, command);
-  const client = await clientOf(front.url);
+  const client = await connectModern(front.url);
   return {
     client,
     said: front.said,
@@ -111,7 +94,7 @@ describe.each([
     const place = mcpPlace({ tools, budgets: { ...budgets, ...limits } });
     const connected = await connect(place);
     try {
-      expect(connected.client.getNegotiatedProtocolVersion()).toBe(version);
+      expect(connected.client.getNegotiatedProtocolVersion()).toBe(modernVersion);
       await use(connected, place);
     } finally {
       await connected.close();
@@ -239,7 +222,7 @@ describe.each([
 test("clients that share a process do not get what is another one's", async () => {
   const place = mcpPlace({ tools, budgets });
   const front = await startFront(place, command);
-  const clients = await Promise.all([clientOf(front.url), clientOf(front.url)]);
+  const clients = await Promise.all([connectModern(front.url), connectModern(front.url)]);
   try {
     // Both number their requests, and name their progress, from the same beginning on.
     const seen = await Promise.all(
