@@ -2,11 +2,12 @@
 // aegis sends for it from the same port. Servers are the test's own, on loopback.
 
 import { afterAll, expect } from "bun:test";
-import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
+import type { Capability } from "../../src/model/capability.ts";
 import { containers, runBox, type Setting } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { makeScene, removeScenes, runIn } from "../support/in-setting.ts";
-import { permit, port } from "../support/ir.ts";
+import { by, inNetwork, loopback, permit, port, to } from "../support/ir.ts";
+import { named } from "../support/named-web.ts";
 
 const needs = ["linux", "landlock", "seccomp", "tool python3"] as const;
 
@@ -36,22 +37,12 @@ afterAll(() => {
   removeScenes();
   for (const { socket } of [echo, echo6, other]) socket.close();
 });
-const named = "allowed.test";
-
-const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
-const by = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
-const loopback = (address: string, bits: number): Atom => ({
-  kind: "host-cidr",
-  address,
-  bits,
-  negated: false,
-});
 const grants: readonly Capability[] = [
   permit("FileRead FileWrite FileDelete DirCreate DirList ProcessSpawn"),
   permit("NetBind", by("udp")),
   permit("NetConnect", to(named), port(echo.port), by("udp")),
-  permit("NetConnect", loopback("127.0.0.1", 32), port(echo.port), by("udp")),
-  permit("NetConnect", loopback("::1", 128), port(echo6.port), by("udp")),
+  permit("NetConnect", loopback, port(echo.port), by("udp")),
+  permit("NetConnect", inNetwork("::1", 128), port(echo6.port), by("udp")),
 ];
 
 async function run(setting: Setting, script: string) {

@@ -3,34 +3,24 @@
 // Servers are the test's own, on loopback.
 
 import { afterAll, expect } from "bun:test";
-import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
+import type { Capability } from "../../src/model/capability.ts";
 import { containers, runBox, type Setting } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { makeScene, removeScenes, runIn } from "../support/in-setting.ts";
-import { permit, port } from "../support/ir.ts";
+import { by, loopback, permit, port, to } from "../support/ir.ts";
+import { expectNotReached, expectReached, named, openNamedWeb } from "../support/named-web.ts";
 
 const needs = ["linux", "landlock", "seccomp", "tool python3"] as const;
 
-const web = Bun.serve({
-  hostname: "127.0.0.1",
-  port: 0,
-  fetch: (request) => new Response(`served ${new URL(request.url).hostname}\n`),
-});
-const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("other\n") });
+const web = openNamedWeb();
 afterAll(async () => {
   removeScenes();
-  await Promise.all([web.stop(true), other.stop(true)]);
+  await web.stop();
 });
-const webPort = web.port ?? 0;
-const named = "allowed.test";
 
-const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
-const by = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
-const loopback: Atom = { kind: "host-cidr", address: "127.0.0.1", bits: 32, negated: false };
 const grants: readonly Capability[] = [
   permit("FileRead FileWrite FileDelete DirCreate DirList ProcessSpawn"),
-  permit("NetConnect NetRequest", to(named), port(webPort), by("tcp")),
-  permit("NetConnect NetRequest", loopback, port(webPort), by("tcp")),
+  ...web.grants,
   permit("NetConnect", to("slow.test"), by("tcp")),
 ];
 
@@ -54,8 +44,8 @@ const python = (script: string) => [
   "/usr/bin/python3",
   "-c",
   `import errno, os, select, socket, threading
-name, at = "${named}", ${webPort}
-request = b"GET / HTTP/1.0\\r\\nHost: ${named}:${webPort}\\r\\n\\r\\n"
+name, at = "${named}", ${web.port}
+request = b"GET / HTTP/1.0\\r\\nHost: ${named}:${web.port}\\r\\n\\r\\n"
 def body(s):
     s.sendall(request); text = b""
     while True:
@@ -70,37 +60,6 @@ def made(*options):
 address = (socket.getaddrinfo(name, at, socket.AF_INET, socket.SOCK_STREAM)[0][4])
 ${script}`,
 ];
-const url = (host: string, at = webPort) => `http://${host}:${at}/`;
-
-const clients: Readonly<Record<string, (host: string) => readonly string[]>> = {
-  curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "60", url(host)],
-  "python's urllib": (host) => [
-    "/usr/bin/python3",
-    "-c",
-    `import urllib.request; print(urllib.request.urlopen("${url(host)}").read().decode())`,
-  ],
-  "python's asyncio": (host) => [
-    "/usr/bin/python3",
-    "-c",
-    `import asyncio
-async def go():
-    r, w = await asyncio.open_connection("${host}", ${webPort})
-    w.write(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print((await r.read()).decode())
-asyncio.run(go())`,
-  ],
-  node: (host) => [
-    "/usr/bin/node",
-    "-e",
-    `require("http").get("${url(host)}", (r) => r.on("data", (d) => console.log(String(d))))
-      .on("error", (e) => { console.log(e.code); process.exit(1); })`,
-  ],
-  bash: (host) => [
-    "/bin/bash",
-    "-c",
-    `exec 3<>/dev/tcp/${host}/${webPort} && printf 'GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n' >&3 && cat <&3`,
-  ],
-};
-
 /** What a program sees of its own socket, in lines; `served` is what the server says. */
 const sights: readonly (readonly [string, string, readonly string[]])[] = [
   ["who waits is served", "s = made(); s.connect(address); print(body(s))", ["served"]],
@@ -144,7 +103,7 @@ os.wait(); print(body(s))`,
   ],
   [
     "one that was refused may be connected elsewhere",
-    `s = made(); print(tried(lambda: s.connect(("127.0.0.1", ${other.port}))))
+    `s = made(); print(tried(lambda: s.connect(("127.0.0.1", ${web.otherPort}))))
 print(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), tried(s.getpeername))
 s.connect(address); print(body(s))`,
     ["EACCES", "0 ENOTCONN", "served"],
@@ -187,34 +146,23 @@ print(tried(lambda: made().listen(1)))`,
   ],
   [
     "nothing but what is granted",
-    `for place in (("127.0.0.1", ${other.port}), ("127.0.0.2", at), ("169.254.169.254", 80), ("198.18.0.99", at)):
+    `for place in (("127.0.0.1", ${web.otherPort}), ("127.0.0.2", at), ("169.254.169.254", 80), ("198.18.0.99", at)):
     print(tried(lambda: made().connect(place)))
-print(tried(lambda: made(socket.AF_INET6).connect(("::1", ${other.port}))))`,
+print(tried(lambda: made(socket.AF_INET6).connect(("::1", ${web.otherPort}))))`,
     ["EACCES", "EACCES", "EACCES", "EACCES", "EACCES"],
   ],
 ];
 
 for (const setting of containers()) {
-  for (const [name, client] of Object.entries(clients)) {
+  for (const [name, client] of Object.entries(web.clients)) {
     testWith(needs, `${setting.name}: ${name} reaches a granted name`, async () => {
-      const { stdout, connections } = await run(setting, client(named));
-      expect(stdout).toContain(`served ${named}`);
-      const made = connections.filter(({ phase, decision }) => phase === undefined && decision);
-      expect(made.map(({ host, port: at, decision }) => [host, at, decision])).toContainEqual([
-        named,
-        webPort,
-        "allow",
-      ]);
-      expect(connections.find(({ pid }) => pid !== undefined && pid > 0)?.exe).not.toBe("");
+      const result = await run(setting, client(named));
+      expectReached(result, web.port);
+      expect(result.connections.find(({ pid }) => pid !== undefined && pid > 0)?.exe).not.toBe("");
     });
 
     testWith(needs, `${setting.name}: ${name} does not reach another name`, async () => {
-      const { stdout, connections } = await run(setting, client("other.test"));
-      expect(stdout).not.toContain("served");
-      expect(connections.some(({ decision }) => decision === "allow")).toBe(false);
-      expect(
-        connections.some(({ host, decision }) => host === "other.test" && decision === "deny"),
-      ).toBe(true);
+      expectNotReached(await run(setting, client("other.test")));
     });
   }
 
@@ -251,8 +199,8 @@ s.sendall(b"x"); print(s.recv(1)); s.shutdown(socket.SHUT_WR); print(s.recv(1))`
 
   testWith(needs, `${setting.name}: aegis run goes by name, and says by what`, async () => {
     const scene = makeScene(setting);
-    const get = `curl -sS --noproxy "*" ${url("localhost")}; curl -sS --noproxy "*" ${url("localhost", other.port)}`;
-    const flags = ["--net", `localhost:${webPort}`, "--json"];
+    const get = `curl -sS --noproxy "*" ${web.url("localhost")}; curl -sS --noproxy "*" ${web.url("localhost", web.otherPort)}`;
+    const flags = ["--net", `localhost:${web.port}`, "--json"];
     const result = await runIn(scene, ["run", ...flags, "--", "sh", "-c", get]);
     expect(result.stderr).toContain("served localhost");
     expect(result.stderr).not.toContain("other");

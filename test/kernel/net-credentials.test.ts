@@ -3,10 +3,9 @@
 
 import { afterAll, expect } from "bun:test";
 import { type Credential, parseCredential } from "../../src/gateway/credential.ts";
-import type { Atom } from "../../src/model/capability.ts";
 import { runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
-import { permit, port } from "../support/ir.ts";
+import { permit, port, to } from "../support/ir.ts";
 import { certificate } from "../support/tls.ts";
 
 const needs = ["linux", "landlock", "seccomp", "userns"] as const;
@@ -30,7 +29,6 @@ afterAll(() => Promise.all([api.stop(true), other.stop(true)]));
 const [apiPort, otherPort] = [api.port ?? 0, other.port ?? 0];
 redirect.to = `http://other.test:${otherPort}/`;
 
-const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
 const grants = [
   permit("all"),
   permit("NetConnect NetRequest", to("api.test"), port(apiPort)),

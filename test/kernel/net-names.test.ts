@@ -2,25 +2,17 @@
 // what a rule names and nothing else. Servers are the test's own, on loopback.
 
 import { afterAll, expect } from "bun:test";
-import type { Atom, Capability, Protocol } from "../../src/model/capability.ts";
+import type { Capability } from "../../src/model/capability.ts";
 import { type BoxOptions, runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/harness.ts";
-import { permit, port } from "../support/ir.ts";
+import { by, loopback, permit, port, to } from "../support/ir.ts";
+import { expectNotReached, expectReached, named, openNamedWeb } from "../support/named-web.ts";
 
 const needs = ["linux", "landlock", "seccomp", "userns"] as const;
 
-const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
-const by = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
-const loopback: Atom = { kind: "host-cidr", address: "127.0.0.1", bits: 32, negated: false };
-
-const web = Bun.serve({
-  hostname: "127.0.0.1",
-  port: 0,
-  fetch: (request) => new Response(`served ${new URL(request.url).hostname}\n`),
-});
-const other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("other\n") });
+const web = openNamedWeb();
 const echo = await Bun.udpSocket({
   hostname: "127.0.0.1",
   port: 0,
@@ -31,20 +23,11 @@ const echo = await Bun.udpSocket({
   },
 });
 afterAll(async () => {
-  await Promise.all([web.stop(true), other.stop(true)]);
+  await web.stop();
   echo.close();
 });
 
-const webPort = web.port ?? 0;
-const otherPort = other.port ?? 0;
-const named = "allowed.test";
-
-/** A name, and what stands behind it: without the second a name must not lead to this machine. */
-const grants: readonly Capability[] = [
-  permit("all"),
-  permit("NetConnect NetRequest", to(named), port(webPort), by("tcp")),
-  permit("NetConnect NetRequest", loopback, port(webPort), by("tcp")),
-];
+const grants: readonly Capability[] = [permit("all"), ...web.grants];
 
 function run(
   setting: Setting,
@@ -64,8 +47,6 @@ const python = (script: string) => [
   "-c",
   `import os, socket, struct\n${script}`,
 ];
-const url = (host: string, at = webPort) => `http://${host}:${at}/`;
-
 /** Asks a resolver as static programs do: reads resolv.conf, connects, asks, connects again. */
 const ownResolver = (host: string) => `
 server = [l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("nameserver")][0]
@@ -74,67 +55,33 @@ labels = b"".join(bytes([len(p)]) + p.encode() for p in "${host}".split("."))
 u.send(struct.pack(">6H", 7, 256, 1, 0, 0, 0) + labels + b"\\0" + struct.pack(">2H", 1, 1))
 r = u.recv(512)
 if r[3] & 15: print("no such name"); raise SystemExit
-s = socket.create_connection((socket.inet_ntoa(r[-4:]), ${webPort}))
-s.send(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print(s.recv(999).decode().split("\\r\\n\\r\\n")[1])`;
+s = socket.create_connection((socket.inet_ntoa(r[-4:]), ${web.port}))
+s.send(b"GET / HTTP/1.0\\r\\nHost: ${host}:${web.port}\\r\\n\\r\\n"); print(s.recv(999).decode().split("\\r\\n\\r\\n")[1])`;
 
-/** Each program as it asks for the web server by a name; it prints what it got. */
-const clients: Readonly<Record<string, (host: string) => readonly string[]>> = {
-  curl: (host) => ["/usr/bin/curl", "-sS", "--max-time", "60", url(host)],
-  "python's urllib": (host) =>
-    python(`import urllib.request; print(urllib.request.urlopen("${url(host)}").read().decode())`),
-  "python's asyncio": (host) =>
-    python(`import asyncio
-async def go():
-    r, w = await asyncio.open_connection("${host}", ${webPort})
-    w.write(b"GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n"); print((await r.read()).decode())
-asyncio.run(go())`),
+const clients: typeof web.clients = {
+  ...web.clients,
   "a program with a resolver of its own": (host) => python(ownResolver(host)),
-  node: (host) => [
-    "/usr/bin/node",
-    "-e",
-    `require("http").get("${url(host)}", (r) => r.on("data", (d) => console.log(String(d))))
-      .on("error", (e) => { console.log(e.code); process.exit(1); })`,
-  ],
-  bash: (host) => [
-    "/bin/bash",
-    "-c",
-    `exec 3<>/dev/tcp/${host}/${webPort} && printf 'GET / HTTP/1.0\\r\\nHost: ${host}:${webPort}\\r\\n\\r\\n' >&3 && cat <&3`,
-  ],
 };
 
 for (const setting of settings()) {
   for (const [name, client] of Object.entries(clients)) {
     testWith(needs, `${setting.name}: ${name} reaches a granted name`, async () => {
-      const { stdout, connections } = await run(setting, client(named));
-      expect(stdout).toContain(`served ${named}`);
-      const made = connections.filter(
-        ({ action, phase }) => action === "NetConnect" && phase === undefined,
-      );
-      expect(made.map(({ host, port: at, decision }) => [host, at, decision])).toContainEqual([
-        named,
-        webPort,
-        "allow",
-      ]);
+      expectReached(await run(setting, client(named)), web.port);
     });
 
     testWith(needs, `${setting.name}: ${name} does not reach another name`, async () => {
-      const { stdout, connections } = await run(setting, client("other.test"));
-      expect(stdout).not.toContain("served");
-      expect(connections.some(({ decision }) => decision === "allow")).toBe(false);
-      expect(
-        connections.some(({ host, decision }) => host === "other.test" && decision === "deny"),
-      ).toBe(true);
+      expectNotReached(await run(setting, client("other.test")));
     });
   }
 
   testWith(needs, `${setting.name}: a connection tells nothing about interfaces`, async () => {
     const script = `
 import fcntl, termios
-s = socket.create_connection(("${named}", ${webPort}))
+s = socket.create_connection(("${named}", ${web.port}))
 for request in (0x8912, 0x8933, 0x8946):
     try: fcntl.ioctl(s, request, b"lo" + b"\\0" * 38); print("told")
     except PermissionError: print("refused")
-s.send(b"GET / HTTP/1.0\\r\\nHost: ${named}:${webPort}\\r\\n\\r\\n"); s.recv(1, socket.MSG_PEEK)
+s.send(b"GET / HTTP/1.0\\r\\nHost: ${named}:${web.port}\\r\\n\\r\\n"); s.recv(1, socket.MSG_PEEK)
 print(struct.unpack("i", fcntl.ioctl(s, termios.FIONREAD, bytes(4)))[0] > 0)`;
     const { stdout } = await run(setting, python(script));
     expect(stdout.trim().split("\n")).toEqual(["refused", "refused", "refused", "True"]);
@@ -145,7 +92,7 @@ print(struct.unpack("i", fcntl.ioctl(s, termios.FIONREAD, bytes(4)))[0] > 0)`;
     `${setting.name}: an address, a port and a protocol that no rule names`,
     async () => {
       const script = `
-for kind, address in ((1, ("127.0.0.1", ${otherPort})), (1, ("127.0.0.2", ${webPort})), (2, ("127.0.0.1", ${echo.port})), (1, ("169.254.169.254", 80))):
+for kind, address in ((1, ("127.0.0.1", ${web.otherPort})), (1, ("127.0.0.2", ${web.port})), (2, ("127.0.0.1", ${echo.port})), (1, ("169.254.169.254", 80))):
     s = socket.socket(socket.AF_INET, kind); s.settimeout(60)
     try: s.connect(address); print("connected")
     except OSError as e: print("no")`;
@@ -180,7 +127,7 @@ a = socket.getaddrinfo("${named}", ${echo.port}, socket.AF_INET, socket.SOCK_DGR
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 s.sendto(b"one", a); print(s.recv(9)); s.connect(a); s.send(b"two"); print(s.recv(9))
 t = socket.socket()
-try: t.connect((a[0], ${webPort})); print("connected")
+try: t.connect((a[0], ${web.port})); print("connected")
 except OSError as e: print(e.errno)`;
     const { stdout } = await run(setting, python(script), udp);
     expect(stdout.trim()).toBe("b'one'\nb'two'\n13");
@@ -233,11 +180,11 @@ print("itself", bool(me) and bool(own[0].accept()))`;
   testWith(needs, `${setting.name}: a port that is taken on the host`, async () => {
     const script = `
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-try: s.bind(("127.0.0.1", ${webPort})); s.listen(); print("listens")
+try: s.bind(("127.0.0.1", ${web.port})); s.listen(); print("listens")
 except OSError as e: print(e.errno)`;
     const { stdout } = await run(setting, python(script), [
       ...grants,
-      permit("NetBind", port(webPort)),
+      permit("NetBind", port(web.port)),
     ]);
     expect(stdout.trim()).toBe("98");
   });

@@ -8,7 +8,7 @@ import {
   featureNames,
   type HostFeatures,
 } from "../../src/enforce/linux/features.ts";
-import type { Action, Atom, Capability } from "../../src/model/capability.ts";
+import type { Action, Atom, Capability, Protocol } from "../../src/model/capability.ts";
 
 export const under = (path: string): Atom => ({ kind: "path-in", path, negated: false });
 export const exactly = (path: string): Atom => ({ kind: "path-equals", path, negated: false });
@@ -23,6 +23,15 @@ export const port = (number: number): Atom => ({
   port: number,
   negated: false,
 });
+export const to = (host: string): Atom => ({ kind: "host-equals", host, negated: false });
+export const by = (protocol: Protocol): Atom => ({ kind: "protocol", protocol, negated: false });
+export const inNetwork = (address: string, bits: number): Atom => ({
+  kind: "host-cidr",
+  address,
+  bits,
+  negated: false,
+});
+export const loopback = inNetwork("127.0.0.1", 32);
 export const not = (atom: Atom): Atom => ({ ...atom, negated: !atom.negated });
 
 export const readActions: readonly Action[] = ["FileRead", "DirList"];
