@@ -96,6 +96,14 @@ export async function verifyNote(
   return { text: parsed.text, signers };
 }
 
+/** Whether a signature says that it is by `key`, be it right or wrong. */
+export function namesKey(note: string, key: VerifierKey): boolean {
+  const { name, keyId } = parseVerifierKey(key);
+  return parseNote(note).signatures.some(
+    (one) => one.name === name && equalBytes(one.keyId, keyId),
+  );
+}
+
 interface SignedPart {
   readonly message: string;
   readonly signature: Uint8Array;
