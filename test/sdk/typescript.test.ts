@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { AegisClient } from "../../sdk/typescript/src/client.ts";
-import type { Decision } from "../../sdk/typescript/src/schemas.ts";
+import type { Decision } from "../../sdk/typescript/src/schemas/policy.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { operations } from "../../src/server/api/operations.ts";
 import { repoRoot } from "../support/harness.ts";

@@ -4,25 +4,39 @@ import type {
   ApprovalDecision,
   ApprovalList,
   ApprovalRequest,
+  DecideApprovalParameters,
+  GetApprovalParameters,
+  ListApprovalsParameters,
+} from "./schemas/approvals.ts";
+import type {
   BatchLine,
-  DecideRequest,
-  Decision,
-  DiffReport,
   Event,
   EventDraft,
   EventPage,
-  Health,
-  ManifestVerdict,
+  ListEventsParameters,
+  Stored,
+  TailEventsParameters,
+} from "./schemas/events.ts";
+import type { ManifestVerdict, ServedManifest } from "./schemas/manifests.ts";
+import type { DecideRequest, Decision } from "./schemas/policy.ts";
+import type { Health } from "./schemas/service.ts";
+import type {
+  DiffReport,
+  GetReplayParameters,
+  GetSessionParameters,
+  GetSnapshotParameters,
+  ListSessionsParameters,
+  MintSessionTokenParameters,
+  PostReplayParameters,
   ReplayRequest,
-  ServedManifest,
   SessionHead,
   SessionList,
   SessionToken,
   Snapshot,
-  Stored,
   TokenRequest,
   Verdict,
-} from "./schemas.ts";
+  VerifySessionParameters,
+} from "./schemas/sessions.ts";
 import {
   type CallOptions,
   type ClientOptions,
@@ -36,112 +50,33 @@ export declare class AegisClient {
   /** Store one event. */
   postEvent(body: EventDraft, options?: KeyedOptions): Promise<Stored>;
   /** List events, oldest first. */
-  listEvents(
-    parameters: {
-      /** The tenant. */
-      readonly tenant_id: string;
-      /** Only of this session. */
-      readonly session_id?: string;
-      /** Only of this type. */
-      readonly event_type?: string;
-      /** Only with this `tool_name` in the payload. */
-      readonly tool_name?: string;
-      /** Only with this `outcome` in the payload. */
-      readonly policy_outcome?: string;
-      /** Not before, in ms since 1970. */
-      readonly from_ts?: number;
-      /** Not after, in ms since 1970. */
-      readonly to_ts?: number;
-      /** Events in a page. */
-      readonly limit?: number;
-      /** `NextToken` of the page before; empty for the first. */
-      readonly page_token?: string;
-    },
-    options?: CallOptions,
-  ): Promise<EventPage>;
+  listEvents(parameters: ListEventsParameters, options?: CallOptions): Promise<EventPage>;
   /** Store many events. */
   postEvents(body: readonly EventDraft[], options?: KeyedOptions): Promise<readonly BatchLine[]>;
   /** Follow events as they are stored. */
   tailEvents(
-    parameters: {
-      /** The tenant. */
-      readonly tenant_id: string;
-      /** Only of this session. */
-      readonly session_id?: string;
-      /** Also those stored behind this `index`. */
-      readonly after?: number;
-    },
+    parameters: TailEventsParameters,
     options?: CallOptions,
   ): AsyncGenerator<Event, void, void>;
   /** List the sessions of a tenant, newest first. */
-  listSessions(
-    parameters: {
-      /** The tenant. */
-      readonly tenant_id: string;
-      /** Sessions in a page. */
-      readonly limit?: number;
-      /** `NextToken` of the page before. */
-      readonly page_token?: string;
-    },
-    options?: CallOptions,
-  ): Promise<SessionList>;
+  listSessions(parameters: ListSessionsParameters, options?: CallOptions): Promise<SessionList>;
   /** One session and its last event. */
-  getSession(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-      /** The tenant. */
-      readonly tenant_id: string;
-    },
-    options?: CallOptions,
-  ): Promise<SessionHead>;
+  getSession(parameters: GetSessionParameters, options?: CallOptions): Promise<SessionHead>;
   /** What the events of a session add up to now. */
-  getSnapshot(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-      /** The tenant. */
-      readonly tenant_id: string;
-    },
-    options?: CallOptions,
-  ): Promise<Snapshot>;
+  getSnapshot(parameters: GetSnapshotParameters, options?: CallOptions): Promise<Snapshot>;
   /** Whether a session is what was recorded. */
-  verifySession(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-      /** The tenant. */
-      readonly tenant_id: string;
-    },
-    options?: CallOptions,
-  ): Promise<Verdict>;
+  verifySession(parameters: VerifySessionParameters, options?: CallOptions): Promise<Verdict>;
   /** Replay a session and list what differs. */
-  getReplay(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-      /** The tenant. */
-      readonly tenant_id: string;
-      /** `exact`: the state after every event; `live`: every decision, made again. */
-      readonly mode?: "exact" | "live";
-    },
-    options?: CallOptions,
-  ): Promise<DiffReport>;
+  getReplay(parameters: GetReplayParameters, options?: CallOptions): Promise<DiffReport>;
   /** Replay a session, also by another manifest. */
   postReplay(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-    },
+    parameters: PostReplayParameters,
     body: ReplayRequest,
     options?: CallOptions,
   ): Promise<DiffReport>;
   /** A token with which a box may record into the session. */
   mintSessionToken(
-    parameters: {
-      /** The session, within its tenant. */
-      readonly id: string;
-    },
+    parameters: MintSessionTokenParameters,
     body: TokenRequest,
     options?: CallOptions,
   ): Promise<SessionToken>;
@@ -156,32 +91,12 @@ export declare class AegisClient {
   /** Ask for a person. */
   askApproval(body: ApprovalRequest, options?: CallOptions): Promise<ApprovalAsked>;
   /** List what waits. */
-  listApprovals(
-    parameters: {
-      /** The tenant. */
-      readonly tenant_id: string;
-      readonly limit?: number;
-    },
-    options?: CallOptions,
-  ): Promise<ApprovalList>;
+  listApprovals(parameters: ListApprovalsParameters, options?: CallOptions): Promise<ApprovalList>;
   /** How it stands with one. */
-  getApproval(
-    parameters: {
-      /** The token, or its `token_hash` from the list. Whoever has it may see the request. */
-      readonly token: string;
-      /** The tenant. Absent: the token alone is looked for. */
-      readonly tenant_id?: string;
-    },
-    options?: CallOptions,
-  ): Promise<Approval>;
+  getApproval(parameters: GetApprovalParameters, options?: CallOptions): Promise<Approval>;
   /** Decide, once. */
   decideApproval(
-    parameters: {
-      /** The token, or its `token_hash` from the list. Whoever has it may see the request. */
-      readonly token: string;
-      /** The tenant. Absent: the token alone is looked for. */
-      readonly tenant_id?: string;
-    },
+    parameters: DecideApprovalParameters,
     body: ApprovalDecision,
     options?: CallOptions,
   ): Promise<Approval>;

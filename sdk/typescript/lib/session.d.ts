@@ -1,5 +1,5 @@
 import type { AegisClient } from "./client.ts";
-import type { Event } from "./schemas.ts";
+import type { Event } from "./schemas/events.ts";
 import type { CallOptions, JsonValue } from "./transport.ts";
 /** An event with everything that its hash is over. */
 export interface Unsealed {

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { AegisClient } from "./client.ts";
-import type { Event, EventDraft, Stored } from "./schemas.ts";
+import type { Event, EventDraft, Stored } from "./schemas/events.ts";
 import type { CallOptions, JsonValue } from "./transport.ts";
 
 /** An event with everything that its hash is over. */

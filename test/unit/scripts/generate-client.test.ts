@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
-import { clientFolder, renderAll } from "../../../scripts/generate-client.ts";
+import { readFileSync } from "node:fs";
+import { clientFolder, filesBelow, renderAll } from "../../../scripts/generate-client.ts";
 import { testMs } from "../../support/patience.ts";
 
 test(
@@ -10,7 +10,9 @@ test(
     for (const [path, text] of wanted) {
       expect(readFileSync(`${clientFolder}/${path}`, "utf8")).toBe(text);
     }
-    const there = readdirSync(`${clientFolder}/lib`).map((name) => `lib/${name}`);
+    const there = ["lib", "src/schemas"].flatMap((folder) =>
+      filesBelow(`${clientFolder}/${folder}`).map((name) => `${folder}/${name}`),
+    );
     expect(there.filter((path) => !wanted.has(path))).toEqual([]);
   },
   testMs,

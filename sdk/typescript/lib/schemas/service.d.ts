@@ -1,0 +1,7 @@
+export type Health = {
+  readonly status: "ok";
+};
+export type NotReady = {
+  readonly status: "not ready";
+  readonly error: string;
+};
