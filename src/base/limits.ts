@@ -81,8 +81,16 @@ export const walSizeMaxBytes = 1 << 20;
  * change with every append are folded once for all.
  */
 export const sharedWalSizeMaxBytes = 16 << 20;
-/** How long an append waits for other processes writing to the same ledger, milliseconds. */
+/**
+ * How long an append waits for other processes writing to the same ledger, milliseconds. One that
+ * records what has been done already waits on, and says so.
+ */
 export const ledgerLockWaitMs = 5000;
+/**
+ * How long a write may take before what is recorded waits for it, milliseconds: until then it only
+ * waits when a whole transaction has come together.
+ */
+export const lateWriteMs = 1000;
 /** Events read at once by verify, export and reports: bounds memory at about 1 MiB. */
 export const ledgerPageSize = 2000;
 /** Events or records copied at once into another store: those of clients can have 4 MiB each. */

@@ -96,6 +96,8 @@ export interface VerifyReport {
   readonly findings: readonly VerifyFinding[];
   /** Sessions without a close event, not counted as findings. */
   readonly unclosed: readonly SessionId[];
+  /** Of sessions that say of themselves that not everything was stored, how much and why. */
+  readonly losses: ReadonlyMap<SessionId, Omit<Loss, "tsUnixMs">>;
   /** What could not be checked and why; a valid report with warnings proves less. */
   readonly warnings: readonly string[];
   /** The newest checkpoint whose signature and tree are right. */
@@ -132,6 +134,19 @@ export interface VerifyFinding {
   readonly message: string;
 }
 
+/** Of who records what has been done already: it waits for a lock however long that is held. */
+export interface Patience {
+  /** Once for each wait that has become long; must not throw. */
+  onLongWait(): void;
+}
+
+/** What a session did and could not store. */
+export interface Loss {
+  readonly tsUnixMs: number;
+  readonly accesses: number;
+  readonly reason: string;
+}
+
 /** One session being written. Single writer: appends of one session come from one process. */
 export interface SessionWriter {
   readonly id: SessionId;
@@ -156,7 +171,14 @@ export interface SessionWriter {
     readonly tsUnixMs: number;
     readonly exitStatus: number;
     readonly summary: EventDraft["payload"];
+    /** The events are durable, what is left is the checkpoint; must not throw. */
+    readonly onStored?: () => void;
   }): Promise<Checkpoint>;
+  /**
+   * In place of `close` when events could not be stored: says so where that can be, and leaves the
+   * session without an end.
+   */
+  lose(loss: Loss): Promise<void>;
 }
 
 /** A box that records into the session of a client, between that one's own events. */
@@ -168,10 +190,12 @@ export interface JoinedSession {
 }
 
 export interface Ledger {
+  /** @param patience of what the session does once it is open; opening it waits only for a while */
   openSession(
     opening: SessionOpening,
     snapshot: PolicySnapshot,
     tsUnixMs: number,
+    patience?: Patience,
   ): Promise<SessionWriter>;
   /**
    * As `openSession`, in a session of the control plane; its `close` ends the box alone.
@@ -183,6 +207,7 @@ export interface Ledger {
     opening: SessionOpening,
     snapshot: PolicySnapshot,
     tsUnixMs: number,
+    patience?: Patience,
   ): Promise<SessionWriter>;
   sessions(page: {
     readonly last: number;

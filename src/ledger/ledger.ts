@@ -4,10 +4,10 @@
 import { AegisError } from "../base/errors.ts";
 import { newSessionId, type SessionId } from "../base/ids.ts";
 import { signEveryEvents } from "../base/limits.ts";
-import type { EventDraft, SealedEvent, SessionOpening } from "../model/event.ts";
+import type { EventDraft, LostPayload, SealedEvent, SessionOpening } from "../model/event.ts";
 import { type PolicySnapshot, policySnapshot } from "../model/policy-snapshot.ts";
 import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addition.ts";
-import type { Checkpoint, JoinedSession, Ledger, SessionWriter } from "./contract.ts";
+import type { Checkpoint, JoinedSession, Ledger, Patience, SessionWriter } from "./contract.ts";
 import { localTenant, readSessionKey, sessionKey } from "./control/foreign.ts";
 import { isEncrypted, keysMissing, payloadsMarker, stillEncrypted } from "./encrypted/text.ts";
 import { joiningDrafts, openingDrafts } from "./opening.ts";
@@ -85,6 +85,7 @@ async function openSession(
   opening: SessionOpening,
   snapshot: PolicySnapshot,
   tsUnixMs: number,
+  patience?: Patience,
 ): Promise<SessionWriter> {
   const { store, memory } = parts;
   // Read before the head: another process may add and remember events at any moment.
@@ -104,7 +105,15 @@ async function openSession(
   });
   const { origin } = store;
   memory.remember({ origin, size: head.size, root: rootOf(head).toBase64() }, false);
-  return createWriter(parts, append, { own, openedSize: head.size, lastDrafts });
+  return createWriter(patient(parts, patience), { own, openedSize: head.size, lastDrafts });
+}
+
+/** For what a session does once it is open. */
+function patient(parts: LedgerParts, patience: Patience | undefined): LedgerParts {
+  const { store } = parts;
+  const append: Store["append"] = (session, build) => store.append(session, build, patience);
+  const addCheckpoint: Store["addCheckpoint"] = (added) => store.addCheckpoint(added, patience);
+  return { ...parts, store: { ...store, append, addCheckpoint } };
 }
 
 async function joinSession(
@@ -114,6 +123,7 @@ async function joinSession(
   opening: SessionOpening,
   snapshot: PolicySnapshot,
   tsUnixMs: number,
+  patience?: Patience,
 ): Promise<SessionWriter> {
   const { store, memory } = parts;
   const key = sessionKey(tenant, session);
@@ -140,7 +150,7 @@ async function joinSession(
     ...draft,
     payload: { ...draft.payload, box },
   });
-  const writer = createWriter(parts, append, {
+  const writer = createWriter(patient(parts, patience), {
     own,
     openedSize: head.size,
     *lastDrafts(_, { last, tsUnixMs, exitStatus, summary }) {
@@ -166,19 +176,31 @@ interface OpenedSession {
 
 function createWriter(
   parts: LedgerParts,
-  append: Append,
   { own, openedSize, lastDrafts }: OpenedSession,
 ): SessionWriter {
+  const append = createAppend(parts.store);
   let signed = openedSize;
+  /** Why a checkpoint could not be signed on the way: what was to be stored then, is. */
+  let unsigned: { readonly cause: unknown } | undefined;
   const write = (drafts: (session: SessionState) => Iterable<EventDraft>) =>
     append({ ...own, drafts, policy: undefined });
   return {
     id: own.session,
     async append(drafts) {
+      if (unsigned !== undefined) throw unsigned.cause;
       if (drafts.length === 0) return [];
       const { events, head } = await write(() => drafts);
       // A long session is signed now and then, so that little of it is ever unsigned.
-      if (head.size - signed >= signEveryEvents) signed = (await signHead(parts)).size;
+      if (head.size - signed >= signEveryEvents) {
+        await signHead(parts).then(
+          ({ size }) => {
+            signed = size;
+          },
+          (cause: unknown) => {
+            unsigned = { cause };
+          },
+        );
+      }
       return events;
     },
     async prepareClose() {
@@ -189,7 +211,12 @@ function createWriter(
       const key = parts.keys.signer();
       const stored = write((session) => lastDrafts(session, end));
       await Promise.all([stored, key]);
+      end.onStored?.();
       return signHead(parts);
+    },
+    async lose({ tsUnixMs, accesses, reason }) {
+      const payload = { accesses, reason } satisfies LostPayload;
+      await write(() => [{ type: "EVENTS_LOST", tsUnixMs, payload }]);
     },
   };
 }

@@ -5,7 +5,7 @@ import { AegisError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Ledger } from "./contract.ts";
 import { createLedger } from "./ledger.ts";
-import { openSqliteStore } from "./sqlite/store.ts";
+import { openSteadyStore } from "./sqlite/steady-store.ts";
 import type { Store } from "./store.ts";
 import { createHeadFile, type HeadMemory } from "./tree/head-memory.ts";
 import { type KeySource, keyFile } from "./tree/signer.ts";
@@ -26,7 +26,7 @@ export async function openLedger(
   place: LedgerPlace,
   wrapped: (store: Store) => Store = (store) => store,
 ): Promise<Ledger> {
-  return assemble(place, wrapped(openSqliteStore(place.database)));
+  return assemble(place, wrapped(openSteadyStore(place.database)));
 }
 
 /**

@@ -4,7 +4,7 @@
 import type { SessionId } from "../base/ids.ts";
 import { ownText } from "../base/own-text.ts";
 import { isBoxEvent, type JsonObject, type JsonValue, type SealedEvent } from "../model/event.ts";
-import type { SessionRecord } from "./contract.ts";
+import type { Loss, SessionRecord } from "./contract.ts";
 import { localTenant } from "./control/foreign.ts";
 
 /** A session record while it is added up, with the end of its chain. */
@@ -103,6 +103,16 @@ function close(tally: SessionTally, { payload, ts_unix_ms }: SealedEvent): void 
   tally.exitStatus = Number.isSafeInteger(payload.exit_status)
     ? Number(payload.exit_status)
     : undefined;
+}
+
+/** What the event says was done and not stored; undefined for other events. */
+export function lossOf({ event_type, payload }: SealedEvent): Omit<Loss, "tsUnixMs"> | undefined {
+  if (event_type !== "EVENTS_LOST") return undefined;
+  const { accesses, reason } = payload;
+  return {
+    accesses: Number.isSafeInteger(accesses) ? Number(accesses) : 0,
+    reason: textOf(reason),
+  };
 }
 
 /** How many accesses an event stands for; 0 for events that are none. */

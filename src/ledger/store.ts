@@ -4,7 +4,7 @@
 
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
-import type { EventFilter, PolicyLoad } from "./contract.ts";
+import type { EventFilter, Patience, PolicyLoad } from "./contract.ts";
 import type { LogRecord } from "./control/contract.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Hash, NodePlace, TreeHead, TreeNode } from "./tree/merkle.ts";
@@ -115,15 +115,21 @@ export interface Store {
    * everything as it was.
    * @throws {AegisError} `ledger/unavailable` when the outcome is unknown; every later append on
    * this handle then throws as well, unless the store can find out
+   * @param patience another process may hold the lock for as long as it likes; default: only for a
+   * while. A store on a server has its own bounds instead.
    */
-  append(session: SessionId, build: (base: AppendBase) => Addition): Promise<void>;
+  append(
+    session: SessionId,
+    build: (base: AppendBase) => Addition,
+    patience?: Patience,
+  ): Promise<void>;
   /** As `append`, for several additions in one transaction; they follow each other in the tree. */
   appendMany(
     needs: () => AppendNeeds,
     build: (base: ManyBase) => readonly Addition[],
   ): Promise<void>;
   /** Durable when it resolves; the same size again is no change. */
-  addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  addCheckpoint(checkpoint: StoredCheckpoint, patience?: Patience): Promise<void>;
   head(): Promise<TreeHead>;
   sessions(page: {
     readonly last: number;

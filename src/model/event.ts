@@ -32,6 +32,7 @@ export const eventTypes = [
   "API_USAGE",
   "SESSION_OPENED",
   "SESSION_CLOSED",
+  "EVENTS_LOST",
   "COVERAGE",
   "POLICY_LOADED",
   "SESSION_TAGGED",
@@ -150,6 +151,12 @@ export interface LimitPayload {
   /** Process id as seen inside the box, 0 when no process in particular is to blame. */
   readonly pid: number;
   readonly exe: string;
+}
+
+/** Payload of `EVENTS_LOST`: what the session did and could not store; it has no end. */
+export interface LostPayload {
+  readonly accesses: number;
+  readonly reason: string;
 }
 
 /** Payload of `ACCESS_ASKED`: a person was asked about an access. */

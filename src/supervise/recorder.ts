@@ -1,8 +1,9 @@
 // Turns judged accesses into ledger events: equal accesses inside one window become one row with a
-// count, windows are written as one durable transaction each. Nothing is dropped; when the ledger
-// fails, the caller must stop the box.
+// count, windows are written as one durable transaction each, one after the other. A write that
+// takes long holds up whoever records. Nothing is dropped; when the ledger fails, the caller must
+// stop the box, and is told how much was not stored.
 
-import { appendBatchMax, coalesceWindowMs } from "../base/limits.ts";
+import { appendBatchMax, coalesceWindowMs, lateWriteMs } from "../base/limits.ts";
 import type { BoxAccess } from "../enforce/backend.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Action } from "../model/capability.ts";
@@ -44,7 +45,7 @@ export interface Recorder {
   record(accesses: readonly BoxAccess[]): void | Promise<void>;
   /** Takes an event that is no access; it is written with the window. */
   add(draft: EventDraft): void;
-  /** Waits for what is being written. Throws what a write threw. */
+  /** Waits for what is being written. */
   finish(): Promise<Recorded>;
 }
 
@@ -52,6 +53,14 @@ export interface Recorded {
   readonly totals: RecordedTotals;
   /** The last window: not written yet, so that it can be stored together with the session's end. */
   readonly last: readonly EventDraft[];
+  /** Undefined when everything before `last` is stored. */
+  readonly unstored: Unstored | undefined;
+}
+
+/** What was done and not stored. */
+export interface Unstored {
+  readonly accesses: number;
+  readonly cause: unknown;
 }
 
 /** Distinct denials remembered for the summary; the ledger has all of them. */
@@ -68,55 +77,99 @@ export function createRecorder(
   onStored: (events: readonly SealedEvent[]) => void = () => undefined,
 ): Recorder {
   const tally = createTally();
-  let window: Window = new Map();
-  let others: EventDraft[] = [];
+  const window = createWindow();
+  const writes = createWrites(writer, onFailure, onStored);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> = Promise.resolve();
-  let failure: { readonly cause: unknown } | undefined;
+  /** The window is to be written as soon as the one before it is. */
+  let isDue = false;
+  let writing: Promise<void> | undefined;
 
-  function takeWindow(): EventDraft[] {
+  function takeWindow(): readonly EventDraft[] {
     clearTimeout(timer);
     timer = undefined;
-    const drafts = [...toDrafts(window.values()), ...others];
-    window = new Map();
-    others = [];
-    return drafts;
+    isDue = false;
+    return window.take();
   }
 
+  async function writeAll(): Promise<void> {
+    while (isDue && writes.failure() === undefined) await writes.write(takeWindow());
+    writing = undefined;
+  }
+
+  /** Kept when everything that was recorded until now is stored. */
   function flush(): Promise<void> {
-    const drafts = takeWindow();
-    writing = writing
-      .then(async () => {
-        if (failure === undefined) onStored(await writer.append(drafts));
-      })
-      .catch((cause: unknown) => {
-        failure = { cause };
-        onFailure(cause);
-      });
+    isDue = true;
+    writing ??= writeAll();
     return writing;
   }
 
   return {
     record(accesses) {
+      const failure = writes.failure();
       for (const access of accesses) {
         tally.add(access.payload);
-        addTo(window, access);
+        if (failure === undefined) window.add(access);
+        else failure.accesses += access.payload.count;
       }
-      if (window.size >= appendBatchMax) return flush();
+      if (window.size() >= appendBatchMax || writes.isLate()) return flush();
       timer ??= setTimeout(flush, coalesceWindowMs);
       return undefined;
     },
     add(draft) {
-      others.push(draft);
+      window.addOther(draft);
       timer ??= setTimeout(flush, coalesceWindowMs);
     },
     async finish() {
       const last = takeWindow();
       await writing;
-      if (failure !== undefined) throw failure.cause;
-      return { totals: tally.totals(), last };
+      const totals = tally.totals();
+      const failure = writes.failure();
+      if (failure === undefined) return { totals, last, unstored: undefined };
+      failure.accesses += accessesIn(last);
+      return { totals, last: [], unstored: failure };
     },
   };
+}
+
+interface Writes {
+  /** One at a time. */
+  write(drafts: readonly EventDraft[]): Promise<void>;
+  /** One is under way for longer than it should be. */
+  isLate(): boolean;
+  /** Of the first that failed, with what it was to store; nothing is written after it. */
+  failure(): { accesses: number; readonly cause: unknown } | undefined;
+}
+
+function createWrites(
+  writer: SessionWriter,
+  onFailure: (cause: unknown) => void,
+  onStored: (events: readonly SealedEvent[]) => void,
+): Writes {
+  let isLate = false;
+  let failure: ReturnType<Writes["failure"]>;
+  return {
+    async write(drafts) {
+      const late = setTimeout(() => {
+        isLate = true;
+      }, lateWriteMs);
+      try {
+        onStored(await writer.append(drafts));
+      } catch (cause) {
+        failure = { accesses: accessesIn(drafts), cause };
+        onFailure(cause);
+      } finally {
+        clearTimeout(late);
+        isLate = false;
+      }
+    },
+    isLate: () => isLate,
+    failure: () => failure,
+  };
+}
+
+/** How many accesses the rows stand for. */
+export function accessesIn(drafts: readonly EventDraft[]): number {
+  return drafts.reduce((sum, { payload }) => sum + Number(payload.count ?? 0), 0);
 }
 
 interface Tally {
@@ -148,14 +201,38 @@ function createTally(): Tally {
   };
 }
 
-/** Accesses of the running window by what makes two of them equal. */
-type Window = Map<string, { tsUnixMs: number; payload: AccessPayload }>;
+/** What is not written yet. */
+interface Window {
+  add(access: BoxAccess): void;
+  addOther(draft: EventDraft): void;
+  /** Rows. */
+  size(): number;
+  /** Empties it. */
+  take(): EventDraft[];
+}
 
-function addTo(window: Window, { tsUnixMs, payload }: BoxAccess): void {
-  const key = windowKey(payload);
-  const known = window.get(key);
-  if (known === undefined) window.set(key, { tsUnixMs, payload });
-  else known.payload = { ...known.payload, count: known.payload.count + payload.count };
+function createWindow(): Window {
+  /** By what makes two accesses equal. */
+  let accesses = new Map<string, { tsUnixMs: number; payload: AccessPayload }>();
+  let others: EventDraft[] = [];
+  return {
+    add({ tsUnixMs, payload }) {
+      const key = windowKey(payload);
+      const known = accesses.get(key);
+      if (known === undefined) accesses.set(key, { tsUnixMs, payload });
+      else known.payload = { ...known.payload, count: known.payload.count + payload.count };
+    },
+    addOther(draft) {
+      others.push(draft);
+    },
+    size: () => accesses.size,
+    take() {
+      const drafts = [...toDrafts(accesses.values()), ...others];
+      accesses = new Map();
+      others = [];
+      return drafts;
+    },
+  };
 }
 
 function windowKey(payload: AccessPayload): string {

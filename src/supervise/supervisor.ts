@@ -18,7 +18,13 @@ import type {
 import type { Checkpoint, SessionWriter } from "../ledger/contract.ts";
 import type { AccessPayload, EventDraft, LimitPayload, SealedEvent } from "../model/event.ts";
 import { defaultSource, type LimitHit, type Limits } from "../model/limits.ts";
-import { createRecorder, type Recorded, type RecordedTotals, type Recorder } from "./recorder.ts";
+import {
+  accessesIn,
+  createRecorder,
+  type RecordedTotals,
+  type Recorder,
+  type Unstored,
+} from "./recorder.ts";
 
 const settledMs = 1000;
 
@@ -196,16 +202,46 @@ async function closeSession({
   exit,
   limitHits,
 }: Ending): Promise<RunOutcome> {
-  const { totals, last } = await finishRecording(recorder);
+  const { totals, last, unstored } = await recorder.finish();
+  if (unstored !== undefined) throw await lost(run, writer, unstored);
   const more = (await run.onEnded?.(exit)) ?? [];
   const tsUnixMs = run.clock.nowUnixMs();
-  const checkpoint = await writer.close({
+  let isStored = false;
+  const closing = writer.close({
     last: [...last, exitDraft(run.launch, exit, tsUnixMs), ...more],
     tsUnixMs,
     exitStatus: exit.status,
     summary: { allowed: totals.allowed, denied: totals.denied },
+    onStored() {
+      isStored = true;
+    },
+  });
+  const checkpoint = await closing.catch(async (cause: unknown) => {
+    throw isStored ? cause : await lost(run, writer, { accesses: accessesIn(last), cause });
   });
   return { session: writer.id, exit, totals, limitHits, checkpoint };
+}
+
+/** Tells the ledger of it, where that can be written again, and makes the error that says so. */
+async function lost(
+  { clock }: SupervisedRun,
+  writer: SessionWriter,
+  { accesses, cause }: Unstored,
+): Promise<AegisError> {
+  const reason = messageOf(cause);
+  const isTold = await writer.lose({ tsUnixMs: clock.nowUnixMs(), accesses, reason }).then(
+    () => true,
+    // ignored: what kept the events out keeps this out as well; the session has no end either way
+    () => false,
+  );
+  const where = isTold ? "which the ledger says" : "and the ledger could not be told";
+  const fix = cause instanceof AegisError && cause.hint !== undefined ? `${cause.hint}; ` : "";
+  return new AegisError(
+    "ledger/unavailable",
+    `Cannot record what the box did, so it was ended: ${reason}; ` +
+      `${accesses} accesses of session ${writer.id} are not stored, ${where}`,
+    { hint: `${fix}the session has no end: \`aegis audit verify\` names it`, cause },
+  );
 }
 
 function limitDraft(hit: LimitHit, limits: Limits): EventDraft {
@@ -234,18 +270,6 @@ function exitDraft({ argv, program }: BoxLaunch, exit: BoxExit, tsUnixMs: number
       signal: signal ?? 0,
     },
   };
-}
-
-async function finishRecording(recorder: Recorder): Promise<Recorded> {
-  try {
-    return await recorder.finish();
-  } catch (cause) {
-    throw new AegisError(
-      "ledger/unavailable",
-      "Cannot record what the box did, so it was killed: the ledger refused the events",
-      { hint: "free disk space or fix the ledger, then run `aegis audit verify`", cause },
-    );
-  }
 }
 
 function messageOf(error: unknown): string {

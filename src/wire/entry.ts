@@ -44,6 +44,8 @@ export const session = z.strictObject({
   exit_status: z.number().int().nullable(),
   total_actions: z.number().int(),
   denied_actions: z.number().int(),
+  /** What it did and could not store; null when it says of nothing. */
+  lost: z.strictObject({ actions: z.number().int(), reason: z.string() }).nullable(),
 });
 export type Session = z.infer<typeof session>;
 
@@ -86,6 +88,10 @@ export const integrity = z.strictObject({
   /** What could not be checked; a valid ledger with warnings is proven less. */
   warnings: z.array(z.string()),
   unclosed_sessions: z.array(z.string()),
+  /** Sessions that say how much of them could not be stored. */
+  losses: z.array(
+    z.strictObject({ session_id: z.string(), actions: z.number().int(), reason: z.string() }),
+  ),
   checkpoint: checkpoint.nullable(),
 });
 export type Integrity = z.infer<typeof integrity>;

@@ -60,6 +60,17 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     expect(await ledger.verify()).toMatchObject({ valid: true, unclosed: [id] });
   });
 
+  test("a session that says what it could not store has no end, and verify names it", async () => {
+    const { ledger } = await open();
+    const whole = await recordSession(ledger, 1);
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    await writer.lose({ tsUnixMs: startMs + 1, accesses: 7, reason: "the disk is full" });
+    const report = await ledger.verify();
+    expect(report).toMatchObject({ valid: true, unclosed: [writer.id] });
+    expect([...report.losses]).toEqual([[writer.id, { accesses: 7, reason: "the disk is full" }]]);
+    expect((await ledger.session(whole.id))?.closedUnixMs).toBe(startMs + 2);
+  });
+
   test("an event is proven to somebody who has only its bytes, a receipt and the key", async () => {
     const { ledger } = await open();
     await recordSession(ledger, 600);

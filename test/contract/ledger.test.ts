@@ -379,6 +379,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
         unopened: 0,
         findings: [],
         unclosed: [],
+        losses: new Map(),
         warnings: [],
         checkpoint: undefined,
       });

@@ -159,8 +159,10 @@ async function openSession(
     coverage,
   };
   const nowMs = around.clock.nowUnixMs();
-  if (joined !== undefined) return ledger.joinSession(joined, opening, snapshot, nowMs);
-  return ledger.openSession(opening, snapshot, nowMs);
+  const what = `waiting for the ledger "${subject.ledger}", which another process has locked`;
+  const patience = { onLongWait: () => options.tell?.(`${what}; the command waits too`) };
+  if (joined !== undefined) return ledger.joinSession(joined, opening, snapshot, nowMs, patience);
+  return ledger.openSession(opening, snapshot, nowMs, patience);
 }
 
 /** Not loaded where the session is its own. */

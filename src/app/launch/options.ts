@@ -56,6 +56,8 @@ export interface LaunchOptions {
     readonly tokenFile: string | undefined;
   };
   readonly quiet: boolean;
+  /** Told what the launch waits for, in one line; absent: nobody is. */
+  readonly tell?: (line: string) => void;
   /** What is changed goes to a layer of this run; who decides what becomes of it. Absent: no. */
   readonly dryRun?: DryRunChoice | undefined;
   readonly json: boolean;

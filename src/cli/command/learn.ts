@@ -18,6 +18,7 @@ import { ledgerFlags, readLedger } from "../read-ledger.ts";
 import { jsonText } from "../render/json.ts";
 import { learnedView, renderLearned } from "../render/learn.ts";
 import { renderRunSummary } from "../render/run.ts";
+import { escapeControls } from "../render/text.ts";
 import { environmentGrant, limitWish, runSpec } from "./run.ts";
 
 const spec = {
@@ -102,7 +103,8 @@ async function learnFromRun(
     throw new AegisError("usage", "Cannot learn: neither a command nor a session was given", {
       hint: "run `aegis learn --help` for its usage",
     });
-  const result = await launch(launchOptions(args), context);
+  const tell = (line: string) => writeErr(`aegis: ${escapeControls(line)}\n`);
+  const result = await launch({ ...launchOptions(args), tell }, context);
   const { failure, status } = result.exit;
   if (failure !== undefined)
     throw new AegisError("enforce/helper", failure.message, { hint: failure.hint });

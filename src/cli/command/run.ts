@@ -20,6 +20,7 @@ import { launchTrust, launchTrustFlags } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { renderDryRun } from "../render/dry-run.ts";
 import { renderRunSummary, runReport } from "../render/run.ts";
+import { escapeControls } from "../render/text.ts";
 
 const directoryFlag = {
   kind: "text",
@@ -198,7 +199,8 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   const context = createContext();
   const prompt = args === undefined ? {} : await promptFor(args.flags, options, context.directory);
   const trust = args === undefined ? {} : launchTrust(args.flags, context.directory);
-  const result = await launch({ ...options, ...prompt, ...trust }, context);
+  const tell = (line: string) => writeErr(`aegis: ${escapeControls(line)}\n`);
+  const result = await launch({ ...options, ...prompt, ...trust, tell }, context);
   if (options.json) writeOut(`${JSON.stringify(runReport(result))}\n`);
   else if (!options.quiet) writeErr(renderRunSummary(result));
   else if (result.dryRun !== undefined) writeErr(renderDryRun(result.dryRun));

@@ -90,6 +90,8 @@ function detailOf({ event_type, payload }: SealedEvent): string {
       return `exit ${payload.exit_status}`;
     case "SESSION_TAGGED":
       return text(payload.tag);
+    case "EVENTS_LOST":
+      return `${payload.accesses} accesses: ${text(payload.reason)}`;
     case "LIMIT_HIT":
       return `${text(payload.limit)} ${text(payload.effect)} ${text(payload.exe)}`.trimEnd();
     case "ACCESS_ASKED":

@@ -1,6 +1,7 @@
 // Sessions as rows, as details and as JSON.
 
-import type { SessionRecord } from "../../ledger/contract.ts";
+import type { Ledger, Loss, SessionRecord } from "../../ledger/contract.ts";
+import { lossOf } from "../../ledger/session-state.ts";
 import type { Session } from "../../wire/entry.ts";
 import { commandText } from "./command-text.ts";
 import type { Fact } from "./facts.ts";
@@ -17,7 +18,21 @@ export const sessionColumns: readonly Column[] = [
   { title: "COMMAND", shrinkTo: 12 },
 ];
 
-export function sessionRow(session: SessionRecord): string[] {
+/** A session and what it says it could not store. */
+export interface ShownSession extends SessionRecord {
+  readonly loss: Omit<Loss, "tsUnixMs"> | undefined;
+}
+
+export async function shownSession(ledger: Ledger, session: SessionRecord): Promise<ShownSession> {
+  // One that a box joined may have an end of its own.
+  const mayLack = session.closedUnixMs === undefined || session.mode === "api";
+  const filter = { session: session.id, type: "EVENTS_LOST" };
+  const found = mayLack ? await ledger.events(filter, { limit: 1, offset: 0 }) : undefined;
+  const [event] = found?.events ?? [];
+  return { ...session, loss: event === undefined ? undefined : lossOf(event) };
+}
+
+export function sessionRow(session: ShownSession): string[] {
   return [
     session.id,
     statusOf(session),
@@ -29,8 +44,9 @@ export function sessionRow(session: SessionRecord): string[] {
   ];
 }
 
-export function sessionFacts(session: SessionRecord): Fact[] {
-  const { closedUnixMs, exitStatus } = session;
+export function sessionFacts(session: ShownSession): Fact[] {
+  const { closedUnixMs, exitStatus, loss } = session;
+  const unended = loss === undefined ? "(still running)" : "(ended: it could not be recorded)";
   return [
     ["Session", session.id],
     ["Config", session.name],
@@ -40,15 +56,16 @@ export function sessionFacts(session: SessionRecord): Fact[] {
     ["Directory", session.directory],
     ["Policy", session.policyHash],
     ["Start time", fullTime(session.openedUnixMs)],
-    ["End time", closedUnixMs === undefined ? "(still running)" : fullTime(closedUnixMs)],
+    ["End time", closedUnixMs === undefined ? unended : fullTime(closedUnixMs)],
     ["Exit code", exitStatus === undefined ? "-" : String(exitStatus)],
     ["Total actions", String(session.accessCount)],
     ["Denied", String(session.deniedCount)],
+    ...(loss === undefined ? [] : [["Not stored", `${loss.accesses}: ${loss.reason}`] as const]),
   ];
 }
 
-export function sessionView(session: SessionRecord): Session {
-  const { closedUnixMs } = session;
+export function sessionView(session: ShownSession): Session {
+  const { closedUnixMs, loss } = session;
   return {
     id: session.id,
     name: session.name,
@@ -62,11 +79,13 @@ export function sessionView(session: SessionRecord): Session {
     exit_status: session.exitStatus ?? null,
     total_actions: session.accessCount,
     denied_actions: session.deniedCount,
+    lost: loss === undefined ? null : { actions: loss.accesses, reason: loss.reason },
   };
 }
 
 /** A session without an end may run still or have been killed: the ledger cannot tell. */
-function statusOf(session: SessionRecord): string {
+function statusOf(session: ShownSession): string {
+  if (session.loss !== undefined) return "incomplete";
   if (session.closedUnixMs === undefined) return "open";
   return session.exitStatus === 0 ? "ok" : `exit ${session.exitStatus ?? "?"}`;
 }

@@ -23,8 +23,8 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       const bound = placeOf(place);
       return bound === undefined ? body : keys.encrypt(bound, body);
     },
-    append: (session, build) =>
-      inner.append(session, (base) => withSealedRecords(build(base), keys)),
+    append: (session, build, patience) =>
+      inner.append(session, (base) => withSealedRecords(build(base), keys), patience),
     appendMany: (needs, build) =>
       inner.appendMany(needs, (base) =>
         build(openedBase(base, keys)).map((addition) => withSealedRecords(addition, keys)),

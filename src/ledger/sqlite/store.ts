@@ -52,10 +52,12 @@ export function openSqliteStore(path: string): Store {
   return {
     origin,
     ...createReader(db, path),
-    append: async (session, build) => inTurn(path, () => writer.append(session, build)),
+    append: async (session, build, patience) =>
+      inTurn(path, () => writer.append(session, build), patience),
     appendMany: async (needs, build) => writer.appendMany(needs, build),
     putRecord: async (...given) => writer.putRecord(...given),
-    addCheckpoint: async (checkpoint) => inTurn(path, () => writer.addCheckpoint(checkpoint)),
+    addCheckpoint: async (checkpoint, patience) =>
+      inTurn(path, () => writer.addCheckpoint(checkpoint), patience),
     snapshot: async () => openSnapshot(path, origin),
     close: async () => writer.close(),
   };

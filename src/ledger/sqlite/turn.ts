@@ -3,10 +3,13 @@
 
 import type { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../../base/limits.ts";
+import type { Patience } from "../contract.ts";
 import { isBusy, unavailable } from "./error.ts";
 
 /** How long one attempt waits, and how long the pause after it is. */
 const stepMs = 3;
+/** The pause after a wait that has become long. */
+const longPauseMs = 50;
 
 /**
  * In short steps: SQLite's own waiting sleeps longer and longer, so that under many writers the one
@@ -24,16 +27,22 @@ export function beginWrite(db: Database): void {
 }
 
 /** Runs `work`, and again while it finds the lock taken. It must have done nothing before that. */
-export async function inTurn<T>(path: string, work: () => T): Promise<T> {
-  for (let waitedMs = 0; ; waitedMs += 2 * stepMs) {
+export async function inTurn<T>(path: string, work: () => T, patience?: Patience): Promise<T> {
+  let isTold = false;
+  for (let waitedMs = 0; ; ) {
     try {
       return work();
     } catch (error) {
       if (!(error instanceof LockTaken)) throw error;
-      if (waitedMs >= ledgerLockWaitMs)
+      const isLong = waitedMs >= ledgerLockWaitMs;
+      if (isLong && patience === undefined)
         throw unavailable("append to the ledger", path, error.cause);
+      if (isLong && !isTold) patience?.onLongWait();
+      isTold = isLong;
     }
-    await Bun.sleep(stepMs);
+    const pauseMs = isTold ? longPauseMs : stepMs;
+    await Bun.sleep(pauseMs);
+    waitedMs += stepMs + pauseMs;
   }
 }
 

@@ -6,11 +6,11 @@ import type { SessionId } from "../../base/ids.ts";
 import { eventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { SealedEvent } from "../../model/event.ts";
-import type { FindingKind, VerifyFinding } from "../contract.ts";
+import type { FindingKind, Loss, VerifyFinding } from "../contract.ts";
 import { localTenant, readSessionKey, sessionKey } from "../control/foreign.ts";
 import { isEncrypted } from "../encrypted/text.ts";
 import { checkSealed } from "../seal.ts";
-import { addEvent, decisionOf, newSession, type SessionTally } from "../session-state.ts";
+import { addEvent, decisionOf, lossOf, newSession, type SessionTally } from "../session-state.ts";
 import { type StoredEvent, storedLevelMin } from "../store.ts";
 import {
   appendLeaves,
@@ -36,6 +36,7 @@ export interface EventFacts {
   /** Sessions with a finding: what they add up to is not to be held against anything. */
   readonly damaged: ReadonlySet<SessionId>;
   readonly policyLoads: readonly PolicyLoadFact[];
+  readonly losses: ReadonlyMap<SessionId, Omit<Loss, "tsUnixMs">>;
   /** Events that are encrypted and were not opened: in the tree, but nobody knows what they say. */
   readonly unopened: number;
 }
@@ -60,6 +61,7 @@ interface Pass {
   readonly sessions: Map<SessionId, SessionTally>;
   readonly damaged: Set<SessionId>;
   readonly policyLoads: PolicyLoadFact[];
+  readonly losses: Map<SessionId, Omit<Loss, "tsUnixMs">>;
   /** Sessions whose last event is damaged: the next one has nothing to follow. */
   readonly unanchored: Set<SessionId>;
   readonly hashLeaf: (data: Uint8Array) => Hash;
@@ -78,6 +80,7 @@ export function createEventCheck(
     sessions: new Map(),
     damaged: new Set(),
     policyLoads: [],
+    losses: new Map(),
     unanchored: new Set(),
     hashLeaf: createLeafHasher(eventSizeMaxBytes),
     next: 0,
@@ -93,7 +96,7 @@ export function createEventCheck(
       for (const message of problems) {
         pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
-      const { findings, next: count, sessions, damaged, policyLoads, unopened } = pass;
+      const { findings, next: count, sessions, damaged, policyLoads, losses, unopened } = pass;
       return {
         findings,
         count,
@@ -103,6 +106,7 @@ export function createEventCheck(
         sessions,
         damaged,
         policyLoads,
+        losses,
         unopened,
       };
     },
@@ -129,6 +133,8 @@ function addEventTo(pass: Pass, stored: StoredEvent): void {
     report(pass, "modified", stored.index, what);
   }
   follow(pass, stored.index, event);
+  const loss = lossOf(event);
+  if (loss !== undefined) pass.losses.set(sessionKey(event.tenant_id, event.session_id), loss);
   const hash = loadedPolicy(event);
   if (hash !== undefined) {
     const session = sessionKey(event.tenant_id, event.session_id);

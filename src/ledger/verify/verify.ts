@@ -68,6 +68,7 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
     unopened: facts.unopened,
     findings: findings.sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0),
     unclosed: open.map(({ id }) => id),
+    losses: facts.losses,
     warnings: heads.warnings,
     checkpoint: heads.newest,
   };

@@ -9,6 +9,7 @@ import { createHeadList } from "../../../src/ledger/tree/head-memory.ts";
 import { keyFile } from "../../../src/ledger/tree/signer.ts";
 import { policySnapshot } from "../../../src/model/policy-snapshot.ts";
 import { createRecorder } from "../../../src/supervise/recorder.ts";
+import { waitFor } from "../../support/harness.ts";
 import { tempDir } from "../../support/temp.ts";
 
 function access(path: string, decision: "allow" | "deny" = "allow"): BoxAccess {
@@ -107,14 +108,64 @@ describe("createRecorder()", () => {
     ]);
   });
 
-  test("reports a ledger that fails once, and does not pretend at the end", async () => {
+  test("reports a ledger that fails once, and says how much is not stored", async () => {
     const { writer } = await openLedger();
     const failing = { ...writer, append: async () => Promise.reject(new Error("disk full")) };
     const causes: unknown[] = [];
     const recorder = createRecorder(failing, (cause) => causes.push(cause));
     const accesses = Array.from({ length: 3000 }, (_, at) => access(`/f/${at}`));
     await recorder.record(accesses);
-    await expect(recorder.finish()).rejects.toThrow("disk full");
+    await recorder.record([access("/later"), access("/later")]);
+    const { last, unstored, totals } = await recorder.finish();
+    expect(String(unstored?.cause)).toContain("disk full");
+    expect([unstored?.accesses, last, totals.allowed]).toEqual([3002, [], 3002]);
     expect(causes).toHaveLength(1);
+  });
+
+  test("counts what was stored before a failure as stored", async () => {
+    const { writer } = await openLedger();
+    let appends = 0;
+    const failing: typeof writer = {
+      ...writer,
+      append: (drafts) =>
+        ++appends === 1 ? writer.append(drafts) : Promise.reject(new Error("disk full")),
+    };
+    const recorder = createRecorder(failing, () => {});
+    await recorder.record(Array.from({ length: 2048 }, (_, at) => access(`/first/${at}`)));
+    await recorder.record(Array.from({ length: 2049 }, (_, at) => access(`/second/${at}`)));
+    expect((await recorder.finish()).unstored?.accesses).toBe(2049);
+  });
+
+  test("holds up whoever records while a write takes long, and then loses nothing", async () => {
+    const { ledger, writer } = await openLedger();
+    const stuck = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const slow: typeof writer = {
+      ...writer,
+      async append(drafts) {
+        begun.resolve();
+        await stuck.promise;
+        return writer.append(drafts);
+      },
+    };
+    const recorder = createRecorder(slow, () => {});
+    recorder.record([access("/first")]);
+    await begun.promise;
+    // Few rows, so that it is the time that holds them up.
+    const held = await waitFor("a record that has to wait", () => {
+      const promise = recorder.record([access("/again")]);
+      return promise === undefined ? undefined : { promise };
+    });
+    let isKept = false;
+    const kept = held.promise.then(() => {
+      isKept = true;
+    });
+    expect(isKept).toBe(false);
+    stuck.resolve();
+    await kept;
+    expect(recorder.record([access("/last")])).toBeUndefined();
+    const totals = await finish(recorder, writer);
+    const counts = (await rows(ledger)).map(([, , count]) => Number(count));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(totals.allowed);
   });
 });

@@ -11,7 +11,7 @@ import { entryOf, renderEntries } from "../../query.ts";
 import { ledgerFlags, readLedger } from "../../read-ledger.ts";
 import { renderFacts } from "../../render/facts.ts";
 import { jsonText } from "../../render/json.ts";
-import { sessionFacts, sessionView } from "../../render/session.ts";
+import { sessionFacts, sessionView, shownSession } from "../../render/session.ts";
 
 export const command = defineCommand(
   {
@@ -46,7 +46,7 @@ export const command = defineCommand(
     }
     const name = flags.id === undefined ? undefined : operand;
     return readLedger(context, { name, session: id, flags }, async (ledger, { path }) => {
-      const session = await findSession(ledger, id);
+      const session = await shownSession(ledger, await findSession(ledger, id));
       const found = await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
       const events = [...found.events].reverse();
       if (flags.json) {

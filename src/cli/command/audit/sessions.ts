@@ -6,7 +6,7 @@ import { jsonFlag, nameOperand } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
 import { ledgerFlags, readLedger } from "../../read-ledger.ts";
 import { jsonText } from "../../render/json.ts";
-import { sessionColumns, sessionRow, sessionView } from "../../render/session.ts";
+import { sessionColumns, sessionRow, sessionView, shownSession } from "../../render/session.ts";
 import { renderTable } from "../../render/table.ts";
 import { tableWidth } from "../../width.ts";
 
@@ -32,7 +32,8 @@ export const command = defineCommand(
   },
   async ({ flags, operands }, context) =>
     readLedger(context, { name: operands.NAME, flags }, async (ledger, { path }) => {
-      const sessions = await ledger.sessions({ last: flags.last });
+      const found = await ledger.sessions({ last: flags.last });
+      const sessions = await Promise.all(found.map((one) => shownSession(ledger, one)));
       const list: SessionList = { ledger: path, sessions: sessions.map(sessionView) };
       const width = tableWidth(context.environment);
       if (flags.json) writeOut(jsonText(list));

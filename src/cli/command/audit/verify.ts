@@ -32,7 +32,7 @@ export const command = defineCommand(
 );
 
 function renderReport(label: string, report: VerifyReport): string {
-  const { findings, unclosed, checkpoint } = report;
+  const { findings, unclosed, losses, checkpoint } = report;
   const facts: Fact[] = [
     ["Total entries", String(report.eventCount)],
     ["Valid", report.valid ? "YES" : "NO"],
@@ -50,6 +50,8 @@ function renderReport(label: string, report: VerifyReport): string {
   }
   facts.push(["Unclosed", unclosed.length === 0 ? "none" : `${unclosed.length} session(s)`]);
   for (const id of unclosed.slice(0, findingsShown)) facts.push(["", id]);
+  for (const [id, { accesses, reason }] of [...losses].slice(0, findingsShown))
+    facts.push(["Incomplete", `${id}: ${accesses} accesses were not stored: ${reason}`]);
   for (const warning of report.warnings) facts.push(["Warning", warning]);
   const message = messageOf(report);
   return renderTitle(`Integrity Report: ${label}`) + renderFacts([...facts, ["Message", message]]);
@@ -75,6 +77,11 @@ function integrity(ledger: string, report: VerifyReport): Integrity {
     })),
     warnings: [...report.warnings],
     unclosed_sessions: [...report.unclosed],
+    losses: [...report.losses].map(([id, { accesses, reason }]) => ({
+      session_id: id,
+      actions: accesses,
+      reason,
+    })),
     checkpoint: report.checkpoint === undefined ? null : { ...report.checkpoint },
   };
 }
