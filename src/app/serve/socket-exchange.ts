@@ -2,6 +2,7 @@
 // routes take. Requests come from any process that may connect.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { refusedBodyMs } from "../../base/limits.ts";
 import type { Incoming } from "./listener.ts";
@@ -34,13 +35,15 @@ export function incomingOf(request: IncomingMessage, gone: AbortSignal): Incomin
 export interface Sending {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Requests and answers forget theirs when it is gone. */
+  readonly socket: Socket;
   /** How long a caller may take no more of an answer. */
   readonly stalledMs: number;
 }
 
 /** To its end, or until the caller is gone. */
 export async function sendAnswer(
-  { request, response, stalledMs }: Sending,
+  { request, response, socket, stalledMs }: Sending,
   answer: Response,
 ): Promise<void> {
   response.statusCode = answer.status;
@@ -49,7 +52,7 @@ export async function sendAnswer(
   const isCut = hasBody(request) && !request.complete;
   if (isCut) response.setHeader("Connection", "close");
   const gone = new Promise<void>((resolve) => response.once("close", resolve));
-  const patience = { gone, stalledMs };
+  const patience = { gone, stalledMs, socket };
   const isStream = answer.headers.get("Content-Type") === "text/event-stream";
   if (isStream && answer.body !== null) {
     // A head has no length then, and nobody who waits for more.
@@ -62,7 +65,7 @@ export async function sendAnswer(
   }
   response.end();
   if (!response.writableFinished) await taken(response, "finish", patience);
-  if (isCut) dropRest(request);
+  if (isCut) dropRest(request, socket);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -87,6 +90,7 @@ interface Patience {
   /** Once nobody reads any more. */
   readonly gone: Promise<void>;
   readonly stalledMs: number;
+  readonly socket: Socket;
 }
 
 async function sendStream(
@@ -128,19 +132,20 @@ async function write(
 async function taken(
   response: ServerResponse,
   event: "drain" | "finish",
-  { gone, stalledMs }: Patience,
+  { gone, stalledMs, socket }: Patience,
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   response.once(event, resolve);
-  const timer = setTimeout(() => response.socket?.destroy(), stalledMs);
+  const timer = setTimeout(() => socket.destroy(), stalledMs);
   await Promise.race([promise, gone]);
   clearTimeout(timer);
   response.off(event, resolve);
 }
 
 /** A connection that is closed over bytes nobody read tells the caller that, not the answer. */
-function dropRest(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.socket.destroy(), refusedBodyMs);
-  request.once("close", () => clearTimeout(timer));
+function dropRest(request: IncomingMessage, socket: Socket): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), refusedBodyMs);
+  socket.once("close", () => clearTimeout(timer));
   request.resume();
 }

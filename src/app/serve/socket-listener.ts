@@ -82,10 +82,14 @@ function requestReader<Who>(state: Listening<Who>): HttpServer {
   const { connections, options } = state;
   const http = createHttpServer((request, response) => {
     const connection = connections.get(request.socket);
-    if (connection === undefined) return void request.socket.destroy();
+    // A request that was read when its connection was gone has none any more.
+    if (connection === undefined) return void request.socket?.destroy();
     clearTimeout(connection.timer);
     connection.underWay += 1;
     const gone = new AbortController();
+    // Whoever leaves in the middle ends what is theirs, and nothing else.
+    request.on("error", () => connection.socket.destroy());
+    response.on("error", () => connection.socket.destroy());
     response.once("close", () => {
       gone.abort();
       connection.underWay -= 1;
@@ -169,7 +173,8 @@ async function exchange<Who>(
   try {
     const answered = await answerTo(answer, failed, incomingOf(request, gone), who);
     if (isBrief) response.setHeader("Connection", "close");
-    await sendAnswer({ request, response, stalledMs: idleTimeoutSeconds * 1000 }, answered);
+    const stalledMs = idleTimeoutSeconds * 1000;
+    await sendAnswer({ request, response, socket, stalledMs }, answered);
   } catch {
     // ignored: half an answer cannot be taken back, and a connection that ends says so
     socket.destroy();

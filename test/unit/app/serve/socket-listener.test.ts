@@ -144,6 +144,35 @@ describe("a connection", () => {
   });
 });
 
+test("callers that leave at any point harm nobody else", async () => {
+  const late: Answer = async (request, who) => {
+    // Later than what its caller sends next, if it leaves.
+    await new Promise((resolve) => setImmediate(resolve));
+    // As what refuses a body that is too large.
+    if (request.url.endsWith("/c")) await request.body?.cancel();
+    return plain(request, who);
+  };
+  const { path } = await listening(late, {});
+  const sent = [
+    ask("/a").repeat(5),
+    "POST /b HTTP/1.1\r\nHost: l\r\nContent-Length: 9\r\n\r\nabc",
+    `POST /c HTTP/1.1\r\nHost: l\r\nContent-Length: 900000\r\n\r\n${"a".repeat(500_000)}`,
+    "GET /d HTTP/1.1\r\nHos",
+  ];
+  const leave = async (text: string): Promise<void> => {
+    const socket = connect(path);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => socket.destroy());
+    await new Promise((resolve) => socket.write(text, resolve));
+    socket.destroy();
+    await closed;
+  };
+  for (let round = 0; round < 25; round++) await Promise.all(sent.map(leave));
+  // What is waited for of theirs is over when it is of this one.
+  expect(await exchanged(path, sent[1] ?? "")).toContain("POST http://localhost/b");
+  expect(await exchanged(path, ask("/e", close))).toContain("GET http://localhost/e");
+});
+
 describe("a request", () => {
   test("comes with its headers and its body, whole or in pieces", async () => {
     const echo: Answer = async (request) =>
