@@ -128,9 +128,10 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
 s.sendto(b"one", a); print(s.recv(9)); s.connect(a); s.send(b"two"); print(s.recv(9))
 t = socket.socket()
 try: t.connect((a[0], ${web.port})); print("connected")
-except OSError as e: print(e.errno)`;
+except OSError as e: print(e.errno)
+s.sendto(b"host", ("127.0.0.1", ${echo.port})); print(s.recv(9))`;
     const { stdout } = await run(setting, python(script), udp);
-    expect(stdout.trim()).toBe("b'one'\nb'two'\n13");
+    expect(stdout.trim()).toBe("b'one'\nb'two'\n13\nb'host'");
   });
 
   testWith(needs, `${setting.name}: no socket sends by a route of its own`, async () => {

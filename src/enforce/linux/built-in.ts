@@ -3,7 +3,8 @@
 
 import type { Atom, Capability, Origin } from "../../model/capability.ts";
 import type { RuleSource } from "./judge-rules.ts";
-import { allPorts, isAllPorts, type PortRange, type PortSet, subtractPorts } from "./ports.ts";
+import type { LocalPorts } from "./network.ts";
+import { allPorts, isAllPorts, type PortRange, subtractPorts } from "./ports.ts";
 
 function builtIn(rule: string): Origin {
   return { rule, source: "built-in", line: 0, column: 0 };
@@ -47,14 +48,18 @@ export function ownLoopbackRules(): Capability[] {
  * The same where connections go by name: ports granted on this machine lead to this machine, not
  * back into the box.
  */
-export function insideRules(localPorts: PortSet): Capability[] {
-  const free = subtractPorts(allPorts, localPorts);
+export function insideRules(localPorts: LocalPorts): Capability[] {
+  const free = (["tcp", "udp", "icmp"] as const).flatMap((protocol) => {
+    const taken = protocol === "icmp" ? [] : localPorts[protocol];
+    const spoken: Atom = { kind: "protocol", protocol, negated: false };
+    return subtractPorts(allPorts, taken).map((range) => [spoken, ...rangeAtoms(range)]);
+  });
   return ownLoopbackRules().flatMap((rule) => [
     { ...rule, actions: ["NetBind"] as const },
-    ...free.map((range) => ({
+    ...free.map((atoms) => ({
       ...rule,
       actions: ["NetConnect"] as const,
-      where: [...rule.where, ...rangeAtoms(range)],
+      where: [...rule.where, ...atoms],
     })),
   ]);
 }

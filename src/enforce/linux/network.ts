@@ -32,9 +32,11 @@ export interface ByName {
   readonly onlyPings: boolean;
   /** They are asked about, where they can be. */
   readonly asks: boolean;
-  /** TCP ports of the host's own loopback that some rule grants by its name or address. */
-  readonly localPorts: PortSet;
+  readonly localPorts: LocalPorts;
 }
+
+/** Ports of the host's own loopback that some rule grants by its name or address. */
+export type LocalPorts = Readonly<Record<"tcp" | "udp", PortSet>>;
 
 /** @param asks connections that no rule is about are asked about, which the gateway does */
 export function networkGrants(capabilities: readonly Capability[], asks = false): NetworkGrants {
@@ -54,7 +56,10 @@ export function networkGrants(capabilities: readonly Capability[], asks = false)
       (capability) => grantsOnlyDatagrams(capability) && !grants(capability, "udp"),
     ),
     asks,
-    localPorts: localPorts(capabilities),
+    localPorts: {
+      tcp: localPorts(capabilities, "tcp"),
+      udp: localPorts(capabilities, "udp"),
+    },
   };
   return { connect: [], bind: bind.ports, datagrams: false, byName };
 }
@@ -99,11 +104,11 @@ function portsFor(
 }
 
 /** What permits that name this machine grant on it; the box's own loopback gives way to them. */
-function localPorts(capabilities: readonly Capability[]): PortSet {
+function localPorts(capabilities: readonly Capability[], protocol: "tcp" | "udp"): PortSet {
   let ports: PortSet = [];
   for (const { effect, actions, where } of capabilities) {
     if (effect !== "permit" || !actions.includes("NetConnect")) continue;
-    if (where.some(isThisMachine)) ports = unitePorts(ports, clauseOf(where, "tcp").ports);
+    if (where.some(isThisMachine)) ports = unitePorts(ports, clauseOf(where, protocol).ports);
   }
   return ports;
 }

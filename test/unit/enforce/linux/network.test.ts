@@ -98,14 +98,17 @@ test("what is granted on this machine is told by its ports", () => {
     datagrams: true,
     onlyPings: false,
     asks: false,
-    localPorts: [[80, 80]],
+    localPorts: { tcp: [[80, 80]], udp: [[80, 80]] },
   });
   expect(local(toHost("localhost"), udp)?.onlyPings).toBe(false);
   expect(local(toHost("localhost"), icmp)?.onlyPings).toBe(true);
   expect(local(toHost("localhost"), not(udp), not(tcp))?.onlyPings).toBe(true);
-  expect(local(toHost("127.0.0.1"), from(1024), not(udp))?.localPorts).toEqual([[1024, 65535]]);
-  expect(local(toHost("::1"), udp)?.localPorts).toEqual([]);
-  expect(local(toHost("example.com"))?.localPorts).toEqual([]);
+  expect(local(toHost("127.0.0.1"), from(1024), not(udp))?.localPorts).toEqual({
+    tcp: [[1024, 65535]],
+    udp: [],
+  });
+  expect(local(toHost("::1"), udp)?.localPorts).toEqual({ tcp: [], udp: allPorts });
+  expect(local(toHost("example.com"))?.localPorts).toEqual({ tcp: [], udp: [] });
   expect(local(toHost("example.com"), not(udp))?.datagrams).toBe(true);
 });
 
