@@ -115,7 +115,7 @@ static int fast_open_connect(int fd, const struct sockaddr *to, socklen_t size)
 }
 static int connect_send(int fd, const struct sockaddr *to, socklen_t size)
 {
-	return connect(fd, to, size) < 0 ? -1 : (int)write(fd, "x", 1);
+	return connect(fd, to, size) < 0 ? -1 : (int)send(fd, "x", 1, 0);
 }
 static int connect_ask(int fd, const struct sockaddr *to, socklen_t size)
 {

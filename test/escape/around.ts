@@ -22,6 +22,7 @@ export async function standAround(
   const arrived: string[] = [];
   const { tcp, udp, free } = await openPorts(arrived);
   const granted = openGranted(arrived);
+  const heard = await openDatagrams([]);
   const key = (0x41450000 + (process.pid & 0xffff)).toString(16);
   const abstract = `aegis-escape-${process.pid}-${tcp.port}`;
   put(
@@ -47,6 +48,7 @@ export async function standAround(
       udp: String(udp.port),
       free: String(free),
       granted: String(granted.port),
+      heard: String(heard.port),
       port: [granted.port >> 8, granted.port & 0xff]
         .map((byte) => `\\${byte.toString(16).padStart(2, "0")}`)
         .join(""),
@@ -64,6 +66,7 @@ export async function standAround(
       tcp.stop(true);
       granted.stop(true);
       udp.close();
+      heard.close();
     },
   };
 }
@@ -74,7 +77,11 @@ async function openPorts(arrived: string[]) {
     port: 0,
     socket: { open: (socket) => void arrived.push(`tcp ${socket.remoteAddress}`), data: () => {} },
   });
-  const udp = await Bun.udpSocket({
+  return { tcp, udp: await openDatagrams(arrived), free: freePort() };
+}
+
+function openDatagrams(arrived: string[]) {
+  return Bun.udpSocket({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
@@ -84,7 +91,6 @@ async function openPorts(arrived: string[]) {
       },
     },
   });
-  return { tcp, udp, free: freePort() };
 }
 
 /** What may be reached where hosts are granted by name; it tells what should not have come. */

@@ -32,6 +32,8 @@ export interface Scene extends AsyncDisposable {
   readonly attack: string;
   /** The port of loopback that `{granted}` is. */
   readonly granted: number;
+  /** The UDP port of loopback that `{heard}` is. */
+  readonly heard: number;
   readonly aegis: string;
   readonly env: Readonly<Record<string, string>>;
   /** Descriptors of a folder and of a file outside, for the command to inherit as 3 and 4. */
@@ -104,6 +106,7 @@ export async function makeScene(setting: Setting, rows: readonly Row[]): Promise
     ...{ root, home, workspace, outside, readable, sockets, aegis, inherited },
     attack: join(workspace, "bin/attack"),
     granted: Number(around.values.granted),
+    heard: Number(around.values.heard),
     env: environmentOf(home),
     words: (row, words, as) => words.map((word) => expand(row, word, as)),
     traces: (row) => tracesOf(row, (word) => expand(row, word, "attack")),

@@ -49,11 +49,12 @@ export const sealedAegis: System = {
   ledger: readLedger,
 };
 
-/** One port of this machine may be reached, by name. */
+/** One port of this machine may be reached by TCP, and one by UDP, by name. */
 export const namedAegis: System = {
   name: "aegis, a name",
   start: (scene, argv) => [
-    ...[...aegisRun(scene), "--net", `localhost:${scene.granted}`, "--", ...argv],
+    ...[...aegisRun(scene), "--net", `localhost:${scene.granted}`],
+    ...["--net", `udp:localhost:${scene.heard}`, "--", ...argv],
   ],
   ledger: readLedger,
 };

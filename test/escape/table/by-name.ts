@@ -1,5 +1,6 @@
 // Class H where some hosts are granted by name: what is said to the proxy and to the resolver, by a
-// program that may reach one port of this machine. `{granted}` is that port, `{tcp}` another.
+// program that may reach one port of this machine. `{granted}` is that port, `{tcp}` another; of
+// UDP they are `{heard}` and `{udp}`.
 
 import { rows } from "../row.ts";
 
@@ -114,6 +115,19 @@ export const byName = rows("H", [
     technique,
     words: socks(command, host),
     twin: socks(1, "localhost"),
+  })),
+  ...(
+    [
+      ["udp-send", "sendto"],
+      ["udp-message", "sendmsg"],
+      ["udp-many", "sendmmsg"],
+      ["udp-connect", "connect"],
+    ] as const
+  ).map(([word, call]) => ({
+    name: `granted-${word}`,
+    technique: `a datagram to a port that is not granted, by ${call}`,
+    words: [word, "127.0.0.1", "{udp}"],
+    twin: [word, "127.0.0.1", "{heard}"],
   })),
   ...(
     [
