@@ -1,6 +1,7 @@
 // Runs rows of the catalogue in one system, the way somebody starts a command in it, and says what
 // came of each: inside, by what the technique itself saw, and outside, by what changed.
 
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { testMs } from "../support/patience.ts";
 import type { Row } from "./row.ts";
@@ -84,11 +85,12 @@ export async function runRows(
   );
   output += await readRest(reader);
   const exitCode = await child.exited;
+  const after = tracesAfter(scene, rows);
   const verdicts = parse(output);
   const results = rows.map((row) => {
     const attack = verdicts.get(row.name) ?? noAnswer;
     const earlier = before.get(row.name) ?? [];
-    const harm = scene.traces(row).filter((trace, index) => trace !== earlier[index]);
+    const harm = (after.get(row.name) ?? []).filter((trace, index) => trace !== earlier[index]);
     const isOpen = harm.length > 0 || (attack.answer === "worked" && !isHarmOnly(row));
     const twin = verdicts.get(`${row.name}~`) ?? noAnswer;
     return { row, attack, twin, harm, ledgerPaths: ledgerPaths(scene, row), isOpen };
@@ -153,8 +155,21 @@ async function feed(stdin: Bun.FileSink, text: string): Promise<void> {
 
 /** Where it works, moving the workspace takes the ground from under everything after it. */
 function inOrder(rows: readonly Row[]): Row[] {
-  const isLast = (row: Row) => row.words.includes("{ws}-away");
-  return [...rows.filter((row) => !isLast(row)), ...rows.filter(isLast)];
+  return [...rows.filter((row) => !movesWorkspace(row)), ...rows.filter(movesWorkspace)];
+}
+
+const movesWorkspace = (row: Row) => row.words.includes("{ws}-away");
+
+/** A workspace that was moved comes back before the others are looked at: no harm of theirs. */
+function tracesAfter(scene: Scene, rows: readonly Row[]): ReadonlyMap<string, readonly string[]> {
+  const traced = (row: Row) => [row.name, scene.traces(row)] as const;
+  const moving = rows.filter(movesWorkspace).map(traced);
+  const away = `${scene.workspace}-away`;
+  if (existsSync(away)) {
+    rmSync(scene.workspace, { recursive: true });
+    renameSync(away, scene.workspace);
+  }
+  return new Map([...rows.map(traced), ...moving]);
 }
 
 function lines(scene: Scene, row: Row): string {
