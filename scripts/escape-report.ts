@@ -1,12 +1,14 @@
 // Writes docs/escape-report.md: the catalogue of test/escape in aegis, bare, and in what else is on
-// this machine. `bun scripts/escape-report.ts [--install]`, which gets the peers from npm first. As
-// root, the plain user's columns are run by an account without privileges.
+// this machine. `bun scripts/escape-report.ts [--install]`, which gets the peers from npm first;
+// bwrap and firejail are taken where the distribution has put them. As root, the plain user's
+// columns are run by an account without privileges: AEGIS_TEST_ACCOUNT, which has to be in
+// /etc/passwd with a shell for firejail to start, else `games`.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installPeers } from "../bench/peers.ts";
 import { knownOpen } from "../test/escape/known-open.ts";
-import { peers } from "../test/escape/peers.ts";
+import { type Peer, peers } from "../test/escape/peers.ts";
 import { type ClassName, classes, type Row } from "../test/escape/row.ts";
 import { type RowResult, runBoxed, runRows, type System } from "../test/escape/run.ts";
 import { type Setting, settingsOf } from "../test/escape/setting.ts";
@@ -38,7 +40,10 @@ for (const setting of [...plain, ...(isRoot() ? settingsOf("root") : [])])
   columns.push(await columnOf(`aegis, ${setting.name}`, aegis, setting));
 const user = plain[0];
 if (user === undefined) throw new Error("broken invariant: there is a plain user");
-for (const peer of [bare, ...peers()]) columns.push(await columnOf(peer.name, peer, user));
+columns.push(await columnOf(bare.name, bare, user));
+const known = peers();
+for (const { system, version } of known)
+  if (version !== undefined) columns.push(await columnOf(system.name, system, user));
 removeTempDirs();
 writeFileSync(join(repoRoot, "docs/escape-report.md"), report(columns));
 process.exit(0);
@@ -135,7 +140,28 @@ function report(all: readonly Column[]): string {
     "",
     ...marks.map(line),
     "",
+    ...granted(shown.filter(({ isOurs }) => isOurs)),
   ].join("\n");
+}
+
+/** Nothing is granted by name in the other systems, so there is nothing to compare. */
+function granted(ours: readonly Column[]): string[] {
+  return [
+    "## Where hosts are granted by name",
+    "",
+    "What a box that may reach one port of this machine by TCP and one by UDP tries beyond that.",
+    "",
+    ...[
+      ["attack", "technique", ...ours.map((_, index) => String(index + 1))],
+      ["---", "---", ...ours.map(() => ":-:")],
+      ...byName.map((row) => [
+        `\`${row.name}\``,
+        row.technique.replaceAll("|", "\\|"),
+        ...ours.map((column) => mark(column, row, undefined)),
+      ]),
+    ].map(line),
+    "",
+  ];
 }
 
 function introduction(all: readonly Column[], shown: readonly Column[]): string[] {
@@ -147,13 +173,22 @@ function introduction(all: readonly Column[], shown: readonly Column[]): string[
     "system by the same program, and what it was after is looked at from outside as well. A write that only reaches a throw-away",
     "folder counts as open: the program was told that it worked.",
     "",
-    `Kernel ${kernel()}. Number of attacks that worked; in brackets those meant to work, each with its reason below.`,
+    `Kernel ${kernel()}. Beside aegis: ${found()}. Number of attacks that worked; in brackets those meant to work, each with its reason below.`,
     "",
     ...missing.map(
       ({ title, absent }) => `Not shown: ${title}, which did not start: ${short(absent)}`,
     ),
     ...(missing.length > 0 ? [""] : []),
   ];
+}
+
+function found(): string {
+  const told = ({ system, version }: Peer) => `${system.name} ${version ?? ""}`.trim();
+  const here = known.filter(({ version }) => version !== undefined).map(told);
+  const absent = known.filter(({ version }) => version === undefined).map(told);
+  return [here.join(", "), ...(absent.length > 0 ? [`not here: ${absent.join(", ")}`] : [])].join(
+    "; ",
+  );
 }
 
 function short(text: string | undefined): string {

@@ -1,8 +1,9 @@
 // What others offer, each set up by its own documents to give what aegis gives without being asked:
 // the workspace writable; the forbidden folder, the one outside and the secrets closed; no
-// network. Programs from npm are those of bench/peers.ts.
+// network. Programs from npm are those of bench/peers.ts; bwrap and firejail are those of the
+// distribution. None of them is needed: the report names those it did not find.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { peersDirectory } from "../../bench/peers.ts";
 import type { System } from "./run.ts";
@@ -15,16 +16,33 @@ const codexBinary = join(
   "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
 );
 const srtBinary = join(modules, ".bin/srt");
+const srtPackage = join(modules, "@anthropic-ai/sandbox-runtime");
 
-/** Without those that are not here. */
-export function peers(): readonly System[] {
+export interface Peer {
+  readonly system: System;
+  /** As it names itself; undefined: it is not here. */
+  readonly version: string | undefined;
+}
+
+export function peers(): readonly Peer[] {
   return [
-    landlock,
-    ...(existsSync("/usr/bin/bwrap") ? [bwrap] : []),
-    ...(existsSync("/usr/bin/firejail") ? [firejail] : []),
-    ...(existsSync(codexBinary) ? [codex] : []),
-    ...(existsSync(srtBinary) ? [srt] : []),
+    { system: landlock, version: "" },
+    { system: bwrap, version: versionOf("/usr/bin/bwrap") },
+    { system: firejail, version: versionOf("/usr/bin/firejail") },
+    { system: codex, version: versionOf(codexBinary) },
+    { system: srt, version: existsSync(srtBinary) ? packageVersion(srtPackage) : undefined },
   ];
+}
+
+function versionOf(program: string): string | undefined {
+  if (!existsSync(program)) return undefined;
+  const { stdout } = Bun.spawnSync([program, "--version"], { stdio: ["ignore", "pipe", "ignore"] });
+  return /\d+(\.\d+)+/.exec(stdout.toString())?.[0] ?? "";
+}
+
+function packageVersion(folder: string): string {
+  const text = readFileSync(join(folder, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 const landlock: System = {
@@ -57,8 +75,11 @@ const firejail: System = {
   // Its own lists are for the home of the account, which the scene's is not.
   start: (scene, argv) => [
     ...["/usr/bin/firejail", "--quiet", "--noprofile"],
-    ...["--net=none", "--private-tmp", "--private-dev", "--caps.drop=all", "--seccomp"],
-    ...["--nonewprivs", "--noroot", "--nogroups", "--ipc-namespace", "--deterministic-exit-code"],
+    // The scene lies in /var/tmp, which it would empty and let no program run from.
+    ...["--net=none", "--private-tmp", "--keep-var-tmp", "--writable-var", "--private-dev"],
+    ...["--caps.drop=all", "--seccomp", "--nonewprivs", "--noroot", "--nogroups"],
+    ...["--ipc-namespace", "--restrict-namespaces", "--protocol=unix,inet,inet6"],
+    "--deterministic-exit-code",
     ...closed(scene).map((path) => `--blacklist=${path}`),
     ...[scene.readable, join(scene.workspace, ".git")].map((path) => `--read-only=${path}`),
     ...["--", ...argv],

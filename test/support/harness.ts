@@ -141,9 +141,10 @@ export function isRoot(): boolean {
  */
 export function plainUser(): Account {
   if (!isRoot()) return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
+  const wanted = process.env.AEGIS_TEST_ACCOUNT ?? "games";
   for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
     const [name, , uid, gid] = line.split(":");
-    if (name === "games") return { uid: Number(uid), gid: Number(gid) };
+    if (name === wanted) return { uid: Number(uid), gid: Number(gid) };
   }
   return { uid: 61_000, gid: 61_000 };
 }
