@@ -164,7 +164,7 @@ describe("manifests", () => {
       });
       const bad = await linked.run(program, "manifest", "validate", "skill/bad.json");
       const stdout = "INVALID: manifest: publisher: required\n";
-      expect(bad).toEqual({ stdout, stderr: "skill/bad.json:1:1\n", exitCode: 1 });
+      expect(bad).toEqual({ stdout, stderr: "skill/bad.json:1:82\n", exitCode: 1 });
     });
   }
 
