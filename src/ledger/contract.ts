@@ -114,6 +114,8 @@ export interface VerifyReport {
  * - `checkpoint-invalid`: a stored checkpoint is not one, or not signed with the ledger's key.
  * - `derived-mismatch`: sessions, counters, policies or tree nodes are not what the events add up
  * to.
+ * - `record-invalid`: a record beside the events is not sealed with the ledger's key, or is none
+ * that aegis keeps.
  * - `schema-changed`: a table, index or guard trigger is missing or different.
  */
 export type FindingKind =
@@ -125,6 +127,7 @@ export type FindingKind =
   | "missing-session"
   | "checkpoint-invalid"
   | "derived-mismatch"
+  | "record-invalid"
   | "schema-changed";
 
 export interface VerifyFinding {

@@ -213,6 +213,7 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
     policyLoads: [...rows.policyLoads],
     nodes: [...rows.nodes],
     checkpoints: [...rows.checkpoints],
+    records: [...rows.records].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record),
   };
   return {
     origin,
@@ -223,6 +224,10 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
     policies: () => copy.policyLoads.map(({ snapshot }) => snapshot),
     nodes: () => copy.nodes.filter(({ level }) => level >= storedLevelMin),
     checkpoints: () => copy.checkpoints,
+    recordsFrom(after, limit) {
+      const from = after === undefined ? 0 : copy.records.indexOf(after) + 1;
+      return copy.records.slice(from, from + limit);
+    },
     schemaProblems: () => [],
     close: () => undefined,
   };

@@ -70,6 +70,7 @@ export function headsPath({ database, keys }: LedgerPlace): string {
 function noKeys({ database }: LedgerPlace): KeySource {
   return {
     verifierKey: async () => undefined,
+    recordKey: async () => undefined,
     async signer() {
       const message = `Cannot sign the ledger "${database}": nothing was recorded there`;
       throw new AegisError("ledger/not-found", message, {

@@ -174,7 +174,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** One consistent view for verify, which trusts nothing in it. */
+/** One consistent view of everything there is, for verify, which trusts nothing in it. */
 export interface Snapshot {
   readonly origin: string;
   head(): TreeHead;
@@ -189,16 +189,15 @@ export interface Snapshot {
   nodes(): readonly TreeNode[];
   /** Smallest first. */
   checkpoints(): readonly StoredCheckpoint[];
+  /**
+   * As they are stored, by kind and key.
+   * @param after one that was read here: only those behind it
+   */
+  recordsFrom(
+    after: LogRecord | undefined,
+    limit: number,
+  ): readonly LogRecord[] | Promise<readonly LogRecord[]>;
   /** Tables, indexes and triggers that are not as they were made, one sentence each. */
   schemaProblems(): readonly string[];
   close(): void | Promise<void>;
-}
-
-/** With what verify has no use for: everything a ledger keeps, to be copied elsewhere. */
-export interface WholeSnapshot extends Snapshot {
-  /** By kind and key, those behind `after`. */
-  recordsFrom(
-    after: Pick<LogRecord, "kind" | "key"> | undefined,
-    limit: number,
-  ): readonly LogRecord[] | Promise<readonly LogRecord[]>;
 }

@@ -2,7 +2,6 @@
 // something to be compared with. It is kept behind the back of whoever sends events, a little at a
 // time, and what is behind is caught up with before anybody reads it.
 
-import { sha256Hex } from "../base/hash.ts";
 import { followedStatesMax, followedStatesSizeMax } from "../base/limits.ts";
 import { ownText } from "../base/own-text.ts";
 import { createRecent } from "../base/recent.ts";
@@ -10,6 +9,7 @@ import { applyEvent, newState, type SessionState } from "../control/state/reduce
 import { stateSize } from "../control/state/size.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control/contract.ts";
+import { stepsPrefix } from "../ledger/control/session-records.ts";
 import { newestSessions } from "./newest-sessions.ts";
 
 export interface StepRecorder {
@@ -149,7 +149,7 @@ async function readPages(
   tenant: string,
   session: string,
 ): Promise<(seq: number) => string | undefined> {
-  const pages = await log.records(kind, `${keyOf(tenant, session)}/`, pagesMax);
+  const pages = await log.records(kind, stepsPrefix(tenant, session), pagesMax);
   const texts = new Map(pages.map(({ key, json }) => [key, textOf(json)]));
   return (seq) => {
     const page = texts.get(pageKey(tenant, session, seq)) ?? "";
@@ -173,7 +173,7 @@ function createFollower(log: ControlLog): Follower {
   let turn: Promise<unknown> = Promise.resolve();
 
   async function advance(tenant: string, session: string, most: number): Promise<boolean> {
-    const key = keyOf(tenant, session);
+    const key = stepsPrefix(tenant, session);
     const one = followed.get(key) ?? (await begin(log, tenant, session));
     // Until it is whole again: after an error it is begun anew.
     followed.forget(key);
@@ -203,7 +203,7 @@ function createFollower(log: ControlLog): Follower {
 
 /** From the first event that nobody recorded; what was before has to be added up again. */
 async function begin(log: ControlLog, tenant: string, session: string): Promise<Followed> {
-  const last = (await log.records(kind, `${keyOf(tenant, session)}/`, pagesMax)).at(-1);
+  const last = (await log.records(kind, stepsPrefix(tenant, session), pagesMax)).at(-1);
   const page = last === undefined ? 0 : Number(last.key.slice(last.key.indexOf("/") + 1));
   const steps = page * pageSize + Math.floor(textOf(last?.json).length / hashLength);
   return {
@@ -278,12 +278,7 @@ function textOf(json: string | undefined): string {
   return /^"([0-9a-f]*)"$/.exec(json ?? "")?.[1] ?? "";
 }
 
-/** Of one length, so that no session's key begins with another's. */
-function keyOf(tenant: string, session: string): string {
-  return sha256Hex(JSON.stringify([tenant, session]));
-}
-
 function pageKey(tenant: string, session: string, seq: number): string {
   const page = Math.floor(seq / pageSize);
-  return `${keyOf(tenant, session)}/${String(page).padStart(12, "0")}`;
+  return `${stepsPrefix(tenant, session)}${String(page).padStart(12, "0")}`;
 }

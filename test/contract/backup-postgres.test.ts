@@ -12,8 +12,9 @@ import { inSqlite } from "../../src/ledger/backup/in-sqlite.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/ledger/backup/restore.ts";
 import type { AppendRequest } from "../../src/ledger/control/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
+import { sealRecords } from "../../src/ledger/control/sealed-store.ts";
 import { openLedger } from "../../src/ledger/open.ts";
-import { openPostgresLedger } from "../../src/ledger/postgres/open.ts";
+import { openPostgresLedger, outsideOf } from "../../src/ledger/postgres/open.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
 import type { Store } from "../../src/ledger/store.ts";
@@ -57,7 +58,8 @@ async function recorded() {
   const ledger = await openPostgresLedger(fresh.place, fresh.keys);
   afterThisTest(() => ledger.close());
   await recordSession(ledger, 300);
-  const log = createControlLog(store);
+  const outside = outsideOf(fresh.place, fresh.keys, store.origin);
+  const log = createControlLog(await sealRecords(store, outside));
   for (const name of ["\0", "\\0", "ü\u{1f600}", "'", ""]) {
     await log.append([{ ...event, session: `s${name}`, user: name, idempotencyKey: `k${name}` }]);
   }
@@ -122,7 +124,8 @@ describe.skipIf(!isHere)("a backup of a ledger in PostgreSQL", () => {
     const again = await openPostgresStore(other.place);
     expect(await contentsOf(again)).toEqual(wanted);
     // What clients send again is known there, and the chains go on.
-    const log = createControlLog(again);
+    const outside = outsideOf(other.place, other.keys, again.origin);
+    const log = createControlLog(await sealRecords(again, outside));
     const known = { ...event, session: "s\0", user: "\0", idempotencyKey: "k\0" };
     expect(await log.append([known])).toMatchObject([{ kind: "repeated", seq: 0 }]);
     expect(await log.append([{ ...event, session: "s\0" }])).toMatchObject([{ seq: 1 }]);

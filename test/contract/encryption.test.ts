@@ -66,6 +66,7 @@ const query = { tenant: base.tenant, session: base.session, limit: 100 };
 describe.each(ledgerKinds)("encrypted events over %s", (_, open) => {
   async function filled(keys = master) {
     const opened = await open();
+    await opened.store.putRecord({ ...payloadsMarker, json: "true" }, undefined);
     const { log, ...rest } = seen(opened, keys);
     const outcomes = await log.append([
       base,

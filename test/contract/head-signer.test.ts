@@ -23,7 +23,11 @@ async function refuse(failure: unknown): Promise<never> {
 
 function madeKey(origin: string, seed: number): KeySource {
   const signer = () => createSigner(origin, new Uint8Array(32).fill(seed));
-  return { signer, verifierKey: async () => (await signer()).verifierKey };
+  return {
+    signer,
+    verifierKey: async () => (await signer()).verifierKey,
+    recordKey: async () => (await signer()).recordKey,
+  };
 }
 
 async function send({ store }: TestLedger, count: number, session = "s"): Promise<void> {
@@ -51,7 +55,11 @@ describe.each(ledgerKinds)("a server on %s", (_, open) => {
 
   test("signs nothing, and makes no key, where nothing was ever recorded", async () => {
     const opened = await open();
-    const keys: KeySource = { signer: () => refuse("a key"), verifierKey: () => refuse("a key") };
+    const keys: KeySource = {
+      signer: () => refuse("a key"),
+      verifierKey: () => refuse("a key"),
+      recordKey: () => refuse("a key"),
+    };
     await (await startHeadSigner({ ...opened, keys }, refuse, never)).stop();
     expect(await sizes(opened)).toEqual([]);
   });

@@ -6,6 +6,8 @@ import { AegisError } from "../../src/base/errors.ts";
 import type { VerifyFinding } from "../../src/ledger/contract.ts";
 import type { ControlLog } from "../../src/ledger/control/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
+import { sealRecords } from "../../src/ledger/control/sealed-store.ts";
+import { stepsPrefix } from "../../src/ledger/control/session-records.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
@@ -37,8 +39,15 @@ interface Opened extends TestLedger {
   readonly log: ControlLog;
 }
 
-function seen(store: Store, { keys, memory }: Pick<TestLedger, "keys" | "memory">): Opened {
-  const read = throughKeys(store);
+type Outside = Pick<TestLedger, "keys" | "memory">;
+
+/** As a server has it. */
+async function sealed(store: Store, { keys, memory }: Outside): Promise<Store> {
+  return sealRecords(store, { keys, memory });
+}
+
+async function seen(store: Store, { keys, memory }: Outside): Promise<Opened> {
+  const read = throughKeys(await sealed(store, { keys, memory }));
   const ledger = createLedger({ store: read, keys, memory });
   return { store, keys, memory, ledger, log: createControlLog(read, { keys, memory }) };
 }
@@ -47,7 +56,7 @@ type Fill = (opened: TestLedger, log: ControlLog) => Promise<void>;
 
 async function openSqlite(fill: Fill): Promise<Bits> {
   const opened = sqliteLedger();
-  await fill(opened, createControlLog(opened.store));
+  await fill(opened, createControlLog(await sealed(opened.store, opened)));
   await opened.ledger.close();
   const cells = sqliteCells(opened.path);
   return { cells, open: async () => seen(openSqliteStore(opened.path), opened) };
@@ -56,7 +65,7 @@ async function openSqlite(fill: Fill): Promise<Bits> {
 async function openPostgres(fill: Fill): Promise<Bits> {
   const place = await (await postgresServer()).place();
   const opened = await postgresLedger(place);
-  await fill(opened, createControlLog(opened.store));
+  await fill(opened, createControlLog(await sealed(opened.store, opened)));
   const cells = await postgresCells(place);
   return { cells, open: async () => seen(await openPostgresStore(place), opened) };
 }
@@ -70,6 +79,8 @@ const kinds: readonly (readonly [string, (fill: Fill) => Promise<Bits>])[] = [
 const notByTheSession: Readonly<Record<string, string>> = {
   "session.id": "nothing is left under that name, as for a session that nobody wrote to",
   "session.first_idx": "it is the place in lists of sessions, and nothing that the session says",
+  "record.kind": "nothing is left of that kind, as where there was no such record",
+  "record.key": "nothing is left under that key, as where there was no such record",
   "head.id": "nobody reads it but the verification of the whole",
   "head.guarded": "it is about the guards of the database",
 };
@@ -159,7 +170,6 @@ async function everyCell(cells: LedgerCells): Promise<readonly Cell[]> {
   const found: Cell[] = [];
   for (const table of await cells.tables()) {
     const short = table.name.replace(/^aegis_/, "");
-    if (short === "record") continue;
     const times = short === "event" ? 1 : 3;
     for (const row of await cells.rows(table)) {
       found.push(...table.columns.map((column) => ({ table, short, row, column, times })));
@@ -239,15 +249,25 @@ function concerned(
   all: readonly SessionName[],
 ): readonly SessionName[] {
   if (table === "head") return all;
+  if (table === "record") return all.filter((one) => isOfSession(row, one));
   if (table !== "event" && table !== "session") return [];
   const id = table === "session" ? row.id : names.get(String(row.session));
   return all.filter(({ tenant, session }) => `${tenant}/${session}` === id);
 }
 
+/** What idempotency keys were answered is the tenant's, and found where such a key is used. */
+function isOfSession({ kind, key }: LedgerRow, { tenant, session }: SessionName): boolean {
+  if (kind === "steps") return String(key).startsWith(stepsPrefix(tenant, session));
+  return kind === "approval" && tenant === richSessions[0].tenant && session === "client";
+}
+
 /** What a message has that names the row. */
 function nameOf(table: string, row: LedgerRow, turned: LedgerRow): RegExp {
-  const either = (column: string) =>
-    `(?:${[row, turned].map((one) => RegExp.escape(String(one[column] ?? ""))).join("|")})`;
+  const either = (column: string, written = show) => {
+    const texts = [row, turned].map((one) => RegExp.escape(written(one[column] ?? "")));
+    return `(?:${texts.join("|")})`;
+  };
+  const quoted = (value: CellValue) => JSON.stringify(show(value));
   if (table === "event") return new RegExp(`\\bevents? ${either("idx")}\\b`);
   // Where a session is known by another number than its events, they are what is left to name.
   if (table === "session")
@@ -258,7 +278,7 @@ function nameOf(table: string, row: LedgerRow, turned: LedgerRow): RegExp {
   if (table === "policy") return new RegExp(either("hash"));
   if (table === "policy_load") return new RegExp(`by event ${row.idx}\\b`);
   if (table === "checkpoint") return new RegExp(`over ${either("size")} events`);
-  if (table === "record") return new RegExp(`"${either("kind")}" "${either("key")}"`);
+  if (table === "record") return new RegExp(`${either("kind", quoted)} ${either("key", quoted)}`);
   return /\bhead\b|another ledger/;
 }
 
@@ -267,7 +287,7 @@ function keyText({ key }: LedgerTable, row: LedgerRow): string {
 }
 
 function show(value: CellValue): string {
-  return value instanceof Uint8Array ? value.toHex().slice(0, 40) : String(value).slice(0, 60);
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
 }
 
 /** The row as it is then. */
@@ -280,10 +300,7 @@ async function turn(
 ): Promise<LedgerRow | undefined> {
   for (let tries = 0; tries < 64; tries++) {
     const value = flipped(row[column] ?? null, random);
-    if (await cells.set(table, row, column, value)) {
-      const isText = typeof row[column] === "string" && value instanceof Uint8Array;
-      return { ...row, [column]: isText ? new TextDecoder().decode(value) : value };
-    }
+    if (await cells.set(table, row, column, value)) return { ...row, [column]: value };
   }
   return undefined;
 }

@@ -2,6 +2,7 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { withoutSeal } from "../../src/ledger/control/record-seal.ts";
 import { waitFor } from "../support/harness.ts";
 import { conditionMs, programMs } from "../support/patience.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
@@ -54,7 +55,9 @@ test("a session replays exactly, also by a server that did not record it; a step
   const row = db
     .query<{ key: string; json: string }, []>("SELECT key, json FROM record WHERE kind = 'steps'")
     .get();
-  const then = row?.json.slice(1 + 2 * 64, 1 + 3 * 64) ?? "";
+  // This server has another key than the ledger's, and so nothing to check the seal with.
+  const steps = withoutSeal(row?.json ?? "");
+  const then = steps.slice(1 + 2 * 64, 1 + 3 * 64);
   db.run("UPDATE record SET json = replace(json, ?, ?) WHERE kind = 'steps'", [
     then,
     "f".repeat(64),
@@ -94,7 +97,7 @@ test("a server that is killed leaves no wrong step, and the next one keeps what 
     using db = new Database(ledger, { readonly: true });
     const sql = "SELECT key, json FROM record WHERE kind = 'steps'";
     const rows = db.query<{ key: string; json: string }, []>(sql).all();
-    return new Map(rows.map(({ key, json }) => [key, JSON.parse(json) as string]));
+    return new Map(rows.map(({ key, json }) => [key, JSON.parse(withoutSeal(json)) as string]));
   };
   const isWhole = (page: string): boolean => page.length === 2 * 64;
   const before = kept();

@@ -57,7 +57,13 @@ test("one bit of every event, in the whole ledger, is found at that event", asyn
   await recordSession(ledger, accesses);
   const random = seededRandom(11);
   const { events } = store.rows;
-  const outside = { remembered: memory.all(), memoryPlace: "memory", verifierKey: undefined };
+  const outside = {
+    remembered: memory.all(),
+    memoryPlace: "memory",
+    verifierKey: undefined,
+    recordKey: undefined,
+    areRecordsSealed: true,
+  };
   for (const [i, event] of [...events].entries()) {
     const bit = Math.floor(random() * event.body.length * 8);
     events[i] = { ...event, body: flipped(event.body, bit) };
@@ -75,7 +81,13 @@ test(
     await ledger.close();
     const genuine = readFileSync(path);
     const verifierKey = await keys.verifierKey();
-    const outside = { remembered: memory.all(), memoryPlace: "memory", verifierKey };
+    const outside = {
+      remembered: memory.all(),
+      memoryPlace: "memory",
+      verifierKey,
+      recordKey: undefined,
+      areRecordsSealed: true,
+    };
 
     async function readBack(): Promise<{ report: VerifyReport; bodies: string } | undefined> {
       try {

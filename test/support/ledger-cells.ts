@@ -56,7 +56,9 @@ export function sqliteCells(path: string): LedgerCells {
       const isText = typeof row[column] === "string" || typeof value === "string";
       // Bytes that are no text are stored as one, as a flipped bit on the disk would be.
       const place = isText && value instanceof Uint8Array ? "CAST(? AS TEXT)" : "?";
-      const where = key.map((one) => `${one} = ?`).join(" AND ");
+      // No key is anything else than a number or a text.
+      const is = (one: string) => (row[one] instanceof Uint8Array ? "CAST(? AS TEXT)" : "?");
+      const where = key.map((one) => `${one} = ${is(one)}`).join(" AND ");
       const bound = [value, ...key.map((one) => row[one] ?? null)] as never;
       try {
         db.query(`UPDATE ${name} SET ${column} = ${place} WHERE ${where}`).run(...bound);
@@ -115,8 +117,9 @@ export async function postgresCells(place: PostgresPlace): Promise<LedgerCells> 
       const given = type === "text" && value instanceof Uint8Array ? textOf(value) : value;
       if (given === undefined) return false;
       const plain = (one: CellValue) => (typeof one === "bigint" ? String(one) : one);
+      const keyed = (one: CellValue) => (one instanceof Uint8Array ? textOf(one) : plain(one));
       const where = key.map((one, at) => `${one} = $${at + 2}`).join(" AND ");
-      const bound = [plain(given), ...key.map((one) => plain(row[one] ?? null))];
+      const bound = [plain(given), ...key.map((one) => keyed(row[one] ?? null))];
       try {
         const sql = `UPDATE ${named(name)} SET ${column} = $1 WHERE ${where}`;
         await admin.unsafe(sql, bound);

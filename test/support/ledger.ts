@@ -47,6 +47,7 @@ export function memoryLedger(origin = "aegis.local/test"): MemoryLedger {
   const keys: KeySource = {
     signer: () => createSigner(origin, seed),
     verifierKey: async () => (await createSigner(origin, seed)).verifierKey,
+    recordKey: async () => (await createSigner(origin, seed)).recordKey,
   };
   const parts = { store, keys, memory: createHeadList() };
   return { ...parts, ledger: createLedger(parts) };

@@ -8,6 +8,7 @@ import { type ApprovalRules, usualRules } from "../../control/approvals/router.t
 import type { Decide } from "../../control/decide/decision.ts";
 import type { Telemetry } from "../../control/telemetry/span.ts";
 import { createControlLog } from "../../ledger/control/log.ts";
+import { sealRecords } from "../../ledger/control/sealed-store.ts";
 import { outsideOf } from "../../ledger/open.ts";
 import { openSteadyStore } from "../../ledger/sqlite/steady-store.ts";
 import type { Store } from "../../ledger/store.ts";
@@ -130,7 +131,7 @@ export async function prepareServe(
   const bundle = bundleOf(options, around.directory);
   const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
   const opened = await storeOf(options, paths, around);
-  const store = await withPayloadKeys(opened.store, options.payloadKeys, around);
+  const store = await withPayloadKeys(await sealedStore(opened), options.payloadKeys, around);
   const signer = await signerOf({ ...opened, store }, onNotice);
   const named = options.payloadKeys ?? around.environment[payloadKeysVariable] ?? "";
   const keepsPayloads = named === "";
@@ -287,6 +288,11 @@ async function storeOf(
   }
   const { createMemoryStore } = await import("../../ledger/memory.ts");
   return { store: createMemoryStore("aegis.local/memory"), outside: undefined };
+}
+
+/** A ledger that is gone with the process is out of everybody's reach as it is. */
+async function sealedStore({ store, outside }: OpenedStore): Promise<Store> {
+  return outside === undefined ? store : sealRecords(store, outside);
 }
 
 async function signerOf(

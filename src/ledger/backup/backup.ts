@@ -53,15 +53,17 @@ export async function makeBackup(source: BackupSource, options: BackupOptions): 
   const { target, withKey, nowUnixMs: madeUnixMs } = options;
   // Read before the copy is made: it has everything that was remembered by then.
   const memoryPlace = source.headsPath;
-  const { heads } = createHeadFile(memoryPlace).all();
+  const memory = createHeadFile(memoryPlace);
+  const { heads } = memory.all();
   using file = newFile(`${target}.${uniqueSuffix()}`);
   await source.copyTo(file.path);
   const { origin, size, root, isSigned } = headOf(file.path);
   const keys = keyFile(source.keyPath, origin);
   if (isSigned && (await keys.verifierKey()) === undefined) throw noKey(source);
   const signer = await keys.signer();
-  const { verifierKey } = signer;
-  const checked = { path: file.path, origin, heads, memoryPlace, verifierKey };
+  const { verifierKey, recordKey } = signer;
+  const sealing = { recordKey, areRecordsSealed: memory.areRecordsSealed(origin) };
+  const checked = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing };
   const report = await verifyCopy(checked);
   requireSound(report, `Cannot back up "${source.name}"`);
   const ledger = partOf(file.fd);

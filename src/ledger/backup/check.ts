@@ -42,6 +42,8 @@ interface Copy {
   /** Where the heads are kept, for messages. */
   readonly memoryPlace: string;
   readonly verifierKey: VerifierKey | undefined;
+  readonly recordKey: Uint8Array | undefined;
+  readonly areRecordsSealed: boolean;
 }
 
 export async function verifyCopy({
@@ -50,11 +52,13 @@ export async function verifyCopy({
   heads,
   memoryPlace,
   verifierKey,
+  ...sealing
 }: Copy): Promise<VerifyReport> {
   const snapshot = openSnapshot(path, origin);
   try {
     const remembered = { heads, unreadable: 0 };
-    return await verifySnapshot(snapshot, { remembered, memoryPlace, verifierKey });
+    const outside = { remembered, memoryPlace, verifierKey, ...sealing };
+    return await verifySnapshot(snapshot, outside);
   } finally {
     snapshot.close();
   }

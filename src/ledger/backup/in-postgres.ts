@@ -7,7 +7,7 @@ import { postgresHeadsPath } from "../postgres/open.ts";
 import { type PostgresPlace, placeName } from "../postgres/place.ts";
 import { copyIntoSqlite } from "../sqlite/copy.ts";
 import { openSnapshot } from "../sqlite/snapshot.ts";
-import type { WholeSnapshot } from "../store.ts";
+import type { Snapshot } from "../store.ts";
 import type { BackupSource } from "./backup.ts";
 import type { RestoreTarget } from "./restore.ts";
 
@@ -47,7 +47,7 @@ export function inPostgres(
 }
 
 /** The copy has tables of its own, so nothing that is wrong with these would be seen in it. */
-function requireSchema(whole: WholeSnapshot, name: string): void {
+function requireSchema(whole: Snapshot, name: string): void {
   const [problem] = whole.schemaProblems();
   if (problem === undefined) return;
   throw new AegisError("ledger/tampered", `Cannot back up "${name}": ${problem}`, {

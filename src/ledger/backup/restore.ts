@@ -1,7 +1,7 @@
 // Restoring a backup where no ledger is: only after its hashes, its signature, its events and every
 // published head were looked at, and never in the place of a file.
 
-import { renameSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
@@ -9,9 +9,9 @@ import type { VerifyReport } from "../contract.ts";
 import { isErrno, makePrivateDirectory } from "../files.ts";
 import type { Snapshot } from "../store.ts";
 import { verifyCheckpoint } from "../tree/checkpoint.ts";
-import { createHeadFile, type RememberedHead } from "../tree/head-memory.ts";
+import { createHeadFile, type RememberedHead, sealedRecordsFile } from "../tree/head-memory.ts";
 import { type VerifierKey, verifyNote } from "../tree/note.ts";
-import { keyFile, keyOfText } from "../tree/signer.ts";
+import { keyFile, signerOfText } from "../tree/signer.ts";
 import { verifySnapshot } from "../verify/verify.ts";
 import type { Backup } from "./backup.ts";
 import { headOf, requireSound, verifyCopy } from "./check.ts";
@@ -76,7 +76,9 @@ export async function restoreBackup(
     const { facts } = backup;
     const { origin } = facts;
     const key = await keyFor(target, options, backup);
-    const { verifierKey } = key;
+    const { verifierKey, recordKey } = key;
+    // A backup may be older than the seals of records; whether it is whole its signature says.
+    const sealing = { recordKey, areRecordsSealed: false };
     if (verifierKey !== undefined) await requireSigned(options, backup.note, verifierKey);
     using file = copyBeside(target.staging, (fd) => backup.readLedger(fd));
     const memory = createHeadFile(target.headsPath);
@@ -85,16 +87,19 @@ export async function restoreBackup(
     const { checkpoint } = options;
     const memoryPlace =
       checkpoint === undefined ? memory.place : `${memory.place}" or "--checkpoint`;
-    const report = await verifyCopy({ path: file.path, origin, heads, memoryPlace, verifierKey });
+    const copy = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing };
+    const report = await verifyCopy(copy);
     const missing = missingOf(report, facts, heads, options);
     let olderMemory: string | undefined;
     await target.install(file, {
       origin,
       async verify(written) {
-        const outside = { remembered: { heads: [], unreadable: 0 }, memoryPlace: "", verifierKey };
+        const remembered = { heads: [], unreadable: 0 };
+        const outside = { remembered, memoryPlace: "", verifierKey, ...sealing };
         requireSound(await verifySnapshot(written, outside), `Cannot restore to "${target.name}"`);
       },
       lastly() {
+        rmSync(sealedRecordsFile(memory.place), { force: true });
         if (missing > 0) olderMemory = moveMemory(memory.place, facts.madeUnixMs);
         key.install();
       },
@@ -120,6 +125,7 @@ function copyBeside(path: string, copy: (fd: number) => void): NewFile {
 
 interface ChosenKey {
   readonly verifierKey: VerifierKey | undefined;
+  readonly recordKey: Uint8Array | undefined;
   readonly isNew: boolean;
   readonly install: () => void;
 }
@@ -129,24 +135,27 @@ async function keyFor(
   { backup: path, withoutKey }: RestoreOptions,
   { facts, key }: ReturnType<typeof openBackup>,
 ): Promise<ChosenKey> {
-  const here = await keyFile(keyPath, facts.origin).verifierKey();
+  const keys = keyFile(keyPath, facts.origin);
+  const here = await keys.verifierKey();
   const bytes = key();
   const inside =
     bytes.length === 0
       ? undefined
-      : await keyOfText(new TextDecoder().decode(bytes), facts.origin).catch(() => {
+      : await signerOfText(new TextDecoder().decode(bytes), facts.origin).catch(() => {
           throw damaged(path, "the key in it is none");
         });
-  if (here !== undefined && inside !== undefined && here !== inside) {
+  if (here !== undefined && inside !== undefined && here !== inside.verifierKey) {
     const why = `"${keyPath}" is another key than the one in the backup`;
     throw new AegisError("config/exists", `Cannot restore the backup "${path}": ${why}`, {
       hint: "restore it with AEGIS_HOME set to another folder",
     });
   }
   const install = () => writeKey(keyPath, bytes);
-  if (here !== undefined) return { verifierKey: here, isNew: false, install: () => undefined };
-  if (inside !== undefined) return { verifierKey: inside, isNew: true, install };
-  if (withoutKey) return { verifierKey: undefined, isNew: false, install: () => undefined };
+  const old = { isNew: false, install: () => undefined };
+  const recordKey = await keys.recordKey();
+  if (here !== undefined) return { verifierKey: here, recordKey, ...old };
+  if (inside !== undefined) return { ...inside, isNew: true, install };
+  if (withoutKey) return { verifierKey: undefined, recordKey: undefined, ...old };
   const why = "the signing key is neither here nor in it, so nothing proves what it holds";
   throw new AegisError("ledger/not-found", `Cannot restore the backup "${path}": ${why}`, {
     hint: `copy the key to "${keyPath}" first, or give --without-key`,

@@ -1,8 +1,6 @@
 // The control plane's view of a ledger, over any store: many clients append at once and share
 // transactions. Everything a client says about hashes and order is checked here, inside them.
 
-import { canonicalText } from "../../base/canonical-dialects.ts";
-import { sha256Hex } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { type JsonTree, jsonProblem, type PlainJson, plainJson } from "../../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../../base/limits.ts";
@@ -35,6 +33,7 @@ import {
   sealForeign,
   sessionKey,
 } from "./foreign.ts";
+import { fingerprint, type IdempotentAnswer, readAnswer } from "./idempotency.ts";
 import { idempotencyKey, isCount, needsOf } from "./needs.ts";
 import { createReading, loggedEvent, loggedFrom } from "./read.ts";
 
@@ -199,7 +198,12 @@ function earlierAnswer(batch: Batch, request: AppendRequest): AppendOutcome | un
   if (request.idempotencyKey === undefined) return undefined;
   const known = recordIn(batch, "idempotency", idempotencyKey(request));
   if (known === undefined) return undefined;
-  const { request: before, seq, hash, index } = JSON.parse(known.json) as IdempotentAnswer;
+  const answer = readAnswer(known.json);
+  if (answer === undefined) {
+    const message = "what the idempotency key was answered is not what was kept of it";
+    return refused("idempotency_mismatch", message, newSession("" as SessionId));
+  }
+  const { request: before, seq, hash, index } = answer;
   if (before === fingerprint(request)) return { kind: "repeated", seq, hash, index };
   const message = "the idempotency key was used for another request";
   return refused("idempotency_mismatch", message, newSession("" as SessionId));
@@ -212,21 +216,6 @@ function recordIn({ base, records }: Batch, kind: string, key: string): LogRecor
 
 function placeOf({ kind, key }: Omit<LogRecord, "json">): string {
   return `${kind}\0${key}`;
-}
-
-interface IdempotentAnswer {
-  readonly request: string;
-  readonly seq: number;
-  readonly hash: string;
-  readonly index: number;
-}
-
-function fingerprint(request: AppendRequest): string {
-  const { user, session, type, seq, prevHash, hash, answers } = request;
-  if (answers !== undefined) return sha256Hex(JSON.stringify([user, session, type, answers]));
-  const payload = canonicalText(request.payload, "python");
-  const parts = [user, session, type, payload, String(seq), prevHash?.toHex(), hash?.toHex()];
-  return sha256Hex(JSON.stringify(parts));
 }
 
 function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome | undefined {

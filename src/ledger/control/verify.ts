@@ -18,24 +18,34 @@ import type { Store, StoredEvent } from "../store.ts";
 import { leafHash } from "../tree/merkle.ts";
 import { type OutsideTree, type StandingEvent, standingProblem } from "../tree/standing.ts";
 import type { SessionVerdict } from "./contract.ts";
-import { sessionKey } from "./foreign.ts";
+import { readSessionKey, sessionKey } from "./foreign.ts";
+import { sessionRecordsProblem } from "./session-records.ts";
 
 /** The chain as far as it was followed. */
 interface Reached {
   /** What its events add up to. */
   readonly tally: SessionTally;
   last: StandingEvent | undefined;
+  /** Hashes of tokens that its events name. */
+  readonly approvals: Set<string>;
 }
 
-type ReadStore = Pick<Store, "chain" | "session" | "origin" | "head" | "nodes" | "checkpoints">;
+type ReadStore = Pick<
+  Store,
+  "chain" | "session" | "origin" | "head" | "nodes" | "checkpoints" | "record" | "records"
+>;
 
 export async function verifyChain(
   store: ReadStore,
   session: SessionId,
   outside: OutsideTree | undefined,
 ): Promise<SessionVerdict> {
-  const reached: Reached = { tally: newSession(session), last: undefined };
-  const { tally } = reached;
+  const reached: Reached = {
+    tally: newSession(session),
+    last: undefined,
+    approvals: new Set(),
+  };
+  const { tally, approvals } = reached;
   const first = await walk(store, session, reached, Number.MAX_SAFE_INTEGER);
   if (first !== undefined) return first;
   const row = await store.session(session);
@@ -56,6 +66,9 @@ export async function verifyChain(
   const { last } = reached;
   const problem = last === undefined ? undefined : await standingProblem(store, last, outside);
   if (problem !== undefined) return bad(nextSeq, `eventlog: ${problem}`);
+  const named = readSessionKey(session);
+  const changed = named && (await sessionRecordsProblem(store, { ...named, approvals }));
+  if (changed !== undefined) return bad(nextSeq, `eventlog: ${changed}`);
   return { valid: true, firstBadSeq: 0, error: "" };
 }
 
@@ -103,6 +116,8 @@ function follow(reached: Reached, stored: StoredEvent, session: SessionId): stri
     return `eventlog: seq=${seq} stands before seq=${seq - 1} in the ledger`;
   }
   addEvent(tally, event);
+  const { approval_token_hash: hash } = event.payload;
+  if (typeof hash === "string") reached.approvals.add(hash);
   reached.last = { index, leaf };
   return undefined;
 }

@@ -149,6 +149,7 @@ function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
     policies: () => inner.policies(),
     nodes: () => inner.nodes(),
     checkpoints: () => inner.checkpoints(),
+    recordsFrom: (after, limit) => inner.recordsFrom(after, limit),
     schemaProblems: () => inner.schemaProblems(),
     close: () => inner.close(),
   };

@@ -6,7 +6,7 @@ import { AegisError } from "../../base/errors.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { copyPageSize } from "../../base/limits.ts";
 import { decisionValue } from "../rows.ts";
-import type { Snapshot, WholeSnapshot } from "../store.ts";
+import type { Snapshot } from "../store.ts";
 import { type Connections, connect } from "./connection.ts";
 import { isAlreadyMade } from "./error.ts";
 import type { PostgresPlace } from "./place.ts";
@@ -22,7 +22,7 @@ const pieceRows = 1024;
 /** One moment of the ledger in a database. @throws {AegisError} `ledger/not-found` */
 export async function withWholePostgres<T>(
   place: PostgresPlace,
-  use: (whole: WholeSnapshot) => Promise<T>,
+  use: (whole: Snapshot) => Promise<T>,
 ): Promise<T> {
   const connections = connect(place);
   try {
@@ -55,7 +55,7 @@ export async function requireNoLedger(place: PostgresPlace): Promise<void> {
  */
 export async function copyIntoPostgres(
   place: PostgresPlace,
-  whole: WholeSnapshot,
+  whole: Snapshot,
   lastly: (written: Snapshot) => Promise<void>,
 ): Promise<void> {
   const connections = connect(place);
@@ -68,7 +68,7 @@ export async function copyIntoPostgres(
 
 async function fillWith(
   connections: Connections,
-  whole: WholeSnapshot,
+  whole: Snapshot,
   lastly: (written: Snapshot) => Promise<void>,
 ): Promise<void> {
   await connections.fill(async (session) => {
@@ -102,7 +102,7 @@ function exists(name: string): AegisError {
 /** @returns where each session begins */
 async function copyEvents(
   session: Session,
-  whole: WholeSnapshot,
+  whole: Snapshot,
 ): Promise<ReadonlyMap<SessionId, number>> {
   const columns = "aegis_event(idx, session, seq, ts_ms, type, decision, leaf, body)";
   const firsts = new Map<SessionId, number>();
@@ -123,7 +123,7 @@ async function copyEvents(
 
 async function copySessions(
   session: Session,
-  whole: WholeSnapshot,
+  whole: Snapshot,
   firsts: ReadonlyMap<SessionId, number>,
 ): Promise<void> {
   const rows = whole
@@ -132,7 +132,7 @@ async function copySessions(
   await insertAll(session, sessionTable, rows);
 }
 
-async function copyDerived(session: Session, whole: WholeSnapshot): Promise<void> {
+async function copyDerived(session: Session, whole: Snapshot): Promise<void> {
   const nodes = whole.nodes().map(({ level, position, hash }) => [level, position, hash]);
   await insertAll(session, "aegis_node(level, position, hash)", nodes);
   const policies = whole.policies().map(({ hash, sources }) => [hash, canonicalJson(sources)]);
@@ -145,7 +145,7 @@ async function copyDerived(session: Session, whole: WholeSnapshot): Promise<void
   await insertAll(session, "aegis_checkpoint(size, note)", checkpoints);
 }
 
-async function copyRecords(session: Session, whole: WholeSnapshot): Promise<void> {
+async function copyRecords(session: Session, whole: Snapshot): Promise<void> {
   for (let page = await whole.recordsFrom(undefined, copyPageSize); ; ) {
     const rows = page.map(({ kind, key, json }) => [kind, toldText(key), json]);
     await insert(session, "aegis_record(kind, key, json)", rows);

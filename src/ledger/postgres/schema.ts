@@ -96,6 +96,8 @@ const indexes: readonly string[] = [
 /** What each format adds to the one before it; the first makes a ledger. */
 export const formats: readonly (readonly string[])[] = [
   [...Object.entries(tables).map(([name, table]) => creating(name, table)), ...indexes],
+  // The same tables: those before it know of no seals of records.
+  [],
 ];
 
 function creating(name: string, { columns, keys }: Table): string {

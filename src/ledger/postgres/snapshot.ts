@@ -12,17 +12,14 @@ import {
   sessionIdOf,
   textOf,
 } from "../rows.ts";
-import type { PolicyLoadRow, WholeSnapshot } from "../store.ts";
+import type { PolicyLoadRow, Snapshot } from "../store.ts";
 import type { Connections, View } from "./connection.ts";
 import type { Session } from "./pool.ts";
 import { schemaProblems } from "./prepare.ts";
 import { readFrom, readHead, readRecordsFrom, readSessions } from "./read.ts";
 import { plainRow } from "./rows.ts";
 
-export async function openSnapshot(
-  connections: Connections,
-  origin: string,
-): Promise<WholeSnapshot> {
+export async function openSnapshot(connections: Connections, origin: string): Promise<Snapshot> {
   const view = await connections.view();
   try {
     return await snapshotOf(view, origin);
@@ -33,7 +30,7 @@ export async function openSnapshot(
 }
 
 /** What one transaction sees; closing it ends the view. */
-export async function snapshotOf({ session, end }: View, origin: string): Promise<WholeSnapshot> {
+export async function snapshotOf({ session, end }: View, origin: string): Promise<Snapshot> {
   const head = await readHead(session);
   const sessions = await readSessions(session, undefined, undefined);
   const loads = await policyLoads(session);

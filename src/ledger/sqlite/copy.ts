@@ -7,7 +7,7 @@ import { AegisError } from "../../base/errors.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { copyPageSize } from "../../base/limits.ts";
 import { decisionValue, frontierValue, sessionColumns, sessionValues } from "../rows.ts";
-import type { WholeSnapshot } from "../store.ts";
+import type { Snapshot } from "../store.ts";
 import { isConstraint, unavailable } from "./error.ts";
 import { closeCopy, createBareTables } from "./schema.ts";
 
@@ -15,7 +15,7 @@ import { closeCopy, createBareTables } from "./schema.ts";
  * Makes the empty file at `path` a ledger with everything that `whole` has. It is not durable yet.
  * @throws {AegisError} `ledger/tampered` where its rows do not fit together
  */
-export async function copyIntoSqlite(path: string, whole: WholeSnapshot): Promise<void> {
+export async function copyIntoSqlite(path: string, whole: Snapshot): Promise<void> {
   let db: Database | undefined;
   try {
     db = new Database(path, { readwrite: true, create: false });
@@ -40,7 +40,7 @@ export async function copyIntoSqlite(path: string, whole: WholeSnapshot): Promis
 type Numbers = ReadonlyMap<SessionId, number>;
 
 /** In the order of their beginning, as they would have come in here. */
-function copySessions(db: Database, whole: WholeSnapshot): Numbers {
+function copySessions(db: Database, whole: Snapshot): Numbers {
   const put = inserter(db, `session(num, ${sessionColumns})`);
   const numbers = new Map<SessionId, number>();
   for (const session of [...whole.sessions()].reverse()) {
@@ -50,7 +50,7 @@ function copySessions(db: Database, whole: WholeSnapshot): Numbers {
   return numbers;
 }
 
-function copyDerived(db: Database, whole: WholeSnapshot, numbers: Numbers): void {
+function copyDerived(db: Database, whole: Snapshot, numbers: Numbers): void {
   const head = whole.head();
   const putHead = inserter(db, "head(id, origin, size, frontier)");
   putHead([1, whole.origin, head.size, frontierValue(head)]);
@@ -66,7 +66,7 @@ function copyDerived(db: Database, whole: WholeSnapshot, numbers: Numbers): void
   for (const { size, note } of whole.checkpoints()) putCheckpoint([size, note]);
 }
 
-async function copyEvents(db: Database, whole: WholeSnapshot, numbers: Numbers): Promise<void> {
+async function copyEvents(db: Database, whole: Snapshot, numbers: Numbers): Promise<void> {
   const columns = "idx, session, seq, ts_ms, type, decision, leaf, body";
   // As the bytes they are: a text would be repaired on the way.
   const put = db.query<null, SQLQueryBindings[]>(
@@ -84,7 +84,7 @@ async function copyEvents(db: Database, whole: WholeSnapshot, numbers: Numbers):
   }
 }
 
-async function copyRecords(db: Database, whole: WholeSnapshot): Promise<void> {
+async function copyRecords(db: Database, whole: Snapshot): Promise<void> {
   const put = inserter(db, "record(kind, key, json)");
   for (let page = await whole.recordsFrom(undefined, copyPageSize); ; ) {
     for (const { kind, key, json } of page) put([kind, key, json]);

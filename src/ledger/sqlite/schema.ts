@@ -9,7 +9,7 @@ import { ledgerLockWaitMs, walSizeMaxBytes } from "../../base/limits.ts";
 /** "AEGS": marks the file as a ledger. */
 const applicationId = 0x41454753;
 /** Raised when tables change; an older aegis then refuses the file instead of guessing. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 type Pragma = readonly [name: string, wanted: string, readBack: string | number];
 
@@ -96,8 +96,8 @@ const tables: Readonly<Record<string, string>> = {
   ) STRICT, WITHOUT ROWID`,
 };
 
-/** What a ledger of an older version lacks. */
-const olderVersions: Readonly<Record<number, readonly string[]>> = { 1: ["record"] };
+/** What a ledger of an older version lacks; those before the third know of no seals of records. */
+const olderVersions: Readonly<Record<number, readonly string[]>> = { 1: ["record"], 2: [] };
 
 const indexes: Readonly<Record<string, string>> = {
   session_name: "CREATE INDEX session_name ON session(name)",

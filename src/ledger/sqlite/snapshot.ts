@@ -5,6 +5,7 @@ import { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../../base/limits.ts";
 import type { LogRecord } from "../control/contract.ts";
 import {
+  bytesOf,
   type CheckpointRow,
   checkpointOf,
   type EventRow,
@@ -17,13 +18,13 @@ import {
   sessionIdOf,
   textOf,
 } from "../rows.ts";
-import type { PolicyLoadRow, StoredEvent, WholeSnapshot } from "../store.ts";
+import type { PolicyLoadRow, Snapshot, StoredEvent } from "../store.ts";
 import { unavailable } from "./error.ts";
 import { readHead, readSessions } from "./read.ts";
 import { schemaProblems } from "./schema.ts";
 
 /** @throws {AegisError} `ledger/unavailable`, as every read of the snapshot */
-export function openSnapshot(path: string, origin: string): WholeSnapshot {
+export function openSnapshot(path: string, origin: string): Snapshot {
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
@@ -38,7 +39,7 @@ export function openSnapshot(path: string, origin: string): WholeSnapshot {
   }
 }
 
-function createSnapshot(db: Database, path: string, origin: string): WholeSnapshot {
+function createSnapshot(db: Database, path: string, origin: string): Snapshot {
   function read<T>(query: () => T): T {
     try {
       return query();
@@ -46,6 +47,7 @@ function createSnapshot(db: Database, path: string, origin: string): WholeSnapsh
       throw unavailable("read the ledger", path, error);
     }
   }
+  const broken: BrokenNames = new WeakMap();
   // The first read fixes what the transaction sees. A join per event would double verify's time.
   const sessions = new Map(
     db
@@ -69,7 +71,7 @@ function createSnapshot(db: Database, path: string, origin: string): WholeSnapsh
         return db.query<CheckpointRow, []>(sql).all().map(checkpointOf);
       }),
     schemaProblems: () => read(() => schemaProblems(db)),
-    recordsFrom: (after, limit) => read(() => recordsFrom(db, after, limit)),
+    recordsFrom: (after, limit) => read(() => recordsFrom(db, broken, after, limit)),
     close: () => db.close(),
   };
 }
@@ -89,18 +91,30 @@ function eventsFrom(
   return rows.map((row) => eventOf(row, sessions.get(row.session)));
 }
 
+/** The bytes of names that are no text, and so are read as others. */
+type BrokenNames = WeakMap<LogRecord, readonly [kind: Uint8Array, key: Uint8Array]>;
+
+type RecordRow = { readonly [K in keyof LogRecord | "kind_bytes" | "key_bytes"]: unknown };
+
 function recordsFrom(
   db: Database,
-  after: Pick<LogRecord, "kind" | "key"> | undefined,
+  broken: BrokenNames,
+  after: LogRecord | undefined,
   limit: number,
 ): readonly LogRecord[] {
-  const behind = after === undefined ? "" : "WHERE (kind, key) > (?, ?) ";
-  const sql = `SELECT kind, key, json FROM record ${behind}ORDER BY kind, key LIMIT ?`;
-  const bound = after === undefined ? [] : [after.kind, after.key];
-  return db
-    .query<{ readonly [K in keyof LogRecord]: unknown }, (string | number)[]>(sql)
-    .all(...bound, limit)
-    .map(({ kind, key, json }) => ({ kind: textOf(kind), key: textOf(key), json: textOf(json) }));
+  const behind = "WHERE (kind, key) > (CAST(? AS TEXT), CAST(? AS TEXT)) ";
+  const sql =
+    "SELECT kind, key, json, CAST(kind AS BLOB) AS kind_bytes, CAST(key AS BLOB) AS key_bytes " +
+    `FROM record ${after === undefined ? "" : behind}ORDER BY kind, key LIMIT ?`;
+  const names = after === undefined ? [] : (broken.get(after) ?? [after.kind, after.key]);
+  const rows = db.query<RecordRow, (string | number | Uint8Array)[]>(sql).all(...names, limit);
+  return rows.map((row) => {
+    const record = { kind: textOf(row.kind), key: textOf(row.key), json: textOf(row.json) };
+    if (`${record.kind}${record.key}`.includes("\ufffd")) {
+      broken.set(record, [bytesOf(row.kind_bytes), bytesOf(row.key_bytes)]);
+    }
+    return record;
+  });
 }
 
 type LoadRow = { readonly [K in "idx" | "session" | "ts_ms" | "hash"]: unknown };

@@ -2,7 +2,7 @@
 // under AEGIS_HOME. Whoever truncates, replaces or rolls back the database has to reach it as well.
 
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { isErrno, makePrivateDirectory, syncDirectory } from "../files.ts";
 
@@ -20,6 +20,10 @@ export interface HeadMemory {
   latest(): RememberedHead | undefined;
   /** All of them in the order they were written, and how many lines were no heads. */
   all(): { readonly heads: readonly RememberedHead[]; readonly unreadable: number };
+  /** Whether from some moment on no record of that ledger is without a seal. */
+  areRecordsSealed(origin: string): boolean;
+  /** Durable when it returns. */
+  rememberSealedRecords(origin: string): void;
   /** @param isDurable survives power loss when it returns; for signed heads */
   remember(head: RememberedHead, isDurable: boolean): void;
 }
@@ -28,6 +32,11 @@ export interface HeadMemory {
 const rootLength = 44;
 /** A few lines are enough for `latest`: only writers at the same moment can be out of order. */
 const tailSizeBytes = 1024;
+
+/** Where it stands of which ledger the records are sealed; for what is remembered at `path`. */
+export function sealedRecordsFile(path: string): string {
+  return join(dirname(path), "..", "records", basename(path));
+}
 
 export function createHeadFile(path: string): HeadMemory {
   return {
@@ -44,8 +53,16 @@ export function createHeadFile(path: string): HeadMemory {
     all() {
       return parse(guarded("read", path, () => readEnd(path, Number.MAX_SAFE_INTEGER)));
     },
-    remember(head, isDurable) {
-      guarded("write", path, () => append(path, head, isDurable));
+    areRecordsSealed(origin) {
+      const text = guarded("read", path, () => readEnd(sealedRecordsFile(path), tailSizeBytes));
+      return text.split("\n").includes(origin);
+    },
+    rememberSealedRecords(origin) {
+      guarded("write", path, () => appendText(sealedRecordsFile(path), `\n${origin}\n`, true));
+    },
+    remember({ origin, size, root }, isDurable) {
+      // The line feed in front ends a line that a crash may have left.
+      guarded("write", path, () => appendText(path, `\n${origin} ${size} ${root}\n`, isDurable));
     },
   };
 }
@@ -53,11 +70,16 @@ export function createHeadFile(path: string): HeadMemory {
 /** For ledgers that live in memory. */
 export function createHeadList(): HeadMemory & { readonly heads: RememberedHead[] } {
   const heads: RememberedHead[] = [];
+  const sealed = new Set<string>();
   return {
     place: "memory",
     heads,
     latest: () => heads.at(-1),
     all: () => ({ heads, unreadable: 0 }),
+    areRecordsSealed: (origin) => sealed.has(origin),
+    rememberSealedRecords: (origin) => {
+      sealed.add(origin);
+    },
     remember: (head) => {
       heads.push(head);
     },
@@ -108,7 +130,7 @@ function parseLine(line: string): RememberedHead | undefined {
   return isHead && origin !== undefined && rest.length === 0 ? { origin, size, root } : undefined;
 }
 
-function append(path: string, { origin, size, root }: RememberedHead, isDurable: boolean): void {
+function appendText(path: string, text: string, isDurable: boolean): void {
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
   let fd: number;
   let isNew = false;
@@ -121,8 +143,7 @@ function append(path: string, { origin, size, root }: RememberedHead, isDurable:
     isNew = true;
   }
   try {
-    // The line feed in front ends a line that a crash may have left.
-    writeSync(fd, `\n${origin} ${size} ${root}\n`);
+    writeSync(fd, text);
     if (isDurable) fsyncSync(fd);
   } finally {
     closeSync(fd);

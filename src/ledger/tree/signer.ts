@@ -27,6 +27,8 @@ import {
 
 export interface Signer {
   readonly verifierKey: VerifierKey;
+  /** What records beside the events are sealed with: nobody has it who has not the signing key. */
+  readonly recordKey: Uint8Array;
   /** The signed note over a text that ends in a line feed. */
   sign(text: string): Promise<string>;
 }
@@ -37,6 +39,8 @@ export interface KeySource {
   signer(): Promise<Signer>;
   /** Undefined when nothing was ever signed here. */
   verifierKey(): Promise<VerifierKey | undefined>;
+  /** As `verifierKey`. */
+  recordKey(): Promise<Uint8Array | undefined>;
 }
 
 /** PKCS#8 wrapping of a bare Ed25519 seed (RFC 8410). */
@@ -53,12 +57,18 @@ export async function createSigner(name: string, seed: Uint8Array): Promise<Sign
   const keyId = noteKeyId(name, noteKeyTypes.ed25519, publicKey);
   return {
     verifierKey: formatVerifierKey(name, noteKeyTypes.ed25519, publicKey),
+    recordKey: recordKeyOf(name, seed),
     async sign(text) {
       const message = new TextEncoder().encode(text);
       const bytes = new Uint8Array(await crypto.subtle.sign("Ed25519", key, message));
       return formatNote({ text, signatures: [{ name, keyId, bytes }] });
     },
   };
+}
+
+/** Of each ledger its own: a record of one is none of another. */
+function recordKeyOf(name: string, seed: Uint8Array): Uint8Array {
+  return new Bun.CryptoHasher("sha256", seed).update(`aegis record key 1 ${name}`).digest();
 }
 
 /** The key in a file that only its owner may read. It is read once. */
@@ -76,13 +86,17 @@ export function keyFile(path: string, name: string): KeySource {
       const seed = guarded(path, () => readSeed(path));
       return seed === undefined ? undefined : (await createSigner(name, seed)).verifierKey;
     },
+    async recordKey() {
+      const seed = guarded(path, () => readSeed(path));
+      return seed === undefined ? undefined : recordKeyOf(name, seed);
+    },
   };
 }
 
-/** The verifier key of a key file's text. @throws {AegisError} when it holds none */
-export async function keyOfText(text: string, name: string): Promise<VerifierKey> {
+/** What a key file with that text would sign with. @throws {AegisError} when it holds no key */
+export async function signerOfText(text: string, name: string): Promise<Signer> {
   const seed = seedOf(text);
-  if (seed !== undefined) return (await createSigner(name, seed)).verifierKey;
+  if (seed !== undefined) return createSigner(name, seed);
   throw new AegisError("ledger/unavailable", "Cannot use the signing key: it is none");
 }
 

@@ -50,7 +50,12 @@ export async function signSharedHead(parts: SigningParts): Promise<Checkpoint> {
 }
 
 /** Who was first to sign; only until a checkpoint says so. */
-const firstKey = { kind: "checkpoint-key", key: "ledger" };
+export const firstKey = { kind: "checkpoint-key", key: "ledger" };
+
+/** Whether this key is the one that signs the ledger; it is from now on where none did. */
+export async function isOwnLedger(parts: SigningParts): Promise<boolean> {
+  return isOwnToSign(parts, await latestCheckpoint(parts.store));
+}
 
 async function isOwnToSign({ store, keys }: SigningParts, last?: Checkpoint): Promise<boolean> {
   if (last !== undefined) {

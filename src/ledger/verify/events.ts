@@ -39,6 +39,8 @@ export interface EventFacts {
   readonly losses: ReadonlyMap<SessionId, Omit<Loss, "tsUnixMs">>;
   /** Events that are encrypted and were not opened: in the tree, but nobody knows what they say. */
   readonly unopened: number;
+  /** There are encrypted ones, opened or not. */
+  readonly hasEncrypted: boolean;
 }
 
 export interface PolicyLoadFact {
@@ -68,6 +70,7 @@ interface Pass {
   /** Index the next event should have. */
   next: number;
   unopened: number;
+  hasEncrypted: boolean;
 }
 
 export function createEventCheck(
@@ -85,6 +88,7 @@ export function createEventCheck(
     hashLeaf: createLeafHasher(eventSizeMaxBytes),
     next: 0,
     unopened: 0,
+    hasEncrypted: false,
   };
   return {
     add(page) {
@@ -97,6 +101,7 @@ export function createEventCheck(
         pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
       const { findings, next: count, sessions, damaged, policyLoads, losses, unopened } = pass;
+      const { hasEncrypted } = pass;
       return {
         findings,
         count,
@@ -108,6 +113,7 @@ export function createEventCheck(
         policyLoads,
         losses,
         unopened,
+        hasEncrypted,
       };
     },
   };
@@ -115,7 +121,9 @@ export function createEventCheck(
 
 function addEventTo(pass: Pass, stored: StoredEvent): void {
   if (!isInPlace(pass, stored)) return;
+  if (stored.storedBody !== undefined) pass.hasEncrypted = true;
   if (isUnopened(pass, stored)) {
+    pass.hasEncrypted = true;
     pass.unopened++;
     addDamaged(pass, stored);
     return;

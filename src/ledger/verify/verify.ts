@@ -10,6 +10,7 @@ import type { KeySource } from "../tree/signer.ts";
 import { derivedFindings } from "./derived.ts";
 import { createEventCheck } from "./events.ts";
 import { checkHeads } from "./heads.ts";
+import { checkRecords } from "./records.ts";
 
 export interface VerifyParts {
   readonly store: Store;
@@ -22,15 +23,21 @@ export interface Outside {
   readonly remembered: ReturnType<HeadMemory["all"]>;
   readonly memoryPlace: string;
   readonly verifierKey: VerifierKey | undefined;
+  /** Undefined where the signing key is not. */
+  readonly recordKey: Uint8Array | undefined;
+  /** A record without a seal is one that was changed. */
+  readonly areRecordsSealed: boolean;
 }
 
 export async function verifyLedger({ store, keys, memory }: VerifyParts): Promise<VerifyReport> {
-  const verifierKey = await keys.verifierKey();
+  const [verifierKey, recordKey] = await Promise.all([keys.verifierKey(), keys.recordKey()]);
   // Read before the database: what comes in meanwhile must not look like a rollback.
   const remembered = memory.all();
+  const areRecordsSealed = memory.areRecordsSealed(store.origin);
   const snapshot = await store.snapshot();
+  const where = { remembered, memoryPlace: memory.place, areRecordsSealed };
   try {
-    return await verifySnapshot(snapshot, { remembered, memoryPlace: memory.place, verifierKey });
+    return await verifySnapshot(snapshot, { ...where, verifierKey, recordKey });
   } finally {
     await snapshot.close();
   }
@@ -51,10 +58,12 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
   }
   const facts = check.finish();
   const heads = await checkHeads(snapshot, checkpoints, facts, outside);
+  const records = await checkRecords(snapshot, facts, outside);
   const findings: VerifyFinding[] = [
     ...facts.findings,
     ...heads.findings,
     ...derivedFindings(snapshot, facts),
+    ...records.findings,
     ...snapshot
       .schemaProblems()
       .map((message): VerifyFinding => ({ kind: "schema-changed", index: undefined, message })),
@@ -69,7 +78,7 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
     findings: findings.sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0),
     unclosed: open.map(({ id }) => id),
     losses: facts.losses,
-    warnings: heads.warnings,
+    warnings: [...heads.warnings, ...records.warnings],
     checkpoint: heads.newest,
   };
 }

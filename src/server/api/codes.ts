@@ -68,7 +68,8 @@ export const codes = {
   },
   idempotency_mismatch: {
     status: 422,
-    meaning: "the idempotency key was used for another event or question",
+    meaning:
+      "the idempotency key was used for another event or question, or what it was answered is not sealed with the ledger's key",
   },
   manifest_invalid: { status: 422, meaning: "the manifest is not valid: the text names the field" },
   rate_limited: { status: 429, meaning: "too many calls of the tool: see `Retry-After`" },

@@ -196,6 +196,7 @@ function snapshotOf(chain: GoldenChain): Snapshot {
     policies: () => [],
     nodes: () => [],
     checkpoints: () => chain.checkpoints,
+    recordsFrom: () => [],
     schemaProblems: () => [],
     close: () => undefined,
   };
@@ -207,6 +208,8 @@ async function findingsOf(chain: GoldenChain): Promise<GoldenChain["findings"]> 
     remembered: { heads: chain.heads, unreadable: 0 },
     memoryPlace: "memory",
     verifierKey: chain.verifier_key,
+    recordKey: undefined,
+    areRecordsSealed: true,
   });
   return findings
     .filter(({ kind }) => kind !== "derived-mismatch")
