@@ -16,7 +16,8 @@ import {
 import { join } from "node:path";
 import type { AegisError } from "../../../src/base/errors.ts";
 import { walSizeMaxBytes } from "../../../src/base/limits.ts";
-import { openLedger, openLedgerForReading } from "../../../src/ledger/open.ts";
+import { sealRecords } from "../../../src/ledger/control/sealed-store.ts";
+import { openLedger, openLedgerForReading, outsideOf } from "../../../src/ledger/open.ts";
 import { openSqliteStore } from "../../../src/ledger/sqlite/store.ts";
 import { createHeadFile } from "../../../src/ledger/tree/head-memory.ts";
 import { keyFile } from "../../../src/ledger/tree/signer.ts";
@@ -275,6 +276,28 @@ test("a ledger of the first version is brought up to date, and says the same as 
   await recordSession(after, 5);
   expect((await after.verify()).findings).toEqual([]);
   await after.close();
+});
+
+test("a ledger of the second version is, and its records are told of until a server seals them", async () => {
+  const home = tempDir();
+  const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+  const before = await openLedger(place);
+  await recordSession(before, 5);
+  await before.close();
+  const db = new Database(place.database);
+  db.run("INSERT INTO record VALUES ('idempotency', 'acme/k', '{}')");
+  db.run("PRAGMA user_version = 2");
+  db.close();
+  const after = await openLedger(place);
+  const told = [expect.stringContaining("1 records are of an older aegis")];
+  expect(await after.verify()).toMatchObject({ valid: true, eventCount: 9, warnings: told });
+  await after.close();
+  const store = openSqliteStore(place.database);
+  await sealRecords(store, outsideOf(place, store.origin));
+  await store.close();
+  const served = await openLedger(place);
+  expect(await served.verify()).toMatchObject({ valid: true, findings: [], warnings: [] });
+  await served.close();
 });
 
 function otherDatabase(path: string, pragma: string): void {
