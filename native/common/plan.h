@@ -56,6 +56,8 @@ enum plan_notify {
 	NOTIFY_MAKES_SOCKETS = 256,
 	/* Whatever gives a thread another umask is notified. */
 	NOTIFY_TELLS_UMASKS = 512,
+	/* Changes of what exists are performed, though opens are not. */
+	NOTIFY_BROKER_CHANGE = 1024,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */

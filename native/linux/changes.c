@@ -1,13 +1,15 @@
 /*
- * Without bit 8 these are never performed here: they make no name, and what they may touch is
- * decided by Landlock and mounts. An answer other than an error lets the kernel go on. With it the
- * object that was judged is changed here; only exec goes on in the kernel, where Landlock's right
- * to execute decides.
+ * Without bits 8 and 1024 these are never performed here: they make no name, and what they may
+ * touch is decided by Landlock and mounts. An answer other than an error lets the kernel go on.
+ * With one the object that was judged is changed here; only exec goes on in the kernel, where
+ * Landlock's right to execute decides.
  */
 #include "changes.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #include "ask_deeds.h"
 #include "change_deeds.h"
@@ -82,12 +84,27 @@ static int resolve(struct request *request)
 	return resolve_descriptor(request);
 }
 
+/* In a dry run a file the command was started with is the real one, not the copy of that name. */
+static bool is_beside_copy(const struct request *request, const struct target *target)
+{
+	struct statfs own;
+	struct statfs named;
+
+	return request->rules->moves_copy && fstatfs(target->fd, &own) == 0 &&
+	       statfs(target->path, &named) == 0 && own.f_type != OVERLAYFS_SUPER_MAGIC &&
+	       named.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 static int judge_change(struct request *request)
 {
 	const struct target *target = &request->first.at.target;
 
 	if (target->state == TARGET_NO_FILE || target->is_memory)
 		return ANSWER_CONTINUE;
+	if (is_beside_copy(request, target)) {
+		request_refuse(request, ACTION_FILE_WRITE, &request->first, JUDGE_NO_RULE);
+		return EACCES;
+	}
 	if (!request_consider(request, ACTION_FILE_WRITE, &request->first))
 		return EACCES;
 	if (!request->rules->broker_open || proc_lets_open(&request->caller, target))
@@ -105,7 +122,7 @@ static bool cuts(const struct request *request)
 int changes_answer(struct request *request)
 {
 	bool is_exec = request->call->kind == CALL_EXEC;
-	bool performs = !is_exec && (request->rules->broker_open || cuts(request));
+	bool performs = !is_exec && (request->rules->broker_change || cuts(request));
 	enum action action = is_exec ? ACTION_PROCESS_SPAWN : ACTION_FILE_WRITE;
 	const struct target *target = &request->first.at.target;
 	int answer;

@@ -7,6 +7,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,7 @@
 #include "landlock.h"
 #include "limits.h"
 #include "seccomp.h"
+#include "streams.h"
 
 static void set_limits(const struct plan *plan)
 {
@@ -83,6 +85,8 @@ _Noreturn void command_run(const struct plan *plan, const struct command_setup *
 		die("command", errno, "Cannot tie the command to its broker");
 	if (chdir(plan->directory) < 0)
 		die("directory", errno, "Cannot enter the directory \"%s\"", plan->directory);
+	if (plan->namespaces & CLONE_NEWNS && (error = streams_enter()) != 0)
+		die("command", -error, "Cannot enter the folder of a standard stream");
 	set_limits(plan);
 	confine(plan, setup, &listener, &ferry);
 	if (fd_write_all(setup->broker, &listener, sizeof(listener)) < 0 ||

@@ -21,6 +21,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->record_failed = plan->notify & NOTIFY_RECORD_FAILED;
 	rules->broker_create = plan->notify & NOTIFY_BROKER_CREATE;
 	rules->broker_open = plan->notify & NOTIFY_BROKER_OPEN;
+	rules->broker_change = plan->notify & (NOTIFY_BROKER_OPEN | NOTIFY_BROKER_CHANGE);
 	rules->broker_socket = plan->notify & NOTIFY_BROKER_SOCKET;
 	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
 	rules->verify_programs = plan->notify & NOTIFY_VERIFY_PROGRAMS;

@@ -28,6 +28,8 @@ struct box_rules {
 	bool broker_create;
 	/* Every open and every change of what exists is performed here as well. */
 	bool broker_open;
+	/* Every change is, at least. */
+	bool broker_change;
 	bool broker_socket;
 	/* Who answers a call must run what may be run: see exec.h. */
 	bool verify_programs;

@@ -238,6 +238,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.hashPrograms === true,
     notify.makesSockets === true,
     notify.tellsUmasks === true,
+    notify.brokerChange === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

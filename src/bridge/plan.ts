@@ -143,6 +143,11 @@ export interface NotifyPlan {
    * file that it makes. Absent: no.
    */
   readonly tellsUmasks?: boolean;
+  /**
+   * Every call that changes what exists, by name or by descriptor, is performed by the helper on
+   * the very object that was judged. Absent: only with `brokerOpen`.
+   */
+  readonly brokerChange?: boolean;
 }
 
 /** Where connections by name go; made anew for each launch. */

@@ -26,6 +26,8 @@ export interface BoxRequest {
   readonly recordFailed?: boolean;
   /** Rows of programs have the SHA-256 of the file. Absent: no. */
   readonly hashPrograms?: boolean;
+  /** A standard stream is something whose modes and attributes the user may change. Absent: no. */
+  readonly inheritsFiles?: boolean;
   /** Where the files lie that launches in this box show to it; absent: none does. */
   readonly shownFolder?: string;
   /** Launches will ask about opens that no rule is about; absent: they are denied. */

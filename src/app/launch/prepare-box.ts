@@ -23,6 +23,7 @@ import { programsNamed } from "../../supervise/find-program.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../supervise/plan-cache.ts";
 import { policyDisk } from "../policy/disk.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { inheritsFiles } from "./inherited.ts";
 import type { LaunchOptions } from "./options.ts";
 import type { LaunchSubject } from "./subject.ts";
 
@@ -80,6 +81,7 @@ export async function boxRequest(
     asks: options.prompt !== undefined,
     recordFailed: options.mode === "learn",
     hashPrograms: options.execHash,
+    inheritsFiles: inheritsFiles(ownUser()),
     shownFolder: runFolder(subject.around),
   };
 }
@@ -152,11 +154,16 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
     observeOnly: subject.subject.observeOnly,
     execHash: options.execHash,
     recordFailed: options.mode === "learn",
-    uid: process.geteuid?.() ?? -1,
+    uid: ownUser(),
+    inheritsFiles: inheritsFiles(ownUser()),
     kernel: await kernelIdentity(),
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
+}
+
+function ownUser(): number {
+  return process.geteuid?.() ?? -1;
 }
 
 /** Differs when a kernel can have learned or lost a protection: after a reboot, or an update. */

@@ -113,7 +113,11 @@ function filesystem(needs: Needs, means: Means, host: HostFeatures): Grade {
 function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (!needs.confinesFiles) return notAsked;
   if (means.broker) return enforced(brokerName, means.mounts && "read-only mounts");
-  if (means.mounts) return enforced("read-only mounts");
+  const mounted = enforced("read-only mounts", means.changes && brokerName);
+  if (means.mounts && needs.inheritsFiles && !means.changes) {
+    return grade("weaker", mounted.by, `those of its standard streams: ${host.lacks.notify}`);
+  }
+  if (means.mounts) return mounted;
   const what =
     "changing modes, owners, times and attributes outside the grants is stopped by read-only mounts";
   return without(

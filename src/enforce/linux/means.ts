@@ -2,7 +2,7 @@
 // of the plan or reports on it.
 
 import { pathActions } from "../../model/capability.ts";
-import type { AuditLevel } from "../backend.ts";
+import type { AuditLevel, BoxRequest } from "../backend.ts";
 import { type HostFeatures, has } from "./features.ts";
 import type { Region } from "./grants.ts";
 import type { Hole } from "./holes.ts";
@@ -35,6 +35,8 @@ export interface Needs {
   /** Loaders may be executed, but not as programs. */
   readonly runsLoaders: boolean;
   readonly audit: AuditLevel;
+  /** What is open in the box's standard streams lies outside its mounts. */
+  readonly inheritsFiles: boolean;
 }
 
 export interface Means {
@@ -48,6 +50,8 @@ export interface Means {
   readonly takesSockets: boolean;
   /** Every open and every change of a file is performed by the broker on what it judged. */
   readonly broker: boolean;
+  /** Every change of a file that exists is, though the kernel opens. */
+  readonly changes: boolean;
   /** It answers nobody who runs what may not be run. */
   readonly verifies: boolean;
   /**
@@ -65,7 +69,11 @@ export interface Lowering {
   readonly runsLoaders: boolean;
 }
 
-export function needsOf(lowering: Lowering, network: NetworkGrants, audit: AuditLevel): Needs {
+export function needsOf(
+  lowering: Lowering,
+  network: NetworkGrants,
+  { audit, inheritsFiles = false }: Pick<BoxRequest, "audit" | "inheritsFiles">,
+): Needs {
   const { grants, holes, protection, exceedsKernel, exceedsExec, runsLoaders } = lowering;
   const isEverywhere = (action: Region["action"]) =>
     grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
@@ -92,6 +100,7 @@ export function needsOf(lowering: Lowering, network: NetworkGrants, audit: Audit
     exceedsExec,
     runsLoaders,
     audit,
+    inheritsFiles,
   };
 }
 
@@ -118,6 +127,7 @@ export function meansFor(needs: Needs, host: HostFeatures, opener: Opener): Mean
     notify,
     takesSockets,
     broker,
+    changes: broker || (notify && mounts && landlock && needs.inheritsFiles),
     verifies: broker && (needs.runsLoaders || needs.exceedsExec),
     judgesAll: notify && isShort,
   };
@@ -141,8 +151,8 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
   return {
     open: openLevel(needs, means),
     create: isAudited || makesNames || judges,
-    change: isAudited || judges,
-    descriptor: judges,
+    change: isAudited || judges || means.changes,
+    descriptor: judges || means.changes,
     ...(makesNames || judges ? { umask: true } : {}),
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),

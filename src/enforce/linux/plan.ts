@@ -60,7 +60,7 @@ export function planLinux(
   const { lowering, opener, findings } = hold(regions, request, host, disk);
   const network = networkGrants(capabilities, request.asks === true && has(host, "notify"));
   if (findings.length > 0) return err(findings);
-  const needs = needsOf(lowering, network, request.audit);
+  const needs = needsOf(lowering, network, request);
   const means = meansFor(needs, host, opener);
   const table = judgedRules(capabilities, needs, means, disk);
   const notified = notifiedCalls(needs, means);
@@ -132,6 +132,7 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
     ...(means.takesSockets ? {} : { makesSockets: true }),
     ...(brokerCreate ? { tellsUmasks: true } : {}),
+    ...(means.changes && !brokerOpen ? { brokerChange: true } : {}),
   };
 }
 
