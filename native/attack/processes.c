@@ -151,6 +151,13 @@ static int try_priority(char **a)
 
 	return attack_errno(setpriority(PRIO_PROCESS, (id_t)pid_of(a[0]), now));
 }
+/* Of a whole group or user, by 0, which is one's own; those outside are in it. */
+static int try_priority_of(char **a)
+{
+	int now = getpriority(PRIO_PROCESS, 0);
+
+	return attack_errno(setpriority(atoi(a[0]), 0, now));
+}
 static int try_affinity(char **a)
 {
 	unsigned long mask[16];
@@ -170,6 +177,12 @@ static int try_ioprio(char **a)
 	enum { PROCESS = 1, BEST_EFFORT_4 = 0x4004 };
 
 	return attack_errno(syscall(SYS_ioprio_set, PROCESS, pid_of(a[0]), BEST_EFFORT_4));
+}
+static int try_ioprio_of(char **a)
+{
+	enum { BEST_EFFORT_4 = 0x4004 };
+
+	return attack_errno(syscall(SYS_ioprio_set, atoi(a[0]), 0, BEST_EFFORT_4));
 }
 static int try_kill_init(char **a)
 {
@@ -342,6 +355,8 @@ const struct attack attack_processes[] = {
 	{"madvise", 1, try_madvise},
 	{"prlimit", 1, try_prlimit},
 	{"priority", 1, try_priority},
+	{"priority-of", 1, try_priority_of},
+	{"ioprio-of", 1, try_ioprio_of},
 	{"affinity", 1, try_affinity},
 	{"scheduler", 1, try_scheduler},
 	{"ioprio", 1, try_ioprio},

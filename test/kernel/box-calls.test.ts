@@ -174,6 +174,21 @@ for (const setting of settings()) {
     expect(answers[0]).toBe(isHidden ? "ESRCH" : "EPERM");
   });
 
+  testWith(needs, `${setting.name}: no group outside gets another priority`, async () => {
+    const priority = call(141, 140);
+    const ioPriority = call(251, 30);
+    const own = [`${priority} 0 0`, `${ioPriority} 1 0`];
+    const users = [`${priority} 2 0`, `${ioPriority} 3 0`];
+    const groups = [`${priority} 1 0`, `${ioPriority} 2 0`];
+    const { answers } = await runBox(setting, [], [...own, ...groups, ...users]);
+    expect(answers.slice(0, 4)).toEqual(["ok", "ok", "EPERM", "EPERM"]);
+    // A user has the processes of the pid namespace there, a group has those outside as well.
+    const isShared = !hasNamespaces(setting);
+    expect(answers.slice(4).map((answer) => answer === "EPERM")).toEqual([isShared, isShared]);
+    // The group of a plain user's tests has processes of another user, whose priority nobody sets.
+    if (!setting.isPlain) expect(runBare(setting, groups)).toEqual(["ok", "ok"]);
+  });
+
   testWith(needs, `${setting.name}: no capability is left`, async () => {
     expect((await runBox(setting, [], ["capability"])).answers).toEqual(["EPERM"]);
   });

@@ -54,6 +54,7 @@ function randomPlan(random: Random): FilterPlan {
     },
     sealMemfds: yes(),
     sharesProcesses: yes(),
+    sharesSignals: yes(),
     sharesIpc: yes(),
   };
 }

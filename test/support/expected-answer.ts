@@ -135,13 +135,17 @@ function sharedAnswer(plan: FilterPlan, name: string, call: SeccompData): number
     /^(shm(at|ctl|get)|sem(ctl|get|op|timedop)|msg(ctl|get|rcv|snd))$/.test(name)
   )
     return answers.enosys;
-  if (!plan.sharesProcesses) return undefined;
+  const isOwnGroup = low(1) === 0n && low(0) === { setpriority: 1n, ioprio_set: 2n }[name];
+  if (!plan.sharesProcesses) {
+    const isSignal = name === "kill" && plan.sharesSignals && low(0) === 0n;
+    return isOwnGroup || isSignal ? answers.eperm : undefined;
+  }
   if (name === "prlimit64") {
     const sets = BigInt.asUintN(64, call.args[2] ?? 0n) !== 0n;
     return low(0) !== 0n && sets ? answers.eperm : undefined;
   }
-  if (name === "setpriority" || name === "ioprio_set")
-    return low(1) === 0n ? undefined : answers.eperm;
+  const process = { setpriority: 0n, ioprio_set: 1n }[name];
+  if (process !== undefined) return low(0) === process && low(1) === 0n ? undefined : answers.eperm;
   return name.startsWith("sched_set") && low(0) !== 0n ? answers.eperm : undefined;
 }
 

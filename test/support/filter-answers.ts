@@ -23,6 +23,7 @@ export const closed: FilterPlan = {
   sockets: { inet: "none", netlinkRoute: false, unixDatagrams: false, fastOpen: false },
   sealMemfds: true,
   sharesProcesses: false,
+  sharesSignals: false,
   sharesIpc: false,
 };
 export const silent = {

@@ -88,6 +88,7 @@ export function planLinux(
       sockets: socketPolicy(needs, means),
       sealMemfds: needs.confinesExec && !needs.executesWritten,
       sharesProcesses: !means.pid,
+      sharesSignals: !means.landlock || host.landlockAbi < 6,
       sharesIpc: !means.ipc,
     }),
     notify: notifiesAny(notified) ? notifyPlan(needs, means, request) : undefined,
@@ -268,6 +269,7 @@ function observe(
       sockets: { inet: "unrestricted", netlinkRoute: true, unixDatagrams: true, fastOpen: true },
       sealMemfds: false,
       sharesProcesses: true,
+      sharesSignals: true,
       sharesIpc: true,
     }),
     notify: isHeard

@@ -4,6 +4,7 @@
 
 import {
   type ArgumentIndex,
+  except,
   noFastOpen,
   only,
   refused,
@@ -42,6 +43,8 @@ export interface FilterPlan {
   readonly sealMemfds: boolean;
   /** Without a pid namespace: calls that name a process may only mean the caller. */
   readonly sharesProcesses: boolean;
+  /** No Landlock scope: its signals reach the process group it is in, and so others outside. */
+  readonly sharesSignals: boolean;
   /** Without an ipc namespace: System V objects have no paths that could be judged. */
   readonly sharesIpc: boolean;
 }
@@ -144,6 +147,7 @@ function confine(
   // A whiteout is a device node by another name.
   rules.set("renameat2", unless(4, RENAME_WHITEOUT, rules.get("renameat2") ?? "allow"));
   if (plan.sharesProcesses) keepToSelf(rules);
+  else keepToNamespace(rules, plan.sharesSignals);
   if (plan.sharesIpc) set(systemVCalls, unknown);
   if (plan.sealMemfds) {
     const sealed = [{ values: [MFD_NOEXEC_SEAL], rule: "allow" as const }];
@@ -179,8 +183,9 @@ function keepToSelf(rules: Map<string, CallRule>): void {
   for (const name of ["sched_setaffinity", "sched_setscheduler", "sched_setparam"])
     rules.set(name, toSelf(0));
   rules.set("sched_setattr", toSelf(0));
-  rules.set("setpriority", toSelf(1));
-  rules.set("ioprio_set", toSelf(1));
+  // Groups and users have members outside, whichever is named.
+  rules.set("setpriority", only(0, [priority.process], toSelf(1)));
+  rules.set("ioprio_set", only(0, [ioPriority.process], toSelf(1)));
   // Without new limits it only reads.
   const reading = whenPointer(2, refused);
   rules.set("prlimit64", {
@@ -190,6 +195,27 @@ function keepToSelf(rules: Map<string, CallRule>): void {
     otherwise: reading,
   });
 }
+
+/**
+ * In a pid namespace processes outside have no number, but the command is in the process group it
+ * was started in, and 0 means that.
+ */
+function keepToNamespace(rules: Map<string, CallRule>, sharesSignals: boolean): void {
+  const groups = [
+    ["setpriority", priority.group],
+    ["ioprio_set", ioPriority.group],
+  ] as const;
+  for (const [name, group] of groups) {
+    const cases = [{ values: [group], rule: except(1, [0], "allow") }];
+    rules.set(name, { argument: 0, mask: anyBit, cases, otherwise: "allow" });
+  }
+  if (sharesSignals) rules.set("kill", except(0, [0], "allow"));
+}
+
+/** PRIO_* of setpriority. */
+const priority = { process: 0, group: 1 } as const;
+/** IOPRIO_WHO_*. */
+const ioPriority = { process: 1, group: 2 } as const;
 
 /** @param parting for a thread that shares no umask with those of its process */
 function cloneRule(parting: Answer): CallRule {

@@ -336,6 +336,12 @@ export const processes = rows("F", [
     words: ["priority", "{pid}"],
     twin: ["priority", "0"],
   },
+  ...["priority", "ioprio"].map((what, number) => ({
+    name: `${what}-group`,
+    technique: `set the ${what} of the process group it was started in`,
+    words: [`${what}-of`, String(number + 1)],
+    twin: [`${what}-of`, String(number)],
+  })),
   {
     name: "affinity-host",
     technique: "choose the CPUs of a process outside",

@@ -204,24 +204,53 @@ test("a newer table asks for a look at its new calls", () => {
 
 test("without a pid namespace limits, priorities and CPUs can be set for the caller alone", () => {
   const shared = { ...closed, sharesProcesses: true };
-  const named: readonly (readonly [call: string, argument: number])[] = [
-    ["sched_setaffinity", 0],
-    ["sched_setscheduler", 0],
-    ["sched_setparam", 0],
-    ["sched_setattr", 0],
-    ["setpriority", 1],
+  const named: readonly (readonly [call: string, ...before: number[]])[] = [
+    ["sched_setaffinity"],
+    ["sched_setscheduler"],
+    ["sched_setparam"],
+    ["sched_setattr"],
+    ["setpriority", 0],
     ["ioprio_set", 1],
   ];
-  for (const [call, argument] of named) {
-    const words = (pid: number) => (argument === 0 ? [pid, 1] : [0, pid]);
-    expect([call, answer(shared, call, ...words(0))]).toEqual([call, "allow"]);
-    expect([call, answer(shared, call, ...words(1234))]).toEqual([call, "eperm"]);
-    expect([call, answer(closed, call, ...words(1234))]).toEqual([call, "allow"]);
+  for (const [call, ...before] of named) {
+    expect([call, answer(shared, call, ...before, 0)]).toEqual([call, "allow"]);
+    expect([call, answer(shared, call, ...before, 1234)]).toEqual([call, "eperm"]);
+    expect([call, answer(closed, call, ...before, 1234)]).toEqual([call, "allow"]);
+  }
+  // Groups and users: whichever is named, 0 included.
+  for (const [call, which] of [
+    ["setpriority", 1],
+    ["setpriority", 2],
+    ["setpriority", 3],
+    ["ioprio_set", 0],
+    ["ioprio_set", 2],
+    ["ioprio_set", 3],
+  ] as const) {
+    for (const who of [0, 1234])
+      expect([call, which, who, answer(shared, call, which, who)]).toEqual([
+        ...[call, which, who],
+        "eperm",
+      ]);
   }
   expect(answer(shared, "prlimit64", 0, 0, 0x1000)).toBe("allow");
   expect(answer(shared, "prlimit64", 1234, 0, 0, 0x1000)).toBe("allow");
   expect(answer(shared, "prlimit64", 1234, 0, 0x1000)).toBe("eperm");
   expect(answer(shared, "prlimit64", 1234, 0, 0x100000000n)).toBe("eperm");
+});
+
+test("in a pid namespace the group that the command was started in is left alone", () => {
+  for (const [call, group, user] of [
+    ["setpriority", 1, 2],
+    ["ioprio_set", 2, 3],
+  ] as const) {
+    expect([call, answer(closed, call, group, 0)]).toEqual([call, "eperm"]);
+    expect([call, answer(closed, call, group, 12)]).toEqual([call, "allow"]);
+    expect([call, answer(closed, call, user, 0)]).toEqual([call, "allow"]);
+  }
+  expect(answer(closed, "kill", 0, 9)).toBe("allow");
+  const bare = { ...closed, sharesSignals: true };
+  expect(answer(bare, "kill", 0, 9)).toBe("eperm");
+  expect(answer(bare, "kill", 12, 9)).toBe("allow");
 });
 
 test("without an ipc namespace System V objects do not exist", () => {
