@@ -1,7 +1,12 @@
 // The start of every command that reads a ledger: choose it, open it, close it whatever happens.
 
 import { chooseLedger, type LedgerChoice } from "../app/config/choose.ts";
-import { withExistingLedger, withLedger, withPostgresLedger } from "../app/ledger/ledgers.ts";
+import {
+  missedEvents,
+  withExistingLedger,
+  withLedger,
+  withPostgresLedger,
+} from "../app/ledger/ledgers.ts";
 import { isPostgresDsn, typedPassword } from "../app/ledger/postgres-dsn.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
@@ -32,6 +37,11 @@ type Read = (ledger: Ledger, shown: Shown) => Promise<number>;
 export async function readLedger(context: CliContext, wish: Wish, read: Read): Promise<number> {
   if (isPostgres(wish)) return readPostgres(context, wish.flags.ledger, read);
   const choice = await choose(context, wish);
+  const missed = missedEvents(context, choice.path);
+  if (missed !== undefined) {
+    const told = `"${choice.path}" is no ledger, and had ${missed} events: run \`aegis audit verify\``;
+    writeErr(`warning: ${escapeControls(told)}\n`);
+  }
   return withLedger(context, choice.path, (ledger) => read(ledger, choice));
 }
 

@@ -112,6 +112,7 @@ export interface VerifyReport {
  * - `forked`: another history was signed or remembered for the same size.
  * - `missing-session`: a session is known, its events or their beginning are not there.
  * - `checkpoint-invalid`: a stored checkpoint is not one, or not signed with the ledger's key.
+ * - `checkpoint-missing`: a head was signed, its checkpoint is not there.
  * - `derived-mismatch`: sessions, counters, policies or tree nodes are not what the events add up
  * to.
  * - `record-invalid`: a record beside the events is not sealed with the ledger's key, or is none
@@ -126,6 +127,7 @@ export type FindingKind =
   | "forked"
   | "missing-session"
   | "checkpoint-invalid"
+  | "checkpoint-missing"
   | "derived-mismatch"
   | "record-invalid"
   | "schema-changed";

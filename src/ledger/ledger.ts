@@ -19,7 +19,13 @@ import { compareCheckpoints, proveEvent } from "./tree/claims.ts";
 import type { HeadMemory } from "./tree/head-memory.ts";
 import { rootOf, type TreeHead } from "./tree/merkle.ts";
 import type { KeySource } from "./tree/signer.ts";
-import { checkHead, refuseContradiction, signHead, signSharedHead } from "./tree/signing.ts";
+import {
+  checkHead,
+  refuseContradiction,
+  requireOwnKey,
+  signHead,
+  signSharedHead,
+} from "./tree/signing.ts";
 import { verifyLedger } from "./verify/verify.ts";
 
 export interface LedgerParts {
@@ -88,6 +94,7 @@ async function openSession(
   patience?: Patience,
 ): Promise<SessionWriter> {
   const { store, memory } = parts;
+  await requireOwnKey(parts);
   // Read before the head: another process may add and remember events at any moment.
   const remembered = memory.latest();
   const [before] = await store.sessions({ last: 1, name: opening.name });
@@ -131,6 +138,7 @@ async function joinSession(
   const { kind, key: name } = payloadsMarker;
   const isMarked = (await store.record(kind, name)) !== undefined;
   if (isMarked && store.encode === undefined) throw keysMissing();
+  await requireOwnKey(parts);
   const remembered = memory.latest();
   requireOwnHash(opening, snapshot, true);
   const box = newSessionId();
@@ -204,14 +212,17 @@ function createWriter(
       return events;
     },
     async prepareClose() {
-      await Promise.all([parts.keys.signer(), checkHead(parts)]);
+      await Promise.all([requireOwnKey(parts), checkHead(parts)]);
+      await parts.keys.signer();
     },
     async close(end) {
       // The key is read on another thread while the events are stored.
-      const key = parts.keys.signer();
-      const stored = write((session) => lastDrafts(session, end));
-      await Promise.all([stored, key]);
+      const key = requireOwnKey(parts);
+      // Signing meets the same; what was done is stored first.
+      key.catch(() => undefined);
+      await write((session) => lastDrafts(session, end));
       end.onStored?.();
+      await key;
       return signHead(parts);
     },
     async lose({ tsUnixMs, accesses, reason }) {

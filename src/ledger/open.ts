@@ -9,6 +9,7 @@ import { openSteadyStore } from "./sqlite/steady-store.ts";
 import type { Store } from "./store.ts";
 import { createHeadFile, type HeadMemory } from "./tree/head-memory.ts";
 import { type KeySource, keyFile } from "./tree/signer.ts";
+import { absentLedger } from "./verify/heads.ts";
 
 export interface LedgerPlace {
   /** Absolute path of the database. */
@@ -38,7 +39,7 @@ export async function openLedgerForReading(place: LedgerPlace): Promise<Ledger> 
   const { createMemoryStore } = await import("./memory.ts");
   const { memory } = outsideOf(place, "");
   return createLedger({
-    store: createMemoryStore("aegis.local/absent"),
+    store: createMemoryStore(absentLedger),
     keys: noKeys(place),
     memory,
   });

@@ -5,7 +5,7 @@ import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { isFile } from "../../config/files.ts";
 import { aegisPaths } from "../../config/location.ts";
 import type { Ledger } from "../../ledger/contract.ts";
-import { openLedger } from "../../ledger/open.ts";
+import { openLedger, openLedgerForReading, outsideOf } from "../../ledger/open.ts";
 import type { Store } from "../../ledger/store.ts";
 import type { Surroundings } from "../surroundings.ts";
 
@@ -85,18 +85,14 @@ export async function withPostgresLedger<T>(
 }
 
 async function emptyLedger(around: Surroundings, path: AbsPath): Promise<Ledger & AsyncDisposable> {
-  const [{ createMemoryStore }, { createHeadList }, { createLedger }, { keyFile }] =
-    await Promise.all([
-      import("../../ledger/memory.ts"),
-      import("../../ledger/tree/head-memory.ts"),
-      import("../../ledger/ledger.ts"),
-      import("../../ledger/tree/signer.ts"),
-    ]);
-  const key = resolvePath(aegisPaths(around.environment).keys, "ledger.key");
-  const ledger = createLedger({
-    store: createMemoryStore(path),
-    keys: keyFile(key, path),
-    memory: createHeadList(),
-  });
+  const { keys } = aegisPaths(around.environment);
+  const ledger = await openLedgerForReading({ database: path, keys });
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
+}
+
+/** How many events are remembered of a ledger that is not there; undefined where all is well. */
+export function missedEvents(around: Surroundings, path: AbsPath): number | undefined {
+  if (isFile(path)) return undefined;
+  const { keys } = aegisPaths(around.environment);
+  return outsideOf({ database: path, keys }, "").memory.latest()?.size;
 }

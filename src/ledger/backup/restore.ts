@@ -5,7 +5,7 @@ import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
-import type { VerifyReport } from "../contract.ts";
+import type { FindingKind, VerifyReport } from "../contract.ts";
 import { isErrno, makePrivateDirectory } from "../files.ts";
 import type { Snapshot } from "../store.ts";
 import { verifyCheckpoint } from "../tree/checkpoint.ts";
@@ -100,7 +100,8 @@ export async function restoreBackup(
       },
       lastly() {
         rmSync(sealedRecordsFile(memory.place), { force: true });
-        if (missing > 0) olderMemory = moveMemory(memory.place, facts.madeUnixMs);
+        const isOlder = report.findings.some(({ kind }) => olderKinds.has(kind));
+        if (isOlder) olderMemory = moveMemory(memory.place, facts.madeUnixMs);
         key.install();
       },
     });
@@ -195,6 +196,9 @@ function requireSame(path: string, facts: BackupFacts, found: RememberedHead): v
   if (!isSame) throw damaged(path, "the ledger in it is not the one it speaks of");
 }
 
+/** What a backup lacks because the ledger went on, or was signed, after it was made. */
+const olderKinds: ReadonlySet<FindingKind> = new Set(["rolled-back", "checkpoint-missing"]);
+
 /** Events that a remembered head counts and that are not there, once no more is wrong. */
 function missingOf(
   report: VerifyReport,
@@ -202,7 +206,7 @@ function missingOf(
   heads: readonly RememberedHead[],
   { backup, acceptOlder }: RestoreOptions,
 ): number {
-  const others = report.findings.filter(({ kind }) => kind !== "rolled-back");
+  const others = report.findings.filter(({ kind }) => !olderKinds.has(kind));
   requireSound({ ...report, findings: others }, `Cannot accept the backup "${backup}"`);
   const largest = heads.reduce((most, head) => Math.max(most, head.size), 0);
   if (largest <= size || acceptOlder) return Math.max(0, largest - size);

@@ -11,6 +11,8 @@ export interface RememberedHead {
   readonly size: number;
   /** Base64. */
   readonly root: string;
+  /** The ledger has a checkpoint over it. Absent: nobody knows. */
+  readonly isSigned?: boolean;
 }
 
 export interface HeadMemory {
@@ -28,6 +30,8 @@ export interface HeadMemory {
   remember(head: RememberedHead, isDurable: boolean): void;
 }
 
+/** Behind a head that was signed. */
+const signedMark = "signed";
 /** 32 bytes in base64. */
 const rootLength = 44;
 /** A few lines are enough for `latest`: only writers at the same moment can be out of order. */
@@ -60,9 +64,11 @@ export function createHeadFile(path: string): HeadMemory {
     rememberSealedRecords(origin) {
       guarded("write", path, () => appendText(sealedRecordsFile(path), `\n${origin}\n`, true));
     },
-    remember({ origin, size, root }, isDurable) {
+    remember({ origin, size, root, isSigned = false }, isDurable) {
+      const mark = isSigned ? ` ${signedMark}` : "";
       // The line feed in front ends a line that a crash may have left.
-      guarded("write", path, () => appendText(path, `\n${origin} ${size} ${root}\n`, isDurable));
+      const line = `\n${origin} ${size} ${root}${mark}\n`;
+      guarded("write", path, () => appendText(path, line, isDurable));
     },
   };
 }
@@ -127,7 +133,9 @@ function parseLine(line: string): RememberedHead | undefined {
   const [origin, sizeText, root, ...rest] = line.split(" ");
   const size = Number(sizeText);
   const isHead = origin !== "" && Number.isSafeInteger(size) && root?.length === rootLength;
-  return isHead && origin !== undefined && rest.length === 0 ? { origin, size, root } : undefined;
+  const isSigned = rest.length === 1 && rest[0] === signedMark;
+  if (!isHead || origin === undefined || !(isSigned || rest.length === 0)) return undefined;
+  return isSigned ? { origin, size, root, isSigned } : { origin, size, root };
 }
 
 function appendText(path: string, text: string, isDurable: boolean): void {

@@ -8,7 +8,7 @@ import type { Store } from "../store.ts";
 import { formatCheckpoint, readCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import type { HeadMemory, RememberedHead } from "./head-memory.ts";
 import { rootOf, type TreeHead } from "./merkle.ts";
-import type { VerifierKey } from "./note.ts";
+import { namesKey, type VerifierKey } from "./note.ts";
 import { rootAt } from "./proof.ts";
 import type { KeySource } from "./signer.ts";
 
@@ -47,6 +47,25 @@ export async function signSharedHead(parts: SigningParts): Promise<Checkpoint> {
     });
   }
   return signTree(parts, head);
+}
+
+/**
+ * Before anything is recorded that will be signed: a key that cannot be used, is gone or is another
+ * one would only be noticed afterwards, and a new one would make every verification fail.
+ * @throws {AegisError} `ledger/unavailable` or `ledger/conflict`
+ */
+export async function requireOwnKey({ store, keys }: SigningParts): Promise<void> {
+  // Before the key: another process may make the key and sign at any moment.
+  const [last] = await store.checkpoints(1);
+  const isThere = (await keys.recordKey()) !== undefined;
+  if (last === undefined) return;
+  if (isThere && namesKey(last.note, (await keys.signer()).verifierKey)) return;
+  const why = isThere
+    ? "another key than keys/ledger.key has signed it so far"
+    : "its key is gone, keys/ledger.key in AEGIS_HOME, which has signed it so far";
+  throw new AegisError("ledger/conflict", `Cannot go on with the ledger: ${why}`, {
+    hint: "put that key back, for instance from a backup; to start a new ledger knowingly, move the database and its file in keys/heads away",
+  });
 }
 
 /** Who was first to sign; only until a checkpoint says so. */
@@ -89,7 +108,7 @@ async function signTree(
   const signer = await keys.signer();
   const note = await signer.sign(formatCheckpoint({ origin, size: head.size, root }));
   await store.addCheckpoint({ size: head.size, note });
-  memory.remember({ origin, size: head.size, root }, true);
+  memory.remember({ origin, size: head.size, root, isSigned: true }, true);
   return { origin, size: head.size, root, note };
 }
 

@@ -7,6 +7,9 @@ import { readCheckpoint, verifyCheckpoint } from "../tree/checkpoint.ts";
 import type { EventFacts } from "./events.ts";
 import type { Outside } from "./verify.ts";
 
+/** Origin of what is read where no ledger is. */
+export const absentLedger = "aegis.local/absent";
+
 export interface HeadCheck {
   readonly findings: readonly VerifyFinding[];
   readonly warnings: readonly string[];
@@ -28,6 +31,7 @@ export async function checkHeads(
     const message = `the checkpoint over ${row.size} events ${problem}`;
     findings.push({ kind: "checkpoint-invalid", index: undefined, message });
   }
+  findings.push(...missing(snapshot.origin, stored, facts, outside));
   findings.push(...truncations(facts, checkpoints, snapshot.head().size));
   findings.push(...memoryFindings(snapshot.origin, facts, outside));
   findings.push(...forks(facts, checkpoints, "a checkpoint was signed over"));
@@ -56,6 +60,25 @@ async function checkpointProblem(
   }
 }
 
+/** Checkpoints that were stored when their heads were remembered, and are never removed. */
+function missing(
+  origin: string,
+  stored: readonly StoredCheckpoint[],
+  { count }: EventFacts,
+  { remembered, memoryPlace }: Outside,
+): VerifyFinding[] {
+  const there = new Set(stored.map(({ size }) => size));
+  const sizes = remembered.heads
+    .filter((head) => head.isSigned === true && head.origin === origin && head.size <= count)
+    .map(({ size }) => size)
+    .filter((size) => !there.has(size));
+  const gone = [...new Set(sizes)];
+  if (gone.length === 0) return [];
+  const what = gone.length === 1 ? "a checkpoint is" : `${gone.length} checkpoints are`;
+  const message = `${what} not there that "${memoryPlace}" remembers: over ${Math.max(...gone)} events`;
+  return [{ kind: "checkpoint-missing", index: undefined, message }];
+}
+
 /** The ledger's own word against its events. */
 function truncations(
   { count }: EventFacts,
@@ -81,7 +104,11 @@ function memoryFindings(
   const [other] = others;
   if (other !== undefined) {
     const kind = facts.count === 0 ? "rolled-back" : "forked";
-    const message = `"${memoryPlace}" remembers another ledger, "${other.origin}", in its place`;
+    const size = others.reduce((most, head) => Math.max(most, head.size), 0);
+    const message =
+      origin === absentLedger
+        ? `there is no ledger, and "${memoryPlace}" remembers ${size} events of "${other.origin}"`
+        : `"${memoryPlace}" remembers another ledger, "${other.origin}", in its place`;
     findings.push({ kind, index: undefined, message });
   }
   const largest = own.reduce((size, head) => Math.max(size, head.size), 0);

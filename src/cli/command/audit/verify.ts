@@ -58,7 +58,9 @@ function renderReport(label: string, report: VerifyReport): string {
 }
 
 function messageOf(report: VerifyReport): string {
-  if (!report.valid) return "the ledger was changed after it was written";
+  if (report.findings.some(({ kind }) => kind !== "checkpoint-invalid"))
+    return "the ledger was changed after it was written";
+  if (!report.valid) return "its checkpoints are not signed with the key that is here";
   if (report.eventCount === 0) return "the ledger is empty";
   const { eventCount, unopened } = report;
   if (unopened === 0) return `all ${eventCount} entries verified`;
