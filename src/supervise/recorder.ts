@@ -59,6 +59,7 @@ export interface Recorded {
 
 /** What was done and not stored. */
 export interface Unstored {
+  /** Those that were heard of: a helper that is killed has a few more. */
   readonly accesses: number;
   readonly cause: unknown;
 }

@@ -239,7 +239,7 @@ async function lost(
   return new AegisError(
     "ledger/unavailable",
     `Cannot record what the box did, so it was ended: ${reason}; ` +
-      `${accesses} accesses of session ${writer.id} are not stored, ${where}`,
+      `at least ${accesses} accesses of session ${writer.id} are not stored, ${where}`,
     { hint: `${fix}the session has no end: \`aegis audit verify\` names it`, cause },
   );
 }

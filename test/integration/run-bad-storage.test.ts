@@ -103,9 +103,10 @@ describe("a command whose ledger", () => {
         renameSync(`${run.ledger}${end}`, `${run.home}/away/ledger.db${end}`);
       run.release();
       expect(await run.ended()).toBe(125);
-      const told = /the file is gone.*; (\d+) accesses of session (\S+) are not stored/;
+      const told = /the file is gone.*; at least (\d+) accesses of session (\S+) are not stored/;
       const [, lost, session] = told.exec(run.said()) ?? [];
-      expect(Number(lost)).toBeGreaterThanOrEqual(made(run).length);
+      // The shell opened more than it made; a few the killed helper had not told of yet.
+      expect(Number(lost)).toBeGreaterThan(made(run).length / 2);
       for (const end of ["", "-wal", "-shm"])
         renameSync(`${run.home}/away/ledger.db${end}`, `${run.ledger}${end}`);
       const verified = JSON.parse((await report(run, "verify")).stdout);
@@ -139,7 +140,7 @@ test.skipIf(!canMount)(
     });
     const said = await child.stdout.text();
     expect(said).toContain("status 125");
-    const [, lost] = /(\d+) accesses of session \S+ are not stored, which the ledger says/.exec(
+    const [, lost] = /at least (\d+) accesses of session \S+ are not stored, which the ledger says/.exec(
       said,
     ) ?? ["", "none"];
     expect(said).toContain('"valid": true');

@@ -51,7 +51,7 @@ function renderReport(label: string, report: VerifyReport): string {
   facts.push(["Unclosed", unclosed.length === 0 ? "none" : `${unclosed.length} session(s)`]);
   for (const id of unclosed.slice(0, findingsShown)) facts.push(["", id]);
   for (const [id, { accesses, reason }] of [...losses].slice(0, findingsShown))
-    facts.push(["Incomplete", `${id}: ${accesses} accesses were not stored: ${reason}`]);
+    facts.push(["Incomplete", `${id}: at least ${accesses} accesses were not stored: ${reason}`]);
   for (const warning of report.warnings) facts.push(["Warning", warning]);
   const message = messageOf(report);
   return renderTitle(`Integrity Report: ${label}`) + renderFacts([...facts, ["Message", message]]);
