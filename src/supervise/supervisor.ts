@@ -229,11 +229,7 @@ async function lost(
   { accesses, cause }: Unstored,
 ): Promise<AegisError> {
   const reason = messageOf(cause);
-  const isTold = await writer.lose({ tsUnixMs: clock.nowUnixMs(), accesses, reason }).then(
-    () => true,
-    // ignored: what kept the events out keeps this out as well; the session has no end either way
-    () => false,
-  );
+  const isTold = await tellLoss(writer, { tsUnixMs: clock.nowUnixMs(), accesses, reason });
   const where = isTold ? "which the ledger says" : "and the ledger could not be told";
   const fix = cause instanceof AegisError && cause.hint !== undefined ? `${cause.hint}; ` : "";
   return new AegisError(
@@ -242,6 +238,26 @@ async function lost(
       `at least ${accesses} accesses of session ${writer.id} are not stored, ${where}`,
     { hint: `${fix}the session has no end: \`aegis audit verify\` names it`, cause },
   );
+}
+
+/** How often, and how long apart: the kernel gives back the disk of a killed box bit by bit. */
+const lossTriesMax = 10;
+const lossTryEveryMs = 100;
+
+async function tellLoss(
+  writer: SessionWriter,
+  loss: Parameters<SessionWriter["lose"]>[0],
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await writer.lose(loss);
+      return true;
+    } catch {
+      // ignored: what kept the events out keeps this out as well; the session has no end either way
+      if (tries === lossTriesMax) return false;
+    }
+    await Bun.sleep(lossTryEveryMs);
+  }
 }
 
 function limitDraft(hit: LimitHit, limits: Limits): EventDraft {

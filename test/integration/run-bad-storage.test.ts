@@ -140,9 +140,11 @@ test.skipIf(!canMount)(
     });
     const said = await child.stdout.text();
     expect(said).toContain("status 125");
-    const [, lost] = /at least (\d+) accesses of session \S+ are not stored, which the ledger says/.exec(
-      said,
-    ) ?? ["", "none"];
+    const [, lost] =
+      /at least (\d+) accesses of session \S+ are not stored, which the ledger says/.exec(said) ?? [
+        "",
+        "none",
+      ];
     expect(said).toContain('"valid": true');
     expect(said).toContain(`"actions": ${lost}`);
     expect(said).toMatch(/ incomplete /);
