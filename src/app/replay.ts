@@ -2,9 +2,12 @@
 // page by page, and only so many different changes are kept, so that a session of any length fits.
 
 import { replayChangesMax } from "../base/limits.ts";
+import type { BoxRequest } from "../enforce/backend.ts";
 import { accessIn, type RecordedAccess } from "../ledger/access.ts";
 import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 import { sessionEvents } from "../ledger/session-events.ts";
+import type { CoverageRow } from "../model/coverage.ts";
+import type { SealedEvent } from "../model/event.ts";
 import { type Decider, prepareDecider } from "../policy/decide.ts";
 import { type PolicyOptions, policyInForce } from "./policy/in-force.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -52,17 +55,29 @@ export async function replaySession(
   around: Surroundings,
 ): Promise<Replay> {
   const { directory = session.directory, name = session.name } = options;
-  const { request, snapshot } = await policyInForce({ ...options, directory, name }, around);
-  const decider = prepareDecider(request.capabilities);
+  const { request, capabilities, snapshot } = await policyInForce(
+    { ...options, directory, name },
+    around,
+  );
+  let decider = prepareDecider(capabilities);
   const tally = createTally();
   for await (const events of sessionEvents(ledger, session.id)) {
     for (const event of events) {
+      if (hadOwnFolder(event, request)) decider = prepareDecider(request.capabilities);
       const access = accessIn(event);
       if (access !== undefined)
         tally.add(access, verdictOn(access, request.agent, decider), event.seq);
     }
   }
   return { session, policyHash: snapshot.hash, ...tally.result() };
+}
+
+/** The session had its temporary files where its request says, not in a private /tmp. */
+function hadOwnFolder({ event_type, payload }: SealedEvent, { temporary }: BoxRequest): boolean {
+  if (event_type !== "COVERAGE" || temporary === undefined) return false;
+  const { coverage } = payload as { readonly coverage?: readonly Partial<CoverageRow>[] };
+  const row = coverage?.find(({ protection }) => protection === "temporary-files");
+  return row?.by?.includes(temporary.path) === true;
 }
 
 interface NewVerdict {

@@ -1,6 +1,7 @@
 // What every platform's enforcement offers. app/ picks one through select.ts and never asks which
 // it got.
 
+import type { AbsPath } from "../base/paths.ts";
 import type { AskedDeed } from "../bridge/ask-channel.ts";
 import type { Action, Capabilities, PathAction, Protocol } from "../model/capability.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
@@ -32,6 +33,19 @@ export interface BoxRequest {
   readonly shownFolder?: string;
   /** Launches will ask about opens that no rule is about; absent: they are denied. */
   readonly asks?: boolean;
+  /**
+   * What the capabilities take for the folder for temporary files. A backend that gives boxes a
+   * private one moves them there. Absent: they speak of none.
+   */
+  readonly temporary?: OwnFolder;
+}
+
+/** A folder that no other user can reach. */
+export interface OwnFolder {
+  /** Canonical; need not exist. */
+  readonly path: AbsPath;
+  /** Makes it, or makes sure of it. @throws {AegisError} when it is not this user's alone */
+  make(): void;
 }
 
 /** One command to run in a prepared box; already resolved by the caller. */
@@ -173,6 +187,11 @@ export interface PreparedBox {
    */
   readonly bytes: Uint8Array;
   readonly facts: readonly PathFact[];
+  /**
+   * Where programs are to keep temporary files, as they see it; the request's own folder has to be
+   * there. Undefined: nowhere in particular.
+   */
+  readonly temporary: string | undefined;
   /**
    * What a gateway judges this box's connections by; a launch then has to name one. Undefined: the
    * box needs none.

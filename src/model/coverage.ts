@@ -13,6 +13,7 @@ export const protections = [
   "processes",
   "signals",
   "ipc",
+  "temporary-files",
   "system-calls",
   "terminal",
   "environment",

@@ -26,6 +26,7 @@ import type { Coverage } from "../model/coverage.ts";
 interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
+  readonly temporary?: string;
   readonly network?: Capabilities;
   readonly folders: readonly Folder[];
   readonly files: readonly Linkable[];
@@ -57,7 +58,7 @@ interface Linkable {
  */
 type Look = string;
 
-const magic = "AEGC5\n";
+const magic = "AEGC6\n";
 /**
  * A folder that changed so shortly before it was stamped may change again without its times telling
  * them apart; the coarsest file system counts in steps of two seconds.
@@ -81,9 +82,9 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { folders, files, coverage, network } = parsed.header;
+  const { folders, files, coverage, temporary, network } = parsed.header;
   if (!folders.every(isUnchanged) || !files.every(isNamedAsSeen)) return undefined;
-  return { coverage, facts: [], bytes: parsed.plan, network };
+  return { coverage, facts: [], bytes: parsed.plan, temporary, network };
 }
 
 /**
@@ -108,10 +109,11 @@ export function writeCachedPlan(
   );
   // Stamps come first: what changes from here on shows in them.
   if (!folders.every(holdsAsSeen) || !files.every(isNamedAsSeen)) return;
-  const { coverage, network } = box;
+  const { coverage, temporary, network } = box;
   const header: CachedHeader = {
     key,
     coverage,
+    ...(temporary === undefined ? {} : { temporary }),
     ...(network === undefined ? {} : { network }),
     folders,
     files,
@@ -121,9 +123,9 @@ export function writeCachedPlan(
   size.writeUInt32LE(text.length);
   const body = Buffer.concat([size, text, box.bytes]);
   const file = Buffer.concat([Buffer.from(magic), digest(body), body]);
-  const temporary = `${directory}/.${key}.${process.pid}`;
-  writeFileSync(temporary, file, { mode: 0o600, flag: "wx" });
-  renameSync(temporary, `${directory}/${key}`);
+  const unfinished = `${directory}/.${key}.${process.pid}`;
+  writeFileSync(unfinished, file, { mode: 0o600, flag: "wx" });
+  renameSync(unfinished, `${directory}/${key}`);
   prune(directory);
 }
 

@@ -9,7 +9,7 @@ import { aegisPaths, privateDirectory } from "../../config/location.ts";
 import { type BoxProgram, filled } from "../../control/conformance/box-program.ts";
 import type { Expectation } from "../../control/conformance/pack.ts";
 import type { Answer } from "../../control/conformance/report.ts";
-import { temporaryFolder } from "../launch/subject.ts";
+import { temporaryFolder } from "../../supervise/temporary-folder.ts";
 import { withExistingLedger } from "../ledger/ledgers.ts";
 import type { Surroundings } from "../surroundings.ts";
 

@@ -18,6 +18,7 @@ import {
 } from "../../supervise/environment.ts";
 import { findProgram } from "../../supervise/find-program.ts";
 import { type SupervisedRun, superviseRun } from "../../supervise/supervisor.ts";
+import { ownTemporaryFolder, temporaryFolder } from "../../supervise/temporary-folder.ts";
 import type { DryRun } from "../dry-run/dry-run.ts";
 import { openForWriting, seenThroughKeys } from "../ledger/ledgers.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -33,13 +34,7 @@ import { type BoxSubject, ownPaths, prepareBox, runFolder } from "./prepare-box.
 import type { LaunchResult } from "./result.ts";
 import { requireListed } from "./sealed-programs.ts";
 import { processSignals } from "./signals.ts";
-import {
-  type LaunchSubject,
-  launchSubject,
-  ownBinary,
-  placesOf,
-  temporaryFolder,
-} from "./subject.ts";
+import { type LaunchSubject, launchSubject, ownBinary, placesOf } from "./subject.ts";
 import type { TraceVariables } from "./trace-variables.ts";
 
 /**
@@ -67,7 +62,12 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
   const { session, exit, totals, limitHits, checkpoint } = await superviseRun({
     backend,
     box,
-    launch: { ...command, limits: held, ...(denied && { shown: denied.shown }), ...dry?.launch },
+    launch: {
+      ...inFolder(command, box.temporary, boxSubject),
+      limits: held,
+      ...(denied && { shown: denied.shown }),
+      ...dry?.launch,
+    },
     openGateway: gatewayFor(boxSubject, box, credentials),
     limits,
     openSession: () => openSession(boxSubject, snapshot, coverage, joined),
@@ -111,15 +111,16 @@ async function subjectOf(
   credentials: LaunchCredentials | undefined,
 ): Promise<Subject> {
   const subject = await judgedSubject(options, around);
-  const places = placesOf(subject, around);
+  const temporary = ownTemporaryFolder(subject.workspace);
+  const places = placesOf(subject, temporary, around);
   const whole = await launchEnvironment(options, around, subject);
   const environment = credentials?.censor(whole) ?? whole;
   const command = boxLaunch(options, subject, environment);
   const helpers = resolvePath(aegisPaths(around.environment).home, "cache/helper");
   const backend = await selectBackend(helpers, () => accessSources(around.clock));
-  const about = { options, subject, around, backend, places, binary: ownBinary(subject) };
-  const path = variable(environment, "PATH");
-  return { boxSubject: { ...about, path, platform: platformName }, command, environment };
+  const about = { options, subject, around, backend, places, temporary };
+  const rest = { path: variable(environment, "PATH"), binary: ownBinary(subject) };
+  return { boxSubject: { ...about, ...rest, platform: platformName }, command, environment };
 }
 
 /** Not loaded by a command that ends soon. */
@@ -269,11 +270,31 @@ async function launchEnvironment(
   const trace = await traceFor(options, around.environment);
   const made = boxEnvironment(trace?.parent ?? around.environment, options.environment, {
     PWD: subject.workspace,
-    TMPDIR: temporaryFolder,
-    ...cacheEnvironment(temporaryFolder),
+    ...temporaryEnvironment(temporaryFolder),
     ...trace?.own,
   });
   return { ...made, removed: [...made.removed, ...(trace?.removed ?? [])].sort() };
+}
+
+/** Where the box's temporary files are is only known when there is a plan for it. */
+function inFolder(
+  command: BoxLaunch,
+  folder = temporaryFolder,
+  { options, subject }: BoxSubject,
+): BoxLaunch {
+  if (folder === temporaryFolder || subject.observeOnly) return command;
+  const granted = new Set(options.environment.map(({ name }) => name));
+  const told = Object.entries(temporaryEnvironment(folder)).filter(([name]) => !granted.has(name));
+  const names = new Set(told.map(([name]) => name));
+  const others = command.environment.filter(
+    (entry) => !names.has(entry.slice(0, entry.indexOf("="))),
+  );
+  const variables = told.map(([name, value]) => `${name}=${value}`);
+  return { ...command, environment: [...others, ...variables].sort() };
+}
+
+function temporaryEnvironment(folder: string): Readonly<Record<string, string>> {
+  return { TMPDIR: folder, ...cacheEnvironment(folder) };
 }
 
 /** Not loaded where there is no trace and nobody to send one to. */

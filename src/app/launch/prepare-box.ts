@@ -7,7 +7,7 @@ import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, absPath, resolvePath } from "../../base/paths.ts";
 import { aegisVersion } from "../../base/version.ts";
 import { aegisPaths } from "../../config/location.ts";
-import type { Backend, BoxRequest, PreparedBox } from "../../enforce/backend.ts";
+import type { Backend, BoxRequest, OwnFolder, PreparedBox } from "../../enforce/backend.ts";
 import {
   type PolicySnapshot,
   type PolicySource,
@@ -34,6 +34,8 @@ export interface PolicySubject {
   readonly around: Surroundings;
   readonly platform: Platform;
   readonly places: Places;
+  /** `places.tmp`. */
+  readonly temporary: OwnFolder;
   /** PATH the box will have. */
   readonly path: string;
   /** Path of this program. */
@@ -55,7 +57,11 @@ export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
   const { planCache } = aegisPaths(subject.around.environment);
   const key = await keyOf(subject, snapshot);
   const cached = readCachedPlan(planCache, key);
-  if (cached !== undefined) return { box: cached, snapshot };
+  if (cached !== undefined) {
+    // Whoever empties /tmp takes it away between two runs.
+    if (cached.temporary === subject.temporary.path) subject.temporary.make();
+    return { box: cached, snapshot };
+  }
   const box = await subject.backend.prepare(boxRequest(subject, snapshot));
   writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
   return { box, snapshot };
@@ -83,6 +89,7 @@ export async function boxRequest(
     hashPrograms: options.execHash,
     inheritsFiles: inheritsFiles(ownUser()),
     shownFolder: runFolder(subject.around),
+    temporary: subject.temporary,
   };
 }
 

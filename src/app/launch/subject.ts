@@ -15,6 +15,7 @@ import {
 } from "../../config/config.ts";
 import { aegisPaths, ledgerFile, userHome } from "../../config/location.ts";
 import { toConfigName } from "../../config/name.ts";
+import type { OwnFolder } from "../../enforce/backend.ts";
 import type { LimitWish } from "../../model/limits.ts";
 import type { Places } from "../../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../../policy/templates.ts";
@@ -110,14 +111,16 @@ function netWord({ host, port, protocol }: Config["allowedNetwork"][number]): st
 }
 
 /**
- * Folder for temporary files inside the box: a private one where the kernel has mount namespaces.
+ * The folders of Cedar's `context` for this launch. Of temporary files it is what a box without a
+ * private place for them has; a backend that makes one moves the rules.
  */
-export const temporaryFolder = "/tmp";
-
-/** The folders of Cedar's `context` for this launch. */
-export function placesOf(subject: LaunchSubject, around: Surroundings): Places {
+export function placesOf(
+  subject: LaunchSubject,
+  temporary: OwnFolder,
+  around: Surroundings,
+): Places {
   const home = canonicalPath(userHome(around.environment));
-  return { workspace: subject.workspace, home, tmp: temporaryFolder };
+  return { workspace: subject.workspace, home, tmp: temporary.path };
 }
 
 /** Path of this program. */

@@ -4,9 +4,12 @@ import { AegisError } from "../../base/errors.ts";
 import { resolvePath } from "../../base/paths.ts";
 import { aegisHome } from "../../config/location.ts";
 import type { BoxRequest } from "../../enforce/backend.ts";
+import { realDisk } from "../../enforce/linux/disk.ts";
+import { everyFeature } from "../../enforce/linux/features.ts";
+import { temporaryOf } from "../../enforce/linux/temporary.ts";
 import { platformName } from "../../enforce/select.ts";
 import type { Attempt } from "../../model/attempt.ts";
-import type { Action } from "../../model/capability.ts";
+import type { Action, Capabilities } from "../../model/capability.ts";
 import {
   type PolicySnapshot,
   type PolicySource,
@@ -16,6 +19,7 @@ import { resourceNamed } from "../../policy/attempt.ts";
 import { prepareDecider } from "../../policy/decide.ts";
 import { type Explanation, explain } from "../../policy/explain.ts";
 import type { Platform } from "../../policy/profiles.ts";
+import { ownTemporaryFolder } from "../../supervise/temporary-folder.ts";
 import type { LaunchOptions } from "../launch/options.ts";
 import { boxRequest, collectSources, type PolicySubject } from "../launch/prepare-box.ts";
 import { launchSubject, ownBinary, placesOf } from "../launch/subject.ts";
@@ -42,6 +46,8 @@ export type PolicyOptions = Pick<
 
 export interface PolicyInForce {
   readonly request: BoxRequest;
+  /** As in a box of a kernel that lacks nothing: on Linux it has a /tmp of its own. */
+  readonly capabilities: Capabilities;
   readonly snapshot: PolicySnapshot;
 }
 
@@ -56,7 +62,17 @@ export async function policyInForce(
 ): Promise<PolicyInForce> {
   const subject = policySubject(given, around, platform);
   const snapshot = policySnapshot(collectSources(subject));
-  return { request: await boxRequest(subject, snapshot), snapshot };
+  const request = await boxRequest(subject, snapshot);
+  const capabilities = platform === "linux" ? withMounts(request) : request.capabilities;
+  return { request, capabilities, snapshot };
+}
+
+/** Questions are about /tmp, wherever the box of a launch would have it on this very machine. */
+function withMounts(request: BoxRequest): Capabilities {
+  const { version, capabilities } = request.capabilities;
+  const host = everyFeature(process.arch === "arm64" ? "aarch64" : "x86_64");
+  const there = temporaryOf(request, capabilities, host, realDisk());
+  return { version, capabilities: there.capabilities };
 }
 
 function policySubject(
@@ -79,12 +95,14 @@ function policySubject(
     json: false,
   };
   const subject = launchSubject(options, around);
+  const temporary = ownTemporaryFolder(subject.workspace);
   return {
     options,
     subject,
     around,
     platform,
-    places: placesOf(subject, around),
+    temporary,
+    places: placesOf(subject, temporary, around),
     path: around.environment.PATH ?? "",
     binary: ownBinary(subject),
   };
@@ -135,7 +153,7 @@ export interface Answer {
  * @throws {AegisError} `usage` when the resource is none this action can be about
  */
 export function answer(
-  { request }: PolicyInForce,
+  { request, capabilities }: PolicyInForce,
   action: Action,
   resource: string,
   around: Surroundings,
@@ -153,5 +171,5 @@ export function answer(
   const real = named.host === undefined ? policyDisk.realPath(named.path) : undefined;
   const path = real ?? named.path;
   const attempt = { action, agent: request.agent, resource: { ...named, path } };
-  return { attempt, explanation: explain(prepareDecider(request.capabilities), attempt) };
+  return { attempt, explanation: explain(prepareDecider(capabilities), attempt) };
 }

@@ -28,7 +28,7 @@ import { inexpressible } from "./finding.ts";
 import { holdLinuxLimits } from "./hold-limits.ts";
 import { fsRight } from "./landlock.ts";
 import { overlayPlaces } from "./overlays.ts";
-import { planLinux } from "./plan.ts";
+import { needsOwnFolder, planLinux } from "./plan.ts";
 import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
 import { hostFeatures } from "./probe.ts";
 import type { Arch } from "./syscall-table.ts";
@@ -93,11 +93,13 @@ async function prepare(
   // A wrong policy is told even where the helper fails as well.
   const [made, offered] = await Promise.allSettled([wanted, probed]);
   const [request, host] = [resultOf(made), resultOf(offered)];
-  const view = new RecordingView(realDisk());
   if (request.asks === true) refuseIfMute(host);
+  // Before the disk is looked at for the plan: it has to be there then.
+  if (needsOwnFolder(request, host, realDisk())) request.temporary?.make();
+  const view = new RecordingView(realDisk());
   const planned = planLinux(request, host, view);
   if (!planned.ok) throw inexpressible(planned.error);
-  const { plan, coverage, sources, mayShow, network } = planned.value;
+  const { plan, coverage, sources, mayShow, network, temporary } = planned.value;
   refuseIfBelow(coverage, request.allowWeaker);
   const bytes = packBox({
     arch: host.arch,
@@ -106,7 +108,7 @@ async function prepare(
     mayShow,
     recordsReads: request.audit !== "writes" || request.observeOnly,
   });
-  return { coverage, bytes, facts: view.facts(), network };
+  return { coverage, bytes, facts: view.facts(), temporary, network };
 }
 
 /**

@@ -6,6 +6,7 @@ import { type FeatureName, type HostFeatures, has } from "./features.ts";
 import { judgesSockets, type Means, type Needs } from "./means.ts";
 import type { ByName } from "./network.ts";
 import type { Guard } from "./protect.ts";
+import type { Temporary } from "./temporary.ts";
 
 /** Limits belong to a launch, not to a plan. */
 type PlannedProtection = Exclude<Protection, "limits">;
@@ -13,7 +14,12 @@ type PlannedProtection = Exclude<Protection, "limits">;
 /** One level with what explains it. */
 type Grade = Omit<CoverageRow, "protection">;
 
-export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Coverage {
+export function coverageOf(
+  needs: Needs,
+  means: Means,
+  temporary: Temporary,
+  host: HostFeatures,
+): Coverage {
   const graded: Readonly<Record<PlannedProtection, Grade>> = {
     filesystem: filesystem(needs, means, host),
     "filesystem-metadata": metadata(needs, means, host),
@@ -26,6 +32,7 @@ export function coverageOf(needs: Needs, means: Means, host: HostFeatures): Cove
     processes: processes(needs, means, host),
     signals: signals(needs, means, host),
     ipc: ipc(needs, means, host),
+    "temporary-files": temporaryFiles(needs, temporary),
     "system-calls": enforced("seccomp"),
     terminal: enforced("seccomp"),
     environment: enforced("explicit environment, closed descriptors, no capabilities"),
@@ -52,6 +59,7 @@ export function observedCoverage(host: HostFeatures): Coverage {
     processes: notAsked,
     signals: notAsked,
     ipc: notAsked,
+    "temporary-files": notAsked,
     "system-calls": notAsked,
     terminal: notAsked,
     environment: notAsked,
@@ -308,6 +316,21 @@ function ipc(needs: Needs, means: Means, host: HostFeatures): Grade {
     "seccomp",
     `System V memory, queues and semaphores are refused, and /dev/shm is the host's: ${host.lacks["ipc namespace"]}`,
   );
+}
+
+/** A folder of the user's own is as good: nothing of /tmp is granted where the box has one. */
+function temporaryFiles(needs: Needs, { fresh, folder, isOwn, shared }: Temporary): Grade {
+  if (!needs.confinesFiles) return notAsked;
+  const by = [
+    ...fresh.map(({ path }) => `private ${path}`),
+    ...(isOwn && folder !== undefined ? [`folder ${folder}`] : []),
+  ].join(", ");
+  if (shared.length > 0) {
+    const why = "what other programs keep there, sockets too, is as open to the box as the policy";
+    return grade("weaker", by, `${shared.join("; ")}; ${why} says`);
+  }
+  if (by === "") return grade("not-asked", "", "the policy grants no place for temporary files");
+  return enforced(by);
 }
 
 function audit(needs: Needs, means: Means, host: HostFeatures): Grade {

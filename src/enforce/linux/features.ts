@@ -27,6 +27,15 @@ export interface HostFeatures {
   readonly lacks: Readonly<Record<FeatureName, string>>;
 }
 
+/** A plain user's machine with nothing missing. */
+export function everyFeature(arch: Arch): HostFeatures {
+  const lacks = Object.fromEntries(featureNames.map((name) => [name, ""])) as Record<
+    FeatureName,
+    string
+  >;
+  return { arch, isRoot: false, landlockAbi: 1, landlockErrata: 0, lacks };
+}
+
 export function has(host: HostFeatures, feature: FeatureName): boolean {
   return host.lacks[feature] === "";
 }

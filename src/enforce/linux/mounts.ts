@@ -1,42 +1,33 @@
 // The box's mount table: everything read-only but what may be changed, private places for temporary
-// and shared memory files, a /proc of its own, and covers over the holes. It holds what Landlock
-// does not govern: modes, owners, times, attributes.
+// and shared memory files with what is granted in them put back, a /proc of its own, and covers
+// over the holes. It holds what Landlock does not govern: modes, owners, times, attributes.
 
-import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
+import { type AbsPath, contains, parentOf } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
 import { isMeant, type Region } from "./grants.ts";
 import { everything } from "./shape.ts";
+import type { Temporary } from "./temporary.ts";
 
 export interface MountRequest {
   readonly grants: readonly Region[];
   /** Covers over holes, outer first. */
   readonly covers: readonly MountStep[];
+  readonly temporary: Pick<Temporary, "fresh" | "returned">;
   /** A pid namespace of the box's own is made, so /proc has to show it. */
   readonly hasPidNamespace: boolean;
 }
 
-const temporaryPath = resolvePath(everything.path, "tmp");
-const sharedPath = resolvePath(everything.path, "dev/shm");
-/** Room for temporary files: memory is only taken for what is written. */
-const temporarySizeBytes = 4n << 30n;
-const sharedSizeBytes = 1n << 30n;
 /** Sticky and writable for all, as the directories they replace. */
 const stickyMode = 0o1777;
 
-export interface MountTable {
-  readonly steps: readonly MountStep[];
-  /** Places the box got its own of. */
-  readonly private: readonly AbsPath[];
-}
-
-export function planMounts(request: MountRequest, disk: DiskView): MountTable {
+export function planMounts(request: MountRequest, disk: DiskView): readonly MountStep[] {
   const changed = changedPlaces(request.grants, disk);
-  const fresh = privatePlaces(request, changed, disk);
+  // What is returned is reached through a private place, but the real one: the workspace under
+  // /tmp, for instance. What may not be changed in it has a cover.
+  const { fresh, returned } = request.temporary;
   const isInFresh = (path: string) => fresh.some((place) => contains(place.path, path));
-  // Reached through a private place, but the real one: the workspace under /tmp, for instance.
-  const returned = outermost(changed.filter((path) => fresh.some((at) => isBelow(path, at.path))));
   const isFresh = (path: string) =>
     (isInFresh(path) && !returned.some((root) => contains(root, path))) ||
     (request.hasPidNamespace && contains("/proc", path));
@@ -56,49 +47,11 @@ export function planMounts(request: MountRequest, disk: DiskView): MountTable {
     // they are made.
     if (!("path" in cover && isFresh(cover.path))) steps.push(cover);
   }
-  return { steps, private: fresh.map(({ path }) => path) };
+  return steps;
 }
 
 function writable(path: AbsPath): MountStep {
   return { kind: "writable", path, optional: false };
-}
-
-interface FreshPlace {
-  readonly path: AbsPath;
-  readonly sizeBytes: bigint;
-}
-
-/**
- * /tmp and /dev/shm, when the policy lets the box write there and everything else it was granted
- * inside lies in directories that can be put back.
- */
-function privatePlaces(
-  { grants }: MountRequest,
-  changed: readonly AbsPath[],
-  disk: DiskView,
-): FreshPlace[] {
-  const places = [
-    { path: disk.look(temporaryPath).place, sizeBytes: temporarySizeBytes },
-    { path: disk.look(sharedPath).place, sizeBytes: sharedSizeBytes },
-  ];
-  return places.filter(({ path: place }) => {
-    if (disk.look(place).kind !== "directory") return false;
-    const isWritten = grants.some(
-      ({ action, shape, isWider }) =>
-        action === "FileWrite" && shape.path === place && shape.kind !== "exact" && !isWider,
-    );
-    const returnable = changed.filter(
-      (path) => isBelow(path, place) && disk.look(path).kind === "directory",
-    );
-    const isLost = ({ shape, isWider, origin }: Region) => {
-      // Somebody named a path directly in it.
-      if (shape.path === place) return isWider;
-      if (!isBelow(shape.path, place)) return false;
-      if (disk.look(shape.path).kind === "absent" && !isMeant(origin)) return false;
-      return !returnable.some((root) => contains(root, shape.path));
-    };
-    return isWritten && !grants.some(isLost);
-  });
 }
 
 /**

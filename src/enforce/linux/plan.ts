@@ -37,6 +37,7 @@ import { type Opener, openerFor } from "./opener.ts";
 import { protect } from "./protect.ts";
 import { buildFilter, notifiesAny } from "./seccomp.ts";
 import { mayShow } from "./shown.ts";
+import { temporaryOf } from "./temporary.ts";
 
 export interface LinuxPlan {
   readonly plan: BoxPlan;
@@ -47,6 +48,8 @@ export interface LinuxPlan {
   readonly mayShow: boolean;
   /** What the gateway judges connections by; undefined: there is no gateway. */
   readonly network: Capabilities | undefined;
+  /** Where programs of the box are to keep temporary files; undefined: nowhere in particular. */
+  readonly temporary: string | undefined;
 }
 
 export function planLinux(
@@ -55,7 +58,8 @@ export function planLinux(
   disk: DiskView,
 ): Result<LinuxPlan, readonly Finding[]> {
   if (request.observeOnly) return ok(observe(request, host, disk));
-  const capabilities = concerning(request);
+  const temporary = temporaryOf(request, concerning(request), host, disk);
+  const { capabilities } = temporary;
   const regions = regionsOf(capabilities, disk);
   const { lowering, opener, findings } = hold(regions, request, host, disk);
   const network = networkGrants(capabilities, request.asks === true && has(host, "notify"));
@@ -70,10 +74,11 @@ export function planLinux(
           {
             grants: lowering.grants,
             covers: lowering.protection.steps,
+            temporary,
             hasPidNamespace: means.pid,
           },
           disk,
-        ).steps,
+        ),
         ...(needs.byName !== undefined && means.net ? namesFile(disk) : []),
       ]
     : [];
@@ -98,15 +103,21 @@ export function planLinux(
   };
   return ok({
     plan,
-    coverage: coverageOf(needs, means, host),
+    coverage: coverageOf(needs, means, temporary, host),
     sources: table.sources,
     mayShow: mayShow(request, regions),
     network: goesByName(needs, means) ? networkRules(capabilities) : undefined,
+    temporary: temporary.folder,
   });
 }
 
 /** A core file would carry the box's memory to wherever the host's pattern says. */
 const noCores = { resource: 4, soft: 0n, hard: 0n } as const;
+
+/** True when the box needs the folder that its request has for temporary files. */
+export function needsOwnFolder(request: BoxRequest, host: HostFeatures, disk: DiskView): boolean {
+  return !request.observeOnly && temporaryOf(request, concerning(request), host, disk).isOwn;
+}
 
 function concerning(request: BoxRequest): Capability[] {
   const named = request.capabilities.capabilities.filter(
@@ -294,5 +305,6 @@ function observe(
     sources: table.sources,
     mayShow: false,
     network: undefined,
+    temporary: undefined,
   };
 }

@@ -12,6 +12,8 @@ export interface CoverageInput {
   readonly tellsIoctls: boolean;
   /** Connections go through the gateway. */
   readonly byName: boolean;
+  /** The folder for temporary files; undefined: the policy grants none. */
+  readonly temporary: string | undefined;
 }
 
 const by = "Seatbelt";
@@ -41,12 +43,21 @@ function confinementRows(input: CoverageInput): CoverageRow[] {
     weaker("processes", "a process that detaches outlives the command, still confined"),
     enforced("signals"),
     weaker("ipc", "POSIX semaphores are shared with the rest of the machine"),
+    temporaryFiles(input),
     enforced("system-calls"),
     tellsIoctls
       ? enforced("terminal")
       : weaker("terminal", "typing into the terminal can be denied from macOS 13 on"),
     { ...enforced("environment"), by: "DYLD_* and BUN_* removed, no inherited descriptors" },
   ];
+}
+
+function temporaryFiles({ temporary }: CoverageInput): CoverageRow {
+  const protection = "temporary-files";
+  if (temporary !== undefined)
+    return { protection, level: "enforced", by: `folder ${temporary}`, why: "" };
+  const why = "the policy grants no place for temporary files";
+  return { protection, level: "not-asked", by: "", why };
 }
 
 /** Nothing is missing of what the policy forbids; what it grants, not every program can use. */

@@ -6,6 +6,7 @@ import { AegisError } from "../../base/errors.ts";
 import { contains } from "../../base/paths.ts";
 import type { Action, Capability } from "../../model/capability.ts";
 import { diagnosticText } from "../../policy/diagnostic.ts";
+import { mentions } from "../../policy/move-place.ts";
 import type { BoxRequest, PreparedBox } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
 import { RecordingView } from "../linux/disk-view.ts";
@@ -34,8 +35,9 @@ export async function prepareSeatbelt(
       "Cannot ask about what is denied: Seatbelt answers at once, and widens no box that runs",
       { hint: "run without --ask" },
     );
-  const disk = new RecordingView(machine.disk);
   const { capabilities, audit, observeOnly } = request;
+  const temporary = observeOnly ? undefined : ownFolder(request);
+  const disk = new RecordingView(machine.disk);
   const real = realCapabilities(
     [...capabilities.capabilities, ...request.ownPaths.map(ownPathForbid)],
     disk,
@@ -48,6 +50,7 @@ export async function prepareSeatbelt(
     observeOnly,
     tellsIoctls: accepted?.tellsIoctls ?? true,
     byName: accepted?.plan.byName ?? false,
+    temporary,
   });
   // No Mac records more without Apple's Endpoint Security entitlement. Refusing for that would
   // teach people to pass --allow-weaker always, and with it to give up what can be had; the gap is
@@ -59,8 +62,20 @@ export async function prepareSeatbelt(
     coverage,
     bytes: encodePrepared({ profile, denials, roots, audit }),
     facts: disk.facts(),
+    temporary,
     network: accepted?.plan.byName === true ? capabilities : undefined,
   };
+}
+
+/** Seatbelt gives a box no place of its own, so it has the one of the request. */
+function ownFolder({ capabilities, temporary }: BoxRequest): string | undefined {
+  if (temporary === undefined) return undefined;
+  const isGranted = capabilities.capabilities.some(
+    (one) => one.effect === "permit" && mentions(one, temporary.path),
+  );
+  if (!isGranted) return undefined;
+  temporary.make();
+  return temporary.path;
 }
 
 interface AcceptedPlan {

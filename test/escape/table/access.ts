@@ -184,8 +184,7 @@ export const descriptors = rows("C", [
     technique: "leave a file in /tmp that the host sees",
     words: ["create", "/tmp/aegis-escape-{key}"],
     twin: ["create", "{s}/new"],
-    weaker: "without a mount namespace /tmp is the host's",
-    wanted: "/tmp is private to the box; whether the host sees the file is what counts",
+    wanted: "/tmp is private to the box or closed; whether the host sees the file is what counts",
     untouched: ["/tmp/aegis-escape-{key}"],
   },
   ...devices.map((name) => ({

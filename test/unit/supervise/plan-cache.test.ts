@@ -46,7 +46,8 @@ function keep(made: PreparedBox, nowUnixMs = 0): void {
 }
 
 function box(facts: readonly PathFact[]): PreparedBox {
-  return { coverage, facts, bytes: new Uint8Array([1, 2, 3, 255]), network };
+  const bytes = new Uint8Array([1, 2, 3, 255]);
+  return { coverage, facts, bytes, temporary: "/tmp", network };
 }
 
 function facts(): PathFact[] {
@@ -63,6 +64,7 @@ describe("a kept plan", () => {
     const found = readCachedPlan(cache, key);
     expect(found?.bytes).toEqual(Buffer.from([1, 2, 3, 255]));
     expect(found?.coverage).toEqual(coverage);
+    expect(found?.temporary).toBe("/tmp");
   });
 
   test("is readable by its owner alone", () => {

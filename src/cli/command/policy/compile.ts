@@ -34,7 +34,7 @@ export const command = defineCommand(
     const target = flags.target ?? platformName;
     const platform = target === "ir" ? platformName : target;
     const policy = await policyInForce(policyOptions(flags), context, platform);
-    if (target === "ir") writeOut(jsonText(policy.request.capabilities));
+    if (target === "ir") writeOut(jsonText(policy.capabilities));
     else if (target === "macos") writeOut(await compileForMacos(policy));
     else writeOut(jsonText(linuxView(await compileForLinux(policy, context))));
     return 0;

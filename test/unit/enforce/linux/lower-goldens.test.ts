@@ -16,7 +16,7 @@ import type { Capability } from "../../../../src/model/capability.ts";
 import { runBpf } from "../../../support/bpf-interpreter.ts";
 import { answers } from "../../../support/expected-answer.ts";
 import { repoRoot } from "../../../support/harness.ts";
-import { disk, host, namespaces, request } from "../../../support/ir.ts";
+import { at, disk, host, namespaces, request } from "../../../support/ir.ts";
 
 const root = join(repoRoot, "conformance/lower");
 
@@ -41,7 +41,8 @@ function lowered(capabilities: readonly Capability[], on: HostFeatures): unknown
     ...capability,
     agent: capability.agent ?? undefined,
   }));
-  const asked = request(all, { workspace: "/home/ada/project", home: "/home/ada" });
+  const temporary = { path: at("/tmp/aegis"), make: () => undefined };
+  const asked = request(all, { workspace: "/home/ada/project", home: "/home/ada", temporary });
   const planned = planLinux(asked, on, diskOf(all));
   if (planned.ok) return shown(planned.value);
   return {

@@ -25,7 +25,6 @@ const world = disk(
   "/home/.ssh/id",
   "/home/linked/id+",
   "/home/linked/other",
-  "/tmp/",
 );
 const open = permit("all", under("/ws"));
 const system = permit("read ProcessSpawn", under("/usr"));
@@ -174,19 +173,4 @@ test("what a forbid leaves out by a pattern is no leave for a file it does not m
   ]);
   if (typeof planned === "string") throw new Error(planned);
   expect(planned.plan.landlock?.paths).toEqual([]);
-});
-
-test("a path somebody named in a private place keeps its folder", () => {
-  const tmp = permit("read change", under("/tmp"));
-  const kinds = (rules: readonly Capability[]) => {
-    const planned = plan(rules);
-    if (typeof planned === "string") throw new Error(planned);
-    return planned.plan.mounts.map((step) =>
-      "path" in step ? `${step.kind} ${step.path}` : step.kind,
-    );
-  };
-  expect(kinds([system, tmp])).toContain("tmpfs /tmp");
-  expect(kinds([system, tmp, permit("FileWrite", exactly("/tmp/out.txt"))])).not.toContain(
-    "tmpfs /tmp",
-  );
 });

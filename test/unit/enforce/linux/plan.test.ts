@@ -17,15 +17,7 @@ import {
   under,
 } from "../../../support/ir.ts";
 
-const world = disk(
-  "/tmp/ws/sub/",
-  "/usr/bin/env",
-  "/ws/.git/hooks/x",
-  "/ws/a",
-  "/tmp/",
-  "/dev/shm/",
-  "/home/u/.aegis/ledger.db",
-);
+const world = disk("/usr/bin/env", "/ws/.git/hooks/x", "/ws/a", "/home/u/.aegis/ledger.db");
 const system = permit("read ProcessSpawn", under("/usr"));
 const workspace = [system, permit("all", under("/ws")), forbid("change", under("/ws/.git/hooks"))];
 const everything = [permit("all"), permit("NetConnect NetBind")];
@@ -82,6 +74,12 @@ test("with namespaces everything a workspace policy asks for is enforced", () =>
       level: "not-asked",
       by: "",
       why: "no program is forbidden inside a folder of programs",
+    },
+    {
+      protection: "temporary-files",
+      level: "not-asked",
+      by: "",
+      why: "the policy grants no place for temporary files",
     },
   ]);
   expect(() => refuseIfBelow(planned.coverage, false)).not.toThrow();
@@ -272,6 +270,7 @@ test("everything granted is not confined, but aegis' own files are", () => {
     "processes",
     "signals",
     "ipc",
+    "temporary-files",
   ]);
   expect(answerTo(free, "socket", 1, 2, 0)).toBe(answers.allow);
   const guarded = plan(everything, host(), { ownPaths: ["/home/u/.aegis"] });
@@ -296,30 +295,6 @@ test("a box that is only watched is confined by nothing", () => {
   ).toEqual(["audit"]);
   expect(answerTo(watched, "ptrace")).toBe(answers.allow);
   expect(answerTo(watched, "openat", 0, 0, 0)).toBe(answers.notify);
-});
-
-test("temporary and shared memory files are private where nothing needed lies inside", () => {
-  const tmp = permit("read change", under("/tmp"));
-  const shm = permit("read change", under("/dev/shm"));
-  const kinds = (capabilities: readonly Capability[]) =>
-    plan(capabilities).plan.mounts.flatMap((step) => (step.kind === "tmpfs" ? step.path : []));
-  expect(kinds([...workspace, tmp, shm])).toEqual(["/tmp", "/dev/shm"]);
-  expect(kinds(workspace)).toEqual([]);
-  expect(kinds([...workspace, tmp, permit("read", under("/tmp/ws"))])).toEqual([]);
-});
-
-test("a workspace under /tmp is put back into the private /tmp, covers and all", () => {
-  const tmp = permit("read change", under("/tmp"));
-  const inside = permit("read change", under("/tmp/ws"));
-  const guard = forbid("change", under("/tmp/ws/sub"));
-  const { mounts } = plan([system, tmp, inside, guard]).plan;
-  expect(mounts.map((step) => ("path" in step ? `${step.kind} ${step.path}` : step.kind))).toEqual([
-    "read-only-root",
-    "tmpfs /tmp",
-    "writable /tmp/ws",
-    "proc",
-    "read-only /tmp/ws/sub",
-  ]);
 });
 
 test("anonymous memory cannot be executed where nothing that is written can", () => {
