@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -125,7 +126,9 @@ static void begin(const struct request *request)
 	if (request->call->kind == CALL_DELETE)
 		links_begin_removal(&request->first.at);
 	else if (request->call->kind == CALL_RENAME)
-		links_begin_move(&request->first.at, &request->second.at, request->moves_forbidden);
+		links_begin_move(&request->first.at, &request->second.at,
+				 request->flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME,
+				 request->moves_forbidden);
 	else
 		links_begin_link();
 }
@@ -134,7 +137,7 @@ static void finish(const struct request *request, bool is_done)
 {
 	if (is_done && request->call->kind == CALL_LINK)
 		links_note_link(&request->first.at.target);
-	links_end_change();
+	links_end_change(is_done);
 }
 
 /* A descriptor, 0 or -errno; -EAGAIN: it has to be judged again. */

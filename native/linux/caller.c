@@ -119,6 +119,21 @@ ssize_t caller_read_file(const struct caller *caller, const char *file, char *te
 	return got;
 }
 
+int caller_fd_flags(const struct caller *caller, int fd)
+{
+	char file[sizeof("fdinfo/") + NUMBER_SIZE] = "fdinfo/";
+	char text[256];
+	const char *at;
+
+	if (fd < 0)
+		return 0;
+	number_write(file + strlen(file), (unsigned int)fd);
+	if (caller_read_file(caller, file, text, sizeof(text)) < 0)
+		return 0;
+	at = strstr(text, "flags:");
+	return at ? (int)strtol(at + strlen("flags:"), NULL, 8) : 0;
+}
+
 /* The number behind `name` in its status; `base` as in strtol. */
 static long read_status(const struct caller *caller, const char *name, int base)
 {

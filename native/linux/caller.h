@@ -33,6 +33,8 @@ int caller_read(const struct caller *caller, uint64_t address, void *data, size_
 ssize_t caller_read_string(const struct caller *caller, uint64_t address, char *text, size_t max);
 /* A duplicate of one of its descriptors, or -errno. */
 int caller_take_fd(const struct caller *caller, int fd);
+/* The flags one of them was opened with; 0 when that cannot be read. */
+int caller_fd_flags(const struct caller *caller, int fd);
 /* Its process id, or -errno. */
 pid_t caller_process(const struct caller *caller);
 /* True when a signal is pending that would interrupt it: handled, or stopping it. */

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -50,13 +52,27 @@ static int apply(const struct change *change, const void *value, int fd, mode_t 
 	return -1;
 }
 
+/* Attributes that a link could have, but not from a program without privileges. */
+static bool is_kept_from_links(const char *name)
+{
+	static const char *const kinds[] = {"user.", "trusted.", "security."};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		size_t size = strlen(kinds[i]);
+
+		if (!strncmp(name, kinds[i], size))
+			return true;
+	}
+	return false;
+}
+
 int change_apply(const struct change *change, const void *value, int fd, mode_t type)
 {
 	if (S_ISLNK(type)) {
 		if (change->kind == CHANGE_MODE)
 			return -EOPNOTSUPP;
 		if (change->kind == CHANGE_SET_ATTRIBUTE || change->kind == CHANGE_REMOVE_ATTRIBUTE)
-			return -EPERM;
+			return is_kept_from_links(change->name) ? -EPERM : -EOPNOTSUPP;
 	}
 	return apply(change, value, fd, type) < 0 ? -errno : 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 
 #include "../common/fd.h"
 #include "broker.h"
@@ -109,17 +110,17 @@ static int read_set(struct request *request, struct change *change, uint64_t *ad
 	} packed;
 	const __u64 *args = request->data->args;
 	bool is_at = request->data->nr == SYS_setxattrat;
-	int answer = read_name(request, change, is_at ? 3 : 1);
+	int answer;
 	int error;
 
-	if (answer != 0)
-		return answer;
 	if (!is_at) {
 		*address = args[2];
 		*size = args[3];
 		change->flags = (uint32_t)args[4];
-		return 0;
 	}
+	answer = read_name(request, change, is_at ? 3 : 1);
+	if (answer != 0 || !is_at)
+		return answer;
 	/* A longer struct than ours may ask for what we do not know. */
 	if (args[5] != sizeof(packed))
 		return args[5] < sizeof(packed) ? EINVAL : E2BIG;
@@ -157,6 +158,57 @@ static int read_removed(struct request *request, struct change *change)
 {
 	change->kind = CHANGE_REMOVE_ATTRIBUTE;
 	return read_name(request, change, request->data->nr == SYS_removexattrat ? 3 : 1);
+}
+
+/* The name of an attribute, and what is to be set, are read before a path is looked up. */
+static int check_attribute(struct request *request, bool sets)
+{
+	struct change change = {0};
+	uint64_t address = 0;
+	uint64_t size = 0;
+	int answer =
+		sets ? read_set(request, &change, &address, &size) : read_removed(request, &change);
+
+	if (sets && change.flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))
+		return EINVAL;
+	if (answer != 0)
+		return answer;
+	return size > CHANGE_VALUE_MAX ? E2BIG : ANSWER_CONTINUE;
+}
+
+/* Who leaves both times as they are gets no look at the path. */
+static int check_times(struct request *request)
+{
+	struct change change = {0};
+	int answer = read_times(request, &change, 2);
+
+	if (answer != 0)
+		return answer;
+	return change.kind == CHANGE_TIMES && change.times[0].tv_nsec == UTIME_OMIT &&
+			       change.times[1].tv_nsec == UTIME_OMIT
+		       ? ANSWER_DONE
+		       : ANSWER_CONTINUE;
+}
+
+int change_check(struct request *request)
+{
+	switch (request->data->nr) {
+	case SYS_truncate:
+		return (int64_t)request->data->args[1] < 0 ? EINVAL : ANSWER_CONTINUE;
+	case SYS_utimensat:
+		return check_times(request);
+	case SYS_setxattr:
+	case SYS_lsetxattr:
+	case SYS_fsetxattr:
+	case SYS_setxattrat:
+		return check_attribute(request, true);
+	case SYS_removexattr:
+	case SYS_lremovexattr:
+	case SYS_fremovexattr:
+	case SYS_removexattrat:
+		return check_attribute(request, false);
+	}
+	return ANSWER_CONTINUE;
 }
 
 int change_read(struct request *request, struct change *change, void **value)

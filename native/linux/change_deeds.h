@@ -5,6 +5,8 @@
 #include "change.h"
 #include "request.h"
 
+/* What is wrong with a call, or done, whatever it is about; else ANSWER_CONTINUE. */
+int change_check(struct request *request);
 /*
  * What the caller asks to be done to `request->first`, and the value of an attribute, which is to
  * be freed. All of the caller's memory is read here, and once. 0, or the answer to give.

@@ -31,6 +31,11 @@ static bool keeps_link(const struct request *request)
 	return true;
 }
 
+static bool has_descriptor(const struct request *request)
+{
+	return request_directory(request, request->call->directory) != AT_FDCWD;
+}
+
 /*
  * True for calls on a descriptor: those that have no path, and utimensat and futimesat with none.
  * The xattr calls of 6.13 also take none for an empty one.
@@ -47,20 +52,24 @@ static bool is_by_descriptor(const struct request *request)
 		return false;
 #ifdef SYS_futimesat
 	if (request->data->nr == SYS_futimesat)
-		return true;
+		return has_descriptor(request);
 #endif
 	if (request->data->nr == SYS_setxattrat || request->data->nr == SYS_removexattrat)
 		return request_argument(request, call->flags) & AT_EMPTY_PATH;
-	return request->data->nr == SYS_utimensat;
+	return request->data->nr == SYS_utimensat && has_descriptor(request);
 }
 
 static int resolve_descriptor(struct request *request)
 {
 	struct named *named = &request->first;
+	int fd = request_directory(request, request->call->directory);
 
 	named->text_size = 0;
-	if (resolve_fd(&request->caller, request_directory(request, request->call->directory),
-		       &named->at.target) != 0)
+	/* The current folder has no number of its own, and one of O_PATH is for names alone. */
+	if (is_by_descriptor(request) && ((request->call->path < 0 && fd == AT_FDCWD) ||
+					  caller_fd_flags(&request->caller, fd) & O_PATH))
+		return EBADF;
+	if (resolve_fd(&request->caller, fd, &named->at.target) != 0)
 		return EACCES;
 	/* Shown as it is: the caller gave no name. */
 	return 0;
@@ -119,6 +128,27 @@ static bool cuts(const struct request *request)
 	return request->rules->broker_create && request->data->nr == SYS_truncate;
 }
 
+/* Flags that the kernel does not know are refused before a name is looked up. */
+static bool has_unknown_flags(const struct request *request)
+{
+	uint32_t flags = (uint32_t)request_argument(request, request->call->flags);
+	uint32_t known = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+
+	if (request->call->kind != CALL_CHANGE || request->call->links != LINKS_UNLESS_FLAG)
+		return false;
+	if (request->data->nr == SYS_utimensat && is_by_descriptor(request))
+		known = 0;
+	return flags & ~known;
+}
+
+/* What is answered before a path is looked up. */
+static int check(struct request *request)
+{
+	int answer = change_check(request);
+
+	return answer == ANSWER_CONTINUE && has_unknown_flags(request) ? EINVAL : answer;
+}
+
 int changes_answer(struct request *request)
 {
 	bool is_exec = request->call->kind == CALL_EXEC;
@@ -131,6 +161,9 @@ int changes_answer(struct request *request)
 	/* The descriptor was judged at its opening, as far as Landlock or a mount decides. */
 	if (is_by_descriptor(request) && !performs)
 		return ANSWER_CONTINUE;
+	answer = is_exec ? ANSWER_CONTINUE : check(request);
+	if (answer != ANSWER_CONTINUE)
+		return answer == ANSWER_DONE && !performs ? ANSWER_CONTINUE : answer;
 	answer = resolve(request);
 	if (answer != 0)
 		return answer;

@@ -258,10 +258,20 @@ void counts_add(const struct target *target)
 	slot->names = target->links + 1;
 }
 
-void counts_drop(const struct target *target)
+bool counts_drop(dev_t device, ino_t inode)
 {
-	struct counted *slot = counts.files ? slot_of(target->device, target->inode) : NULL;
+	struct counted *slot = counts.files ? slot_of(device, inode) : NULL;
 
-	if (slot && slot->names > 1)
-		slot->names--;
+	if (!slot || slot->names < 2)
+		return false;
+	slot->names--;
+	return true;
+}
+
+void counts_restore(dev_t device, ino_t inode)
+{
+	struct counted *slot = counts.files ? slot_of(device, inode) : NULL;
+
+	if (slot && slot->names > 0)
+		slot->names++;
 }

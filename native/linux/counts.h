@@ -22,7 +22,9 @@ bool counts_cover(const struct target *target, uint64_t (*generation)(void));
 uint64_t counts_birth(int fd, const char *name);
 /* The box makes one more name of `target`, where it may write. */
 void counts_add(const struct target *target);
-/* A name of `target` goes. */
-void counts_drop(const struct target *target);
+/* A name of a file goes. False where none was known. */
+bool counts_drop(dev_t device, ino_t inode);
+/* It has stayed after all. */
+void counts_restore(dev_t device, ino_t inode);
 
 #endif

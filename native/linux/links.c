@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "counts.h"
+#include "installed.h"
 #include "roots.h"
 #include "scan.h"
 
@@ -43,6 +44,12 @@ static struct {
 	/* Held while something is counted, and while something is looked for; the second takes
 	 * long and must not hold up who only makes a link. */
 	pthread_mutex_t counting;
+	/* A change under way has taken a known name from this file; under `counting`. */
+	struct {
+		bool is_one;
+		dev_t device;
+		ino_t inode;
+	} lost;
 	pthread_mutex_t looking;
 	/* What follows is under this lock. */
 	pthread_mutex_t changes;
@@ -137,42 +144,6 @@ static struct scanned find_forbidden(const struct target *target)
 	return scanned;
 }
 
-static bool is_below(const char *path, const char *folder)
-{
-	size_t size = strlen(folder);
-
-	while (size > 0 && folder[size - 1] == '/')
-		size--;
-	return !strncmp(path, folder, size) && (path[size] == 0 || path[size] == '/');
-}
-
-static bool is_installed(const char *path)
-{
-	static const char *const places[] = {
-		"/usr",	 "/lib", "/lib32", "/lib64", "/libx32", "/bin",
-		"/sbin", "/opt", "/nix",   "/gnu",   "/snap",
-	};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		if (is_below(path, places[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Where programs are installed, and neither the command works nor its user lives. */
-static bool is_system_place(const char *path)
-{
-	if (!is_installed(path) || is_below(path, links.plan->directory))
-		return false;
-	for (size_t i = 0; i < links.plan->environment_count; i++) {
-		if (!strncmp(links.plan->environment[i], "HOME=", 5) &&
-		    is_below(path, links.plan->environment[i] + 5))
-			return false;
-	}
-	return true;
-}
-
 static void note_secrets(void)
 {
 	struct roots roots;
@@ -180,7 +151,7 @@ static void note_secrets(void)
 	roots_collect(links.plan, false, 1u << ACTION_FILE_READ, &roots);
 	links.has_installed_secrets = !roots.is_whole;
 	for (size_t i = 0; i < roots.count; i++) {
-		if (is_installed(roots.paths[i]))
+		if (installed_holds(roots.paths[i]))
 			links.has_installed_secrets = true;
 	}
 	roots_free(&roots);
@@ -194,7 +165,7 @@ static bool is_free(const struct target *target)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (!is_system_place(target->path))
+	if (!installed_is_system(links.plan, target->path))
 		return false;
 	pthread_once(&once, note_secrets);
 	return !links.has_installed_secrets;
@@ -203,7 +174,8 @@ static bool is_free(const struct target *target)
 /* Of a file whose names could not all be looked for. */
 static bool is_at_risk(const struct target *target, bool writable)
 {
-	return getuid() == target->owner && (writable || !is_system_place(target->path));
+	return getuid() == target->owner &&
+	       (writable || !installed_is_system(links.plan, target->path));
 }
 
 static bool is_covered(const struct target *target, bool may_look)
@@ -318,8 +290,27 @@ static void lose_name(const struct entry *at)
 		return;
 	note_removed(at);
 	pthread_mutex_lock(&links.counting);
-	counts_drop(&at->target);
+	links.lost.is_one = counts_drop(at->target.device, at->target.inode);
+	links.lost.device = at->target.device;
+	links.lost.inode = at->target.inode;
 	pthread_mutex_unlock(&links.counting);
+}
+
+/* What was not done has taken no name. */
+static void settle(bool is_done)
+{
+	pthread_mutex_lock(&links.counting);
+	if (links.lost.is_one && !is_done)
+		counts_restore(links.lost.device, links.lost.inode);
+	links.lost.is_one = false;
+	pthread_mutex_unlock(&links.counting);
+}
+
+/* Two names of one file: to move one onto the other changes neither. */
+static bool is_same_file(const struct entry *from, const struct entry *to)
+{
+	return to->target.state == TARGET_EXISTS && from->target.inode == to->target.inode &&
+	       from->target.device == to->target.device;
 }
 
 /* What changes no count and no folder's place needs no care. */
@@ -341,14 +332,18 @@ void links_begin_removal(const struct entry *at)
 	begin(has_other_names(at), false);
 }
 
-void links_begin_move(const struct entry *from, const struct entry *to, bool moves_forbidden)
+void links_begin_move(const struct entry *from, const struct entry *to, enum moves_kind kind,
+		      bool moves_forbidden)
 {
 	bool is_replaced = to->target.state == TARGET_EXISTS;
 	bool moves = S_ISDIR(from->target.mode) || (is_replaced && S_ISDIR(to->target.mode));
 
 	if (has_other_names(from))
 		note_removed(from);
-	lose_name(to);
+	if (kind == MOVES_EXCHANGE && has_other_names(to))
+		note_removed(to);
+	else if (kind != MOVES_EXCHANGE && !is_same_file(from, to))
+		lose_name(to);
 	begin(moves || has_other_names(from) || has_other_names(to), moves_forbidden);
 }
 
@@ -357,8 +352,9 @@ void links_begin_link(void)
 	begin(true, false);
 }
 
-void links_end_change(void)
+void links_end_change(bool is_done)
 {
+	settle(is_done);
 	pthread_mutex_lock(&links.changes);
 	if (links.generation % 2)
 		links.generation++;

@@ -6,6 +6,7 @@
 #define AE_LINKS_H
 
 #include "../common/plan.h"
+#include "moves.h"
 #include "request.h"
 
 /* Whether forbidden places may have to be looked through: elsewhere only what all names of are
@@ -25,9 +26,10 @@ struct verdict links_judge(const struct target *target, enum action action);
  * Where forbidden names move, that waits for a look that is under way, which could miss them.
  */
 void links_begin_removal(const struct entry *at);
-void links_begin_move(const struct entry *from, const struct entry *to, bool moves_forbidden);
+void links_begin_move(const struct entry *from, const struct entry *to, enum moves_kind kind,
+		      bool moves_forbidden);
 void links_begin_link(void);
-void links_end_change(void);
+void links_end_change(bool is_done);
 /* `target` has got one more name, which the box may write. */
 void links_note_link(const struct target *target);
 

@@ -57,6 +57,26 @@ static int judge_new(struct request *request, enum action action, const struct n
 	return EEXIST;
 }
 
+/* 0, or how the kernel refuses to make such a thing, wherever. */
+static int refuse_type(const struct request *request)
+{
+	if (request->call->kind != CALL_MKNOD)
+		return 0;
+	switch ((mode_t)request_argument(request, request->call->mode) & S_IFMT) {
+	case 0:
+	case S_IFREG:
+	case S_IFIFO:
+	case S_IFSOCK:
+	case S_IFCHR:
+	case S_IFBLK:
+		return 0;
+	case S_IFDIR:
+		return EPERM;
+	default:
+		return EINVAL;
+	}
+}
+
 /* What a deed returned as the answer to give. */
 static int done(int result)
 {
@@ -84,9 +104,9 @@ static int make(struct request *request)
 static int answer_new(struct request *request, enum action action)
 {
 	const struct call *call = request->call;
-	int answer = 0;
+	int answer = refuse_type(request);
 
-	if (call->kind == CALL_SYMLINK)
+	if (answer == 0 && call->kind == CALL_SYMLINK)
 		answer = request_read_path(request, call->path2, &request->second);
 	if (answer != 0)
 		return answer;
@@ -109,14 +129,40 @@ bool names_removes_folder(const struct request *request)
 	return request_argument(request, request->call->flags) & AT_REMOVEDIR;
 }
 
-/* "." and "x/." are refused by another name than "/" and "..". */
-static bool removes_dot(const struct request *request)
+/* What is no name is refused by which it is: ".", ".." or "/". */
+static int refuse_nameless(const struct request *request)
 {
 	const struct named *named = &request->first;
-	size_t size = named->text_size;
+	size_t end = named->text_size;
+	size_t start;
 
-	return names_removes_folder(request) && size > 0 && named->text[size - 1] == '.' &&
-	       (size == 1 || named->text[size - 2] == '/');
+	if (!names_removes_folder(request))
+		return EISDIR;
+	while (end > 0 && named->text[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && named->text[start - 1] == '.'; start--)
+		;
+	if (end == start)
+		return EBUSY;
+	return end - start == 1 ? EINVAL : ENOTEMPTY;
+}
+
+/* Flags that the kernel does not know, or not together, are refused before all else. */
+static bool has_unknown_flags(const struct request *request)
+{
+	uint32_t flags = (uint32_t)request_argument(request, request->call->flags);
+
+	switch (request->call->kind) {
+	case CALL_DELETE:
+		return flags & ~(uint32_t)AT_REMOVEDIR;
+	case CALL_LINK:
+		return flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH);
+	case CALL_RENAME:
+		return flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+		       (flags & RENAME_NOREPLACE && flags & RENAME_EXCHANGE);
+	default:
+		return false;
+	}
 }
 
 static int answer_delete(struct request *request)
@@ -132,7 +178,7 @@ static int answer_delete(struct request *request)
 		return request_fails(request, ACTION_FILE_DELETE, &request->first,
 				     at->target.error);
 	if (at->name[0] == 0)
-		return removes_dot(request) ? EINVAL : directory ? EBUSY : EISDIR;
+		return refuse_nameless(request);
 	if (at->has_trailing_slash && !S_ISDIR(at->target.mode))
 		return ENOTDIR;
 	if (!request_consider(request, ACTION_FILE_DELETE, &request->first))
@@ -144,7 +190,7 @@ static int answer_delete(struct request *request)
 		return answer;
 	links_begin_removal(at);
 	answer = done(unlinkat(at->target.fd, at->name, directory ? AT_REMOVEDIR : 0));
-	links_end_change();
+	links_end_change(answer == ANSWER_DONE);
 	return answer;
 }
 
@@ -166,6 +212,22 @@ static int resolve_source(struct request *request)
 	return 0;
 }
 
+/* A folder has one name, but what is wrong with another one is said before. */
+static int refuse_folder_link(struct request *request)
+{
+	const struct call *call = request->call;
+	const struct entry *to = &request->second.at;
+	int answer = resolve_name(request, call->directory2, call->path2, &request->second);
+
+	if (answer != 0)
+		return answer;
+	if (to->target.state == TARGET_FAILS)
+		return to->target.error;
+	if (to->target.state != TARGET_MISSING)
+		return EEXIST;
+	return to->has_trailing_slash ? ENOENT : EPERM;
+}
+
 static int answer_link(struct request *request)
 {
 	const struct call *call = request->call;
@@ -179,7 +241,7 @@ static int answer_link(struct request *request)
 		return request_fails(request, ACTION_FILE_READ, &request->first,
 				     from->state == TARGET_NO_FILE ? EXDEV : from->error);
 	if (S_ISDIR(from->mode))
-		return EPERM;
+		return refuse_folder_link(request);
 	if (!request_consider(request, ACTION_FILE_READ, &request->first))
 		return EACCES;
 	answer = resolve_name(request, call->directory2, call->path2, &request->second);
@@ -196,8 +258,13 @@ static int answer_link(struct request *request)
 	answer = name_link(from->fd, to->target.fd, to->name);
 	if (answer == 0)
 		links_note_link(from);
-	links_end_change();
+	links_end_change(answer == 0);
 	return answer < 0 ? -answer : ANSWER_DONE;
+}
+
+static enum moves_kind move_of(uint64_t flags)
+{
+	return flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME;
 }
 
 /* What the kernel would say about these two names, before anybody judges. */
@@ -207,12 +274,18 @@ static int check_rename(const struct request *request, uint64_t flags)
 	const struct entry *to = &request->second.at;
 	bool to_exists = to->target.state == TARGET_EXISTS;
 
-	if (from->name[0] == 0 || (to_exists && to->name[0] == 0))
+	if (from->name[0] == 0)
 		return EBUSY;
+	if (to_exists && to->name[0] == 0)
+		return flags & RENAME_NOREPLACE ? EEXIST : EBUSY;
+	if (from->target.state != TARGET_EXISTS)
+		return ENOENT;
 	if (to_exists && (flags & RENAME_NOREPLACE))
 		return EEXIST;
 	if (!to_exists && (flags & RENAME_EXCHANGE))
 		return ENOENT;
+	if ((flags & RENAME_EXCHANGE) && to->has_trailing_slash && !S_ISDIR(to->target.mode))
+		return ENOTDIR;
 	if (!S_ISDIR(from->target.mode) &&
 	    (from->has_trailing_slash || (to->has_trailing_slash && !(flags & RENAME_EXCHANGE))))
 		return ENOTDIR;
@@ -233,7 +306,7 @@ static int judge_rename(struct request *request, uint64_t flags)
 	if ((flags & RENAME_EXCHANGE) && (!request_consider(request, ACTION_FILE_WRITE, from) ||
 					  !request_consider(request, ACTION_FILE_DELETE, to)))
 		return EACCES;
-	return moves_judge(request, flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME);
+	return moves_judge(request, move_of(flags));
 }
 
 static int answer_rename(struct request *request)
@@ -246,7 +319,7 @@ static int answer_rename(struct request *request)
 
 	if (answer != 0)
 		return answer;
-	if (from->target.state != TARGET_EXISTS)
+	if (from->target.state == TARGET_FAILS)
 		return request_fails(request, ACTION_FILE_DELETE, &request->first,
 				     from->target.error);
 	answer = resolve_name(request, call->directory2, call->path2, &request->second);
@@ -255,16 +328,21 @@ static int answer_rename(struct request *request)
 	if (to->target.state == TARGET_FAILS)
 		return request_fails(request, ACTION_FILE_WRITE, &request->second,
 				     to->target.error);
+	/* Both folders are looked up before either name. */
+	if (from->target.state != TARGET_EXISTS &&
+	    !(to->target.state == TARGET_EXISTS && to->name[0] == 0))
+		return request_fails(request, ACTION_FILE_DELETE, &request->first,
+				     from->target.error);
 	answer = judge_rename(request, flags);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_create)
 		return answer;
 	answer = broker_confirm(request);
 	if (answer != 0)
 		return answer;
-	links_begin_move(from, to, request->moves_forbidden);
+	links_begin_move(from, to, move_of(flags), request->moves_forbidden);
 	answer = done((int)syscall(SYS_renameat2, from->target.fd, from->name, to->target.fd,
 				   to->name, (unsigned int)flags));
-	links_end_change();
+	links_end_change(answer == ANSWER_DONE);
 	return answer;
 }
 
@@ -294,7 +372,7 @@ static int judge_before_asking(struct request *request)
 			return EACCES;
 		found = MOVES_LINK;
 	} else if (call->kind == CALL_RENAME) {
-		found = flags & RENAME_EXCHANGE ? MOVES_EXCHANGE : MOVES_RENAME;
+		found = move_of(flags);
 	} else {
 		return ANSWER_CONTINUE;
 	}
@@ -310,6 +388,8 @@ int names_answer(struct request *request)
 	int found;
 
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
+	if (has_unknown_flags(request))
+		return EINVAL;
 	given = answer(request);
 	if (ask_deeds_about(request, given) != ANSWER_ASK)
 		return given;

@@ -17,9 +17,12 @@
 
 enum { MEMORY_MAJOR = 1, PTS_MAJOR = 136, PTS_MAJORS = 8 };
 
+/* Of a file without a name O_EXCL says that it shall never get one. */
 int opener_own_flags(uint64_t flags)
 {
-	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+	uint64_t named = opener_is_temporary(flags) ? 0 : O_EXCL;
+
+	return (int)(flags & ~(O_CREAT | O_NOFOLLOW | named)) | O_CLOEXEC | O_NOCTTY;
 }
 
 static int give(const struct request *request, int fd, uint64_t flags)
@@ -38,8 +41,10 @@ int opener_make(struct request *request, const struct opening *opening)
 		return answer;
 	while (name[-1] != '/')
 		name--;
+	/* With O_EXCL no link is followed. The caller's own flag is there to be asked for. */
 	fd = openat(target->fd, name,
-		    opener_own_flags(opening->flags) | O_CREAT | O_EXCL | O_NOFOLLOW,
+		    opener_own_flags(opening->flags) | O_CREAT | O_EXCL |
+			    (int)(opening->flags & O_NOFOLLOW),
 		    opening->mode);
 	if (fd < 0)
 		return errno;

@@ -33,6 +33,13 @@ enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
 	 O_ASYNC | O_DIRECT | AE_O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |  \
 	 O_PATH | AE_O_TMPFILE)
 
+/* O_TMPFILE has two, so that kernels without it refuse to open a folder for writing. */
+#define TMPFILE_BIT (AE_O_TMPFILE & ~O_DIRECTORY)
+
+#define RESOLVE_KNOWN                                                                              \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
 static bool is_creating(uint64_t flags)
 {
 	return (flags & O_CREAT) && !(flags & O_PATH) && !opener_is_temporary(flags);
@@ -49,6 +56,31 @@ static bool writes(uint64_t flags)
 	       opener_is_temporary(flags);
 }
 
+/* What only openat2 refuses: the older calls let it pass and take no notice. */
+static bool is_odd_how(const struct open_how *how)
+{
+	static const uint64_t scopes = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	bool makes = (how->flags & O_CREAT) || opener_is_temporary(how->flags);
+
+	return (how->mode & ~(makes ? (uint64_t)MODE_BITS : 0)) ||
+	       (how->resolve & ~(uint64_t)RESOLVE_KNOWN) || (how->resolve & scopes) == scopes ||
+	       (how->flags & O_PATH &&
+		how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+/* A file without a name needs both bits, and is written. */
+static bool is_odd_temporary(uint64_t flags)
+{
+	return flags & TMPFILE_BIT && !(flags & O_PATH) &&
+	       (!(flags & O_DIRECTORY) || (flags & O_ACCMODE) == O_RDONLY);
+}
+
+/* Older kernels made a file all the same. */
+static bool makes_folder(uint64_t flags)
+{
+	return flags & O_CREAT && flags & O_DIRECTORY && !(flags & O_PATH);
+}
+
 static int read_how(struct request *request, struct opening *opening)
 {
 	struct open_how how;
@@ -60,8 +92,11 @@ static int read_how(struct request *request, struct opening *opening)
 	error = caller_read(&request->caller, request->data->args[2], &how, sizeof(how));
 	if (error != 0)
 		return error == -ESRCH ? ANSWER_NONE : -error;
-	if ((how.flags & ~(uint64_t)OPEN_FLAGS_KNOWN) || (how.mode & ~(uint64_t)MODE_BITS))
+	if ((how.flags & ~(uint64_t)OPEN_FLAGS_KNOWN) || is_odd_how(&how) ||
+	    makes_folder(how.flags) || is_odd_temporary(how.flags))
 		return EINVAL;
+	if (how.resolve & RESOLVE_CACHED && how.flags & (O_CREAT | O_TRUNC | TMPFILE_BIT))
+		return EAGAIN;
 	*opening = (struct opening){how.flags, how.resolve, (mode_t)how.mode};
 	return 0;
 }
@@ -111,7 +146,8 @@ static int judge_existing(struct request *request, uint64_t flags)
 	if (is_creating(flags) && (flags & O_EXCL))
 		return EEXIST;
 	if (S_ISLNK(mode))
-		return request_fails(request, ACTION_FILE_READ, named, ELOOP);
+		return request_fails(request, ACTION_FILE_READ, named,
+				     flags & O_DIRECTORY ? ENOTDIR : ELOOP);
 	if (S_ISDIR(mode)) {
 		if (opener_is_temporary(flags))
 			return judge_content(request, reads(flags), true);
@@ -135,7 +171,7 @@ static bool is_slashed(struct request *request, const struct place *place)
 		return false;
 	name.path = named->text;
 	return resolve_entry(&request->caller, &name, &named->at) == 0 &&
-	       named->at.target.state != TARGET_FAILS;
+	       named->at.target.state != TARGET_FAILS && named->at.name[0] != 0;
 }
 
 static int judge(struct request *request, uint64_t flags)
@@ -186,6 +222,9 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 	};
 	int answer = request_resolve(request, request->call->path, place, &request->first);
 
+	/* Nothing is looked at where there is no name. */
+	if (answer == 0 && request->first.text_size == 0)
+		request->first.at.target.error = ENOENT;
 	if (answer == 0 && is_creating(flags) && is_slashed(request, &place))
 		return request_fails(request, ACTION_FILE_WRITE, &request->first, EISDIR);
 	if (answer == 0)
@@ -225,7 +264,7 @@ int opens_answer(struct request *request)
 	 */
 	if (opening.flags & O_PATH)
 		return performs && in_memory ? ENOSYS : ANSWER_CONTINUE;
-	if (performs && (opening.flags & O_CREAT) && (opening.flags & O_DIRECTORY))
+	if (is_odd_temporary(opening.flags) || (performs && makes_folder(opening.flags)))
 		return EINVAL;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		request->frame_count = 0;

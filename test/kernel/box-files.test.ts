@@ -18,7 +18,7 @@ import { has } from "../../src/enforce/linux/features.ts";
 import { probe, runBare, runBox, type Setting, settings, testFolder } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { giveToPlainUser } from "../support/harness.ts";
-import { permit, under } from "../support/ir.ts";
+import { forbid, permit, under } from "../support/ir.ts";
 
 const needs = ["linux", "landlock", "seccomp"] as const;
 
@@ -213,6 +213,36 @@ for (const setting of settings()) {
       const { answers } = await runBox(setting, rules(world), attempts, { workspace: ws });
       expect(answers).toEqual(["ok", "ok", "ok", "ok"]);
       expect(statSync(`${ws}/empty/hard`).nlink).toBe(2);
+    },
+  );
+
+  testWith(
+    needs,
+    `${setting.name}: what the box gave several names it may write, however they move`,
+    async () => {
+      const world = makeWorld(setting);
+      const { ws, out } = world;
+      const kept = [...rules(world), forbid("change", under(`${ws}/dir/.claude`))];
+      // The second file's other name was made outside, where nobody may write.
+      writeFileSync(`${out}/other-name`, "content");
+      linkSync(`${out}/other-name`, `${ws}/shared`);
+      const attempts = [
+        `link ${ws}/file ${ws}/second`,
+        `exchange ${ws}/file ${ws}/empty`,
+        `write ${ws}/empty`,
+        `exchange ${ws}/file ${ws}/empty`,
+        `write ${ws}/file`,
+        `rename ${ws}/second ${ws}/file`,
+        `write ${ws}/file`,
+        `rmdir ${ws}/second`,
+        `write ${ws}/second`,
+        `exchange ${ws}/shared ${ws}/empty`,
+        `exchange ${ws}/shared ${ws}/empty`,
+        `write ${ws}/shared`,
+      ];
+      const { answers } = await runBox(setting, kept, attempts, { workspace: ws });
+      const done = ["ok", "ok", "ok", "ok", "ok", "ok", "ok"];
+      expect(answers).toEqual([...done, "ENOTDIR", "ok", "ok", "ok", "EACCES"]);
     },
   );
 

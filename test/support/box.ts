@@ -71,6 +71,7 @@ export function testFolder(setting: Setting): string {
 interface Programs {
   readonly folder: string;
   readonly attempt: string;
+  readonly differ: string;
   readonly noUserns: string;
   readonly exhaust: string;
   readonly withFilter: string;
@@ -108,6 +109,7 @@ function compileAll(): Programs {
     container,
     withFilter: compile("with-filter"),
     attempt: compile("attempt"),
+    differ: compile("differ"),
     noUserns: compile("no-userns"),
     exhaust: compile("exhaust"),
   };
