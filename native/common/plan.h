@@ -58,6 +58,15 @@ enum plan_notify {
 	NOTIFY_TELLS_UMASKS = 512,
 	/* Changes of what exists are performed, though opens are not. */
 	NOTIFY_BROKER_CHANGE = 1024,
+	/* What internet sockets are made, and for what is asked of the kernel, where the broker
+	 * makes them; any other is refused. Sockets with a path always are. */
+	NOTIFY_MAKES_TCP = 2048,
+	NOTIFY_MAKES_UDP = 4096,
+	/* Other protocols of the internet. */
+	NOTIFY_MAKES_OTHERS = 8192,
+	NOTIFY_MAKES_NETLINK = 16384,
+	NOTIFY_MAKES =
+		NOTIFY_MAKES_TCP | NOTIFY_MAKES_UDP | NOTIFY_MAKES_OTHERS | NOTIFY_MAKES_NETLINK,
 };
 
 /* Size of the secret that proves a connection to the gateway to be the box's. */

@@ -16,7 +16,7 @@ enum {
 	NOTIFY_KNOWN = NOTIFY_RECORD_ALLOWED | NOTIFY_BROKER_CREATE | NOTIFY_BROKER_SOCKET |
 		       NOTIFY_BROKER_OPEN | NOTIFY_BROKER_MESSAGES | NOTIFY_RECORD_FAILED |
 		       NOTIFY_VERIFY_PROGRAMS | NOTIFY_HASH_PROGRAMS | NOTIFY_MAKES_SOCKETS |
-		       NOTIFY_TELLS_UMASKS | NOTIFY_BROKER_CHANGE,
+		       NOTIFY_TELLS_UMASKS | NOTIFY_BROKER_CHANGE | NOTIFY_MAKES,
 	/* CLONE_NEWNET */
 	NAMESPACE_NET = 0x40000000,
 	EFFECT_PERMIT = 1,
@@ -125,6 +125,8 @@ static bool parse_notify(struct plan *plan, struct cursor *payload)
 	if (!plan_take(payload, &plan->notify, 4) || (plan->notify & ~NOTIFY_KNOWN))
 		return false;
 	if ((plan->notify & NOTIFY_VERIFY_PROGRAMS) && !(plan->notify & NOTIFY_BROKER_OPEN))
+		return false;
+	if ((plan->notify & NOTIFY_MAKES) && !(plan->notify & NOTIFY_MAKES_SOCKETS))
 		return false;
 	return !(plan->notify & NOTIFY_BROKER_OPEN) || (plan->notify & NOTIFY_BROKER_CREATE);
 }

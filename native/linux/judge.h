@@ -12,6 +12,8 @@
 #define JUDGE_NO_RULE UINT32_MAX
 /* Stands in a verdict for what follows from a file's having several names: links.h. */
 #define JUDGE_SEVERAL_NAMES (UINT32_MAX - 1)
+/* And for a socket of a kind that no policy grants. */
+#define JUDGE_NO_SOCKET (UINT32_MAX - 2)
 /* In place of a rule: a person was asked; the answer is added. */
 #define JUDGE_ASKED 0xffffff00u
 
@@ -30,7 +32,7 @@ struct subject {
 
 struct verdict {
 	bool allowed;
-	/* Index of the deciding rule, JUDGE_NO_RULE or JUDGE_SEVERAL_NAMES. */
+	/* Index of the deciding rule, or one of the numbers above. */
 	uint32_t rule;
 };
 

@@ -27,10 +27,10 @@
 #include "broker.h"
 #include "changes.h"
 #include "exec.h"
-#include "held.h"
 #include "names.h"
 #include "opens.h"
 #include "programs.h"
+#include "socket_kinds.h"
 #include "sockets.h"
 #include "umasks.h"
 
@@ -105,7 +105,7 @@ int notify_judge(struct request *request)
 	case CALL_MKNOD:
 		return answer_name(request, names_answer);
 	case CALL_SOCKET:
-		return request->rules->makes_sockets ? held_make(request) : ANSWER_CONTINUE;
+		return socket_kinds_answer(request);
 	case CALL_BIND:
 		return answer_name(request, sockets_answer);
 	case CALL_CONNECT:
@@ -182,7 +182,7 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 	 * A box that is only watched may change its root and mounts, and hide from being looked
 	 * into: what we would answer by need not be true there.
 	 */
-	if (answer > 0 && notify.rules->only_watches)
+	if (answer > 0 && notify.rules->only_watches && !request->is_refused)
 		answer = ANSWER_CONTINUE;
 	if (answer > 0)
 		request_keep_denials(request);

@@ -29,6 +29,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->tells_umasks = plan->notify & NOTIFY_TELLS_UMASKS;
 	rules->takes_nothing = plan_makes_sockets(plan);
 	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
+	rules->makes_kinds = plan->notify & NOTIFY_MAKES;
 	rules->moves_copy = overlay_is_used(plan);
 	rules->gateway_port = plan->gateway.port;
 	rules->own_network = plan->namespaces & CLONE_NEWNET;
@@ -51,7 +52,7 @@ static int refuse_unreadable(struct request *request, int error)
 		[CALL_MKDIR] = ACTION_DIR_CREATE,     [CALL_CONNECT] = ACTION_NET_CONNECT,
 		[CALL_BIND] = ACTION_NET_BIND,	      [CALL_LISTEN] = ACTION_NET_BIND,
 		[CALL_SENDTO] = ACTION_NET_CONNECT,   [CALL_SENDMSG] = ACTION_NET_CONNECT,
-		[CALL_SENDMMSG] = ACTION_NET_CONNECT,
+		[CALL_SENDMMSG] = ACTION_NET_CONNECT, [CALL_SOCKET] = ACTION_NET_CONNECT,
 	};
 	enum action action = actions[request->call->kind];
 
@@ -77,6 +78,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->caller = *caller;
 	request->flags = 0;
 	request->fails = false;
+	request->is_refused = false;
 	request->has_called = false;
 	request->moves_forbidden = false;
 	request->is_asked = false;

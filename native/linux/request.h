@@ -38,6 +38,8 @@ struct box_rules {
 	bool tells_umasks;
 	/* Sockets are made here, because none can be taken out of a process. */
 	bool makes_sockets;
+	/* Which ones: bits of NOTIFY_MAKES. */
+	uint32_t makes_kinds;
 	/* No descriptor can be taken out of a process. */
 	bool takes_nothing;
 	/* Every message is sent by the broker, whatever it is sent on. */
@@ -69,6 +71,8 @@ struct request {
 	uint32_t flags;
 	/* What is recorded as permitted fails by itself. */
 	bool fails;
+	/* The filter had it refused: also where the kernel answers everything else itself. */
+	bool is_refused;
 	/* Another place was called, which is an attempt whatever comes of it. */
 	bool has_called;
 	/* A name that some rule forbids reading or writing moves. */

@@ -23,6 +23,7 @@
 #include "messages.h"
 #include "post.h"
 #include "routes.h"
+#include "socket_kinds.h"
 
 enum { MESSAGES_MAX = 1024 };
 
@@ -119,7 +120,7 @@ static int judge_unix(struct request *request, enum action action, const struct 
 	return judge_host(request, action, host, -1);
 }
 
-static int judge_peer(struct request *request, enum action action, const struct peer *peer)
+int sockets_judge(struct request *request, enum action action, const struct peer *peer)
 {
 	char host[32];
 
@@ -172,7 +173,7 @@ static int judge_listen(struct request *request, struct peer *peer, bool *keeps_
 	int answer;
 
 	peer->address.in.sin_port = 0;
-	answer = judge_peer(request, ACTION_NET_BIND, peer);
+	answer = sockets_judge(request, ACTION_NET_BIND, peer);
 	peer->address.in.sin_port = port;
 	if (port == 0)
 		return answer;
@@ -182,7 +183,7 @@ static int judge_listen(struct request *request, struct peer *peer, bool *keeps_
 		size_t rows = request->frame_count;
 
 		request->frame_count = 0;
-		if (judge_peer(request, ACTION_NET_BIND, peer) != ANSWER_CONTINUE) {
+		if (sockets_judge(request, ACTION_NET_BIND, peer) != ANSWER_CONTINUE) {
 			request->frame_count = rows;
 			return answer;
 		}
@@ -223,7 +224,7 @@ static int answer_route(struct request *request, const struct peer *peer)
 	if (request->call->kind == CALL_CONNECT)
 		return routes_connect(request, peer);
 	if (request->call->kind == CALL_BIND) {
-		answer = judge_peer(request, ACTION_NET_BIND, peer);
+		answer = sockets_judge(request, ACTION_NET_BIND, peer);
 		return answer ? answer : routes_bind(request, peer);
 	}
 	answer = message_pack_sendto(request, &parcel);
@@ -241,7 +242,7 @@ static int answer_address(struct request *request, enum action action, uint64_t 
 	if (answer == 0 && routes_take(request, &peer))
 		return answer_route(request, &peer);
 	if (answer == 0)
-		answer = judge_peer(request, action, &peer);
+		answer = sockets_judge(request, action, &peer);
 	if (answer != ANSWER_CONTINUE || !request->rules->broker_socket)
 		return answer;
 	if (request->call->kind == CALL_CONNECT)
@@ -306,7 +307,7 @@ static int answer_message(struct request *request, uint64_t at)
 	if (answer == 0 && is_routed(request, &message))
 		return route_message(request, &message, 0);
 	if (answer == 0 && message.peer.size != 0)
-		answer = judge_peer(request, ACTION_NET_CONNECT, &message.peer);
+		answer = sockets_judge(request, ACTION_NET_CONNECT, &message.peer);
 
 	if (answer == ANSWER_CONTINUE && request->rules->broker_messages)
 		return post_message(request, &message, 0);
@@ -345,7 +346,7 @@ static int answer_messages(struct request *request)
 			break;
 		}
 		if (answer == 0 && message.peer.size != 0)
-			answer = judge_peer(request, ACTION_NET_CONNECT, &message.peer);
+			answer = sockets_judge(request, ACTION_NET_CONNECT, &message.peer);
 		if (answer == ANSWER_CONTINUE && request->rules->broker_messages)
 			return post_message(request, &message, at);
 		if (answer == ANSWER_CONTINUE && performs)
@@ -369,6 +370,8 @@ int sockets_answer(struct request *request)
 		return EISCONN;
 	request->protocol = socket < 0 ? 0 : socket_protocol(socket);
 	request->flags = (uint32_t)request_argument(request, request->call->flags);
+	if (fast_open_is_tried(request))
+		return fast_open_refuse(request);
 	if (request->call->kind == CALL_CONNECT)
 		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
 	if (request->call->kind == CALL_BIND)

@@ -6,7 +6,13 @@ import { AegisError } from "../base/errors.ts";
 import { limitNames } from "../model/limits.ts";
 import { askAnswers } from "./ask-channel.ts";
 import { judgedActions } from "./encode-plan.ts";
-import { type AccessFrame, type Frame, type LimitFrame, severalNamesRule } from "./frame.ts";
+import {
+  type AccessFrame,
+  type Frame,
+  type LimitFrame,
+  noSocketRule,
+  severalNamesRule,
+} from "./frame.ts";
 
 export interface FrameDecoder {
   /**
@@ -25,6 +31,7 @@ const headerSize = 8;
 const noRule = 0xffffffff;
 /** The same: a person was asked, and the number of the answer is added. */
 const askedRules = 0xffffff00;
+const builtInRules: ReadonlySet<number> = new Set([severalNamesRule, noSocketRule]);
 
 export function createFrameDecoder(): FrameDecoder {
   const programs = new Map<number, string>();
@@ -141,7 +148,7 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
     pid,
     action,
     allowed,
-    rule: rule >= askedRules && rule !== severalNamesRule ? undefined : rule,
+    rule: rule < askedRules || builtInRules.has(rule) ? rule : undefined,
     ...(asked === undefined ? {} : { asked }),
     syscall,
     flags,

@@ -239,6 +239,10 @@ function notifyBits(notify: NotifyPlan): number {
     notify.makesSockets === true,
     notify.tellsUmasks === true,
     notify.brokerChange === true,
+    notify.makes?.tcp === true,
+    notify.makes?.udp === true,
+    notify.makes?.others === true,
+    notify.makes?.netlink === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

@@ -18,6 +18,9 @@ export interface StartedFrame {
 /** Stands for a rule in a denial that follows from a file's having several names. */
 export const severalNamesRule = 0xfffffffe;
 
+/** The same for a socket of a kind that no policy grants. */
+export const noSocketRule = 0xfffffffd;
+
 /** One notified call, after it was judged. */
 export interface AccessFrame {
   readonly kind: "access";
@@ -26,7 +29,7 @@ export interface AccessFrame {
   readonly pid: number;
   readonly action: PathAction | "NetConnect" | "NetBind";
   readonly allowed: boolean;
-  /** Index into `NativePlan.rules` or `severalNamesRule`; undefined when none matched. */
+  /** Index into `NativePlan.rules`, or one of the numbers above; undefined when none matched. */
   readonly rule: number | undefined;
   /** A person decided, not a rule. */
   readonly asked?: AskAnswer;

@@ -94,6 +94,15 @@ export interface LandlockPlan {
   readonly ports: readonly { readonly port: number; readonly access: bigint }[];
 }
 
+export interface MadeSockets {
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  /** Every other protocol of the internet. */
+  readonly others: boolean;
+  /** Routing netlink. */
+  readonly netlink: boolean;
+}
+
 export interface NotifyPlan {
   /** Emit a frame for allowed accesses too; denials are always emitted. */
   readonly recordAllowed: boolean;
@@ -138,6 +147,8 @@ export interface NotifyPlan {
    * `brokerSocket` the helper makes the sockets, for which the filter notifies socket().
    */
   readonly makesSockets?: boolean;
+  /** Which internet sockets it makes then; any other is refused. Absent: none. */
+  readonly makes?: MadeSockets;
   /**
    * Whatever gives a thread another umask is notified, so that the helper need not ask for each
    * file that it makes. Absent: no.

@@ -154,33 +154,49 @@ function socketAnswer(
   name: string,
   low: (index: number) => number,
 ): number | undefined {
-  const { inet, netlinkRoute, unixDatagrams, fastOpen } = plan.sockets;
+  const { inet, fastOpen } = plan.sockets;
+  const isTold = plan.notify.refusedSockets === true;
   if (inet === "unrestricted") return undefined;
   const flagsAt = { sendto: 3, sendmsg: 2, sendmmsg: 3 }[name];
   if (flagsAt !== undefined && !fastOpen && (low(flagsAt) & 0x20000000) !== 0) {
-    return answers.noFastOpen;
+    return isTold ? answers.notify : answers.noFastOpen;
   }
   if (name === "setsockopt") {
     const options = { 0: [4], 41: [5, 6, 32, 57] }[low(1)];
-    return inet !== "any" && options?.includes(low(2)) ? answers.eperm : undefined;
+    return inet !== "any" && inet !== "own" && options?.includes(low(2))
+      ? answers.eperm
+      : undefined;
   }
   if (name !== "socket" && name !== "socketpair") return undefined;
-  const type = low(1) & 0xf;
-  if (low(0) === 1) {
+  const refused = refusedSocket(plan, name, [low(0), low(1) & 0xf, low(2)]);
+  return refused !== undefined && isTold && name === "socket" ? answers.notify : refused;
+}
+
+function refusedSocket(
+  { sockets: { inet, netlinkRoute, unixDatagrams } }: FilterPlan,
+  name: string,
+  [family, type, protocol]: readonly [number, number, number],
+): number | undefined {
+  if (family === 1) {
     return unixDatagrams || type === 1 || type === 5 ? undefined : answers.eacces;
   }
   if (name === "socketpair") return answers.noFamily;
-  if (low(0) === 2 || low(0) === 10) {
-    const isTcp = type === 1 && [0, 6].includes(low(2));
-    const isMptcp = type === 1 && low(2) === 262;
-    const isDatagram = type === 2 && [0, 1, 17, 58, 136].includes(low(2));
-    if (inet === "tcp" && isTcp) return undefined;
-    const isUdp = type === 2 && [0, 17].includes(low(2));
-    const isPing = type === 2 && [1, 58].includes(low(2));
-    if (inet === "tcp-udp" && (isTcp || isUdp)) return undefined;
-    if (inet === "by-name" && (isTcp || isUdp || isPing)) return undefined;
-    if (inet === "any" && (isTcp || isMptcp || isDatagram)) return undefined;
-    return answers.eacces;
+  if (family === 2 || family === 10) {
+    const isTcp = type === 1 && [0, 6].includes(protocol);
+    const isMptcp = type === 1 && protocol === 262;
+    const isUdp = type === 2 && [0, 17].includes(protocol);
+    const isPing = type === 2 && [1, 58].includes(protocol);
+    const isUdpLite = type === 2 && protocol === 136;
+    const granted: readonly boolean[] = {
+      none: [],
+      tcp: [isTcp],
+      "tcp-udp": [isTcp, isUdp],
+      "by-name": [isTcp, isUdp, isPing],
+      own: [isTcp, isMptcp, isUdp, isUdpLite],
+      any: [isTcp, isMptcp, isUdp, isUdpLite, isPing],
+      unrestricted: [true],
+    }[inet];
+    return granted.includes(true) ? undefined : answers.eacces;
   }
-  return low(0) === 16 && netlinkRoute && low(2) === 0 ? undefined : answers.noFamily;
+  return family === 16 && netlinkRoute && protocol === 0 ? undefined : answers.noFamily;
 }

@@ -19,8 +19,9 @@ export function adviseOn(denials: readonly Denial[], agent: string): readonly De
  * there was really missed.
  */
 function mostTellingFirst(denials: readonly Denial[]): readonly Denial[] {
-  const makes = ({ action, port, flags }: Denial) =>
+  const makes = ({ action, path, port, flags }: Denial) =>
     port !== undefined ||
+    wantedOfSocket(path) !== undefined ||
     action === "DirCreate" ||
     (action === "FileWrite" && !isSocketCall(flags));
   const isThere = (denial: Denial) => makes(denial) || policyDisk.kind(denial.path) !== "absent";
@@ -47,7 +48,7 @@ function isSocketCall(flags: string): boolean {
  */
 export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
-  if (/^(protected|aegis):/.test(rule)) return only("");
+  if (/^(protected|aegis):/.test(rule) || rule === "box:sockets") return only("");
   if (rule === "box:several-names") return only(severalNamesFix(action));
   if (rule.endsWith(":unchanged")) return only("");
   if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
@@ -57,10 +58,24 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   if (rule !== "" && !/^(credentials|ask):/.test(rule))
     return only(`the rule ${rule} taken out of the policy`);
   if (port !== undefined) return networkAdvice(denial, agent);
+  const wanted = action === "NetConnect" && rule === "" ? wantedOfSocket(path) : undefined;
+  if (wanted !== undefined)
+    return { fix: `--net ${wanted}`, note: wanted === "all" ? "" : refusedEarly };
   if (!path.startsWith("/")) return only("");
   const resource = { path, host: undefined, port };
   const grant = smallestGrant({ action, agent, resource });
   return only(grant.flag ?? `the policy line ${grant.cedar}`);
+}
+
+const refusedEarly = "it was refused before it could say where to";
+
+/** What grants a socket of this kind; undefined for what names no kind of the internet's. */
+function wantedOfSocket(path: string): string | undefined {
+  if (path === "socket:netlink/raw/route" || path === "socket:netlink/dgram/route") return "all";
+  const protocol = /^socket:inet6?\/(?:stream|dgram)\/(tcp|udp|icmp)6?$/.exec(path)?.[1];
+  if (protocol === undefined) return undefined;
+  if (protocol === "icmp") return "icmp:HOST";
+  return `${protocol === "udp" ? "udp:" : ""}HOST:PORT`;
 }
 
 function only(fix: string): NetworkAdvice {

@@ -1,12 +1,12 @@
 // The helper's access frames as rows: rule numbers become rule ids with the sentence that says what
 // they did, call numbers become names.
 
-import { type AccessFrame, severalNamesRule } from "../../bridge/frame.ts";
+import { type AccessFrame, noSocketRule, severalNamesRule } from "../../bridge/frame.ts";
 import type { Origin } from "../../model/capability.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
 import type { BoxAccess } from "../backend.ts";
-import { abstractSource, severalNamesSource } from "./built-in.ts";
+import { abstractSource, noSocketSource, severalNamesSource } from "./built-in.ts";
 import { describeCall } from "./describe-call.ts";
 import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
@@ -54,6 +54,7 @@ function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): s
   const reason = reasonFor(allowed ? "allow" : "deny", origin);
   if (origin?.rule === abstractSource.rule)
     return `${reason}: without a file it reaches sockets of the box alone`;
+  if (rule === noSocketRule) return `${reason}: no policy grants sockets of this kind`;
   if (rule !== severalNamesRule) return reason;
   return `${reason}: it has other names (hard links), and one of them may be out of bounds`;
 }
@@ -61,6 +62,7 @@ function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): s
 function sourceOf(frame: AccessFrame, box: KeptBox): RuleSource | undefined {
   const { rule } = frame;
   if (rule === severalNamesRule) return severalNamesSource;
+  if (rule === noSocketRule) return noSocketSource;
   if (rule !== undefined) return box.sources()[rule];
   return isInside(frame) ? abstractSource : undefined;
 }

@@ -94,6 +94,14 @@ export const severalNamesSource: RuleSource = {
   effect: "forbid",
 };
 
+/** Of a socket of a kind that no policy grants. */
+export const noSocketSource: RuleSource = {
+  rule: "box:sockets",
+  source: "built-in",
+  line: 0,
+  effect: "forbid",
+};
+
 /** For a box that is only watched. */
 export function permitEverything(): Capability {
   return {

@@ -157,8 +157,9 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
+    ...(isAudited ? { refusedSockets: true } : {}),
     send:
-      (isAudited && needs.connectsAnywhere) ||
+      (isAudited && (needs.connectsAnywhere || (needs.deniesNetwork && means.net))) ||
       (goesByName(needs, means) && means.takesSockets) ||
       sendsDatagrams(needs, means),
     ...(sendsDatagrams(needs, means) ? { sendConnected: true } : {}),
@@ -223,6 +224,6 @@ function inetPolicy(needs: Needs, means: Means): SocketPolicy["inet"] {
     return sendsDatagrams(needs, means) ? "tcp-udp" : "tcp";
   }
   // In a network namespace of its own a box reaches itself and nothing else.
-  if (needs.deniesNetwork) return means.net ? "any" : "none";
+  if (needs.deniesNetwork) return means.net ? "own" : "none";
   return needs.connectsAnywhere ? "any" : "tcp";
 }

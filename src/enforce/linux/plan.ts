@@ -3,7 +3,7 @@
 
 import { assert, err, ok, type Result } from "../../base/result.ts";
 import type { BoxPlan } from "../../bridge/encode-plan.ts";
-import type { LandlockPlan, NativePlan, NotifyPlan } from "../../bridge/plan.ts";
+import type { LandlockPlan, MadeSockets, NativePlan, NotifyPlan } from "../../bridge/plan.ts";
 import type { Capabilities, Capability } from "../../model/capability.ts";
 import type { Coverage } from "../../model/coverage.ts";
 import type { BoxRequest } from "../backend.ts";
@@ -24,6 +24,7 @@ import {
   judgesSockets,
   type Lowering,
   type Means,
+  makesSockets,
   meansFor,
   type Needs,
   needsOf,
@@ -143,8 +144,19 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     verifyPrograms: means.verifies,
     ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
     ...(means.takesSockets ? {} : { makesSockets: true }),
+    ...(makesSockets(needs, means) ? { makes: madeSockets(needs, means) } : {}),
     ...(brokerCreate ? { tellsUmasks: true } : {}),
     ...(means.changes && !brokerOpen ? { brokerChange: true } : {}),
+  };
+}
+
+function madeSockets(needs: Needs, means: Means): MadeSockets {
+  const { inet, netlinkRoute } = socketPolicy(needs, means);
+  return {
+    tcp: inet !== "none",
+    udp: inet === "tcp-udp" || inet === "any",
+    others: inet === "any",
+    netlink: netlinkRoute,
   };
 }
 

@@ -24,6 +24,7 @@ import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
 import {
   ioctlRule,
   type SocketPolicy,
+  socketAnswers,
   socketOptionRule,
   socketPairRule,
   socketRule,
@@ -64,6 +65,8 @@ export interface NotifiedCalls {
   readonly umask?: boolean;
   /** socket() itself, where the filter lets it through. */
   readonly makesSockets?: boolean;
+  /** What it may not have: sockets, and connecting by sending. */
+  readonly refusedSockets?: boolean;
   /** Datagrams sent to an address given with them. */
   readonly send: boolean;
   /** What is sent to the peer a socket is connected to as well. */
@@ -161,16 +164,22 @@ function confine(
     });
   }
   if (plan.sockets.inet === "unrestricted") return;
-  rules.set("socket", socketRule(plan.sockets, notified(plan.notify.makesSockets === true)));
+  const { makesSockets = false, refusedSockets = false } = plan.notify;
+  rules.set(
+    "socket",
+    socketRule(plan.sockets, socketAnswers(notified(makesSockets), refusedSockets)),
+  );
   rules.set("socketpair", socketPairRule(plan.sockets));
-  if (plan.sockets.inet !== "any") rules.set("setsockopt", socketOptionRule);
+  if (plan.sockets.inet !== "any" && plan.sockets.inet !== "own")
+    rules.set("setsockopt", socketOptionRule);
   if (plan.sockets.fastOpen) return;
   for (const [name, argument] of [
     ["sendto", 3],
     ["sendmsg", 2],
     ["sendmmsg", 3],
   ] as const) {
-    rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", noFastOpen));
+    const tried = refusedSockets ? "notify" : noFastOpen;
+    rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", tried));
   }
 }
 

@@ -6,10 +6,11 @@ import { type Answer, anyBit, type CallRule } from "./filter.ts";
 export interface SocketPolicy {
   /**
    * `tcp`: plain TCP and nothing that could pass for it; `tcp-udp`: these two; `any`: whatever
-   * protocol IP carries, but no raw access; `by-name`: what the gateway carries, TCP, UDP and
-   * pings; `unrestricted`: the families are not looked at.
+   * protocol IP carries, but no raw access; `own`: the same but for pings, which a network
+   * namespace of the box's own refuses; `by-name`: what the gateway carries, TCP, UDP and pings;
+   * `unrestricted`: the families are not looked at.
    */
-  readonly inet: "none" | "tcp" | "tcp-udp" | "by-name" | "any" | "unrestricted";
+  readonly inet: "none" | "tcp" | "tcp-udp" | "by-name" | "any" | "own" | "unrestricted";
   /** Routing netlink: lists addresses and routes. */
   readonly netlinkRoute: boolean;
   /**
@@ -38,17 +39,31 @@ const protocol = {
   mptcp: 262,
 } as const;
 
-export function socketRule(policy: SocketPolicy, granted: Answer): CallRule {
+/** What is said of sockets that are granted, and of those that are not. */
+export interface SocketAnswers {
+  readonly granted: Answer;
+  /** As by a kernel that does not allow it, and as by one that does not know the family. */
+  readonly denied: Answer;
+  readonly noFamily: Answer;
+}
+
+/** @param told the supervisor hears of what is refused, and refuses it */
+export function socketAnswers(granted: Answer, told: boolean): SocketAnswers {
+  return told ? { granted, denied: "notify", noFamily: "notify" } : { granted, denied, noFamily };
+}
+
+export function socketRule(policy: SocketPolicy, answers: SocketAnswers): CallRule {
+  const { granted } = answers;
   const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [family.unix], rule: unixRule(policy, granted) },
-    { values: [family.inet, family.inet6], rule: inetRule(policy.inet, granted) },
+    { values: [family.unix], rule: unixRule(policy, answers) },
+    { values: [family.inet, family.inet6], rule: inetRule(policy.inet, answers) },
   ];
   if (policy.netlinkRoute) {
-    cases.push({ values: [family.netlink], rule: only(2, [0], granted, noFamily) });
+    cases.push({ values: [family.netlink], rule: only(2, [0], granted, answers.noFamily) });
   }
   // vsock, packet, Bluetooth, the kernel's crypto and whatever comes next: answered as by a kernel
   // without them.
-  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+  return { argument: 0, mask: anyBit, cases, otherwise: answers.noFamily };
 }
 
 /**
@@ -66,34 +81,38 @@ export const socketOptionRule: CallRule = {
 };
 
 export function socketPairRule(policy: SocketPolicy): CallRule {
-  const cases = [{ values: [family.unix], rule: unixRule(policy, "allow") }];
+  const cases = [{ values: [family.unix], rule: unixRule(policy, socketAnswers("allow", false)) }];
   return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
 }
 
-function unixRule(policy: SocketPolicy, granted: Answer): CallRule {
+function unixRule(policy: SocketPolicy, { granted, denied: refusal }: SocketAnswers): CallRule {
   if (policy.unixDatagrams) return granted;
   const values = [socketType.stream, socketType.seqpacket];
   return {
     argument: 1,
     mask: socketTypeMask,
     cases: [{ values, rule: granted }],
-    otherwise: denied,
+    otherwise: refusal,
   };
 }
 
-function inetRule(inet: SocketPolicy["inet"], granted: Answer): CallRule {
-  if (inet === "none") return denied;
+function inetRule(
+  inet: SocketPolicy["inet"],
+  { granted, denied: refusal }: SocketAnswers,
+): CallRule {
+  if (inet === "none") return refusal;
   const { any, tcp, mptcp, udp, udplite, icmp, icmp6 } = protocol;
-  const stream = inet === "any" ? [any, tcp, mptcp] : [any, tcp];
+  const isAny = inet === "any" || inet === "own";
+  const stream = isAny ? [any, tcp, mptcp] : [any, tcp];
   const cases: { values: number[]; rule: CallRule }[] = [
-    { values: [socketType.stream], rule: only(2, stream, granted, denied) },
+    { values: [socketType.stream], rule: only(2, stream, granted, refusal) },
   ];
   if (inet !== "tcp") {
-    const pings = inet === "tcp-udp" ? [] : [icmp, icmp6];
-    const values = [any, udp, ...pings, ...(inet === "any" ? [udplite] : [])];
-    cases.push({ values: [socketType.datagram], rule: only(2, values, granted, denied) });
+    const pings = inet === "tcp-udp" || inet === "own" ? [] : [icmp, icmp6];
+    const values = [any, udp, ...pings, ...(isAny ? [udplite] : [])];
+    cases.push({ values: [socketType.datagram], rule: only(2, values, granted, refusal) });
   }
-  return { argument: 1, mask: socketTypeMask, cases, otherwise: denied };
+  return { argument: 1, mask: socketTypeMask, cases, otherwise: refusal };
 }
 
 /**

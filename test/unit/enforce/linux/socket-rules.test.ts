@@ -60,6 +60,31 @@ test("sockets: each family, type and protocol under each grant", () => {
   expect(answer(closed, "socketpair", 30, 1)).toBe("noFamily");
 });
 
+test("what is refused is handed over where it is to be recorded, and nothing else", () => {
+  const sockets = {
+    inet: "own",
+    netlinkRoute: false,
+    unixDatagrams: false,
+    fastOpen: false,
+  } as const;
+  const told = { ...closed, sockets, notify: { ...silent, refusedSockets: true } };
+  const rows = [
+    ["TCP", [2, 1, 0], "allow"],
+    ["UDP", [10, 2, 17], "allow"],
+    ["unix stream", [1, 1, 0], "allow"],
+    ["ping", [2, 2, 1], "notify"],
+    ["raw", [2, 3, 1], "notify"],
+    ["packet", [17, 3, 0], "notify"],
+    ["netlink route", [16, 3, 0], "notify"],
+    ["vsock", [40, 1, 0], "notify"],
+    ["unix datagram", [1, 2, 0], "notify"],
+  ] as const;
+  for (const [name, args, expected] of rows)
+    expect([name, answer(told, "socket", ...args)]).toEqual([name, expected]);
+  expect(answer(told, "sendto", 0, 0, 0, 0x20000000)).toBe("notify");
+  expect(answer(told, "sendto", 0, 0, 0, 0)).toBe("allow");
+});
+
 test("fast open does not exist where connections are judged, and only there", () => {
   const fastOpen = 0x20000000;
   const free = { ...closed, sockets: { ...closed.sockets, fastOpen: true } } as const;
