@@ -28,6 +28,7 @@
 #include "ferry.h"
 #include "frames.h"
 #include "held.h"
+#include "limit_hits.h"
 #include "limits.h"
 #include "notify.h"
 #include "outside.h"
@@ -252,6 +253,7 @@ _Noreturn void box_run(const struct plan *plan, const struct box_links *links)
 	if (build_has_pid_namespace(plan) && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		die("command", errno, "Cannot tie the broker to its supervisor");
 	request_take_rules(plan, &box.rules);
+	limit_hits_start(plan);
 	box.rules.outside = links->outside;
 	box.rules.lender = links->lender;
 	box.command_ruleset = build_box(plan, links, &box.rules);

@@ -13,6 +13,7 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "limit_hits.h"
 #include "uapi.h"
 
 enum { MICROSECONDS = 1000000 };
@@ -34,8 +35,10 @@ static int read_size(struct request *request, struct change *change)
 	if (prlimit(request->caller.tid, RLIMIT_FSIZE, NULL, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY && change->size > 0 &&
 	    (rlim_t)change->size > limit.rlim_cur &&
-	    fstat(request->first.at.target.fd, &status) == 0 && change->size > status.st_size)
+	    fstat(request->first.at.target.fd, &status) == 0 && change->size > status.st_size) {
+		limit_hits_size(&request->caller, limit.rlim_cur);
 		return EFBIG;
+	}
 	return 0;
 }
 
@@ -253,6 +256,15 @@ int change_read(struct request *request, struct change *change, void **value)
 		return read_removed(request, change);
 	}
 	return ENOSYS;
+}
+
+void change_tell_limit(struct request *request)
+{
+	struct change change;
+
+	/* ignored: who is refused hears it from the kernel */
+	if (request->data->nr == SYS_truncate)
+		(void)read_size(request, &change);
 }
 
 int change_perform(struct request *request)

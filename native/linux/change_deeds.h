@@ -12,6 +12,8 @@ int change_check(struct request *request);
  * be freed. All of the caller's memory is read here, and once. 0, or the answer to give.
  */
 int change_read(struct request *request, struct change *change, void **value);
+/* Tells of a limit that the kernel is going to refuse the change for. */
+void change_tell_limit(struct request *request);
 /* Does to `request->first` what the caller asked for. The answer to give. */
 int change_perform(struct request *request);
 

@@ -172,5 +172,7 @@ int changes_answer(struct request *request)
 	answer = is_exec ? exec_judge(request) : judge_change(request);
 	if (answer == ANSWER_CONTINUE && performs)
 		return change_perform(request);
+	if (answer == ANSWER_CONTINUE)
+		change_tell_limit(request);
 	return is_exec ? answer : ask_deeds_about(request, answer);
 }

@@ -16,6 +16,7 @@
 
 #include "ask_deeds.h"
 #include "asks.h"
+#include "limit_hits.h"
 #include "proc.h"
 
 enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
@@ -248,16 +249,16 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 	return answer == EEXIST && !is_new ? EAGAIN : answer;
 }
 
-int opens_answer(struct request *request)
+static int answer(struct request *request)
 {
 	struct opening opening = {0};
-	int answer = opens_read(request, &opening);
+	int given = opens_read(request, &opening);
 	bool in_memory = request->call->kind == CALL_OPENAT2;
 	bool performs = request->rules->broker_open ||
 			(request->rules->broker_create && (in_memory || writes(opening.flags)));
 
-	if (answer != 0)
-		return answer;
+	if (given != 0)
+		return given;
 	/*
 	 * An O_PATH descriptor opens nothing; what is done with it is judged then. The kernel hands
 	 * none over, so openat2, whose flags are in memory, is sent to openat, whose are no secret.
@@ -268,11 +269,19 @@ int opens_answer(struct request *request)
 		return EINVAL;
 	for (int i = 0; i < ATTEMPTS_MAX; i++) {
 		request->frame_count = 0;
-		answer = attempt(request, &opening, performs);
-		if (answer != EAGAIN)
+		given = attempt(request, &opening, performs);
+		if (given != EAGAIN)
 			break;
 	}
-	return answer;
+	return given;
+}
+
+int opens_answer(struct request *request)
+{
+	int given = answer(request);
+
+	limit_hits_open(&request->caller, given);
+	return given;
 }
 
 bool opens_makes(const struct request *request)

@@ -141,6 +141,8 @@ async function startBox(
   limitHits: LimitHit[],
 ): Promise<Start> {
   const onLimit = (hit: LimitHit) => {
+    // The broker and the supervisor may have seen the same.
+    if (limitHits.some(({ limit, effect }) => limit === hit.limit && effect === hit.effect)) return;
     limitHits.push(hit);
     // Whoever awaits the session is told why there is none.
     opened.then((recorder) => recorder.add(limitDraft(hit, run.limits))).catch(() => undefined);

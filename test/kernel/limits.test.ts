@@ -34,6 +34,10 @@ const rows: readonly Row[] = [
   ["100 MiB of 256 MiB", "memory", 256 * megabyte, "memory 100 0", undefined, 0, "ok"],
   ["100 MiB shared by five", "memory", 256 * megabyte, "shared 100 5 1000", undefined, 0, "5 ok"],
   ["200 files of 100", "files", 100, "files 200 300", "refused", 0, "EMFILE"],
+  ["200 opens of 100", "files", 100, "opens 200 %", "refused", 0, "EMFILE"],
+  ["50 opens of 100", "files", 100, "opens 50 %", undefined, 0, "ok"],
+  ["a length of 4 MiB of 2 MiB", "file-size", 2 * megabyte, "length %/f 4", "refused", 0, "EFBIG"],
+  ["a length of 1 MiB of 2 MiB", "file-size", 2 * megabyte, "length %/f 1", undefined, 0, "ok"],
   ["50 files of 100", "files", 100, "files 50 0", undefined, 0, "ok"],
   ["a file of 4 MiB of 2 MiB", "file-size", 2 * megabyte, "grow %/f 4", "refused", 153, ""],
   ["a file of 1 MiB of 2 MiB", "file-size", 2 * megabyte, "grow %/f 1", undefined, 0, "ok"],
@@ -70,7 +74,10 @@ for (const setting of settings()) {
       });
       removeTree(folder);
       expect(result.failed).toBeUndefined();
-      const told = result.limits.map(({ limit, effect, value }) => ({ limit, effect, value }));
+      // Who answers calls and who looks from outside may both have seen it.
+      const told = result.limits
+        .map(({ limit, effect, value }) => ({ limit, effect, value }))
+        .filter((hit, index, all) => index === 0 || !Bun.deepEquals(hit, all[0]));
       // Where the kernel counts for the box alone it refuses; else the box is ended.
       const refuses = row.effect === "either" && result.planned.plan.namespaces.user;
       const effect = row.effect === "either" ? (refuses ? "refused" : "ended") : row.effect;

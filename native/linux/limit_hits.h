@@ -1,0 +1,15 @@
+/* What answering calls tells of limits that the kernel holds. */
+#ifndef AE_LIMIT_HITS_H
+#define AE_LIMIT_HITS_H
+
+#include "../common/plan.h"
+#include "caller.h"
+
+/* In the broker, before it answers. */
+void limit_hits_start(const struct plan *plan);
+/* A call that opens is about to get this answer. */
+void limit_hits_open(const struct caller *caller, int answer);
+/* A file was to become longer than `limit`, which is the caller's. */
+void limit_hits_size(const struct caller *caller, uint64_t limit);
+
+#endif
