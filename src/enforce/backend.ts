@@ -192,6 +192,8 @@ export interface PreparedBox {
    * there. Undefined: nowhere in particular.
    */
   readonly temporary: string | undefined;
+  /** What the machine lacked when the box was prepared; absent: nothing a plan could use. */
+  readonly lacking?: string;
   /**
    * What a gateway judges this box's connections by; a launch then has to name one. Undefined: the
    * box needs none.
@@ -257,6 +259,11 @@ export interface Backend {
    * same
    */
   overlayPlaces(box: PreparedBox): OverlayPlaces;
+  /**
+   * False when `box` was prepared without something that can be had here and now: another launch
+   * of the same machine may have been allowed less, in a container for instance.
+   */
+  isCurrent(box: PreparedBox): Promise<boolean>;
   /**
    * Compiles capabilities for this kernel. While a request is still being made, the machine is
    * asked what it offers.

@@ -27,6 +27,7 @@ interface CachedHeader {
   readonly key: string;
   readonly coverage: Coverage;
   readonly temporary?: string;
+  readonly lacking?: string;
   readonly network?: Capabilities;
   readonly folders: readonly Folder[];
   readonly files: readonly Linkable[];
@@ -82,9 +83,10 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { folders, files, coverage, temporary, network } = parsed.header;
+  const { folders, files, coverage, temporary, lacking, network } = parsed.header;
   if (!folders.every(isUnchanged) || !files.every(isNamedAsSeen)) return undefined;
-  return { coverage, facts: [], bytes: parsed.plan, temporary, network };
+  const box = { coverage, facts: [], bytes: parsed.plan, temporary, network };
+  return lacking === undefined ? box : { ...box, lacking };
 }
 
 /**
@@ -109,11 +111,12 @@ export function writeCachedPlan(
   );
   // Stamps come first: what changes from here on shows in them.
   if (!folders.every(holdsAsSeen) || !files.every(isNamedAsSeen)) return;
-  const { coverage, temporary, network } = box;
+  const { coverage, temporary, lacking, network } = box;
   const header: CachedHeader = {
     key,
     coverage,
     ...(temporary === undefined ? {} : { temporary }),
+    ...(lacking === undefined ? {} : { lacking }),
     ...(network === undefined ? {} : { network }),
     folders,
     files,

@@ -5,6 +5,7 @@
 import { afterAll } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { programs } from "../support/box.ts";
 import {
   aegisBinary,
   asPlainUser,
@@ -16,9 +17,14 @@ import {
 import { programMs } from "../support/patience.ts";
 import { removeTree } from "../support/temp.ts";
 
+export type Runner = "root" | "plain user" | "plain user, no namespaces";
 /** Root is tried as well where the tests may: a box must not become weaker for it. */
-export type Runner = "root" | "plain user";
 export const runners: readonly Runner[] = isRoot() ? ["root", "plain user"] : ["plain user"];
+/**
+ * For programs that need nothing of the kernel but files: without namespaces a box has no mounts
+ * of its own, and another place for temporary files.
+ */
+export const everyRunner: readonly Runner[] = [...runners, "plain user, no namespaces"];
 
 export interface Place {
   readonly runner: Runner;
@@ -61,7 +67,7 @@ export function makePlace(runner: Runner, fixture: string | undefined): Place {
   writeFileSync(join(home, ".ssh/id_ed25519"), `${secret}\n`, { mode: 0o600 });
   mkdirSync(workspace);
   if (fixture !== undefined) cpSync(join(fixtures, fixture), workspace, { recursive: true });
-  if (runner === "plain user") giveToPlainUser(home);
+  if (runner !== "root") giveToPlainUser(home);
   const env = { PATH: systemPath, HOME: home, LANG: "C.UTF-8", TZ: "UTC", TERM: "dumb" };
   return { runner, home, workspace, secret, env };
 }
@@ -105,10 +111,15 @@ export function boxed(command: readonly string[], flags: readonly string[] = [])
   return [aegisBinary(), "run", "--quiet", "--policy", "workspace", ...flags, "--", ...command];
 }
 
+function asRunner(runner: Runner, command: readonly string[]): string[] {
+  if (runner === "root") return [...command];
+  const isClosed = runner === "plain user, no namespaces";
+  return asPlainUser(isClosed ? [programs().noUserns, ...command] : command);
+}
+
 /** Starts `command` as the place's account; the caller waits for it. */
 export function spawnInPlace(place: Place, command: readonly string[]) {
-  const argv = place.runner === "plain user" ? asPlainUser(command) : [...command];
-  return Bun.spawn(argv, {
+  return Bun.spawn(asRunner(place.runner, command), {
     cwd: place.workspace,
     env: place.env,
     stdio: ["ignore", "pipe", "pipe"],

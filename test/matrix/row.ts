@@ -7,13 +7,14 @@ import { existsSync, realpathSync, rmSync } from "node:fs";
 import { testWith } from "../support/features.ts";
 import type { Need } from "../support/probes.ts";
 import {
+  everyRunner,
   inPlace,
   makePlace,
   type Place,
+  type Runner,
   removePlacesAfterwards,
   runBare,
   runBoxed,
-  runners,
 } from "./place.ts";
 import { countAccesses, lastSession } from "./recorded.ts";
 
@@ -59,14 +60,14 @@ const needed: readonly Need[] = ["linux", "landlock", "seccomp"];
 export function testRows(rows: readonly MatrixRow[]): void {
   removePlacesAfterwards();
   for (const row of rows) {
-    for (const runner of runners) {
+    for (const runner of everyRunner) {
       const needs = [...needed, ...row.needs];
       testWith(needs, `${row.name}, as ${runner}`, () => checkRow(row, runner));
     }
   }
 }
 
-async function checkRow(row: MatrixRow, runner: (typeof runners)[number]): Promise<void> {
+async function checkRow(row: MatrixRow, runner: Runner): Promise<void> {
   const place = await preparedPlace(row, runner);
   const bare = await runBare(place, row.command);
   expect({ of: "bare run", ...bare }).toMatchObject({ exitCode: 0 });
@@ -85,7 +86,7 @@ async function checkRow(row: MatrixRow, runner: (typeof runners)[number]): Promi
   await checkViolationRefused(boxedPlace, row);
 }
 
-async function preparedPlace(row: MatrixRow, runner: (typeof runners)[number]): Promise<Place> {
+async function preparedPlace(row: MatrixRow, runner: Runner): Promise<Place> {
   const made = makePlace(runner, row.fixture);
   const place = { ...made, env: { ...made.env, ...row.env?.(made) } };
   await row.prepare?.(place);

@@ -43,18 +43,37 @@ import type { TraceVariables } from "./trace-variables.ts";
  */
 export async function launch(given: LaunchOptions, around: Surroundings): Promise<LaunchResult> {
   privateDirectory(aegisPaths(around.environment).home);
+  try {
+    const first = await launchWith("kept", given, around);
+    if (!first.isUnfit) return first.result;
+    return (await launchWith("anew", given, around)).result;
+  } finally {
+    given.prompt?.close();
+  }
+}
+
+interface Launched {
+  readonly result: LaunchResult;
+  /** The box of a kept plan could not be built: the session says so, the command did not run. */
+  readonly isUnfit: boolean;
+}
+
+async function launchWith(
+  plans: "kept" | "anew",
+  given: LaunchOptions,
+  around: Surroundings,
+): Promise<Launched> {
   const credentials = await credentialsFor(given, around);
   const options = { ...given, deny: [...given.deny, ...(credentials?.files ?? [])] };
   const { boxSubject, command, environment } = await subjectOf(options, around, credentials);
   const { subject, backend } = boxSubject;
   if (!subject.observeOnly) requireListed(boxSubject, command.program);
   const joined = await joinedSession(boxSubject);
-  const { box, snapshot } = await prepareBox(boxSubject);
+  const { box, isKept, snapshot } = await prepareBox(boxSubject, plans);
   credentials?.requireReach(box.network, subject.agent);
   const dry = await dryRunFor(boxSubject, box);
-  const watches = subject.observeOnly;
-  const judge = watches ? await judgeFor(boxSubject, snapshot) : undefined;
-  const denied = watches ? undefined : deniedLogFor(boxSubject);
+  const judge = subject.observeOnly ? await judgeFor(boxSubject, snapshot) : undefined;
+  const denied = subject.observeOnly ? undefined : deniedLogFor(boxSubject);
   const openAsking = await askingFor(boxSubject);
   const limits = limitsFor(boxSubject, snapshot);
   const held = backend.holdLimits(box, limits);
@@ -79,10 +98,10 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     onSettled: giveMemoryBack,
     onEnded: dry?.decide,
   }).finally(() => {
-    for (const each of [options.prompt, denied?.log, dry]) each?.close();
+    for (const each of [denied?.log, dry]) each?.close();
     held.release();
   });
-  return {
+  const result = {
     session,
     ledger: subject.ledger,
     name: subject.agent,
@@ -97,7 +116,11 @@ export async function launch(given: LaunchOptions, around: Surroundings): Promis
     checkpoint,
     dryRun: dry?.result(),
   };
+  return { result, isUnfit: isKept && unfitSteps.has(exit.failure?.step ?? "") };
 }
+
+/** Of building a box, before there is a command: what the plan was made for is gone. */
+const unfitSteps: ReadonlySet<string> = new Set(["namespaces", "mount", "landlock", "seccomp"]);
 
 interface Subject {
   readonly boxSubject: BoxSubject;

@@ -2,7 +2,6 @@
 // changed, else compiled. The key holds every text and every circumstance a plan depends on but the
 // disk, whose facts the cache itself checks again.
 
-import { readFileSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, absPath, resolvePath } from "../../base/paths.ts";
 import { aegisVersion } from "../../base/version.ts";
@@ -20,6 +19,7 @@ import type { Places } from "../../policy/places.ts";
 import type { Platform } from "../../policy/profiles.ts";
 import { findRepository } from "../../policy/repository.ts";
 import { programsNamed } from "../../supervise/find-program.ts";
+import { kernelOffer } from "../../supervise/kernel-offer.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../supervise/plan-cache.ts";
 import { policyDisk } from "../policy/disk.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -48,23 +48,31 @@ export interface BoxSubject extends PolicySubject {
 
 export interface BoxWithPolicy {
   readonly box: PreparedBox;
+  /** Made for an earlier launch. */
+  readonly isKept: boolean;
   readonly snapshot: PolicySnapshot;
 }
 
-/** @throws {AegisError} `policy/*` and `enforce/*` when the policy is wrong or cannot be held */
-export async function prepareBox(subject: BoxSubject): Promise<BoxWithPolicy> {
+/**
+ * @param plans `anew`: no kept one is used, because the one there did not fit
+ * @throws {AegisError} `policy/*` and `enforce/*` when the policy is wrong or cannot be held
+ */
+export async function prepareBox(
+  subject: BoxSubject,
+  plans: "kept" | "anew",
+): Promise<BoxWithPolicy> {
   const snapshot = policySnapshot(collectSources(subject));
   const { planCache } = aegisPaths(subject.around.environment);
-  const key = await keyOf(subject, snapshot);
-  const cached = readCachedPlan(planCache, key);
-  if (cached !== undefined) {
+  const key = keyOf(subject, snapshot);
+  const cached = plans === "kept" ? readCachedPlan(planCache, key) : undefined;
+  if (cached !== undefined && (await subject.backend.isCurrent(cached))) {
     // Whoever empties /tmp takes it away between two runs.
     if (cached.temporary === subject.temporary.path) subject.temporary.make();
-    return { box: cached, snapshot };
+    return { box: cached, isKept: true, snapshot };
   }
   const box = await subject.backend.prepare(boxRequest(subject, snapshot));
   writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
-  return { box, snapshot };
+  return { box, isKept: false, snapshot };
 }
 
 /** What a backend is asked for. @throws {AegisError} `policy/*` when the policy is wrong */
@@ -149,7 +157,7 @@ export function ownPaths({ around, binary, subject }: PolicySubject): readonly s
   );
 }
 
-async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<string> {
+function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
   const { options, places } = subject;
   const circumstances = {
     agent: subject.subject.agent,
@@ -163,7 +171,7 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
     recordFailed: options.mode === "learn",
     uid: ownUser(),
     inheritsFiles: inheritsFiles(ownUser()),
-    kernel: await kernelIdentity(),
+    kernel: kernelOffer(),
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
@@ -171,14 +179,4 @@ async function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): Promise<str
 
 function ownUser(): number {
   return process.geteuid?.() ?? -1;
-}
-
-/** Differs when a kernel can have learned or lost a protection: after a reboot, or an update. */
-async function kernelIdentity(): Promise<string> {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-  } catch {
-    // ignored: a system without the file is told apart by its release
-    return (await import("node:os")).release();
-  }
 }

@@ -48,6 +48,9 @@ export function createLinuxBackend(helperDirectory: string): Backend {
   return {
     startMove: (source, sink) => loaded && startPump(loaded, source, sink),
     prepare: (request) => prepare(helper().then(probeHost), request),
+    // Only where something was missing: it costs a start of the helper.
+    isCurrent: async ({ lacking }) =>
+      lacking === undefined || lackingOf(await probeHost(await helper())) === lacking,
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
@@ -108,7 +111,14 @@ async function prepare(
     mayShow,
     recordsReads: request.audit !== "writes" || request.observeOnly,
   });
-  return { coverage, bytes, facts: view.facts(), temporary, network };
+  const lacking = lackingOf(host);
+  const about = { coverage, bytes, facts: view.facts(), temporary, network };
+  return lacking === undefined ? about : { ...about, lacking };
+}
+
+function lackingOf({ lacks, landlockAbi }: HostFeatures): string | undefined {
+  const isWhole = Object.values(lacks).every((why) => why === "");
+  return isWhole ? undefined : JSON.stringify([landlockAbi, lacks]);
 }
 
 /**

@@ -23,6 +23,8 @@ import { renderProfile } from "./sbpl.ts";
 export function seatbeltBackend(machine: SeatbeltMachine): Backend {
   return {
     prepare: async (request) => prepareSeatbelt(machine, await request),
+    // Seatbelt is all there or the profile is refused.
+    isCurrent: async () => true,
     holdLimits: (_, limits) => holdSeatbeltLimits(limits),
     overlayPlaces() {
       throw new AegisError("enforce/unsupported", "Cannot keep a dry run apart on macOS", {

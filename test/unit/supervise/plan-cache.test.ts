@@ -65,6 +65,12 @@ describe("a kept plan", () => {
     expect(found?.bytes).toEqual(Buffer.from([1, 2, 3, 255]));
     expect(found?.coverage).toEqual(coverage);
     expect(found?.temporary).toBe("/tmp");
+    expect(found).not.toHaveProperty("lacking");
+  });
+
+  test("remembers what the machine lacked", () => {
+    keep({ ...box(facts()), lacking: "no mounts" });
+    expect(readCachedPlan(cache, key)?.lacking).toBe("no mounts");
   });
 
   test("is readable by its owner alone", () => {
