@@ -184,7 +184,8 @@ export const descriptors = rows("C", [
     technique: "leave a file in /tmp that the host sees",
     words: ["create", "/tmp/aegis-escape-{key}"],
     twin: ["create", "{s}/new"],
-    wanted: "/tmp is private to the box or closed; whether the host sees the file is what counts",
+    wanted: "/tmp is private to the box; whether the host sees the file is what counts",
+    wantedOnly: "namespaces",
     untouched: ["/tmp/aegis-escape-{key}"],
   },
   ...devices.map((name) => ({
