@@ -2,6 +2,7 @@
 // native/README.md. Paths and programs are what a hostile box chose: nothing here trusts them, and
 // a text that is no UTF-8 is marked, because two of those could look the same. No I/O.
 
+import { hasLoneBytes, textOfBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
 import type { PathAction } from "../model/capability.ts";
 import { judgedActions } from "./encode-plan.ts";
@@ -119,7 +120,7 @@ function readAccess(bytes: Uint8Array, view: DataView): AskedAccess {
     pid: view.getUint32(12, true),
     actions,
     path: path.text,
-    isGarbled: path.text.includes("\ufffd"),
+    isGarbled: hasLoneBytes(path.text),
     exe: exe.text,
     deed,
     other: other.text,
@@ -134,7 +135,7 @@ function textAt(
   const size = at + 2 > bytes.length ? 0 : view.getUint16(at, true);
   const end = at + 2 + size;
   if (end > bytes.length) throw malformed("a payload cut short");
-  return { text: new TextDecoder().decode(bytes.subarray(at + 2, end)), end };
+  return { text: textOfBytes(bytes.subarray(at + 2, end)), end };
 }
 
 function malformed(what: string): AegisError {

@@ -2,6 +2,7 @@
 // reports what a hostile box does: lengths are checked against the frame they stand in, and
 // anything unknown ends the run. No I/O.
 
+import { textOfBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
 import { limitNames } from "../model/limits.ts";
 import { askAnswers } from "./ask-channel.ts";
@@ -164,9 +165,6 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
 class Reader {
   readonly #data: Uint8Array;
   readonly #view: DataView;
-  // Latin-1 would be faster but wrong: paths are UTF-8 by custom, and bytes that are not stay
-  // visible as U+FFFD.
-  readonly #text = new TextDecoder();
   #at = 0;
   #end = 0;
 
@@ -220,7 +218,7 @@ class Reader {
   str(): string {
     const size = this.u16();
     const at = this.#take(size);
-    return size === 0 ? "" : this.#text.decode(this.#data.subarray(at, at + size));
+    return size === 0 ? "" : textOfBytes(this.#data.subarray(at, at + size));
   }
 
   #take(size: number): number {

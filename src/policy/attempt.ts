@@ -2,6 +2,7 @@
 // capitals, would slip past a rule written for the same thing spelled plainly, so anything else
 // than the plain form is not judged but refused.
 
+import { matchedForm } from "../base/byte-text.ts";
 import { canonicalHost, parseEndpoint } from "../base/host.ts";
 import { absPath } from "../base/paths.ts";
 import type { Attempt, Resource } from "../model/attempt.ts";
@@ -19,8 +20,7 @@ const defaultPort = 443;
 export function flawOf({ action, resource }: Attempt): string | undefined {
   const { path, host, port, protocol } = resource;
   if (!actions.includes(action)) return `there is no action "${action}"`;
-  // U+FFFD is what bytes become that are no text: another path than the one that was tried.
-  if (!path.isWellFormed() || path.includes("\uFFFD")) return "the name is not valid text";
+  if (matchedForm(path) === undefined) return "the name is not valid text";
   switch (classOf(action)) {
     case "path":
       if (!path.startsWith("/") || unplainPath.test(path))

@@ -2,6 +2,7 @@
 // deny, and so is any error on the way. The one place where a verdict is made; kernel plans are
 // compared against it.
 
+import { hasLoneBytes, matchedForm } from "../base/byte-text.ts";
 import { isInCidr, parseCidr, parseIp } from "../base/ip.ts";
 import { contains } from "../base/paths.ts";
 import { assert } from "../base/result.ts";
@@ -45,7 +46,7 @@ export function prepareDecider(
     },
     matching: (attempt) =>
       flawOf(attempt) === undefined
-        ? capabilities.filter((capability) => matches(capability, attempt))
+        ? capabilities.filter((capability) => matches(capability, asMatched(attempt)))
         : [],
   };
 }
@@ -87,13 +88,20 @@ function judge(
   const flaw = flawOf(attempt);
   if (flaw !== undefined)
     return { outcome: "deny", rule: undefined, reason: `could not be judged: ${flaw}` };
-  const { permit, forbid } = bestOf(indexFor(attempt.action), attempt);
+  const { permit, forbid } = bestOf(indexFor(attempt.action), asMatched(attempt));
   if (forbid !== undefined) return verdict("deny", forbid.capability.origin);
   if (permit !== undefined) return verdict("allow", permit.capability.origin);
   const decisive = decisionPermits.find(
     ({ actions, covers }) => actions.includes(attempt.action) && covers(attempt),
   );
   return decisive === undefined ? verdict("deny", undefined) : verdict("allow", decisive.origin);
+}
+
+/** Rules are about the bytes of a name, here as for the kernel. */
+function asMatched(attempt: Attempt): Attempt {
+  const { resource } = attempt;
+  if (!hasLoneBytes(resource.path)) return attempt;
+  return { ...attempt, resource: { ...resource, path: matchedForm(resource.path) ?? "" } };
 }
 
 function verdict(outcome: Outcome, rule: Origin | undefined): Verdict {

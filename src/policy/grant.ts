@@ -1,5 +1,6 @@
 // The smallest thing that would allow an attempt: a flag of `aegis run`, and a line of Cedar.
 
+import { hasLoneBytes } from "../base/byte-text.ts";
 import type { Attempt } from "../model/attempt.ts";
 import type { Action, Atom } from "../model/capability.ts";
 import { printCapability } from "./cedar/print.ts";
@@ -14,15 +15,25 @@ export interface Grant {
 }
 
 /** What to add so that `attempt` is permitted; a forbid that covers it still has to go. */
-export function smallestGrant({ action, resource }: Attempt): Grant {
+export function smallestGrant({ action, resource: tried }: Attempt): Grant {
+  const resource = { ...tried, path: nameable(tried.path) };
   const cedar = printCapability({
     effect: "permit",
     actions: [action],
     agent: undefined,
-    where: atomsFor(action, resource),
+    where: hasLoneBytes(tried.path)
+      ? [{ kind: "path-in", path: resource.path, negated: false }]
+      : atomsFor(action, resource),
     origin: { rule: "", source: "", line: 0, column: 0 },
   });
   return { flag: flagFor(action, resource), cedar };
+}
+
+/** No policy and no flag can write a name that is no text: the folder it lies in, which is one. */
+function nameable(path: string): string {
+  if (!hasLoneBytes(path)) return path;
+  const text = path.slice(0, path.indexOf("\uFFFD"));
+  return text.slice(0, Math.max(1, text.lastIndexOf("/")));
 }
 
 function atomsFor(action: Action, resource: Attempt["resource"]): readonly Atom[] {

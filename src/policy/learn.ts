@@ -4,6 +4,7 @@
 // (credentials, protected names) is never granted, nor is a folder that holds credentials. Pure:
 // the accesses come from a box, which may have chosen their names.
 
+import { hasLoneBytes } from "../base/byte-text.ts";
 import { type AbsPath, absPath, contains, parentOf } from "../base/paths.ts";
 import type { Action, Capabilities, PathAction } from "../model/capability.ts";
 import { pathActions } from "../model/capability.ts";
@@ -130,6 +131,7 @@ function problemOf({ action, path, port }: SeenAccess): string | undefined {
   if (!pathActions.some((known) => known === action)) return "no kernel decides it";
   if (path.endsWith(" (deleted)")) return "the file had lost its name";
   if (absPath(path) !== path) return "it has no path";
+  if (hasLoneBytes(path)) return "its name is no text, so that no policy can write it";
   if (/^\/proc\/\d+(\/|$)/.test(path)) return "it is another file for each process";
   return path === "/" && action !== "DirList" ? "it is the whole disk" : undefined;
 }
