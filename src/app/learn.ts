@@ -2,12 +2,15 @@
 // a launch like any other; what is learned from it is decided in policy/learn.ts.
 
 import { lstatSync } from "node:fs";
+import { contains } from "../base/paths.ts";
+import type { BoxRequest } from "../enforce/backend.ts";
 import { accessIn } from "../ledger/access.ts";
 import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 import { sessionEvents } from "../ledger/session-events.ts";
 import { type Learned, learn } from "../policy/learn.ts";
 import { createSeen } from "../policy/learn-seen.ts";
 import { learnedText } from "../policy/learn-text.ts";
+import { temporaryFolder } from "../supervise/temporary-folder.ts";
 import { standingRules } from "./policy/in-force.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -24,22 +27,46 @@ export async function learnFromSession(
   session: SessionRecord,
   around: Surroundings,
 ): Promise<LearnedPolicy> {
+  const { directory, name } = session;
+  const standing = await standingRules({ directory, name }, around);
+  const place = temporaryPlace(standing, (path) => wasThereBefore(path, session.openedUnixMs));
   const seen = createSeen();
   for await (const events of sessionEvents(ledger, session.id)) {
     for (const event of events) {
       const access = accessIn(event);
-      if (access !== undefined) seen.add(access);
+      if (access !== undefined) seen.add({ ...access, path: place.inBox(access.path) });
     }
   }
-  const { directory, name } = session;
-  const standing = await standingRules({ directory, name }, around);
-  const learned = learn(seen.all(), {
+  const found = learn(seen.all(), {
     agent: name,
     standing: standing.capabilities,
     home: standing.home,
-    wasThere: (path) => wasThereBefore(path, session.openedUnixMs),
+    wasThere: place.wasThere,
   });
+  const learned = {
+    ...found,
+    exact: found.exact.map((grant) => ({ ...grant, path: place.named(grant.path) })),
+    folders: found.folders.map((grant) => ({ ...grant, path: place.named(grant.path) })),
+  };
   return { session, learned, text: learnedText(learned, headingOf(session, learned)) };
+}
+
+/**
+ * What was not in /tmp before is meant for the folder that each box has for temporary files: named
+ * by its path, /tmp is the host's with all that other programs keep there.
+ */
+function temporaryPlace({ temporary }: BoxRequest, wasThere: (path: string) => boolean) {
+  const own = temporary?.path ?? temporaryFolder;
+  const isHosts = (path: string): boolean => {
+    if (!contains(temporaryFolder, path) || contains(own, path)) return true;
+    const [, name = ""] = path.slice(temporaryFolder.length).split("/");
+    return name !== "" && wasThere(`${temporaryFolder}/${name}`);
+  };
+  return {
+    inBox: (path: string) => (isHosts(path) ? path : `${own}${path.slice(temporaryFolder.length)}`),
+    wasThere: (path: string) => path === own || wasThere(path),
+    named: (path: string) => (contains(own, path) ? `$tmp${path.slice(own.length)}` : path),
+  };
 }
 
 /**

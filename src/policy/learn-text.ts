@@ -4,7 +4,6 @@
 import type { Action, PathAction } from "../model/capability.ts";
 import { quote } from "./cedar/print.ts";
 import type { Learned } from "./learn.ts";
-import type { ExactGrant } from "./learn-grants.ts";
 
 /** Paths of one rule: far below what Cedar's engine takes in one condition. */
 const pathsPerRule = 100;
@@ -29,7 +28,7 @@ export function learnedText(learned: Learned, heading: readonly string[]): strin
   return parts.filter((part) => part !== "").join("\n");
 }
 
-function exactRules(exact: readonly ExactGrant[]): string[] {
+function exactRules(exact: Learned["exact"]): string[] {
   const byPath = new Map<string, PathAction[]>();
   for (const { path, action } of exact) byPath.set(path, [...(byPath.get(path) ?? []), action]);
   const byActions = new Map<string, { actions: readonly PathAction[]; paths: string[] }>();

@@ -33,9 +33,12 @@ export interface NotGranted {
   readonly reason: string;
 }
 
+/** A grant with its path as a policy names it, `$tmp/x` for instance. */
+type Named<Grant> = Omit<Grant, "path"> & { readonly path: string };
+
 export interface Learned {
-  readonly exact: readonly ExactGrant[];
-  readonly folders: readonly (FolderGrant & {
+  readonly exact: readonly Named<ExactGrant>[];
+  readonly folders: readonly (Named<FolderGrant> & {
     /** How many different paths in it were seen with this action. */
     readonly seen: number;
   })[];

@@ -3,7 +3,15 @@
 // shut.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
@@ -131,6 +139,27 @@ for (const setting of here) {
     );
   });
 }
+
+test("what was in /tmp is learned by its path, what is made there as the box's own", async () => {
+  const [setting] = here;
+  if (setting === undefined) throw new Error("there is no setting to run in");
+  const scene = makeScene(setting);
+  const folder = mkdtempSync("/tmp/aegis-learn-");
+  try {
+    writeFileSync(`${folder}/input`, "in");
+    own(scene, folder);
+    const policy = `${scene.home}/p.cedar`;
+    const script = `f=$(mktemp) && cat ${folder}/input > $f && cat $f; read x < /tmp/aegis-absent; true`;
+    await runIn(scene, ["learn", "--output", policy, "--", "sh", "-c", script], { env });
+    const text = readFileSync(policy, "utf8");
+    expect(text.match(/"(?:\/tmp|\$tmp)[^"]*"/g)?.sort()).toEqual(['"$tmp"', `"${folder}/input"`]);
+    const run = ["run", "--json", "--policy", policy, "--", "sh", "-c", script];
+    const report = JSON.parse((await runIn(scene, run, { env })).stdout);
+    expect([report.status, report.denials, report.weaker]).toEqual([0, [], []]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("what is forbidden for good is listed and not granted; what fails is looked for again", async () => {
   const [setting] = here;
