@@ -127,7 +127,7 @@ describe("a rewritten history", () => {
   test("without its checkpoints is still a fork: the memory knows", async () => {
     await rewriteHistory(victim.path, redacted);
     attack(victim.path, "DELETE FROM checkpoint");
-    expect(await kinds()).toEqual(["forked"]);
+    expect(await kinds()).toEqual(["checkpoint-missing", "forked"]);
   });
 
   test("signed with a key of the attacker's is a fork with an invalid checkpoint", async () => {
@@ -143,7 +143,7 @@ describe("a rewritten history", () => {
       "DELETE FROM checkpoint",
       `INSERT INTO checkpoint VALUES (${head.size}, '${note}')`,
     );
-    expect(await kinds()).toEqual(["checkpoint-invalid", "forked"]);
+    expect(await kinds()).toEqual(["checkpoint-invalid", "checkpoint-missing", "forked"]);
   });
 
   test("gets no signature, even where the memory is gone", async () => {
