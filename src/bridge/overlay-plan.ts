@@ -34,13 +34,34 @@ export function mountsOf(box: Uint8Array): readonly KeptMount[] {
   return found;
 }
 
+/** Steps that leave a place as it is. */
+const coverSteps: ReadonlySet<string> = new Set(["read-only", "mask-directory", "mask-file"]);
+
+/** Paths that a box may not change, though they may lie where it may. */
+export function coversIn(mounts: readonly KeptMount[]): readonly string[] {
+  return mounts.filter(({ step }) => coverSteps.has(step)).map(({ path }) => path);
+}
+
+/**
+ * Places a box may change something in. What a private /tmp shows of the host's and the box may
+ * not change is put there like one, with a cover right on it.
+ */
+export function writableIn(mounts: readonly KeptMount[]): readonly string[] {
+  const covers = new Set(coversIn(mounts));
+  return mounts
+    .filter(({ step, path }) => step === "writable" && !covers.has(path))
+    .map(({ path }) => path);
+}
+
 /** Every writable place with its overlay in its stead; one without stays read-only. */
 export function withOverlays(box: Uint8Array, layers: readonly OverlayLayers[]): Uint8Array {
   const writer = new PlanWriter(box.slice(0, headerSize));
   let copied = headerSize;
   let taken = 0;
-  for (const { step, path, start, end } of mountsOf(box)) {
-    if (step !== "writable") continue;
+  const mounts = mountsOf(box);
+  const writable = new Set(writableIn(mounts));
+  for (const { step, path, start, end } of mounts) {
+    if (step !== "writable" || !writable.has(path)) continue;
     const layer = layers.find(({ place }) => place === path);
     writer.bytes(box.subarray(copied, start));
     if (layer !== undefined) writeOverlay(writer, layer);

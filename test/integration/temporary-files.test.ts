@@ -217,6 +217,16 @@ for (const setting of settings()) {
       ]);
     });
 
+    test.if(hasMounts(setting))("a dry run reads what may be read of /tmp", async () => {
+      const scene = scenes(setting);
+      const { folder } = await makeOutside(scene);
+      const script = `cat ${folder}/file; echo no > ${folder}/file; echo new > new`;
+      const flags = ["--dry-run", "--commit", "--read", `${folder}/file`];
+      expect((await inBox(scene, script, { flags })).stdout).toStartWith("outside\n");
+      expect(readFileSync(`${folder}/file`, "utf8")).toBe("outside\n");
+      expect(readFileSync(`${scene.ws}/new`, "utf8")).toBe("new\n");
+    });
+
     test("--env still decides about TMPDIR", async () => {
       const scene = scenes(setting);
       const { stdout } = await inBox(scene, "echo $TMPDIR", {

@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { contains } from "../../base/paths.ts";
-import { mountsOf } from "../../bridge/overlay-plan.ts";
+import { coversIn, mountsOf, writableIn } from "../../bridge/overlay-plan.ts";
 import type { OverlayPlaces } from "../backend.ts";
 
 /** @throws {AegisError} `enforce/insufficient` when something would be changed for real */
@@ -17,14 +17,11 @@ export function overlayPlaces(plan: Uint8Array): OverlayPlaces {
     );
   }
   const mounted = mountTable();
-  const places = mounts.filter(({ step }) => step === "writable").map(({ path }) => path);
+  const places = writableIn(mounts);
   const kept = places.filter((place) => !holdsTerminals(place, mounted));
   for (const place of kept) refuseUnfit(place, places, mounted);
-  const covers = mounts.filter(({ step }) => coverSteps.has(step)).map(({ path }) => path);
-  return { places: kept, covers };
+  return { places: kept, covers: coversIn(mounts) };
 }
-
-const coverSteps: ReadonlySet<string> = new Set(["read-only", "mask-directory", "mask-file"]);
 
 /**
  * Terminals are no files: they can be written where everything is read-only, and only their modes
