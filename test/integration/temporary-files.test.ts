@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { programs, type Setting, settings } from "../support/box.ts";
-import { giveToPlainUser, type Outcome } from "../support/harness.ts";
+import { giveToPlainUser, isRoot, type Outcome } from "../support/harness.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
 import { testMs } from "../support/patience.ts";
 import { removeTree } from "../support/temp.ts";
@@ -217,16 +217,6 @@ for (const setting of settings()) {
       ]);
     });
 
-    test.if(hasMounts(setting))("a dry run reads what may be read of /tmp", async () => {
-      const scene = scenes(setting);
-      const { folder } = await makeOutside(scene);
-      const script = `cat ${folder}/file; echo no > ${folder}/file; echo new > new`;
-      const flags = ["--dry-run", "--commit", "--read", `${folder}/file`];
-      expect((await inBox(scene, script, { flags })).stdout).toStartWith("outside\n");
-      expect(readFileSync(`${folder}/file`, "utf8")).toBe("outside\n");
-      expect(readFileSync(`${scene.ws}/new`, "utf8")).toBe("new\n");
-    });
-
     test("--env still decides about TMPDIR", async () => {
       const scene = scenes(setting);
       const { stdout } = await inBox(scene, "echo $TMPDIR", {
@@ -234,6 +224,18 @@ for (const setting of settings()) {
       });
       expect(stdout).toBe("/elsewhere\n");
     });
+  });
+}
+
+for (const setting of settings().filter(hasMounts)) {
+  test(`${setting.name}: a dry run reads what may be read of /tmp`, async () => {
+    const scene = scenes(setting);
+    const { folder } = await makeOutside(scene);
+    const script = `cat ${folder}/file; echo no > ${folder}/file; echo new > new`;
+    const flags = ["--dry-run", "--commit", "--read", `${folder}/file`];
+    expect((await inBox(scene, script, { flags })).stdout).toStartWith("outside\n");
+    expect(readFileSync(`${folder}/file`, "utf8")).toBe("outside\n");
+    expect(readFileSync(`${scene.ws}/new`, "utf8")).toBe("new\n");
   });
 }
 
@@ -280,8 +282,7 @@ for (const setting of settings().filter((one) => !hasMounts(one))) {
       });
     }
 
-    test("is refused when it is another user's", async () => {
-      if (process.geteuid?.() !== 0) return;
+    test.if(isRoot())("is refused when it is another user's (needs root)", async () => {
       const scene = scenes(setting);
       const folder = (await inBox(scene, "echo $TMPDIR")).stdout.trim();
       chownSync(folder, 12345, 12345);
