@@ -119,13 +119,16 @@ function asRunner(runner: Runner, command: readonly string[]): string[] {
 
 /** Starts `command` as the place's account; the caller waits for it. */
 export function spawnInPlace(place: Place, command: readonly string[]) {
-  return Bun.spawn(asRunner(place.runner, command), {
+  const child = Bun.spawn(asRunner(place.runner, command), {
     cwd: place.workspace,
     env: place.env,
-    stdio: ["ignore", "pipe", "pipe"],
+    // Not /dev/null: that is root's own, so that what root's boxes do to open files is recorded.
+    stdio: ["pipe", "pipe", "pipe"],
     timeout: programMs,
     killSignal: "SIGKILL",
   });
+  child.stdin.end();
+  return child;
 }
 
 async function start(place: Place, command: readonly string[]): Promise<Outcome> {
