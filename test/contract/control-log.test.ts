@@ -139,11 +139,17 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       ["a wrong predecessor", { ...second, prevHash: wrong }, "chain_conflict"],
       [
         "no predecessor where there is one",
-        { ...second, prevHash: undefined, hash: wrong },
+        {
+          ...{ ...second, prevHash: undefined },
+          hash: Uint8Array.fromHex(
+            "d03079eed8a63f25a3128447fb329350c659a6268f1910e8c361615ec9845749",
+          ),
+        },
         "chain_conflict",
       ],
       ["a predecessor of the first", { ...second, session: "new", seq: 0 }, "first_has_prev"],
       ["a seal of something else", { ...second, hash: wrong }, "hash_mismatch"],
+      ["such a seal beyond the end", { ...second, seq: 2, hash: wrong }, "hash_mismatch"],
       [
         "a number beyond all numbers",
         { ...second, payload: parseJsonText("1e999") },
@@ -175,6 +181,29 @@ describe.each(ledgerKinds)("the control log over %s", (_, open) => {
       const again = await append(log, { ...base, seq: 0 });
       expect(again).toMatchObject({ kind: "repeated", seq: 0, hash: firstHash, index: 0 });
       expect(await log.size()).toBe(1);
+    });
+
+    test("what a client sealed, and nothing else that is sent with its hash", async () => {
+      const { log } = await openLog();
+      const first = { ...base, seq: 0, hash: Uint8Array.fromHex(firstHash) };
+      const hex = "bb513870ce08b596181358a7b513250a2a7bf72988fc625e050e0033955b41c6";
+      const next = { ...second, hash: Uint8Array.fromHex(hex) };
+      const forged: readonly AppendRequest[] = [
+        ...[{ payload: new Map() }, { type: "X" }, { user: "root" }, { tsUnixMs: 5 }].map(
+          (change) => ({ ...next, ...change }),
+        ),
+        { ...next, prevHash: new Uint8Array(32) },
+        { ...first, payload: null, idempotencyKey: "k1" },
+      ];
+      // In the transaction that stores them, and after it.
+      const before = await log.append([first, next, ...forged, next]);
+      const after = await log.append([...forged, first, next]);
+      const refused = forged.map(() => "hash_mismatch" as const);
+      const told = (outcomes: readonly AppendOutcome[]) =>
+        outcomes.map((one) => (one.kind === "refused" ? one.code : one.kind));
+      expect(told(before)).toEqual(["stored", "stored", ...refused, "repeated"]);
+      expect(told(after)).toEqual([...refused, "repeated", "repeated"]);
+      expect(await log.size()).toBe(2);
     });
 
     test("what is sent again under the same key, which stands for nothing else", async () => {

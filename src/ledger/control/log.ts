@@ -177,6 +177,12 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const event = completed(request, state, plain);
   const repeated = repeatedEvent(batch, key, event, request, state);
   if (repeated !== undefined) return repeated;
+  // Before it is held against the chain: what a client did not seal is nobody's, wherever it goes.
+  const sealed = sealOf(event, request.hash);
+  if (sealed === undefined) {
+    const message = `hash verification failed: eventlog: hash mismatch at seq=${event.seq}`;
+    return refused("hash_mismatch", message, state);
+  }
   const conflict = conflictOf(event, state);
   if (conflict !== undefined) return conflict;
   if (request.change !== undefined) {
@@ -184,11 +190,6 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
     if (recordIn(batch, record.kind, record.key)?.json !== expected) {
       return refused("record_changed", "the record was changed meanwhile", state);
     }
-  }
-  const sealed = request.hash === undefined ? sealForeign(event) : findSeal(event, request.hash);
-  if (sealed === undefined) {
-    const message = `hash verification failed: eventlog: hash mismatch at seq=${event.seq}`;
-    return refused("hash_mismatch", message, state);
   }
   return store(batch, { key, state, event, plain }, sealed, request);
 }
@@ -281,8 +282,15 @@ function repeatedEvent(
     ...(request.prevHash === undefined && prevHash !== "" ? { prevHash } : {}),
     ...(request.isTimeFilledIn === true ? { tsUnixMs } : {}),
   };
-  const own = request.hash === undefined ? sealForeign(again).hash : request.hash;
-  return own.toHex() === hash ? { kind: "repeated", seq, hash, index } : undefined;
+  if (request.hash !== undefined && request.hash.toHex() !== hash) return undefined;
+  // Knowing the hash is not enough: anybody may read it.
+  const own = sealOf(again, request.hash);
+  return own?.hash.toHex() === hash ? { kind: "repeated", seq, hash, index } : undefined;
+}
+
+/** @returns undefined where the event does not have the hash it was sent with */
+function sealOf(event: ForeignEvent, given: Uint8Array | undefined): SealedText | undefined {
+  return given === undefined ? sealForeign(event) : findSeal(event, given);
 }
 
 function standingAt({ sessions, base }: Batch, key: SessionId, seq: number): Standing | undefined {
