@@ -83,10 +83,11 @@ export function eventRoutes(
   ];
 }
 
-/** What a person said is recorded by the server that the person said it to. */
+/** What a person said is recorded by the server that heard it; an admin may import it. */
 function refuseClaim({ role }: Caller, { type }: AppendRequest): void {
-  if (role !== "agent" || type !== "APPROVAL_DECIDED") return;
-  throw new Refusal("type_reserved", "an agent does not record what a person decided");
+  if (role === "admin" || type !== "APPROVAL_DECIDED") return;
+  const message = "only the server records what a person decided: POST /v1/approvals/{token}";
+  throw new Refusal("type_reserved", message);
 }
 
 /** @throws {Refusal} naming the line */

@@ -36,7 +36,8 @@ export const codes = {
   tenant_reserved: { status: 403, meaning: "the tenant `local` is this machine's own" },
   type_reserved: {
     status: 403,
-    meaning: "only a box records events of that type, and only the server what a person decided",
+    meaning:
+      "only a box records events of that type, and only the server, or an `admin` who imports it, what a person decided",
   },
   approval_own_request: {
     status: 403,
