@@ -22,6 +22,7 @@ import type { Surroundings } from "../surroundings.ts";
 import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
 import type { ServedKey } from "./keys.ts";
 import { readKeys } from "./keys.ts";
+import { type LiveCallers, liveCallers, noCallers } from "./live-callers.ts";
 import { type HostName, readHostNames } from "./own-hosts.ts";
 import { payloadKeysVariable, withPayloadKeys } from "./payload-keys.ts";
 import { serverSecret } from "./secret.ts";
@@ -119,15 +120,15 @@ export async function prepareServe(
 ): Promise<ServeParts> {
   const paths = aegisPaths(around.environment);
   privateDirectory(paths.home);
-  const keys =
-    options.keys === undefined ? [] : readKeys(resolvePath(around.directory, options.keys));
+  const { onNotice = () => undefined } = options;
+  const known = keysOf(options, around.directory);
+  const keys = known.callers;
   const { hostname, port } = portOf(options.address, keys);
   const hosts = readHostNames(options.hosts ?? []);
   const approvalRules = approvalRulesOf(options);
   const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
-  const { onNotice = () => undefined } = options;
   const bundle = bundleOf(options, around.directory);
   const tls = options.tls === undefined ? undefined : openTls(options.tls, onNotice);
   const opened = await storeOf(options, paths, around);
@@ -148,10 +149,13 @@ export async function prepareServe(
     decide: policy.decide,
     policyHash: policy.hash,
     reload() {
+      known.reload();
+      socket?.reload();
       tls?.reload();
       policy.reload();
     },
     async close() {
+      known.stop();
       tls?.stop();
       webhook?.stop();
       socket?.release();
@@ -169,6 +173,14 @@ export async function prepareServe(
     webhook,
     approvalRules,
   };
+}
+
+function keysOf(
+  { keys, onNotice = () => undefined }: ServeOptions,
+  directory: AbsPath,
+): LiveCallers<ServedKey> {
+  if (keys === undefined) return noCallers;
+  return liveCallers(resolvePath(directory, keys), readKeys, onNotice);
 }
 
 function portOf(

@@ -5,6 +5,7 @@ import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { openPeerReader, type PeerCredentials } from "../../bridge/peer-credentials.ts";
 import type { Granted } from "./caller-file.ts";
+import { liveCallers, noCallers } from "./live-callers.ts";
 import { ownPeer, peerWith, readPeers } from "./peers.ts";
 import { claimSocket } from "./socket-claim.ts";
 import { openSocket, type SocketListener, type SocketOptions } from "./socket-listener.ts";
@@ -22,6 +23,8 @@ export interface ServedSocket {
   peerAt(fd: number): ConnectedPeer | undefined;
   listen<Who>(options: Omit<SocketOptions<Who>, "claim" | "group">): SocketListener;
   /** Once nobody listens any more. */
+  /** Reads again who may call. */
+  reload(): void;
   release(): void;
 }
 
@@ -42,8 +45,14 @@ export async function prepareSocket(
     const why = "this system does not tell who connects to a socket";
     throw new AegisError("config/invalid", `Cannot listen on the socket "${path}": ${why}`);
   }
-  const peers = peerFile === undefined ? [ownPeer()] : readPeers(resolvePath(directory, peerFile));
-  const claim = await claimSocket(path);
+  const listed =
+    peerFile === undefined
+      ? { ...noCallers, callers: [ownPeer()] }
+      : liveCallers(resolvePath(directory, peerFile), readPeers, (notice) => log.notify(notice));
+  const claim = await claimSocket(path).catch((error) => {
+    listed.stop();
+    throw error;
+  });
   const noticed = new Map<number, number>();
 
   function refuse(found: PeerCredentials | undefined): void {
@@ -61,13 +70,17 @@ export async function prepareSocket(
     hasPeers: peerFile !== undefined,
     peerAt(fd) {
       const found = read(fd);
-      const peer = found === undefined ? undefined : peerWith(peers, found);
+      const peer = found === undefined ? undefined : peerWith(listed.callers, found);
       if (found === undefined || peer === undefined) return void refuse(found);
       const { role, tenant, name } = peer;
       return { role, tenant, name, uid: found.uid, gid: found.gid, pid: found.pid };
     },
     listen: (options) => openSocket({ ...options, claim, group }),
-    release: () => claim.release(),
+    reload: listed.reload,
+    release() {
+      listed.stop();
+      claim.release();
+    },
   };
 }
 
