@@ -5,6 +5,7 @@ import type { DaemonOptions } from "../app/serve/daemon.ts";
 import type { ServeParts } from "../app/serve/serve.ts";
 import type { ServeNotice } from "../app/serve/tool-policy.ts";
 import { AegisError } from "../base/errors.ts";
+import { formatEndpoint } from "../base/host.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
 import type { Decide } from "../control/decide/decision.ts";
 import type { RunningMcpServer } from "../mcp/http-server.ts";
@@ -146,7 +147,7 @@ export const command = defineCommand(
       }
     };
     await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
-      const places = listening(options.address, parts.socket?.path, `${hostname}:${port}`);
+      const places = listening(options.address, parts.socket?.path, formatEndpoint(hostname, port));
       for (const place of places) writeOut(`aegisd listening on ${place}\n`);
       return `listening on ${places.join(", ")}`;
     });

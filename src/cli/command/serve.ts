@@ -4,6 +4,7 @@ import { prepareServe } from "../../app/serve/serve.ts";
 import { serviceManager } from "../../app/serve/service-manager.ts";
 import { requireUse } from "../../app/serve/socket-wishes.ts";
 import type { ServeNotice } from "../../app/serve/tool-policy.ts";
+import { formatEndpoint } from "../../base/host.ts";
 import { startServer } from "../../server/server.ts";
 import { approvalFlags, approvalOptions } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
@@ -116,7 +117,7 @@ export const command = defineCommand(
     const manager = serviceManager({ environment, check, warn: (text) => warn([text]) });
     const start = () => startServer(parts);
     await serveUntilStopped({ parts, start, manager }, ({ hostname, port }) => {
-      const at = parts.port === undefined ? [] : [`${hostname}:${port}`];
+      const at = parts.port === undefined ? [] : [formatEndpoint(hostname, port)];
       const on = parts.socket === undefined ? [] : [`unix:${escapeControls(parts.socket.path)}`];
       for (const one of [...at.map((host) => `http://${host}`), ...on]) {
         writeErr(`aegis: listening on ${one}\n`);
