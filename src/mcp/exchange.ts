@@ -197,7 +197,7 @@ async function wholeAnswer(
   const read = messagesOf(text);
   const [message] = read.ok && !read.value.isBatch ? read.value.messages : [];
   if (message?.kind !== "response") return failed(`it answered ${status} without a message`);
-  const isOwn = message.id === null ? message.members.has("error") : isFor(message, request);
+  const isOwn = message.id === null || isFor(message, request);
   if (!isOwn) return failed("it answered another request");
   const said = await answerOf(scope, request, message);
   return new Response(said ?? (await request.over.promise), { status, headers });

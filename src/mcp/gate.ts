@@ -70,6 +70,8 @@ export interface Gate {
   admit(session: CallSession, call: ToolCall): Promise<Admission>;
   /** For the result of a call that was allowed before and is fetched later. */
   follow(session: CallSession, name: CallName): Permit;
+  /** Records and tells that a message is refused before anything could be decided about. */
+  raise(session: CallSession, code: string, error: string): Promise<void>;
 }
 
 /** A call that was proposed before and goes on now. */
@@ -95,6 +97,11 @@ export function createGate(parts: GateParts): Gate {
   };
   return {
     follow: (session, name) => createPermit(parts, session, name, usual, undefined, () => {}),
+    async raise(session, code, error) {
+      parts.say(`a message was refused: ${error}`);
+      const stored = await record(parts, session, "ERROR_RAISED", { code, error, fatal: false });
+      if (!stored.ok) parts.say(`${code} could not be recorded: ${stored.error}`);
+    },
     async admit(session, call) {
       try {
         const place = JSON.stringify([session.tenant, session.id]);

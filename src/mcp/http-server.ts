@@ -25,8 +25,8 @@ import {
 } from "./exchange.ts";
 import { answerHeaders, headerMismatch, isModern } from "./headers.ts";
 import { errorText, idKey, type Message, readMessages, requestIdOf } from "./message.ts";
-import { type CallSession, record } from "./record.ts";
-import { rpcCodes } from "./refusal.ts";
+import type { CallSession } from "./record.ts";
+import { requestWithoutId, rpcCodes } from "./refusal.ts";
 import { createScopes, holderOf, type Scopes } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
 import { isStream, plainAnswer } from "./upstream.ts";
@@ -159,7 +159,8 @@ async function post(
   const read = readMessages(await request.bytes());
   untimed();
   if (!read.ok) {
-    const { id, code, message } = read.error;
+    const { id, code, message, isWithoutId } = read.error;
+    if (isWithoutId) await options.gate.raise(known.scope.session, requestWithoutId, message);
     return jsonResponse(errorText(id, code, message), 400);
   }
   const { messages, isBatch } = read.value;
@@ -205,9 +206,7 @@ async function mismatched(
   message: Message,
   why: string,
 ): Promise<Response> {
-  const code = "HEADER_MISMATCH";
-  await record(options, scope.session, "ERROR_RAISED", { code, error: why, fatal: false });
-  options.say(`a request was refused: ${why}`);
+  await options.gate.raise(scope.session, "HEADER_MISMATCH", why);
   const id = message.kind === "request" ? message.id : null;
   return jsonResponse(errorText(id, rpcCodes.headerMismatch, `header mismatch: ${why}`), 400);
 }

@@ -24,7 +24,7 @@ export type Message =
   | (Parts & { readonly kind: "notification"; readonly method: string })
   | (Parts & {
       readonly kind: "response";
-      /** Null where the other side could not read the id of what it answers. */
+      /** Null in an error alone, where the other side could not read what it answers. */
       readonly id: MessageId | null;
     });
 
@@ -38,6 +38,8 @@ export interface NoMessage {
   readonly message: string;
   /** Of the request that cannot be understood, where that much is clear. */
   readonly id: MessageId | null;
+  /** It asks for something without an id: some servers would do it all the same. */
+  readonly isWithoutId: boolean;
 }
 
 export interface Received {
@@ -100,12 +102,25 @@ function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
     }
     const given = members.get("id");
     if (id === undefined && given !== null && given !== undefined) return bad(idRule);
+    if (id === undefined && members.has("result")) return bad("a result needs an id");
     return ok({ kind: "response", id: id ?? null, members, text });
   }
   if (typeof method !== "string") return bad("the method is no text");
   if (isAnswer) return bad("it is a request and an answer at once");
+  const isNotification = method.startsWith(notificationPrefix);
+  if (!isNotification && (members.get("id") ?? null) === null) return withoutId(method);
   if (!members.has("id")) return ok({ kind: "notification", method, members, text });
   return id === undefined ? bad(idRule) : ok({ kind: "request", id, method, members, text });
+}
+
+/** By their methods alone: whatever else has no id is a request that went without one. */
+const notificationPrefix = "notifications/";
+
+function withoutId(method: string): Result<never, NoMessage> {
+  const named = JSON.stringify(method.slice(0, 100));
+  const rule = `only ${notificationPrefix}… go without one`;
+  const message = `invalid request: ${named} needs an id: ${rule}`;
+  return err({ code: -32600, message, id: null, isWithoutId: true });
 }
 
 const idRule = `the id is no text of up to ${idLengthMax} characters and no whole number`;
@@ -120,6 +135,17 @@ function idOf(value: JsonTree | undefined): MessageId | undefined {
 /** The text "1" and the number 1 are different ids. */
 export function idKey(id: MessageId): string {
   return id instanceof NumberText ? `#${id.text}` : `"${id}`;
+}
+
+/** What JSON-RPC lets an answer without an id say. */
+const unreadCodes = ["-32700", "-32600"];
+const unreadSizeMax = 4096;
+
+/** Says that a message could not be read, and no more: nobody decides about it or records it. */
+export function isUnreadError({ id, members, text }: Response_): boolean {
+  if (id !== null || Buffer.byteLength(text) > unreadSizeMax) return false;
+  const code = membersOf(members.get("error"))?.get("code");
+  return code instanceof NumberText && unreadCodes.includes(code.text);
 }
 
 /** Which request a notification is about. */
@@ -156,7 +182,7 @@ function noMessage(
   message: string,
   id: MessageId | null = null,
 ): Result<never, NoMessage> {
-  return err({ code, message, id });
+  return err({ code, message, id, isWithoutId: false });
 }
 
 /** An answer of the proxy itself. */

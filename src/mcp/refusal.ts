@@ -23,6 +23,9 @@ export const rpcCodes = {
   headerMismatch: -32020,
 } as const;
 
+/** Of a message that asks for something and takes no answer. */
+export const requestWithoutId = "REQUEST_WITHOUT_ID";
+
 export function deniedCall(
   { tool, callId }: CallName,
   reason: string,

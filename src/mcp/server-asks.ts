@@ -7,6 +7,7 @@ import type { Gate } from "./gate.ts";
 import {
   errorText,
   idKey,
+  isUnreadError,
   type MessageId,
   type Notification,
   type Request,
@@ -158,7 +159,11 @@ async function decide(
 
 async function answered(asks: Asks, answer: Response_): Promise<string | undefined> {
   const { id, text } = answer;
-  if (id === null) return text;
+  if (id === null) {
+    if (isUnreadError(answer)) return text;
+    asks.say("an answer of the client is left out: it has no id");
+    return undefined;
+  }
   const key = idKey(id);
   const one = asks.asked.get(key);
   if (one === undefined && !asks.over.has(key)) return text;

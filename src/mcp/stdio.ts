@@ -8,6 +8,7 @@ import { answerSizeMax } from "./limits.ts";
 import { type Line, linesOf } from "./lines.ts";
 import {
   errorText,
+  isUnreadError,
   type Message,
   type NoMessage,
   type Notification,
@@ -20,7 +21,13 @@ import {
 import { createPending, type Pending, type Reply, type Underway } from "./pending.ts";
 import { createQuestions, hasAnswers, hasQuestions, type Questions } from "./questions.ts";
 import type { CallSession } from "./record.ts";
-import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
+import {
+  cancelledText,
+  errorAnswer,
+  type ProxyError,
+  requestWithoutId,
+  rpcCodes,
+} from "./refusal.ts";
 import { createServerAsks, type ServerAsks } from "./server-asks.ts";
 import {
   type AskedCall,
@@ -85,8 +92,7 @@ export function createStdioProxy(own: StdioParts): StdioProxy {
       for await (const line of linesOf(input, requestSizeMax)) {
         const read = readLine(line, requestSizeMax);
         if (!read.ok) {
-          const { id, code, message } = read.error;
-          reply(errorText(id, code, message));
+          await refuseMessage(parts, read.error, reply);
           continue;
         }
         const { messages, isBatch } = read.value;
@@ -128,7 +134,17 @@ export function createStdioProxy(own: StdioParts): StdioProxy {
 function readLine(line: Line, lengthMax: number): Result<Received, NoMessage> {
   if (line !== "too long") return readMessages(line);
   const message = `parse error: the line has over ${lengthMax} bytes`;
-  return err({ code: rpcCodes.parse, message, id: null });
+  return err({ code: rpcCodes.parse, message, id: null, isWithoutId: false });
+}
+
+/** Recorded as well where it asks for something. */
+async function refuseMessage(
+  { gate, session }: StdioParts,
+  { id, code, message, isWithoutId }: NoMessage,
+  reply: Reply,
+): Promise<void> {
+  if (isWithoutId) await gate.raise(session, requestWithoutId, message);
+  reply(errorText(id, code, message));
 }
 
 function isCall(message: Message): boolean {
@@ -248,8 +264,8 @@ async function answered(
   message: Response_,
 ): Promise<void> {
   const { write, say } = parts;
-  if (message.id === null) return write(message.text);
-  const one = pending.sent(message.id);
+  if (isUnreadError(message)) return write(message.text);
+  const one = message.id === null ? undefined : pending.sent(message.id);
   if (one === undefined || !pending.end(one, "answered")) {
     return say("an answer of the server is left out: nobody waits for it");
   }

@@ -4,7 +4,7 @@
 import { sha256Hex } from "../base/hash.ts";
 import { answerOf, giveUp } from "./answers.ts";
 import { answerSizeMax } from "./limits.ts";
-import { idKey, type Message, messagesOf, type Response_ } from "./message.ts";
+import { idKey, isUnreadError, type Message, messagesOf, type Response_ } from "./message.ts";
 import type { HttpRequest, Scope } from "./scopes.ts";
 import { type SseBlock, sseBlocks, sseText } from "./sse.ts";
 
@@ -153,7 +153,11 @@ async function said(
   message: Response_,
   { scope, say, owner }: Streaming,
 ): Promise<string | undefined> {
-  if (message.id === null) return message.members.has("error") ? message.text : undefined;
+  if (message.id === null) {
+    if (isUnreadError(message)) return message.text;
+    say("an answer of the server is left out: it has no id");
+    return undefined;
+  }
   const key = idKey(message.id);
   const isElsewhere = owner !== undefined && key !== idKey(owner.request.id);
   const request = isElsewhere ? undefined : (owner?.request ?? scope.requests.get(key));

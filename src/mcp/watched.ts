@@ -27,6 +27,7 @@ export interface WatchParts {
 export function watchedGate(gate: Gate, parts: WatchParts): Gate {
   return {
     follow: gate.follow,
+    raise: gate.raise,
     async admit(session, call) {
       const began = parts.monotonicMs();
       const span = spanOf(parts.telemetry, call);

@@ -2,79 +2,19 @@
 // loopback: what one of them can do to the other with headers, ids and streams.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import type { ServedKey } from "../../../src/app/serve/keys.ts";
 import { sha256 } from "../../../src/base/hash.ts";
-import { startMcpServer } from "../../../src/mcp/http-server.ts";
-import { httpUpstream } from "../../../src/mcp/upstream.ts";
-import { budgets, call, gateScene, request, result, session } from "../../support/mcp-gate.ts";
+import { budgets, call, request, result } from "../../support/mcp-gate.ts";
+import {
+  content,
+  echoes,
+  endHttpScenes,
+  event,
+  json,
+  httpScene as scene,
+  stream,
+} from "../../support/mcp-http.ts";
 
-type Handler = (
-  request: Request,
-  body: { readonly id: number; readonly method: string },
-) => Promise<Response> | Response;
-
-type Keys = readonly ServedKey[];
-
-const ends: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
-
-function scene(handler: Handler, permissions?: object, elsewhere?: string, keys: Keys = []) {
-  const known = gateScene(permissions);
-  const seen: { readonly headers: Headers; readonly text: string }[] = [];
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    idleTimeout: 0,
-    async fetch(incoming) {
-      const text = await incoming.text();
-      seen.push({ headers: incoming.headers, text });
-      return handler(incoming, text === "" ? {} : JSON.parse(text));
-    },
-  });
-  const { gate, log, nowMs, say } = known;
-  const proxy = startMcpServer({
-    ...{ gate, log, nowMs, say, session },
-    hostname: "127.0.0.1",
-    port: 0,
-    keys,
-    tls: undefined,
-    ...httpUpstream(new URL(elsewhere ?? `http://127.0.0.1:${server.port}/mcp`), "upstream-token"),
-  });
-  ends.push(async () => {
-    await proxy.stop();
-    await server.stop(true);
-  });
-  const url = `http://${proxy.host}/mcp`;
-  const send = (body: object | string, headers: Record<string, string> = {}, init: object = {}) =>
-    fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...headers },
-      body: typeof body === "string" ? body : JSON.stringify(body),
-      ...init,
-    });
-  return { ...known, seen, send, url };
-}
-
-const json = (value: object): Response => Response.json(value);
-const stream = (...texts: readonly string[]): Response => {
-  const body = new ReadableStream<Uint8Array>({
-    async start(controller) {
-      for (const text of texts) {
-        controller.enqueue(new TextEncoder().encode(text));
-        await Bun.sleep(1);
-      }
-      controller.close();
-    },
-  });
-  return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
-};
-const event = (message: object, id?: string): string =>
-  `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`;
-
-const echoes: Handler = (_, { id }) => json(result(id, { content: [] }));
-const content = { content: [{ type: "text", text: "hi" }] };
+afterEach(endHttpScenes);
 
 describe("requests that stand alone", () => {
   const version = "2026-07-28";
@@ -237,7 +177,7 @@ describe("answers", () => {
       { id: 1, error: { data: { reason: "UPSTREAM_FAILED" } } },
     ]);
     expect((await send(request(2))).status).toBe(502);
-    expect((await send({ jsonrpc: "2.0", method: "a/b" })).status).toBe(502);
+    expect((await send({ jsonrpc: "2.0", method: "notifications/x" })).status).toBe(502);
     expect((await fetch(url)).status).toBe(502);
     expect((await types()).at(-1)).toBe("ERROR_RAISED");
   });
@@ -246,7 +186,7 @@ describe("answers", () => {
     const { send } = scene(() => new Response("no such session", { status: 404 }));
     expect((await send(call(1), { "Mcp-Session-Id": "gone" })).status).toBe(404);
     expect((await send(request(2))).status).toBe(404);
-    expect((await send({ jsonrpc: "2.0", method: "a/b" })).status).toBe(404);
+    expect((await send({ jsonrpc: "2.0", method: "notifications/x" })).status).toBe(404);
   });
 });
 

@@ -9,7 +9,7 @@ describe("what is read as a message", () => {
     ["a request", '{"jsonrpc":"2.0","id":1,"method":"ping"}', "request"],
     ["with a text as id", '{"jsonrpc":"2.0","id":"a","method":"ping"}', "request"],
     ["with an escaped method", '{"jsonrpc":"2.0","id":1,"method":"tools\\u002fcall"}', "request"],
-    ["a notification", '{"jsonrpc":"2.0","method":"a/b","params":{}}', "notification"],
+    ["a notification", '{"jsonrpc":"2.0","method":"notifications/b"}', "notification"],
     ["a result", '{"jsonrpc":"2.0","id":1,"result":{}}', "response"],
     ["an error about nothing", '{"jsonrpc":"2.0","id":null,"error":{"code":1}}', "response"],
     ["members nobody knows", '{"x":1,"jsonrpc":"2.0","id":1,"method":"ping"}', "request"],
@@ -32,6 +32,15 @@ describe("what is read as a message", () => {
     ["a byte order mark", '\ufeff{"jsonrpc":"2.0","method":"a"}', -32700],
     ["another version", '{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600],
     ["no version", '{"id":1,"method":"ping"}', -32600],
+    ["a request without an id", '{"jsonrpc":"2.0","method":"tools/call"}', -32600],
+    ["a notification nobody knows", '{"jsonrpc":"2.0","method":"notification/b"}', -32600],
+    ["a result of nothing", '{"jsonrpc":"2.0","id":null,"result":{}}', -32600],
+    ["a result without an id", '{"jsonrpc":"2.0","result":{}}', -32600],
+    [
+      "a notification with an id of null",
+      '{"jsonrpc":"2.0","id":null,"method":"notifications/b"}',
+      -32600,
+    ],
     ["an id of null", '{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600],
     ["a broken id", '{"jsonrpc":"2.0","id":1.0,"method":"ping"}', -32600],
     ["an id in another spelling", '{"jsonrpc":"2.0","id":1e0,"method":"ping"}', -32600],
@@ -59,10 +68,10 @@ describe("what is read as a message", () => {
     });
   }
   test("not what is no UTF-8", () => {
-    const broken = bytes('{"jsonrpc":"2.0","method":"aXb"}');
+    const broken = bytes('{"jsonrpc":"2.0","method":"notifications/X"}');
     broken[broken.indexOf(0x58)] = 0xff;
     expect(readMessages(broken).ok).toBe(false);
-    expect(readMessages(bytes('{"jsonrpc":"2.0","method":"aéb"}')).ok).toBe(true);
+    expect(readMessages(bytes('{"jsonrpc":"2.0","method":"notifications/é"}')).ok).toBe(true);
   });
 });
 

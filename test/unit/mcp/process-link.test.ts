@@ -112,6 +112,17 @@ describe("a process that several clients share", () => {
 });
 
 describe("a process with one client", () => {
+  test("asks a client nothing without an id, and answers nothing", async () => {
+    const { ask, server, said, end } = scene(false);
+    const one = messages(ask(request(1)));
+    const bare = { jsonrpc: "2.0", method: "sampling/createMessage", params: {} };
+    await server(bare, { ...bare, id: null }, { jsonrpc: "2.0", id: null, result: {} }, log);
+    await server(result(1));
+    expect(await one).toEqual([log, result(1)]);
+    expect(said).toHaveLength(3);
+    await end();
+  });
+
   test("says to whoever listens what is no answer, and keeps it where nobody does", async () => {
     const { link, ask, server, end } = scene(false);
     await server(log);

@@ -92,7 +92,7 @@ describe("lines", () => {
   test("pass byte for byte, however they are spelled", async () => {
     const { client, server, toServer, toClient } = scene();
     const odd =
-      ' { "jsonrpc" : "2.0", "method":"a\\u002fb", "params": {"n":1.0,"m":1e2, "z":{}} } ';
+      ' { "jsonrpc" : "2.0", "method":"notifications\\u002fb", "params": {"n":1.0,"m":1e2, "z":{}} } ';
     await client(odd, "", "   ");
     await server(odd);
     expect(toServer).toEqual([odd]);
@@ -127,6 +127,72 @@ describe("lines", () => {
     expect(JSON.parse(toClient[0] ?? "")).toMatchObject({
       error: { data: { reason: "PERMISSION_UNDECLARED", tool: "x" } },
     });
+  });
+});
+
+describe("without an id", () => {
+  const asking = [
+    ["tools/call", { name: "echo", arguments: {} }],
+    ["resources/read", { uri: "file:///etc/passwd" }],
+    ["prompts/get", { name: "x" }],
+    ["completion/complete", {}],
+  ] as const;
+  const spelled = [
+    ["none", (message: object) => message],
+    ["null", (message: object) => ({ ...message, id: null })],
+    ["none, in a batch", (message: object) => JSON.stringify([message, request(7)])],
+  ] as const;
+  for (const [method, params] of asking) {
+    test.each(spelled)(`a ${method} is refused and recorded: %s`, async (_, spell) => {
+      const { client, toServer, toClient, types, said } = scene();
+      await client(spell({ jsonrpc: "2.0", method, params }));
+      expect(toServer).toEqual([]);
+      expect(toClient.map((text) => JSON.parse(text))).toMatchObject([
+        { id: null, error: { code: -32600, message: expect.stringContaining(method) } },
+      ]);
+      expect(await types()).toEqual(["ERROR_RAISED"]);
+      expect(said).toHaveLength(1);
+      await client(call(1));
+      expect(toServer).toHaveLength(1);
+    });
+  }
+
+  test.each(["sampling/createMessage", "elicitation/create", "roots/list"])(
+    "a %s of the server does not reach the client",
+    async (method) => {
+      const { server, toClient, said } = scene();
+      const bare = { jsonrpc: "2.0", method, params: { message: "who?" } };
+      await server(bare, { ...bare, id: null }, JSON.stringify([bare]));
+      expect(toClient).toEqual([]);
+      expect(said).toHaveLength(3);
+      await server({ jsonrpc: "2.0", method: "notifications/message", params: {} });
+      expect(toClient).toHaveLength(1);
+    },
+  );
+
+  const answer = { jsonrpc: "2.0", id: null };
+  const pages = { elicitations: [{ mode: "url", url: "http://127.0.0.1/", message: "x" }] };
+  test.each([
+    ["a result", { ...answer, result: { content: ["smuggled"] } }],
+    ["a result that has none at all", { jsonrpc: "2.0", result: { content: ["smuggled"] } }],
+    ["a long error", { ...answer, error: { code: -32700, message: "x".repeat(5000) } }],
+    ["an error about something else", { ...answer, error: { code: -32000, message: "x" } }],
+    ["pages to open", { ...answer, error: { code: -32042, message: "x", data: pages } }],
+  ])("%s of the server does not reach the client", async (_, message) => {
+    const { client, server, toClient, said } = scene();
+    await client(call(1));
+    await server(message);
+    expect([toClient, said.length]).toEqual([[], 1]);
+    await server(result(1, { content: [] }));
+    expect(toClient).toEqual([JSON.stringify(result(1, { content: [] }))]);
+  });
+
+  test("an error says that a message could not be read, both ways", async () => {
+    const { client, server, toClient, toServer } = scene();
+    const unread = { ...answer, error: { code: -32700, message: "Parse error" } };
+    await server(unread);
+    await client(unread, { ...answer, error: { code: -32000, message: "x" } });
+    expect([toClient, toServer]).toEqual([[JSON.stringify(unread)], [JSON.stringify(unread)]]);
   });
 });
 
