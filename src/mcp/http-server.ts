@@ -52,6 +52,8 @@ export interface RunningMcpServer {
 }
 
 export const mcpPath = "/mcp";
+/** Who may call a server; the rest of them only look on. */
+const callingRoles: readonly ServedKey["role"][] = ["agent", "approver", "admin"];
 /** Requests and streams at once, whoever they are of. */
 const exchangesMax = 1000;
 const requestSizeMax = 4 * 1024 * 1024;
@@ -118,6 +120,11 @@ async function answer(
     const refused = refuse(401, rpcCodes.invalidRequest, "a valid API key is required");
     refused.headers.set("WWW-Authenticate", "Bearer");
     return refused;
+  }
+  if (key !== undefined && !callingRoles.includes(key.role)) {
+    const may = callingRoles.join(" or ");
+    const why = `the role ${may} is required, this key's is ${key.role}`;
+    return refuse(403, rpcCodes.invalidRequest, why);
   }
   if (key?.tenant !== undefined && options.session !== undefined) {
     if (key.tenant !== options.session.tenant) {

@@ -92,13 +92,18 @@ test("callers need a key where there are keys, and do not pass it on", async () 
   const keys = join(place.folder, "keys");
   writeFileSync(
     keys,
-    `${sha256Hex("secret")} agent acme bot\n${sha256Hex("far")} agent other far\n`,
+    ["secret agent acme bot", "far agent other far", "eye monitor acme eye"]
+      .map((line) => line.replace(/^\w+/, sha256Hex))
+      .join("\n"),
   );
   const proxy = await startProxy(place, server.url, proxyArgs(place, "--keys", keys));
   try {
     await expect(connectHttp(proxy.url)).rejects.toThrow();
     await expect(connectHttp(proxy.url, { "X-API-Key": "wrong" })).rejects.toThrow();
     await expect(connectHttp(proxy.url, { Authorization: "Bearer far" })).rejects.toThrow();
+    await expect(connectHttp(proxy.url, { Authorization: "Bearer eye" })).rejects.toThrow(
+      "this key's is monitor",
+    );
     const client = await connectHttp(proxy.url, { Authorization: "Bearer secret" });
     await client.callTool(echo("hi"));
     await client.close();

@@ -324,6 +324,30 @@ describe("strangers", () => {
     expect((await send(request(1), { ...known, Host: "127.0.0.1:1" })).status).toBe(200);
   });
 
+  test("that may only look on call nothing, whatever they ask for", async () => {
+    const roles = ["agent", "approver", "admin", "monitor"] as const;
+    const keys = roles.map((role) => {
+      return { hash: sha256(role), role, tenant: "acme", name: role } as const;
+    });
+    const { send, url, seen } = scene(echoes, undefined, undefined, keys);
+    for (const role of ["agent", "approver", "admin"]) {
+      expect((await send(call(1), { "X-API-Key": role })).status).toBe(200);
+    }
+    const before = seen.length;
+    const headers = { "X-API-Key": "monitor", "Mcp-Session-Id": "m1" };
+    for (const message of [request(0, "initialize"), call(1), { ...request(2), id: undefined }]) {
+      const answer = await send(message, headers);
+      expect([answer.status, await answer.text()]).toEqual([
+        403,
+        expect.stringContaining("this key's is monitor"),
+      ]);
+    }
+    for (const method of ["GET", "DELETE"]) {
+      expect((await fetch(url, { method, headers })).status).toBe(403);
+    }
+    expect(seen).toHaveLength(before);
+  });
+
   test("with anything but a message of JSON are told what is wrong", async () => {
     const { send, url, seen } = scene(echoes);
     const type = (value: string) => ({ "Content-Type": value });
