@@ -2,12 +2,14 @@
 // one was verified, and stands in its place where it was not. The record says which one counted.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { canonicalJson } from "../../src/base/canonical-json.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { repoRoot } from "../support/harness.ts";
 import { signedFolder } from "../support/manifests.ts";
 import { testMs } from "../support/patience.ts";
 import { serve } from "../support/served.ts";
+import { tempDir } from "../support/temp.ts";
 
 setDefaultTimeout(testMs);
 
@@ -17,15 +19,22 @@ const narrower = { permissions: { tools: ["read_file"], budgets: { timeout_ms: 1
 const rm = { tool_name: "exec", args: { bin: "rm" } };
 const read = { tool_name: "read_file", args: {} };
 
+const keys = `${tempDir("keys")}/keys`;
+writeFileSync(keys, `${sha256Hex("secret")} agent acme bot\n`, { mode: 0o600 });
+const headers = { Authorization: "Bearer secret" };
+
 async function asking(flags: readonly string[], use: (ask: Ask) => Promise<void>): Promise<void> {
-  const server = await serve(":memory:", ...flags);
+  const server = await serve(":memory:", "--keys", keys, ...flags);
   try {
     await use(async (payload, manifest) => {
       const session = { tenant_id: "acme", session_id: "s" };
       const event = { event_type: "TOOL_CALL_PROPOSED", payload };
       const body = JSON.stringify({ event, manifest, session });
-      const answer = await fetch(`${server.url}/v1/policy/decide`, { method: "POST", body });
-      const listed = await fetch(`${server.url}/v1/events?tenant_id=acme&session_id=s&limit=100`);
+      const asked = { method: "POST", body, headers };
+      const answer = await fetch(`${server.url}/v1/policy/decide`, asked);
+      const listed = await fetch(`${server.url}/v1/events?tenant_id=acme&session_id=s&limit=100`, {
+        headers,
+      });
       const { Events } = (await listed.json()) as { Events: { payload: object }[] };
       return { decision: (await answer.json()) as object, record: Events.at(-1)?.payload ?? {} };
     });

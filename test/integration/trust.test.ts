@@ -16,6 +16,14 @@ const changed = await signedFolder();
 writeFileSync(`${changed.folder}/tool.py`, "print(2)\n");
 const foreign = await signedFolder();
 
+function written(name: string, line: string): string {
+  const path = `${linked.folder}/${name}`;
+  writeFileSync(path, `${line}\n`, { mode: 0o600 });
+  return path;
+}
+
+const keys = written("keys", `${"0".repeat(64)} agent * bot`);
+const peers = written("peers", `uid:${process.geteuid?.() ?? 0} admin * me`);
 const prod = (trust: string) => ["--trust-mode", "prod", "--trust", trust];
 /** Name of the manifest, arguments, and what is said. */
 const refused: readonly (readonly [string, string, readonly string[], string])[] = [
@@ -45,12 +53,45 @@ describe("aegisd and aegis serve", () => {
       `manifest: ${signed.manifest}`,
       "trust_mode: prod",
       `trust: ${signed.trust}`,
+      `keys: ${keys}`,
     ];
     writeFileSync(`${linked.folder}/aegis.yaml`, text.join("\n"));
     const server = await linked.start("aegisd", "--config", "aegis.yaml");
     expect(server.greeting).toStartWith("aegisd listening on ");
     expect(await server.stop()).toBe(0);
     expect(server.said()).toBe("");
+  });
+
+  const open = { serve: ways.serve, aegisd: ways.aegisd, mcp: ["aegis", "mcp", "--listen", ":0"] };
+  test.each(Object.entries(open))("%s serves nobody without keys in prod", async (way, argv) => {
+    const [name = "", ...args] = argv;
+    const dsn = [way === "aegisd" ? "--dsn" : "--ledger", way === "mcp" ? "a.db" : ":memory:"];
+    const manifest = ["--manifest", signed.manifest, ...prod(signed.trust)];
+    const rest = way === "mcp" ? ["--upstream", "http://127.0.0.1:1/"] : [];
+    const outcome = await linked.run(name, ...args, ...dsn, ...manifest, ...rest);
+    expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
+    expect(outcome.stderr).toContain("config: invalid trust_mode: prod, and no keys for");
+    expect(outcome.stderr).toContain("--keys FILE");
+  });
+
+  test.each([
+    ["a socket", ["--listen", "unix:s"]],
+    ["a socket with peers", ["--listen", "unix:s", "--peers", peers]],
+    ["a port with keys", ["--addr", ":0", "--keys", keys]],
+  ])("start in prod on %s", async (_, where) => {
+    const manifest = ["--manifest", signed.manifest, ...prod(signed.trust)];
+    const server = await linked.start("aegisd", "--dsn", ":memory:", ...where, ...manifest);
+    expect(await server.stop()).toBe(0);
+    expect(server.said()).toBe("");
+  });
+
+  test("in prod a proxy's port is closed to everybody as well, beside a socket", async () => {
+    const proxy = ["--mcp-addr", ":0", "--mcp-upstream", "http://127.0.0.1:1/"];
+    const flags = ["--dsn", ":memory:", "--listen", "unix:s", "--trust-mode", "prod", ...proxy];
+    const outcome = await linked.run("aegisd", ...flags);
+    expect(outcome.stderr).toContain("config: invalid trust_mode: prod, and no keys for");
+    const server = await linked.start("aegisd", ...flags, "--keys", keys);
+    expect(await server.stop()).toBe(0);
   });
 
   test("start in dev with a warning", async () => {

@@ -35,6 +35,8 @@ import { type BundleFile, builtInPolicy, filePolicy, type ServeNotice } from "./
 export interface ServeOptions {
   /** `HOST:PORT`, `:PORT` for this machine alone; undefined: no port, where there is a socket. */
   readonly address: string | undefined;
+  /** Of what listens beside it, with the same keys; undefined: nothing does. */
+  readonly mcp?: { readonly address: string } | undefined;
   /** Absent: no Unix socket. */
   readonly socket?: SocketWishes | undefined;
   /** `NAME` or `NAME:PORT`: what clients call it, where that is none of its machine's own names. */
@@ -47,7 +49,7 @@ export interface ServeOptions {
   readonly trust?: TrustOptions | undefined;
   /** File of the keys that clients' events are encrypted with; absent: as the environment says. */
   readonly payloadKeys?: string | undefined;
-  /** File of API keys; none: on a loopback address everybody may everything. */
+  /** File of API keys; none: on a loopback address everybody may everything, in dev alone. */
   readonly keys: string | undefined;
   /** Calls of one tool by one tenant in a minute; 0 or absent: no limit. */
   readonly rateLimit?: number;
@@ -123,10 +125,10 @@ export async function prepareServe(
   const { onNotice = () => undefined } = options;
   const known = keysOf(options, around.directory);
   const keys = known.callers;
-  const { hostname, port } = portOf(options.address, keys);
   const hosts = readHostNames(options.hosts ?? []);
   const approvalRules = approvalRulesOf(options);
   const { manifest, isManifestBinding, warnings } = await manifestOf(options, around.directory);
+  const { hostname, port } = portOf(options, keys);
   const typed = options.postgres?.isTyped === true ? options.postgres.dsn : undefined;
   const dsnWarnings = typed === undefined ? [] : typedPassword("--dsn", typed);
   const bundle = bundleOf(options, around.directory);
@@ -183,10 +185,23 @@ function keysOf(
   return liveCallers(resolvePath(directory, keys), readKeys, onNotice);
 }
 
+/** Without keys a port is open to every process of this machine: to try things out, no further. */
+function requireKeys({ address, mcp, keys, trust }: ServeOptions): void {
+  if (trust?.mode !== "prod" || keys !== undefined) return;
+  const served = address ?? mcp?.address;
+  if (served === undefined) return;
+  const why = `config: invalid trust_mode: prod, and no keys for "${served}": every process reaches it`;
+  throw new AegisError("config/invalid", why, {
+    hint: "give keys (--keys FILE), or serve on a Unix socket alone: listen (--listen unix:PATH)",
+  });
+}
+
 function portOf(
-  address: string | undefined,
+  options: ServeOptions,
   keys: readonly ServedKey[],
 ): Pick<ServeParts, "hostname" | "port"> {
+  requireKeys(options);
+  const { address } = options;
   return address === undefined ? { hostname: "", port: undefined } : listenAddress(address, keys);
 }
 

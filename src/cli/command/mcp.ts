@@ -120,7 +120,7 @@ export const command = defineCommand(
     const say = (line: string): void => void writeErr(`aegis: ${escapeControls(line)}\n`);
     const onNotice = ({ message }: ServeNotice): void => say(message);
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
-    const where = { address, ledger, postgres, keys, hosts: flags.host };
+    const where = { address: listen, ledger, postgres, keys, hosts: flags.host };
     const approvals = approvalOptions(flags);
     const options = { ...where, approvals, manifest, telemetry, trust, rateLimit, onNotice };
     const parts = await prepareServe(options, context);
