@@ -7,6 +7,7 @@ import type { ApprovalStore } from "../app/serve/approval-requests.ts";
 import type { LiveStates } from "../app/serve/live-states.ts";
 import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
+import { inexactNumber, inexactText } from "../base/exact-numbers.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type JsonTree, plainJson } from "../base/json-text.ts";
@@ -23,7 +24,7 @@ import { type Limits, limitsOf } from "./limits.ts";
 import { beginModelCall } from "./model-call.ts";
 import { createPermit, type Permit } from "./permit.ts";
 import { type CallName, type CallSession, record, treeOf } from "./record.ts";
-import { deniedCall, notRecorded, type ProxyError } from "./refusal.ts";
+import { deniedCall, notRecorded, numberInexact, type ProxyError } from "./refusal.ts";
 
 export interface GateParts extends ApprovalStore {
   readonly decide: Decide;
@@ -139,6 +140,8 @@ async function admitCall(
   call: ToolCall,
   calls: OpenCalls,
 ): Promise<Admission> {
+  const inexact = inexactNumber(call.args);
+  if (inexact !== undefined) return refuseInexact(parts, session, call, inexactText(inexact));
   const args = plainJson(call.args);
   const key = keyOf(session, call.tool, objectOf(args));
   const known = calls.open.get(key);
@@ -190,6 +193,25 @@ async function admitCall(
   const policy = declared.isImplied ? "default" : "policy";
   const reopen = reopening(calls, key, proposed);
   return allow(parts, session, name, { approved, policy, limits, reopen });
+}
+
+/** A person, the policy and the ledger would know another number than the server gets. */
+async function refuseInexact(
+  { log, nowMs, say }: GateParts,
+  session: CallSession,
+  { tool }: ToolCall,
+  why: string,
+): Promise<Admission> {
+  const name = { tool, callId: uniqueSuffix() };
+  const members = { tool_name: tool, call_id: name.callId, code: numberInexact, error: why };
+  const stored = await record({ log, nowMs }, session, "ERROR_RAISED", {
+    ...members,
+    fatal: false,
+  });
+  const note = stored.ok ? "" : `; and this could not be recorded: ${stored.error}`;
+  say(`a call of ${JSON.stringify(tool)} was refused: ${why}`);
+  const change = "send it as a text, or with up to 15 digits";
+  return { kind: "refused", error: deniedCall(name, numberInexact, { why, change }, note) };
 }
 
 async function adviceWhereLimited(

@@ -196,6 +196,32 @@ describe("without an id", () => {
   });
 });
 
+describe("a number that is another one as a double", () => {
+  const asking = (id: number, amount: string) =>
+    `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"amount":${amount}}}}`;
+
+  test("is not decided about, sent or approved", async () => {
+    const permissions = { tools: ["echo"], approval_required: ["echo"] };
+    for (const scened of [scene(), scene(permissions)]) {
+      const { client, toClient, toServer, types } = scened;
+      await client(asking(1, "9007199254740993"), asking(2, "1234567890123456789"));
+      expect(toServer).toEqual([]);
+      expect(toClient.map((text) => JSON.parse(text))).toMatchObject([
+        { id: 1, error: { code: -32000, data: { reason: "NUMBER_INEXACT", tool: "echo" } } },
+        { id: 2, error: { message: expect.stringContaining('1234567890123456789 of "amount"') } },
+      ]);
+      expect(await types()).toEqual(["ERROR_RAISED", "ERROR_RAISED"]);
+    }
+  });
+
+  test("is one as long as it needs more digits; others pass as they are spelled", async () => {
+    const { client, toServer } = scene();
+    const lines = ["9007199254740992", "0.1", "1.0", "1e3"].map((text, at) => asking(at, text));
+    await client(...lines);
+    expect(toServer).toEqual(lines);
+  });
+});
+
 describe("batches", () => {
   test("are taken apart, and their answers come back together", async () => {
     const { client, server, toServer, toClient } = scene();
@@ -233,7 +259,9 @@ describe("calls", () => {
     const params = '{"name":"echo","arguments":{"n":1e999}}';
     await client(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`);
     expect(toServer).toEqual([]);
-    expect(JSON.parse(toClient[0] ?? "")).toMatchObject({ error: { code: -32603 } });
+    expect(JSON.parse(toClient[0] ?? "")).toMatchObject({
+      error: { code: -32000, data: { reason: "NUMBER_INEXACT" } },
+    });
   });
 
   test("whose result no ledger can hold end without it", async () => {
