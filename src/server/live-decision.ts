@@ -7,6 +7,7 @@ import type { Turns } from "../app/turns.ts";
 import { AegisError } from "../base/errors.ts";
 import { type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
+import { wallTimeAt, withWallTime } from "../control/state/budgets.ts";
 import { callToDecide, type SessionState } from "../control/state/reducer.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { AppendOutcome, ControlLog } from "../ledger/control/contract.ts";
@@ -57,7 +58,7 @@ export interface Judged {
 }
 
 interface Recorded extends Judged {
-  /** What callToDecide() says of the call. */
+  /** What callToDecide() says of the call, and the time that it was decided by. */
   readonly call?: JsonObject;
 }
 
@@ -87,9 +88,12 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<L
     const state = await parts.states.current(tenant, id);
     const { proposed } = question;
     const about = proposed === undefined ? { state } : callToDecide(state, proposed);
-    const judged = await question.judge(about.state);
+    const wallTimeMs = wallTimeAt(state, parts.nowMs());
+    const judged = await question.judge(withWallTime(about.state, wallTimeMs));
     // What no policy was asked about is still to be decided.
-    const call = judged.isPolicys && "record" in about ? about.record : {};
+    const call = judged.isPolicys
+      ? { ...("record" in about ? about.record : {}), wall_time_ms: wallTimeMs }
+      : {};
     const stored = await record(parts, question, { ...judged, call }, state);
     const isLost = stored.kind === "refused" && stored.code === "chain_conflict";
     if (!isLost) return answerOf(parts, question, stored, judged);

@@ -113,7 +113,8 @@ test("a decision about a session sees its live state and is recorded", async () 
   }
   const asked = {
     event: { event_type: "TOOL_CALL_PROPOSED", payload: { tool_name: "search", call_id: "c1" } },
-    manifest: { permissions: { tools: ["search"] } },
+    // Its events are years old.
+    manifest: { permissions: { tools: ["search"], budgets: { max_wall_time_ms: 1e15 } } },
     session: { tenant_id: "acme", session_id: "live" },
   };
   const answered = await post("/v1/policy/decide", asked);

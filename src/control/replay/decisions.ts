@@ -5,7 +5,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import type { ToolDecision } from "../decide/decision.ts";
-import { type Budgets, defaultBudgets } from "../state/budgets.ts";
+import { type Budgets, defaultBudgets, withWallTime } from "../state/budgets.ts";
 import {
   applyEvent,
   callToDecide,
@@ -55,16 +55,24 @@ export function decisionReplay(
     // What follows a decision of the policy says the same once more.
     if (type !== "POLICY_DECISION" && proposal?.isDecided !== false) return;
     if (proposal !== undefined) proposal.isDecided = true;
-    const replayed = proposal === undefined ? "" : await again(proposal, recorded);
+    const replayed = proposal === undefined ? "" : await again(proposal, recorded, payload);
     const before = canonicalJson(recorded);
     if (before === replayed) return;
     diffs.push({ seq, field: "policy_decision", recorded: before, replayed });
   }
 
-  /** Those members of the decision that the record has. */
-  async function again({ payload }: Proposal, recorded: JsonObject): Promise<string> {
+  /**
+   * Those members of the decision that the record has.
+   * @param of its record, which says how late it was
+   */
+  async function again(
+    { payload }: Proposal,
+    recorded: JsonObject,
+    { wall_time_ms: then }: JsonObject,
+  ): Promise<string> {
     const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-    const asked = policyView(callToDecide(state, payload).state, budgets);
+    const { state: known } = callToDecide(state, payload);
+    const asked = policyView(withWallTime(known, typeof then === "number" ? then : 0), budgets);
     const decision: JsonObject = { ...(await decide(event, asked)) };
     return canonicalJson(
       Object.fromEntries(Object.keys(recorded).map((name) => [name, decision[name] ?? null])),

@@ -35,6 +35,18 @@ export function budgetsOf(manifest: JsonValue): Budgets {
   };
 }
 
+/** Of a session that is looked at then: time goes on where no event says so. */
+export function wallTimeAt({ budgets }: SessionState, unixMs: number): number {
+  const { steps_consumed, session_start_ms, wall_time_ms } = budgets;
+  return steps_consumed === 0 ? 0 : Math.max(wall_time_ms, unixMs - session_start_ms);
+}
+
+/** For a decision alone: the state itself is what its events say. */
+export function withWallTime(state: SessionState, wallTimeMs: number): SessionState {
+  const wall_time_ms = Math.max(state.budgets.wall_time_ms, wallTimeMs);
+  return { ...state, budgets: { ...state.budgets, wall_time_ms } };
+}
+
 export type ExceededBudget =
   | "BUDGET_STEPS_EXCEEDED"
   | "BUDGET_TOOL_CALLS_EXCEEDED"

@@ -30,7 +30,10 @@ const aboutSession = {
     event_type: "TOOL_CALL_PROPOSED",
     payload: { tool_name: "exec", call_id: "c3", args: { bin: "ls" } },
   },
-  manifest,
+  // The session's events are of 2023, so that their hashes can be shown.
+  manifest: {
+    permissions: { ...manifest.permissions, budgets: { max_wall_time_ms: 3_000_000_000_000 } },
+  },
   session: { tenant_id: "acme", session_id: "sess-001" },
 };
 
