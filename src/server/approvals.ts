@@ -25,7 +25,7 @@ import type { JsonObject, JsonValue } from "../model/event.ts";
 import * as api from "./api/approvals.ts";
 import { type Caller, peerRecord } from "./auth.ts";
 import { refusalOf } from "./events.ts";
-import { type Call, Refusal, type Route, reply, route } from "./http.ts";
+import { type Call, Refusal, type Route, refuseInexact, reply, route } from "./http.ts";
 import { describeOn } from "./traced.ts";
 
 export function approvalRoutes(parts: ApprovalStore): readonly Route[] {
@@ -41,8 +41,9 @@ export function approvalRoutes(parts: ApprovalStore): readonly Route[] {
 
 async function ask(
   parts: ApprovalStore,
-  { body, caller, span }: Call<typeof api.askApproval>,
+  { body, caller, span, json }: Call<typeof api.askApproval>,
 ): Promise<Response> {
+  refuseInexact(json());
   const request = {
     tenant: body.tenant_id,
     session: body.session_id,
@@ -86,8 +87,9 @@ async function look(parts: ApprovalStore, wanted: Wanted): Promise<Response> {
 
 async function decide(
   parts: ApprovalStore,
-  { params, query, body, caller, span }: Call<typeof api.decideApproval>,
+  { params, query, body, caller, span, json }: Call<typeof api.decideApproval>,
 ): Promise<Response> {
+  refuseInexact(json());
   const { nowMs, approvalRules } = parts;
   const { allow } = body;
   const decision = {

@@ -2,6 +2,7 @@
 // becomes bytes. Requests come from anyone who reaches the port.
 
 import type { z } from "zod";
+import { inexactNumber, inexactText } from "../base/exact-numbers.ts";
 import {
   type JsonMembers,
   type JsonTree,
@@ -175,6 +176,14 @@ export function plainValue(tree: JsonTree, name?: string): JsonValue {
   } catch (error) {
     throw jsonRefusal(error);
   }
+}
+
+/** @throws {Refusal} for a number that would be decided about as another one */
+export function refuseInexact(tree: JsonTree): void {
+  const found = inexactNumber(tree);
+  if (found === undefined) return;
+  const why = `${inexactText(found)}: it has to be a text, or have up to 15 digits`;
+  throw new Refusal("type_invalid", `invalid JSON: ${why}`);
 }
 
 function jsonRefusal(error: unknown): unknown {

@@ -114,6 +114,17 @@ describe("approve", () => {
     expect(again.stderr).toMatch(/^error: approve: server returned 409: .*already decided/);
   });
 
+  test("does not make another number of one that no double holds", async () => {
+    const token = await ask("appr3");
+    const args = ["approve", token, "--allow", "--edit", "number.json", "--server", url];
+    writeFileSync(`${linked.folder}/number.json`, '{"id": 9007199254740993}');
+    const refused = await ctl(...args);
+    expect([refused.exitCode, refused.stdout]).toEqual([1, ""]);
+    expect(refused.stderr).toContain('the number 9007199254740993 of "id" would be read as');
+    writeFileSync(`${linked.folder}/number.json`, '{"id": 9007199254740992}');
+    expect((await ctl(...args)).exitCode).toBe(0);
+  });
+
   test("denies, from the tree of aegis as well", async () => {
     const token = await ask("appr2");
     const args = ["approve", token, "--deny", "--message", "no", "--tenant", "acme"];

@@ -71,6 +71,26 @@ test("what was decided, by whom and why is told afterwards, and is in the ledger
   expect(events.body.Events[0].payload).toMatchObject({ ...said, approved: true });
 });
 
+test("a number that no double holds is neither asked about nor decided with", async () => {
+  const send = async (path: string, body: string): Promise<Answer> => {
+    const response = await fetch(`${server.url}${path}`, { method: "POST", body });
+    return { status: response.status, body: await response.json() };
+  };
+  const asking = (id: string) =>
+    `{"tenant_id":"acme","session_id":"exact","tool_name":"pay","args":{"id":${id}}}`;
+  const decision = (id: string) => `{"allow":true,"edited_args":{"id":${id}}}`;
+  const [inexact, exact] = ["9007199254740993", "9007199254740992"];
+  const why = expect.stringContaining(`${inexact} of "`);
+  const refused = { status: 400, body: { code: "type_invalid", error: why } };
+  expect(await send("/v1/approvals", asking(inexact))).toMatchObject(refused);
+  const { status, body } = await send("/v1/approvals", asking(exact));
+  expect([status, body.orig_args]).toEqual([201, { id: Number(exact) }]);
+  const path = `/v1/approvals/${body.token}`;
+  expect(await send(path, decision(inexact))).toMatchObject(refused);
+  expect((await ask(path)).body.status).toBe("PENDING");
+  expect((await send(path, decision(exact))).status).toBe(200);
+});
+
 test("a request that nobody decides in time expires, and says so", async () => {
   const short = await serve(`${tempDir("short")}/ledger.db`, "--approval-ttl", "1");
   const request = { tenant_id: "acme", session_id: "short", tool_name: "exec" };

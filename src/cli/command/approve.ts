@@ -2,6 +2,7 @@
 
 import { createControlClient, readSmallFile } from "../../app/control-client.ts";
 import { AegisError } from "../../base/errors.ts";
+import { inexactNumber, inexactText } from "../../base/exact-numbers.ts";
 import { parseJsonText, plainJson } from "../../base/json-text.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
@@ -51,7 +52,14 @@ function usage(why: string): AegisError {
 }
 
 function readArgs(path: AbsPath): JsonObject {
-  const args = plainJson(parseJsonText(readSmallFile(path)));
+  const tree = parseJsonText(readSmallFile(path));
+  const inexact = inexactNumber(tree);
+  if (inexact !== undefined) {
+    throw new AegisError("usage", `Cannot use "${path}" as arguments: ${inexactText(inexact)}`, {
+      hint: "send it as a text, or with up to 15 digits",
+    });
+  }
+  const args = plainJson(tree);
   if (typeof args === "object" && args !== null && !Array.isArray(args)) return args as JsonObject;
   throw new AegisError("usage", `Cannot use "${path}" as arguments: it is no JSON object`);
 }
