@@ -53,9 +53,16 @@ function isOwn({ host, port }: HostName, { local, named, isGuarded, ...own }: Ow
   if (local.has(host) && (isGuarded || port === undefined || port === own.port)) return true;
   // A name can be made to point anywhere, an address is where it is.
   if (isGuarded && isAddress(host)) return true;
-  return named.some((one) => {
-    return one.host === host && (one.port === undefined || one.port === port);
-  });
+  return named.some((one) => one.host === host && isPort(one.port, port));
+}
+
+const defaultPorts = { http: 80, https: 443 } as const;
+const defaultPortsOfAny: readonly number[] = Object.values(defaultPorts);
+
+/** @param called undefined: the default one of a scheme that only a proxy in front may know */
+function isPort(named: number | undefined, called: number | undefined): boolean {
+  if (named === undefined || named === called) return true;
+  return called === undefined && defaultPortsOfAny.includes(named);
 }
 
 /** @returns why a page may not send this; undefined for programs and for pages of our own */
@@ -69,8 +76,6 @@ export function foreignPage(
   return isKnown ? undefined : "requests of other pages are not answered";
 }
 
-const defaultPorts = { http: 80, https: 443 } as const;
-
 /** Of the very host and port that the request is sent to, or of one that is ours by name. */
 function isOwnPage(origin: string, headers: Headers, { local, named, port }: OwnHosts): boolean {
   const [, scheme, place = ""] = /^(https?):\/\/([^/]+)$/.exec(origin) ?? [];
@@ -79,8 +84,9 @@ function isOwnPage(origin: string, headers: Headers, { local, named, port }: Own
   const called = parseEndpoint(headers.get("Host") ?? "");
   const same = (one: HostName): boolean => one.host === page.host && one.port === page.port;
   if (called !== undefined && same(called)) return true;
-  if (local.has(page.host) && (page.port ?? defaultPorts[scheme]) === port) return true;
-  return named.some(same);
+  const pagePort = page.port ?? defaultPorts[scheme];
+  if (local.has(page.host) && pagePort === port) return true;
+  return named.some((one) => same(one) || (one.host === page.host && one.port === pagePort));
 }
 
 /** Requests that need no `Origin`, pictures and scripts, are told apart by what browsers add. */

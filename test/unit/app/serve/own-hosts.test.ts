@@ -8,7 +8,10 @@ import {
   readHostNames,
 } from "../../../../src/app/serve/own-hosts.ts";
 
-const named = readHostNames(["Aegis.Example.", "other.example:8443"]);
+const named = readHostNames([
+  ...["Aegis.Example.", "other.example:8443"],
+  ...["plain.example:80", "tls.example:443"],
+]);
 const guarded = ownHosts("0.0.0.0", { port: 8080, named, isGuarded: true });
 const open = ownHosts("127.0.0.1", { port: 8080, named, isGuarded: false });
 
@@ -26,6 +29,13 @@ describe("a host", () => {
     ["aegis.example", true, true],
     ["AEGIS.example:9000", true, true],
     ["other.example:8443", true, true],
+    // Clients leave the port out where it is their scheme's.
+    ["plain.example", true, true],
+    ["plain.example:80", true, true],
+    ["plain.example:8080", false, false],
+    ["tls.example", true, true],
+    ["tls.example:443", true, true],
+    ["tls.example:80", false, false],
     // Where a page has no key, it may be reached through another port, and by any address.
     ["localhost:9000", true, false],
     ["10.1.2.3:9000", true, false],
@@ -56,6 +66,7 @@ describe("a host", () => {
 
 describe("a page", () => {
   const own = { Host: "aegis.example" };
+  const tls = { Host: "tls.example" };
   const link = { "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document" };
   const site = (text: string, more: object = {}) => ({ ...own, "Sec-Fetch-Site": text, ...more });
   const rows: readonly (readonly [string, boolean, object, string?])[] = [
@@ -74,6 +85,9 @@ describe("a page", () => {
     ["our own, as browsers say it", true, site("same-origin")],
     ["a line that somebody typed", true, site("none")],
     ["a link that somebody followed", true, site("cross-site", link)],
+    ["our own, by its scheme's port", true, { ...tls, Origin: "https://tls.example" }],
+    ["our own, sent on by another name", true, { ...own, Origin: "http://plain.example" }],
+    ["of another scheme's port of our name", false, { ...own, Origin: "http://tls.example" }],
     ["of another host", false, { ...own, Origin: "https://evil.example" }],
     ["of another port of this machine", false, { ...own, Origin: "http://localhost:3000" }],
     ["of this machine's web server", false, { ...own, Origin: "http://localhost" }],
