@@ -76,7 +76,12 @@ export const command = defineCommand(
         summary: "The key that signs what it is told",
       },
       ...approvalFlags,
-      "telemetry-disabled": { kind: "switch", summary: "Write and send no traces" },
+      "approval-by-requester": { ...approvalFlags["approval-by-requester"], isOverFile: true },
+      "telemetry-disabled": {
+        kind: "switch",
+        isOverFile: true,
+        summary: "Write and send no traces",
+      },
       "telemetry-path": {
         kind: "text",
         value: "FILE",

@@ -7,7 +7,13 @@ import { nearest } from "../base/nearest.ts";
 
 /** The name of a flag is its key in the record it stands in, without dashes. */
 export type FlagSpec =
-  | { readonly kind: "switch"; readonly short?: string; readonly summary: string }
+  | {
+      readonly kind: "switch";
+      readonly short?: string;
+      /** A file may say the same: `--NAME=false` wins over it, and absent it is undefined. */
+      readonly isOverFile?: true;
+      readonly summary: string;
+    }
   | {
       readonly kind: "text";
       /** Placeholder in help, e.g. `PATH`. */
@@ -60,7 +66,9 @@ export interface CommandSpec {
 }
 
 type FlagValue<F extends FlagSpec> = F extends { readonly kind: "switch" }
-  ? boolean
+  ? F extends { readonly isOverFile: true }
+    ? boolean | undefined
+    : boolean
   : F extends { readonly kind: "list" }
     ? readonly string[]
     : F extends { readonly kind: "number" }
@@ -141,8 +149,12 @@ function takeFlag(
   if (taken.flags.has(name) && flag.kind !== "list")
     throw usage(spec, `Cannot use "${typed}" twice: it takes one value`);
   if (flag.kind === "switch") {
-    if (equals >= 0) throw usage(spec, `Cannot give "${typed}" a value: it is a switch`);
-    taken.flags.set(name, true);
+    const value = equals < 0 ? "true" : arg.slice(equals + 1);
+    if (equals >= 0 && flag.isOverFile !== true)
+      throw usage(spec, `Cannot give "${typed}" a value: it is a switch`);
+    if (value !== "true" && value !== "false")
+      throw usage(spec, `Cannot use "${value}" for "${typed}": the choices are true, false`);
+    taken.flags.set(name, value === "true");
     return 0;
   }
   const inline = equals < 0 ? undefined : arg.slice(equals + 1);
@@ -193,11 +205,15 @@ export function placeholder(flag: FlagSpec): string {
   return flag.kind === "switch" ? "" : flag.value;
 }
 
+function absentValue(flag: FlagSpec): Value | undefined {
+  if (flag.kind === "switch") return flag.isOverFile === true ? undefined : false;
+  return flag.kind === "list" ? [] : flag.default;
+}
+
 function finish<S extends CommandSpec>(spec: S, taken: Taken): ParsedArgs<S> {
   const flags: Record<string, Value | undefined> = {};
   for (const [name, flag] of Object.entries(spec.flags)) {
-    const absent = flag.kind === "switch" ? false : flag.kind === "list" ? [] : flag.default;
-    flags[name] = taken.flags.get(name) ?? absent;
+    flags[name] = taken.flags.get(name) ?? absentValue(flag);
   }
   const operands: Record<string, string | undefined> = {};
   const given = [...taken.operands];

@@ -36,10 +36,14 @@ export function usageOf(spec: CommandSpec): string {
 export function flagTerms(spec: CommandSpec): (readonly [string, string])[] {
   return Object.entries(spec.flags).map(([name, flag]) => {
     const short = "short" in flag && flag.short !== undefined ? `-${flag.short}, ` : "";
-    const value = flag.kind === "switch" ? "" : ` ${placeholder(flag)}`;
+    const value = flag.kind === "switch" ? switchValue(flag) : ` ${placeholder(flag)}`;
     const text = `${flag.summary}${choicesOf(flag)}${defaultOf(flag)}`;
     return [`${short}--${name}${value}`, text] as const;
   });
+}
+
+function switchValue({ isOverFile }: FlagSpec & { readonly kind: "switch" }): string {
+  return isOverFile === true ? "[=true|false]" : "";
 }
 
 function choicesOf(flag: FlagSpec): string {

@@ -161,6 +161,16 @@ describe("the file", () => {
     expect(existsSync(`${home}/traces.ndjson`)).toBe(false);
   });
 
+  test("is there by flag though the file disables it", async () => {
+    const home = tempDir("home");
+    writeFileSync(`${home}/off.yaml`, "telemetry:\n  disabled: true\n");
+    const flags = ["--config", `${home}/off.yaml`, "--telemetry-disabled=false"];
+    await serving({ HOME: home }, flags, async (post) => {
+      await post("/v1/events", event("s"));
+    });
+    expect(linesIn(`${home}/.aegis/traces.ndjson`)).toHaveLength(1);
+  });
+
   test("is no link, and the server says so", async () => {
     const folder = tempDir("traces");
     symlinkSync("/dev/null", `${folder}/link`);

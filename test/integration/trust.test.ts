@@ -85,6 +85,15 @@ describe("aegisd and aegis serve", () => {
     expect(server.said()).toBe("");
   });
 
+  test("what the file wishes and prod refuses is taken back by a flag", async () => {
+    const config = written("wish.yaml", "trust_mode: prod\napproval_by_requester: true");
+    const flags = ["--dsn", ":memory:", "--listen", "unix:s", "--config", config];
+    const outcome = await linked.run("aegisd", ...flags);
+    expect(outcome.stderr).toContain("invalid approval_by_requester");
+    const server = await linked.start("aegisd", ...flags, "--approval-by-requester=false");
+    expect(await server.stop()).toBe(0);
+  });
+
   test("in prod a proxy's port is closed to everybody as well, beside a socket", async () => {
     const proxy = ["--mcp-addr", ":0", "--mcp-upstream", "http://127.0.0.1:1/"];
     const flags = ["--dsn", ":memory:", "--listen", "unix:s", "--trust-mode", "prod", ...proxy];

@@ -31,7 +31,8 @@ export interface DaemonFlags {
   readonly approvalWebhookSecret: string | undefined;
   /** Seconds. */
   readonly approvalTtl: number | undefined;
-  readonly approvalByRequester: boolean;
+  /** Undefined: as the file says. */
+  readonly approvalByRequester: boolean | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
   /** The allow-list's file. */
   readonly trust: string | undefined;
@@ -39,7 +40,7 @@ export interface DaemonFlags {
   readonly mcpUpstream: string | undefined;
   /** Undefined: as the file says. */
   readonly rateLimit: number | undefined;
-  readonly telemetryDisabled: boolean;
+  readonly telemetryDisabled: boolean | undefined;
   readonly telemetryPath: string | undefined;
 }
 
@@ -85,11 +86,11 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     webhook: webhookOf(flags, file),
     approvals: {
       ttlSeconds: flags.approvalTtl ?? file.approval_ttl,
-      isOwnDecided: flags.approvalByRequester || file.approval_by_requester === true,
+      isOwnDecided: flags.approvalByRequester ?? file.approval_by_requester === true,
     },
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     telemetry: {
-      isDisabled: flags.telemetryDisabled || telemetry?.disabled === true,
+      isDisabled: flags.telemetryDisabled ?? telemetry?.disabled === true,
       path: first(flags.telemetryPath, telemetry?.path),
     },
     log: { level: log?.level || "info", format: log?.format || "text" },

@@ -12,6 +12,7 @@ const plain = {
     search: { kind: "text", value: "TEXT", short: "s", summary: "" },
     tag: { kind: "list", value: "TAG", summary: "" },
     json: { kind: "switch", short: "j", summary: "" },
+    quiet: { kind: "switch", isOverFile: true, summary: "" },
   },
   operands: { NAME: { required: true, summary: "" }, OTHER: { required: false, summary: "" } },
   launches: false,
@@ -32,11 +33,15 @@ const defaults = {
   search: undefined,
   tag: [],
   json: false,
+  quiet: undefined,
 };
 
 describe("parseArgs() accepts", () => {
   const rows = [
     { argv: ["a"], flags: {}, operands: { NAME: "a", OTHER: undefined } },
+    { argv: ["a", "--quiet", "b"], flags: { quiet: true }, operands: { NAME: "a", OTHER: "b" } },
+    { argv: ["--quiet=true", "a"], flags: { quiet: true }, operands: { NAME: "a" } },
+    { argv: ["--quiet=false", "a"], flags: { quiet: false }, operands: { NAME: "a" } },
     { argv: ["a", "b"], flags: {}, operands: { NAME: "a", OTHER: "b" } },
     { argv: ["--last", "5", "a"], flags: { last: 5 }, operands: { NAME: "a", OTHER: undefined } },
     { argv: ["--last=5", "a"], flags: { last: 5 }, operands: { NAME: "a", OTHER: undefined } },
@@ -107,6 +112,9 @@ describe("parseArgs() refuses", () => {
     { argv: ["a", "-jz"], says: 'unknown flag "-jz"', hint: "--help" },
     { argv: ["a", "--constructor"], says: "unknown flag", hint: "--help" },
     { argv: ["a", "--json=true"], says: "is a switch", hint: "--help" },
+    { argv: ["a", "--quiet=no"], says: "the choices are true, false", hint: "--help" },
+    { argv: ["a", "--quiet="], says: "the choices are true, false", hint: "--help" },
+    { argv: ["a", "--quiet=false", "--quiet"], says: "twice", hint: "--help" },
     { argv: ["a", "--no-json"], says: "unknown flag", hint: "--help" },
     { argv: ["a", "--search"], says: "TEXT is missing", hint: "--help" },
     { argv: ["a", "--search="], says: "TEXT is missing", hint: "--help" },
