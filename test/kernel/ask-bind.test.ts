@@ -1,17 +1,14 @@
 // `aegis run --ask` about a socket that is bound to a path: it gets the name that was asked about,
 // in the folder that was, whatever the disk is like by then.
 
-import { afterAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { lstatSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AskedPlace, askedPlace, eventsOf, runAsked, textOf } from "../support/asked.ts";
 import { programs } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
-import { removeTempDirs } from "../support/temp.ts";
 
 const needs = ["linux", "landlock", "seccomp", "tool python3"] as const;
-
-afterAll(removeTempDirs);
 
 /** What each line of Python makes of `bind(path)` is shown. */
 function scriptOf(place: AskedPlace, ...lines: readonly string[]): string {
