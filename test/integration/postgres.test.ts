@@ -56,7 +56,8 @@ function event(session: string, seq: number, prevHash: string): object {
 }
 
 async function startAll(server: PostgresServer, dsn: string, count: number) {
-  const env = { PGPASSWORD: server.password };
+  // With one key, as servers of one ledger have to have.
+  const env = { PGPASSWORD: server.password, AEGIS_HOME: tempDir("servers-home") };
   return Promise.all(Array.from({ length: count }, () => servePostgres(dsn, env)));
 }
 
