@@ -2,7 +2,7 @@
 // attempt outside succeeds or fails for another reason than permission.
 
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { runBare, runBox, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { permit, under } from "../support/ir.ts";
@@ -208,10 +208,17 @@ for (const setting of settings()) {
 for (const setting of settings().filter(hasNamespaces)) {
   testWith([...needs, "userns"], `${setting.name}: shared memory is the box's own`, async () => {
     const path = `/dev/shm/aegis-private-${process.pid}`;
-    const grants = [permit("read change", under("/dev/shm"))];
-    const { answers } = await runBox(setting, grants, [`create ${path}`, `write ${path}`]);
-    expect(answers).toEqual(["ok", "ok"]);
+    const attempts = [`create ${path}`, `write ${path}`];
+    const named = permit("read change", under("/dev/shm"));
+    const ofProfile = { ...named, origin: { ...named.origin, source: "profile:base" } };
+    const own = await runBox(setting, [ofProfile], attempts);
+    expect(own.answers).toEqual(["ok", "ok"]);
     expect(existsSync(path)).toBe(false);
+    // Who names it means the machine's.
+    const ofMachine = await runBox(setting, [named], attempts);
+    const isThere = existsSync(path);
+    rmSync(path, { force: true });
+    expect([ofMachine.answers, isThere]).toEqual([["ok", "ok"], true]);
   });
 
   testWith(
