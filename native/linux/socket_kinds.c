@@ -6,11 +6,13 @@
 #include "socket_kinds.h"
 
 #include <errno.h>
-#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* Older ones lack the types it uses. */
+#include <linux/vm_sockets.h>
 
 #include "held.h"
 #include "messages.h"

@@ -183,7 +183,7 @@ export function refuseInexact(tree: JsonTree): void {
   const found = inexactNumber(tree);
   if (found === undefined) return;
   const why = `${inexactText(found)}: it has to be a text, or have up to 15 digits`;
-  throw new Refusal("type_invalid", `invalid JSON: ${why}`);
+  throw new Refusal("number_inexact", why);
 }
 
 function jsonRefusal(error: unknown): unknown {

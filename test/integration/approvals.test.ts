@@ -81,7 +81,7 @@ test("a number that no double holds is neither asked about nor decided with", as
   const decision = (id: string) => `{"allow":true,"edited_args":{"id":${id}}}`;
   const [inexact, exact] = ["9007199254740993", "9007199254740992"];
   const why = expect.stringContaining(`${inexact} of "`);
-  const refused = { status: 400, body: { code: "type_invalid", error: why } };
+  const refused = { status: 422, body: { code: "number_inexact", error: why } };
   expect(await send("/v1/approvals", asking(inexact))).toMatchObject(refused);
   const { status, body } = await send("/v1/approvals", asking(exact));
   expect([status, body.orig_args]).toEqual([201, { id: Number(exact) }]);

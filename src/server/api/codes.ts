@@ -72,6 +72,10 @@ export const codes = {
     meaning:
       "the idempotency key was used for another event or question, or what it was answered is not sealed with the ledger's key",
   },
+  number_inexact: {
+    status: 422,
+    meaning: "a number that a person decides about is none that a double holds: send it as a text",
+  },
   manifest_invalid: { status: 422, meaning: "the manifest is not valid: the text names the field" },
   rate_limited: { status: 429, meaning: "too many calls of the tool: see `Retry-After`" },
   internal: { status: 500, meaning: "the request could not be answered; it is a defect" },

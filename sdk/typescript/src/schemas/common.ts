@@ -41,6 +41,7 @@ export type Failure = {
     | "batch_too_large"
     | "encoding_unsupported"
     | "idempotency_mismatch"
+    | "number_inexact"
     | "manifest_invalid"
     | "rate_limited"
     | "internal"
