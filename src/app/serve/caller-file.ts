@@ -23,6 +23,8 @@ export interface CallerFile<Who> {
   readonly hint: string;
   /** Undefined: it is written in another way. */
   readonly whoOf: (text: string) => Who | undefined;
+  /** What is told of a line about whom an earlier one is as well. */
+  readonly shownOf: (caller: Who & Granted) => string;
 }
 
 /** @throws {AegisError} `config/invalid` naming the line */
@@ -31,11 +33,17 @@ export function readCallers<Who extends object>(
   kind: CallerFile<Who>,
 ): readonly (Who & Granted)[] {
   const lines = readGuarded(path, kind).split("\n");
+  const seen = new Set<string>();
   const callers = lines.flatMap((line, at) => {
     const text = line.trim();
     if (text === "" || text.startsWith("#")) return [];
     const caller = callerOf(text, kind);
-    if (caller !== undefined) return [caller];
+    const [who = ""] = text.split(/\s+/, 1);
+    if (caller !== undefined && !seen.has(who)) {
+      seen.add(who);
+      return [caller];
+    }
+    if (caller !== undefined) throw unusable(path, kind, `${kind.shownOf(caller)} is there twice`);
     const form = `"${kind.form} ${callerRoles.join("|")} TENANT|* NAME"`;
     throw unusable(path, kind, `line ${at + 1} is not ${form}`);
   });

@@ -2,7 +2,7 @@
 // themselves are nowhere on this machine.
 
 import type { AbsPath } from "../../base/paths.ts";
-import { type CallerFile, type Granted, readCallers, unusable } from "./caller-file.ts";
+import { type CallerFile, type Granted, readCallers } from "./caller-file.ts";
 
 export interface ServedKey extends Granted {
   readonly hash: Uint8Array;
@@ -13,16 +13,10 @@ const keyFile: CallerFile<Pick<ServedKey, "hash">> = {
   form: "SHA256",
   hint: "a key's hash is what `printf %s KEY | sha256sum` prints",
   whoOf: (text) => (/^[0-9a-f]{64}$/.test(text) ? { hash: Uint8Array.fromHex(text) } : undefined),
+  shownOf: ({ name }) => `the key of "${name}"`,
 };
 
 /** @throws {AegisError} `config/invalid` for lines that are none, or that contradict each other */
 export function readKeys(path: AbsPath): readonly ServedKey[] {
-  const keys = readCallers(path, keyFile);
-  const seen = new Set<string>();
-  for (const { hash, name } of keys) {
-    const text = hash.toHex();
-    if (seen.has(text)) throw unusable(path, keyFile, `the key of "${name}" is there twice`);
-    seen.add(text);
-  }
-  return keys;
+  return readCallers(path, keyFile);
 }

@@ -24,18 +24,15 @@ const peerFile: CallerFile<Account> = {
     if ((kind !== "uid" && kind !== "gid") || id > idMax) return undefined;
     return { kind, id };
   },
+  shownOf: ({ kind, id }) => `${kind}:${id}`,
 };
 
 /** @throws {AegisError} `config/invalid` for lines that are none, or that contradict each other */
 export function readPeers(path: AbsPath): readonly ServedPeer[] {
   const peers = readCallers(path, peerFile);
-  const seen = new Set<string>();
   for (const { kind, id } of peers) {
-    const who = `${kind}:${id}`;
-    if (seen.has(who)) throw unusable(path, peerFile, `${who} is there twice`);
-    seen.add(who);
     if (!isNameable(kind, id)) {
-      const why = `${who} stands for every one that this user namespace has no number for`;
+      const why = `${kind}:${id} stands for every one that this user namespace has no number for`;
       throw unusable(path, peerFile, why);
     }
   }
