@@ -93,6 +93,11 @@ export const command = defineCommand(
         summary: "Where clients of an MCP server reach it through the proxy",
       },
       "mcp-upstream": { kind: "text", value: "URL", summary: "That server" },
+      "mcp-method": {
+        kind: "list",
+        value: "METHOD",
+        summary: "A request MCP does not have, to pass undecided in both directions; repeatable",
+      },
     },
     operands: {},
     launches: false,
@@ -110,8 +115,8 @@ export const command = defineCommand(
         bundleScope: flags["bundle-scope"],
         payloadKeys: flags["payload-keys"],
         trustMode: flags["trust-mode"],
-        mcpAddr: flags["mcp-addr"],
-        mcpUpstream: flags["mcp-upstream"],
+        ...{ mcpAddr: flags["mcp-addr"], mcpUpstream: flags["mcp-upstream"] },
+        mcpMethods: flags["mcp-method"],
         approvalWebhook: flags["approval-webhook"],
         approvalWebhookSecret: flags["approval-webhook-secret"],
         approvalTtl: flags["approval-ttl"],
@@ -174,14 +179,14 @@ function listening(
 /** Its own talk goes where the log goes. */
 async function startMcp(
   parts: ServeParts,
-  { address, upstream }: NonNullable<DaemonOptions["mcp"]>,
+  { address, upstream, methods: passedMethods }: NonNullable<DaemonOptions["mcp"]>,
   metrics: ServerMetrics,
 ): Promise<RunningMcpServer> {
   const { serveMcp } = await import("../mcp/serve.ts");
   const say = (line: string): void => void writeErr(`aegisd: ${escapeControls(line)}\n`);
   const session = undefined;
   const server = { kind: "address", url: upstream, token: undefined } as const;
-  const wishes = { address, server, session, approvalWaitMs, isStrict: false };
+  const wishes = { address, server, session, approvalWaitMs, isStrict: false, passedMethods };
   const timed = metrics.decide(parts.decide);
   const decide: Decide = async (input) => {
     const decision = await timed(input);

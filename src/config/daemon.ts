@@ -48,6 +48,7 @@ const daemonFile = table({
   manifest: path,
   mcp_addr: path,
   mcp_upstream: path,
+  mcp_methods: defaulted(list(text), []),
   keys: path,
   payload_keys: path,
   bundle: path,

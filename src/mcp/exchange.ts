@@ -15,7 +15,7 @@ import {
 } from "./message.ts";
 import { hasAnswers } from "./questions.ts";
 import type { RecordParts } from "./record.ts";
-import { cancelledText, errorAnswer, type ProxyError, rpcCodes } from "./refusal.ts";
+import { cancelledText, errorAnswer, methodUnknown, type ProxyError, rpcCodes } from "./refusal.ts";
 import {
   addRequest,
   endRequest,
@@ -60,6 +60,13 @@ export async function exchange(
   const problem = idProblem(scope, message.id);
   if (problem !== undefined) {
     return jsonResponse(errorText(message.id, rpcCodes.invalidRequest, problem), 400);
+  }
+  const unknown = parts.gate.unknownMethod("client", message.method);
+  if (unknown !== undefined) {
+    await parts.gate.raise(scope.session, methodUnknown, unknown);
+    const text = errorText(message.id, rpcCodes.methodNotFound, unknown);
+    // Until 2025-11-25 clients take this status for the end of their session.
+    return jsonResponse(text, arrival.isModern ? 404 : 200);
   }
   const asked = askedCall(message);
   if (asked !== undefined) return exchangeCall(parts, arrival, message, asked);

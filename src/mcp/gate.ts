@@ -21,6 +21,7 @@ import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Approved, approve, openApprovals } from "./approve.ts";
 import { declaredFor } from "./declared.ts";
 import { type Limits, limitsOf } from "./limits.ts";
+import { type Side, unknownMethod } from "./methods.ts";
 import { beginModelCall } from "./model-call.ts";
 import { createPermit, type Permit } from "./permit.ts";
 import { type CallName, type CallSession, record, treeOf } from "./record.ts";
@@ -32,6 +33,8 @@ export interface GateParts extends ApprovalStore {
   readonly manifest: JsonValue;
   /** Requests that are no tool calls and that the manifest does not name are denied. */
   readonly isStrict: boolean;
+  /** Of requests that MCP does not have, and that pass all the same; absent: none. */
+  readonly passedMethods?: readonly string[];
   readonly states: LiveStates;
   readonly limiter: RateLimiter;
   /** How long a call waits for a person before its caller is told to come back. */
@@ -71,6 +74,8 @@ export interface Gate {
   admit(session: CallSession, call: ToolCall): Promise<Admission>;
   /** For the result of a call that was allowed before and is fetched later. */
   follow(session: CallSession, name: CallName): Permit;
+  /** Why a request with this method goes to nobody. */
+  unknownMethod(side: Side, method: string): string | undefined;
   /** Records and tells that a message is refused before anything could be decided about. */
   raise(session: CallSession, code: string, error: string): Promise<void>;
 }
@@ -98,6 +103,7 @@ export function createGate(parts: GateParts): Gate {
   };
   return {
     follow: (session, name) => createPermit(parts, session, name, usual, undefined, () => {}),
+    unknownMethod: (side, method) => unknownMethod(side, method, parts.passedMethods ?? []),
     async raise(session, code, error) {
       parts.say(`a message was refused: ${error}`);
       const stored = await record(parts, session, "ERROR_RAISED", { code, error, fatal: false });

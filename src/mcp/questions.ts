@@ -11,7 +11,7 @@ import type { Gate } from "./gate.ts";
 import { membersOf, type Request, type Response_, textOf, treeText } from "./message.ts";
 import type { Permit } from "./permit.ts";
 import type { CallSession } from "./record.ts";
-import { type ProxyError, rpcCodes } from "./refusal.ts";
+import { methodUnknown, type ProxyError, rpcCodes } from "./refusal.ts";
 
 type Answer = Pick<Response_, "members" | "text">;
 
@@ -110,14 +110,18 @@ async function decideAll(
     if (members === undefined || method === undefined) {
       return err(refused(`one of its ${requestsMember} is no request`));
     }
+    const unknown = gate.unknownMethod("server", method);
+    if (unknown !== undefined) {
+      await gate.raise(session, methodUnknown, unknown);
+      await withdraw(permits);
+      return err(refused(unknown));
+    }
     const params = members.get("params");
     const call = askedOfClient(method, params, signal);
     if (call === undefined) continue;
     const admission = await gate.admit(session, call);
     if (admission.kind === "refused") {
-      for (const permit of permits.values()) {
-        await permit.failed("CANCELLED", "another question of the same answer was refused");
-      }
+      await withdraw(permits);
       return err(admission.error);
     }
     const { permit } = admission;
@@ -127,6 +131,12 @@ async function decideAll(
     edited = new Map(edited ?? requests).set(name, changed);
   }
   return ok({ permits, edited });
+}
+
+async function withdraw(permits: ReadonlyMap<string, Permit>): Promise<void> {
+  for (const permit of permits.values()) {
+    await permit.failed("CANCELLED", "another question of the same answer was refused");
+  }
 }
 
 /** Each is a question to the user; what comes of it is told in another way. */

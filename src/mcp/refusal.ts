@@ -26,6 +26,9 @@ export const rpcCodes = {
 /** Of a message that asks for something and takes no answer. */
 export const requestWithoutId = "REQUEST_WITHOUT_ID";
 
+/** Of a request that MCP does not have. */
+export const methodUnknown = "METHOD_UNKNOWN";
+
 /** Of arguments that are not the same for everybody who reads them. */
 export const numberInexact = "NUMBER_INEXACT";
 

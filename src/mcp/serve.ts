@@ -5,6 +5,7 @@ import { createRateLimiter } from "../app/serve/rate-limit.ts";
 import { listenAddress, type ServeParts } from "../app/serve/serve.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
+import { passedMethods } from "./methods.ts";
 import { createProcessPool } from "./process-pool.ts";
 import type { CallSession } from "./record.ts";
 import type { ServerCommand } from "./server-process.ts";
@@ -15,6 +16,8 @@ export interface GateWishes {
   readonly approvalWaitMs: number;
   /** Requests that are no tool calls and that the manifest does not name are denied. */
   readonly isStrict: boolean;
+  /** Of requests that MCP does not have, and that pass all the same. */
+  readonly passedMethods: readonly string[];
   /** Tells the person who runs the proxy. */
   readonly say: (line: string) => void;
   /** Counts what was decided about. */
@@ -43,12 +46,13 @@ interface CommandServer extends ServerCommand {
 }
 
 export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
+  const passed = passedMethods(wishes.passedMethods);
   const gate = createGate({
     ...parts,
     states: createLiveStates(parts.log),
     limiter: createRateLimiter(parts.rateLimit, parts.nowMs),
     onAsked: parts.webhook?.send,
-    ...wishes,
+    ...{ ...wishes, passedMethods: passed },
   });
   const { telemetry, monotonicMs } = parts;
   return watchedGate(gate, { telemetry, monotonicMs, onEnded: wishes.onEnded });

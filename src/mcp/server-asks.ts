@@ -17,7 +17,7 @@ import {
 } from "./message.ts";
 import type { Permit } from "./permit.ts";
 import type { CallSession } from "./record.ts";
-import { errorAnswer, rpcCodes } from "./refusal.ts";
+import { errorAnswer, methodUnknown, rpcCodes } from "./refusal.ts";
 import { carriesResult, followedTask } from "./tool-call.ts";
 
 export interface ServerAsks {
@@ -69,7 +69,7 @@ interface Asks extends ServerAsksParts {
 export function createServerAsks(parts: ServerAsksParts): ServerAsks {
   const asks: Asks = { ...parts, asked: new Map(), over: new Set() };
   return {
-    isDecidedAbout: (request) => isAbout(request),
+    isDecidedAbout: (request) => unknownOf(asks, request) !== undefined || isAbout(request),
     ask: (request, refuse, gone) => ask(asks, request, refuse, gone),
     answered: (answer) => answered(asks, answer),
     cancelled: (notification) => cancelled(asks, notification),
@@ -81,6 +81,10 @@ export function createServerAsks(parts: ServerAsksParts): ServerAsks {
       }
     },
   };
+}
+
+function unknownOf({ gate }: Asks, { method }: Request): string | undefined {
+  return gate.unknownMethod("server", method);
 }
 
 function isAbout(request: Request): boolean {
@@ -100,6 +104,12 @@ async function ask(
     // On a stream that was resumed a server says again what it said.
     if (known.text === text && known.permit !== undefined) return known.told;
     asks.say("a request of the server is left out: its id is in use for another one");
+    return undefined;
+  }
+  const unknown = unknownOf(asks, request);
+  if (unknown !== undefined) {
+    await asks.gate.raise(asks.session, methodUnknown, unknown);
+    await refuse(errorText(id, rpcCodes.methodNotFound, unknown));
     return undefined;
   }
   if (asks.asked.size >= askedMax) {

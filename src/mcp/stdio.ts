@@ -24,6 +24,7 @@ import type { CallSession } from "./record.ts";
 import {
   cancelledText,
   errorAnswer,
+  methodUnknown,
   type ProxyError,
   requestWithoutId,
   rpcCodes,
@@ -165,6 +166,11 @@ async function fromClient(
   const problem = pending.problem(message.id);
   if (problem !== undefined) {
     return reply(errorText(message.id, rpcCodes.invalidRequest, problem));
+  }
+  const unknown = parts.gate.unknownMethod("client", message.method);
+  if (unknown !== undefined) {
+    await parts.gate.raise(parts.session, methodUnknown, unknown);
+    return reply(errorText(message.id, rpcCodes.methodNotFound, unknown));
   }
   const asked = askedCall(message);
   if (asked !== undefined) return startCall(parts, pending, message, asked, reply);

@@ -28,6 +28,7 @@ export function watchedGate(gate: Gate, parts: WatchParts): Gate {
   return {
     follow: gate.follow,
     raise: gate.raise,
+    unknownMethod: gate.unknownMethod,
     async admit(session, call) {
       const began = parts.monotonicMs();
       const span = spanOf(parts.telemetry, call);

@@ -206,6 +206,13 @@ describe("it does not start with what it would not do", () => {
     ["another trust mode", "trust_mode: none", [], "trust_mode must be one of dev, prod"],
     ["an MCP proxy before nothing", "mcp_addr: ':8081'", [], "invalid mcp_addr"],
     ["an MCP server nobody reaches", "mcp_upstream: 'http://a/'", [], "invalid mcp_upstream"],
+    ["requests to no MCP server", "mcp_methods: [x/y]", [], "invalid mcp_methods"],
+    [
+      "requests of MCP in another spelling",
+      "mcp_addr: ':0'\nmcp_upstream: 'http://127.0.0.1:1/'\nmcp_methods: [Tools/Call]",
+      [],
+      'MCP has "tools/call"',
+    ],
     ["traces that are a folder", "telemetry:\n  path: /tmp", [], 'Cannot write traces to "/tmp"'],
     ["TLS without a key", "tls:\n  enabled: true\n  cert_file: c", [], "invalid tls.key_file"],
     ["TLS that nobody switched", "tls:\n  cert_file: c", [], "invalid tls.enabled"],

@@ -18,7 +18,11 @@ export const budgets = {
 };
 
 /** @param permissions of the manifest */
-export function gateScene(permissions: object = { tools: ["echo"], budgets }, approvalWaitMs = 0) {
+export function gateScene(
+  permissions: object = { tools: ["echo"], budgets },
+  approvalWaitMs = 0,
+  passedMethods: readonly string[] = [],
+) {
   const log = createControlLog(createMemoryStore("aegis.local/test"));
   const manifest = JSON.parse(JSON.stringify({ permissions })) as GateParts["manifest"];
   const nowMs = () => 1_700_000_000_000;
@@ -26,7 +30,7 @@ export function gateScene(permissions: object = { tools: ["echo"], budgets }, ap
   const said: string[] = [];
   const say = (line: string) => void said.push(line);
   const gate = createGate({
-    ...{ log, manifest, nowMs, say },
+    ...{ log, manifest, nowMs, say, passedMethods },
     secret: new Uint8Array(32),
     decide: (input) => decideFast(input) ?? undecided,
     states: createLiveStates(log),

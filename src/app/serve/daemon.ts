@@ -38,6 +38,8 @@ export interface DaemonFlags {
   readonly trust: string | undefined;
   readonly mcpAddr: string | undefined;
   readonly mcpUpstream: string | undefined;
+  /** None: as the file says. */
+  readonly mcpMethods: readonly string[];
   /** Undefined: as the file says. */
   readonly rateLimit: number | undefined;
   readonly telemetryDisabled: boolean | undefined;
@@ -46,7 +48,14 @@ export interface DaemonFlags {
 
 export interface DaemonOptions extends Omit<ServeOptions, "onNotice"> {
   /** Undefined: no MCP server is behind this one. */
-  readonly mcp: { readonly address: string; readonly upstream: string } | undefined;
+  readonly mcp:
+    | {
+        readonly address: string;
+        readonly upstream: string;
+        /** Of requests that MCP does not have, and that pass all the same. */
+        readonly methods: readonly string[];
+      }
+    | undefined;
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     readonly format: "text" | "json";
@@ -109,13 +118,20 @@ function fileOf(config: string | undefined, directory: AbsPath): DaemonFile {
 }
 
 /** The documented key says where to listen; what stands behind has to be said as well. */
-function mcpOf({ mcpAddr, mcpUpstream }: DaemonFlags, file: DaemonFile): DaemonOptions["mcp"] {
+function mcpOf(
+  { mcpAddr, mcpUpstream, mcpMethods }: DaemonFlags,
+  file: DaemonFile,
+): DaemonOptions["mcp"] {
   const [address, upstream] = [mcpAddr ?? file.mcp_addr, mcpUpstream ?? file.mcp_upstream];
-  if (address !== "" && upstream !== "") return { address, upstream };
+  const methods = mcpMethods.length > 0 ? mcpMethods : file.mcp_methods;
+  if (address !== "" && upstream !== "") return { address, upstream, methods };
   if (address !== "") {
     throw invalid("mcp_addr", "nobody says which MCP server is behind it", "give mcp_upstream too");
   }
-  if (upstream === "") return undefined;
+  if (upstream === "") {
+    if (methods.length === 0) return undefined;
+    throw invalid("mcp_methods", "no MCP server is behind this one", "give mcp_addr too");
+  }
   throw invalid("mcp_upstream", "nobody says where to listen for its clients", "give mcp_addr too");
 }
 

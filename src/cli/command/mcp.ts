@@ -69,6 +69,11 @@ export const command = defineCommand(
         summary:
           "Deny resources, prompts and what servers ask where the manifest names none of them.",
       },
+      "pass-method": {
+        kind: "list",
+        value: "METHOD",
+        summary: "A request MCP does not have, to pass undecided in both directions; repeatable.",
+      },
       "rate-limit": {
         kind: "number",
         value: "N",
@@ -142,6 +147,7 @@ interface ProxyWishes {
     readonly "declared-only": boolean;
     readonly upstream: string | undefined;
     readonly "upstream-key-file": string | undefined;
+    readonly "pass-method": readonly string[];
     readonly "approval-wait": number;
   };
   readonly address: string;
@@ -169,7 +175,8 @@ async function proxy(
   }
   const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
   const approvalWaitMs = flags["approval-wait"] * 1000;
-  const wishes = { approvalWaitMs, isStrict: flags["declared-only"], say };
+  const passedMethods = flags["pass-method"];
+  const wishes = { approvalWaitMs, isStrict: flags["declared-only"], passedMethods, say };
   if (flags.listen !== undefined) {
     const behind =
       upstream === undefined
