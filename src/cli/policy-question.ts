@@ -8,6 +8,7 @@ import { type Action, actions } from "../model/capability.ts";
 import type { PolicyAnswer } from "../wire/policy.ts";
 import type { CliContext } from "./context.ts";
 import { policyFlags, policyOptions } from "./policy-options.ts";
+import { warn } from "./warn.ts";
 
 export const questionFlags = policyFlags;
 
@@ -23,6 +24,7 @@ export async function ask(
 ): Promise<Answer> {
   const action = actionCalled(operands.ACTION);
   const policy = await policyInForce(policyOptions(flags), context);
+  warn(policy.warnings);
   return answer(policy, action, operands.RESOURCE, context);
 }
 

@@ -1,14 +1,13 @@
 // All configurations with what a list says about each. One that is broken is listed with its
 // problem.
 
-import { resolvePath } from "../../base/paths.ts";
 import { type ConfigEntry, listConfigs, loadConfig, readCurrent } from "../../config/config.ts";
 import { readIfPresent } from "../../config/files.ts";
 import { aegisPaths } from "../../config/location.ts";
 import type { Isolation } from "../../config/schema.ts";
 import { templates } from "../../policy/templates.ts";
 import { withLedger } from "../ledger/ledgers.ts";
-import { cedarFilesIn } from "../policy/files.ts";
+import { configuredFiles } from "../policy/configured.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export interface ListedConfig {
@@ -41,8 +40,11 @@ async function look(
 ): Promise<ListedConfig> {
   const unknown = { isolation: undefined, sessions: 0, lastUsedUnixMs: undefined };
   try {
-    const { isolation, ledger: path, policyPaths } = loadConfig(entry, around.environment);
-    const policy = templateOf(policyPaths.flatMap((folder) => textsIn(folder)));
+    const config = loadConfig(entry, around.environment);
+    const { isolation, ledger: path } = config;
+    const policy = templateOf(
+      configuredFiles(config).paths.map((file) => readIfPresent(file) ?? ""),
+    );
     const sessions = await withLedger(around, path, (ledger) =>
       ledger.sessions({ last: Number.MAX_SAFE_INTEGER }),
     );
@@ -59,11 +61,6 @@ async function look(
     const problem = error instanceof Error ? error.message : String(error);
     return { entry, active, policy: "unknown", ...unknown, problem };
   }
-}
-
-function textsIn(folder: Parameters<typeof cedarFilesIn>[0]): string[] {
-  const names = cedarFilesIn(folder) ?? [];
-  return names.map((name) => readIfPresent(resolvePath(folder, name)) ?? "");
 }
 
 function templateOf(texts: readonly string[]): string {

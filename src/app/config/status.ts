@@ -9,7 +9,7 @@ import { isDirectory, isFile } from "../../config/files.ts";
 import { aegisPaths, type ConfigPaths } from "../../config/location.ts";
 import type { SessionRecord } from "../../ledger/contract.ts";
 import { withLedger } from "../ledger/ledgers.ts";
-import { cedarFilesIn } from "../policy/files.ts";
+import { configuredFiles } from "../policy/configured.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export interface LedgerHealth {
@@ -37,6 +37,8 @@ export interface ConfigHealth {
   /** Undefined when there is no file that can be read. */
   readonly config: Config | undefined;
   readonly policyFiles: number;
+  /** Why the folders of policies cannot be read. */
+  readonly policyProblem: string | undefined;
   readonly hasSandbox: boolean;
   readonly ledger: LedgerHealth | undefined;
 }
@@ -45,7 +47,8 @@ export interface ConfigHealth {
 export async function configHealth(around: Surroundings, name: string): Promise<ConfigHealth> {
   const paths = aegisPaths(around.environment);
   const entry = findConfig(paths, name) ?? entryOf(paths, name, "init");
-  const nothing = { policyFiles: 0, hasSandbox: false, config: undefined, ledger: undefined };
+  const noPolicy = { policyFiles: 0, policyProblem: undefined };
+  const nothing = { ...noPolicy, hasSandbox: false, config: undefined, ledger: undefined };
   const base = { name, paths: entry.paths, hasDirectory: isDirectory(entry.paths.directory) };
   let config: Config;
   try {
@@ -55,16 +58,23 @@ export async function configHealth(around: Surroundings, name: string): Promise<
     const file = missing ? "MISSING" : "INVALID";
     return { ...base, ...nothing, file, problem: messageOf(error) };
   }
-  const files = config.policyPaths.flatMap((folder) => cedarFilesIn(folder) ?? []);
   return {
     ...base,
     file: "OK",
     problem: undefined,
     config,
-    policyFiles: files.length,
+    ...policyHealth(config),
     hasSandbox: isDirectory(config.sandbox),
     ledger: await ledgerHealth(around, config.ledger),
   };
+}
+
+function policyHealth(config: Config): Pick<ConfigHealth, "policyFiles" | "policyProblem"> {
+  try {
+    return { policyFiles: configuredFiles(config).paths.length, policyProblem: undefined };
+  } catch (error) {
+    return { policyFiles: 0, policyProblem: messageOf(error) };
+  }
 }
 
 async function ledgerHealth(around: Surroundings, path: AbsPath): Promise<LedgerHealth> {

@@ -61,6 +61,8 @@ export async function prepareBox(
   subject: BoxSubject,
   plans: "kept" | "anew",
 ): Promise<BoxWithPolicy> {
+  // The second time nothing is new.
+  if (plans === "kept") for (const each of subject.subject.warnings) subject.options.tell?.(each);
   const snapshot = policySnapshot(collectSources(subject));
   const { planCache } = aegisPaths(subject.around.environment);
   const key = keyOf(subject, snapshot);

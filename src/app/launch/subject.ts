@@ -19,7 +19,8 @@ import type { OwnFolder } from "../../enforce/backend.ts";
 import type { LimitWish } from "../../model/limits.ts";
 import type { Places } from "../../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../../policy/templates.ts";
-import { type PolicyTexts, policyTexts } from "../policy/texts.ts";
+import { configuredFiles } from "../policy/configured.ts";
+import { configuredTexts, type PolicyTexts, policyTexts } from "../policy/texts.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { LaunchOptions } from "./options.ts";
 
@@ -36,21 +37,35 @@ export interface LaunchSubject {
   readonly limits: readonly LimitWish[];
   /** Record everything, confine nothing; the policy only judges for the record. */
   readonly observeOnly: boolean;
+  /** About the policy, for whoever launches. */
+  readonly warnings: readonly string[];
 }
 
 export function launchSubject(options: LaunchOptions, around: Surroundings): LaunchSubject {
   const config = options.mode === "wrap" ? wrapConfig(options, around) : runConfig(options, around);
-  const wanted = config?.policyPaths ?? (options.manifest === undefined ? [defaultTemplate] : []);
-  const given = options.policies.length > 0 ? options.policies : wanted;
   return {
+    ...policyOf(options, around, config),
     agent: options.name ?? config?.agent ?? agentName(options),
     workspace: workspaceOf(options, around, options.mode === "wrap" ? undefined : config?.sandbox),
     ledger: ledgerOf(options, around, config),
-    texts: policyTexts(given, options.manifest, around.directory),
     net: [...options.net, ...(config?.allowedNetwork.map(netWord) ?? [])],
     limits: config?.limits ?? [],
     observeOnly: options.mode !== "run" || (config !== undefined && config.isolation !== "kernel"),
   };
+}
+
+function policyOf(
+  { policies, manifest }: LaunchOptions,
+  { directory }: Surroundings,
+  config: Config | undefined,
+): Pick<LaunchSubject, "texts" | "warnings"> {
+  if (config === undefined || policies.length > 0) {
+    const none = manifest === undefined ? [defaultTemplate] : [];
+    const given = policies.length > 0 ? policies : none;
+    return { texts: policyTexts(given, manifest, directory), warnings: [] };
+  }
+  const files = configuredFiles(config);
+  return { texts: configuredTexts(files, manifest, directory), warnings: files.warnings };
 }
 
 function runConfig(options: LaunchOptions, around: Surroundings): Config | undefined {

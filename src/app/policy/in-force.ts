@@ -49,6 +49,8 @@ export interface PolicyInForce {
   /** As in a box of a kernel that lacks nothing: on Linux it has a /tmp of its own. */
   readonly capabilities: Capabilities;
   readonly snapshot: PolicySnapshot;
+  /** For whoever asked. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -64,7 +66,7 @@ export async function policyInForce(
   const snapshot = policySnapshot(collectSources(subject));
   const request = await boxRequest(subject, snapshot);
   const capabilities = platform === "linux" ? withMounts(request) : request.capabilities;
-  return { request, capabilities, snapshot };
+  return { request, capabilities, snapshot, warnings: subject.subject.warnings };
 }
 
 /** Questions are about /tmp, wherever the box of a launch would have it on this very machine. */

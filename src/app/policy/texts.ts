@@ -8,6 +8,7 @@ import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { readIfPresent } from "../../config/files.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { templateNamed } from "../../policy/templates.ts";
+import type { ConfiguredFiles } from "./configured.ts";
 import { cedarFilesIn } from "./files.ts";
 
 export interface PolicyTexts {
@@ -36,6 +37,21 @@ export function policyTexts(
     files: paths.flatMap(cedarTexts),
     manifests: manifest === undefined ? [] : [read(resolvePath(directory, manifest), "manifest")],
   };
+}
+
+/**
+ * What a configuration's folders hold. Where one is missing the template that forbids everything
+ * stands in for it, so that nothing given beside it opens anything.
+ * @throws {AegisError} as `policyTexts`
+ */
+export function configuredTexts(
+  { paths, isMissing }: ConfiguredFiles,
+  manifest: string | undefined,
+  directory: AbsPath,
+): PolicyTexts {
+  const { manifests } = policyTexts([], manifest, directory);
+  const files = paths.map((path) => read(path, "cedar"));
+  return { templates: isMissing ? ["default-deny"] : [], files, manifests };
 }
 
 function cedarTexts(path: AbsPath): readonly PolicySource[] {

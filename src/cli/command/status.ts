@@ -41,7 +41,9 @@ function statusFacts(health: ConfigHealth): Fact[] {
   facts.push(["Config file", `${health.file}${problem}`]);
   if (config === undefined) return facts;
   const count = health.policyFiles;
-  facts.push(["Policies", count === 0 ? "MISSING" : `${count} .cedar file(s)`]);
+  const policies = count === 0 ? "MISSING" : `${count} .cedar file(s)`;
+  const unread = health.policyProblem;
+  facts.push(["Policies", unread === undefined ? policies : `ERROR - ${unread}`]);
   facts.push(["Sandbox dir", health.hasSandbox ? `OK (${config.sandbox})` : "MISSING"]);
   facts.push(...ledgerFacts(health.ledger));
   facts.push(["Isolation", isolationText(config.isolation)]);

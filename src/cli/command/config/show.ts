@@ -2,7 +2,7 @@
 // never printed.
 
 import { chooseConfig } from "../../../app/config/choose.ts";
-import { cedarFilesIn } from "../../../app/policy/files.ts";
+import { configuredFiles } from "../../../app/policy/configured.ts";
 import { type Config, loadConfig } from "../../../config/config.ts";
 import type { ShownConfig } from "../../../wire/config.ts";
 import { defineCommand } from "../../command.ts";
@@ -11,6 +11,7 @@ import { writeOut } from "../../output.ts";
 import { isolationText, observerText } from "../../render/config.ts";
 import { type Fact, renderFacts } from "../../render/facts.ts";
 import { jsonText } from "../../render/json.ts";
+import { warn } from "../../warn.ts";
 
 export const command = defineCommand(
   {
@@ -24,7 +25,9 @@ export const command = defineCommand(
   async ({ flags, operands }, context) => {
     const entry = await chooseConfig(context, operands.NAME);
     const config = loadConfig(entry, context.environment);
-    const files = config.policyPaths.flatMap((folder) => cedarFilesIn(folder) ?? []);
+    const { paths, warnings } = configuredFiles(config);
+    const files = paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+    warn(warnings);
     writeOut(flags.json ? jsonText(shown(config, files)) : renderFacts(facts(config, files)));
     return 0;
   },

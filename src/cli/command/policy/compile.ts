@@ -8,6 +8,7 @@ import { defineCommand } from "../../command.ts";
 import { writeOut } from "../../output.ts";
 import { policyFlags, policyOptions } from "../../policy-options.ts";
 import { jsonText } from "../../render/json.ts";
+import { warn } from "../../warn.ts";
 
 export const command = defineCommand(
   {
@@ -34,6 +35,7 @@ export const command = defineCommand(
     const target = flags.target ?? platformName;
     const platform = target === "ir" ? platformName : target;
     const policy = await policyInForce(policyOptions(flags), context, platform);
+    warn(policy.warnings);
     if (target === "ir") writeOut(jsonText(policy.capabilities));
     else if (target === "macos") writeOut(await compileForMacos(policy));
     else writeOut(jsonText(linuxView(await compileForLinux(policy, context))));

@@ -1,8 +1,7 @@
 // `aegis policy list`: the files of a configuration, or what comes with aegis.
 
 import { chooseConfig } from "../../../app/config/choose.ts";
-import { cedarFilesIn } from "../../../app/policy/files.ts";
-import { resolvePath } from "../../../base/paths.ts";
+import { configuredFiles } from "../../../app/policy/configured.ts";
 import { loadConfig } from "../../../config/config.ts";
 import { readIfPresent } from "../../../config/files.ts";
 import { profileNames } from "../../../policy/profiles.ts";
@@ -14,6 +13,7 @@ import { renderTerms } from "../../help.ts";
 import { writeOut } from "../../output.ts";
 import { jsonText } from "../../render/json.ts";
 import { escapeControls } from "../../render/text.ts";
+import { warn } from "../../warn.ts";
 
 export const command = defineCommand(
   {
@@ -38,10 +38,8 @@ export const command = defineCommand(
       return 0;
     }
     const entry = await chooseConfig(context, operands.NAME ?? flags.config);
-    const { policyPaths } = loadConfig(entry, context.environment);
-    const paths = policyPaths.flatMap((folder) =>
-      (cedarFilesIn(folder) ?? []).map((name) => resolvePath(folder, name)),
-    );
+    const { paths, warnings } = configuredFiles(loadConfig(entry, context.environment));
+    warn(warnings);
     const list: PolicyList = {
       configuration: entry.name,
       files: paths.map((path) => ({ path, first_line: firstLine(readIfPresent(path) ?? "") })),
