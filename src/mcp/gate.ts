@@ -4,7 +4,7 @@
 // elsewhere.
 
 import type { ApprovalStore } from "../app/serve/approval-requests.ts";
-import type { LiveStates } from "../app/serve/live-states.ts";
+import { type LiveStates, stateNow } from "../app/serve/live-states.ts";
 import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { inexactNumber, inexactText } from "../base/exact-numbers.ts";
@@ -164,7 +164,7 @@ async function admitCall(
     return { kind: "refused", error: deniedCall(name, reason, advice, note) };
   };
   const judge = async (judged: JsonValue) => {
-    const state = await parts.states.current(session.tenant, session.id);
+    const state = await stateNow(parts, session);
     const event = eventOf(session, proposed.seq, call, name.callId, judged);
     const snapshot = policyView(state, budgetsOf(manifest));
     const input = { event, snapshot, manifest: declared.manifest };
@@ -221,13 +221,13 @@ async function refuseInexact(
 }
 
 async function adviceWhereLimited(
-  { limiter, states }: GateParts,
-  { tenant, id }: CallSession,
+  parts: GateParts,
+  session: CallSession,
   tool: string,
   args: JsonValue,
 ): Promise<Advice | undefined> {
-  if (limiter.take([{ tenant, tool }]) === 0) return undefined;
-  const state = await states.current(tenant, id);
+  if (parts.limiter.take([{ tenant: session.tenant, tool }]) === 0) return undefined;
+  const state = await stateNow(parts, session);
   return adviceFor("RATE_LIMITED", advisedCall(tool, args), state, budgetsOf({}));
 }
 

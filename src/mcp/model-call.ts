@@ -1,6 +1,7 @@
 // A server that asks for sampling calls its client's model: that counts as a call of a model, with
 // a budget of its own, and whoever wrote the policy is asked about it as about any other.
 
+import { stateNow } from "../app/serve/live-states.ts";
 import { type Advice, adviceFor } from "../control/decide/advice.ts";
 import type { DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
@@ -33,7 +34,7 @@ export async function beginModelCall(
   if (!stored.ok) return { kind: "failed", error: notRecorded(samplingRequest, stored.error) };
   const { manifest } = parts;
   const limits = budgetsOf(manifest);
-  const state = await parts.states.current(tenant, id);
+  const state = await stateNow(parts, session);
   const view = policyView(state, limits);
   const others = state.budgets.model_calls_consumed - 1;
   const decision = await decided(parts, call, {

@@ -7,7 +7,7 @@ import type { Turns } from "../app/turns.ts";
 import { AegisError } from "../base/errors.ts";
 import { type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
-import { wallTimeAt, withWallTime } from "../control/state/budgets.ts";
+import { stateAt } from "../control/state/budgets.ts";
 import { callToDecide, type SessionState } from "../control/state/reducer.ts";
 import { stateHash } from "../control/state/view.ts";
 import type { AppendOutcome, ControlLog } from "../ledger/control/contract.ts";
@@ -87,12 +87,12 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<L
   for (let tries = 0; tries < triesMax; tries++) {
     const state = await parts.states.current(tenant, id);
     const { proposed } = question;
-    const about = proposed === undefined ? { state } : callToDecide(state, proposed);
-    const wallTimeMs = wallTimeAt(state, parts.nowMs());
-    const judged = await question.judge(withWallTime(about.state, wallTimeMs));
+    const now = stateAt(state, parts.nowMs());
+    const about = proposed === undefined ? { state: now } : callToDecide(now, proposed);
+    const judged = await question.judge(about.state);
     // What no policy was asked about is still to be decided.
     const call = judged.isPolicys
-      ? { ...("record" in about ? about.record : {}), wall_time_ms: wallTimeMs }
+      ? { ...("record" in about ? about.record : {}), wall_time_ms: now.budgets.wall_time_ms }
       : {};
     const stored = await record(parts, question, { ...judged, call }, state);
     const isLost = stored.kind === "refused" && stored.code === "chain_conflict";

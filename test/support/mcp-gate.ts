@@ -25,13 +25,16 @@ export function gateScene(
 ) {
   const log = createControlLog(createMemoryStore("aegis.local/test"));
   const manifest = JSON.parse(JSON.stringify({ permissions })) as GateParts["manifest"];
-  const nowMs = () => 1_700_000_000_000;
+  /** It stands still. */
+  const clock = { ms: 1_700_000_000_000 };
+  const nowMs = () => clock.ms;
+  const secret = new Uint8Array(32);
   const undecided = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} } as const;
   const said: string[] = [];
   const say = (line: string) => void said.push(line);
   const gate = createGate({
     ...{ log, manifest, nowMs, say, passedMethods },
-    secret: new Uint8Array(32),
+    secret,
     decide: (input) => decideFast(input) ?? undecided,
     states: createLiveStates(log),
     limiter: createRateLimiter(0, nowMs),
@@ -42,7 +45,7 @@ export function gateScene(
   const events = (): Promise<readonly LoggedEvent[]> =>
     log.events({ tenant: "acme", session: "s", limit: 1000 });
   return {
-    ...{ gate, log, nowMs, said, say, events },
+    ...{ gate, log, clock, nowMs, secret, said, say, events },
     types: async () => (await events()).map(({ type }) => type),
   };
 }

@@ -3,6 +3,7 @@
 
 import { liveStatesMax, liveStatesSizeMax } from "../../base/limits.ts";
 import { createRecent } from "../../base/recent.ts";
+import { stateAt } from "../../control/state/budgets.ts";
 import { applyEvent, newState, type SessionState } from "../../control/state/reducer.ts";
 import { stateSize } from "../../control/state/size.ts";
 import type { ControlLog, LoggedEvent } from "../../ledger/control/contract.ts";
@@ -10,6 +11,14 @@ import type { ControlLog, LoggedEvent } from "../../ledger/control/contract.ts";
 export interface LiveStates {
   /** The state after the latest stored event; that of an empty session when there is none. */
   current(tenant: string, session: string): Promise<SessionState>;
+}
+
+/** What a decision is made on, whenever it is made: time goes on while a person is waited for. */
+export async function stateNow(
+  { states, nowMs }: { readonly states: LiveStates; readonly nowMs: () => number },
+  { tenant, id }: { readonly tenant: string; readonly id: string },
+): Promise<SessionState> {
+  return stateAt(await states.current(tenant, id), nowMs());
 }
 
 const pageSize = 1000;

@@ -35,10 +35,10 @@ export function budgetsOf(manifest: JsonValue): Budgets {
   };
 }
 
-/** Of a session that is looked at then: time goes on where no event says so. */
-export function wallTimeAt({ budgets }: SessionState, unixMs: number): number {
-  const { steps_consumed, session_start_ms, wall_time_ms } = budgets;
-  return steps_consumed === 0 ? 0 : Math.max(wall_time_ms, unixMs - session_start_ms);
+/** A session as it is decided about then: time goes on where no event says so. */
+export function stateAt(state: SessionState, unixMs: number): SessionState {
+  const { steps_consumed, session_start_ms } = state.budgets;
+  return steps_consumed === 0 ? state : withWallTime(state, unixMs - session_start_ms);
 }
 
 /** For a decision alone: the state itself is what its events say. */

@@ -1,7 +1,10 @@
-// What the gate writes down of who asks for a person.
+// What the gate writes down of who asks for a person, and by which time it decides.
 
-import { expect, test } from "bun:test";
-import { gateScene, session } from "../../support/mcp-gate.ts";
+import { describe, expect, test } from "bun:test";
+import { readApproval, recordApproval } from "../../../src/app/serve/approval-requests.ts";
+import { decideApproval } from "../../../src/control/approvals/router.ts";
+import { waitFor } from "../../support/harness.ts";
+import { budgets, gateScene, session } from "../../support/mcp-gate.ts";
 
 const permissions = { tools: ["echo"], approval_required: ["echo"] };
 const call = {
@@ -28,4 +31,47 @@ test.each([
   expect(asked).toHaveLength(1);
   const names = Object.entries(Object(asked[0]?.payload)).filter(([name]) => /_by$/.test(name));
   expect(Object.fromEntries(names)).toEqual(wanted);
+});
+
+describe("the wall time of a session that waits for a person", () => {
+  const startMs = 1_700_000_000_000;
+  const limited = { ...permissions, budgets: { ...budgets, max_wall_time_ms: 10_000 } };
+  const approver = { name: "bob", isAgent: false, isKnown: true };
+
+  /** The person says yes; by the time that it is when this is called. */
+  async function allow({ log, nowMs, secret }: ReturnType<typeof gateScene>, json: string) {
+    const asked = readApproval(json, secret);
+    const decided = decideApproval(asked, { allow: true }, approver, nowMs());
+    if (!decided.ok) throw new Error(decided.error.message);
+    const event = { type: "APPROVAL_DECIDED", event: { approved: true } };
+    return recordApproval({ log, nowMs, secret }, decided.value.approval, event, json);
+  }
+  const asked = ({ log }: ReturnType<typeof gateScene>) =>
+    waitFor("its record", async () => (await log.records("approval", "", 9))[0]?.json);
+
+  test.each([
+    [9999, { kind: "admitted" }],
+    [10_000, { kind: "refused", error: { data: { reason: "BUDGET_EXCEEDED" } } }],
+  ])("is that of now when the call comes again, %i ms later", async (afterMs, wanted) => {
+    const scene = gateScene(limited);
+    const { gate, clock } = scene;
+    await gate.admit(session, call);
+    clock.ms += 1000;
+    await allow(scene, await asked(scene));
+    clock.ms = startMs + afterMs;
+    expect(await gate.admit(session, call)).toMatchObject(wanted);
+  });
+
+  test.each([
+    [9999, { kind: "admitted" }],
+    [10_000, { kind: "refused", error: { data: { reason: "BUDGET_EXCEEDED" } } }],
+  ])("is that of now when the wait is over, %i ms later", async (afterMs, wanted) => {
+    const scene = gateScene(limited, 60_000);
+    const { gate, clock } = scene;
+    const admission = gate.admit(session, call);
+    const stored = allow(scene, await asked(scene));
+    clock.ms = startMs + afterMs;
+    await stored;
+    expect(await admission).toMatchObject(wanted);
+  });
 });
