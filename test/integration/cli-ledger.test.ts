@@ -291,6 +291,19 @@ describe("aegis audit policy-history, checkpoint and prove", () => {
 });
 
 describe("aegis audit export", () => {
+  test("--json is --format json, and contradicts every other format", async () => {
+    const same = await aegis("audit", "export", "--format", "json");
+    for (const args of [["--json"], ["--json", "--format", "json"]])
+      expect(await aegis("audit", "export", ...args)).toEqual(same);
+    for (const format of ["jsonl", "csv", "cef"]) {
+      const args = ["--json", "--format", format];
+      const { exitCode, stdout, stderr } = await aegis("audit", "export", ...args);
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      expect(stderr).toBe(
+        `error: Cannot export as both json and ${format}\nhint: give --json or --format ${format}\n`,
+      );
+    }
+  });
   test("gives the same entries in every format, newest first", async () => {
     const exported = async (format: string) =>
       (await aegis("audit", "export", "--format", format)).stdout;

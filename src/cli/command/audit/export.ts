@@ -1,5 +1,6 @@
 // `aegis audit export`: entries for other systems, newest first, or as they come in.
 
+import { AegisError } from "../../../base/errors.ts";
 import type { Ledger } from "../../../ledger/contract.ts";
 import { createExporter, exportFormats } from "../../../ledger/report/export.ts";
 import type { SealedEvent } from "../../../model/event.ts";
@@ -38,13 +39,19 @@ export const command = defineCommand(
         summary: "Only what comes in from now on, one entry a line, until interrupted",
       },
       ...ledgerFlags,
+      json: { kind: "switch", summary: "Same as --format json" },
     },
     operands: { NAME: nameOperand },
     launches: false,
     examples: ["aegis audit export my-agent --format csv > audit.csv"],
   },
-  async ({ flags, operands }, context) =>
-    readLedger(context, { name: operands.NAME, flags }, async (ledger) => {
+  async ({ flags, operands }, context) => {
+    if (flags.json && flags.format !== "json") {
+      throw new AegisError("usage", `Cannot export as both json and ${flags.format}`, {
+        hint: `give --json or --format ${flags.format}`,
+      });
+    }
+    return readLedger(context, { name: operands.NAME, flags }, async (ledger) => {
       const { format, limit } = flags;
       const isJson = format === "json" || format === "jsonl";
       const exporter = createExporter(flags.follow && isJson ? "jsonl" : format);
@@ -60,7 +67,8 @@ export const command = defineCommand(
       }
       if (await eachChunk(ledger, limit, write)) writeOut(exporter.finish());
       return 0;
-    }),
+    });
+  },
 );
 
 /**
