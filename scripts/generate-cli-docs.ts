@@ -38,7 +38,9 @@ Times are UTC.
 | exit status | meaning |
 | --- | --- |
 ${rows}
-A launched command that ran gives its own status, or 128 + N when signal N ended it.
+A launched command that ran gives its own status, or 128 + N when signal N ended it. In a working folder that was deleted
+nothing runs: the engine aegis is built on ends it before its first line, \`error: The current working directory was deleted …\`, with status 1 of
+every command, \`run\` and \`wrap\` too.
 `;
 }
 
