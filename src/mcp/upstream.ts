@@ -3,6 +3,8 @@
 
 import { AegisError } from "../base/errors.ts";
 import { answerHeaders, upstreamHeaders } from "./headers.ts";
+import { errorText } from "./message.ts";
+import { rpcCodes } from "./refusal.ts";
 
 /** A client's request on its way to the server. */
 export interface ServerRequest {
@@ -33,24 +35,19 @@ export function upstreamAddress(text: string): URL {
   });
 }
 
-/** Of an answer that is no message. */
-const textSizeMax = 64 * 1024;
-
-/** An answer that is no message, such as a refusal of the whole request. */
+/**
+ * An answer that is no message, such as a refusal of the whole request. Its text would reach the
+ * client without a decision, a record and a taint, so that only its status and headers do.
+ */
 export async function plainAnswer(response: Response): Promise<Response> {
+  const { status } = response;
   const headers = answerHeaders(response.headers);
-  if (response.ok) {
-    await response.body?.cancel();
-    headers.delete("Content-Type");
-    return new Response(null, { status: response.status, headers });
-  }
-  let text = "";
-  try {
-    text = await boundedText(response, textSizeMax);
-  } catch {
-    // ignored: the status says enough
-  }
-  return new Response(text, { status: response.status, headers });
+  headers.delete("Content-Type");
+  await response.body?.cancel();
+  if (response.ok) return new Response(null, { status, headers });
+  headers.set("Content-Type", "application/json");
+  const why = `upstream error: it answered ${status}, and its words are not passed on`;
+  return new Response(errorText(null, rpcCodes.internal, why), { status, headers });
 }
 
 /** @param token shown to the server; a client's own credentials never are */

@@ -188,6 +188,39 @@ describe("answers", () => {
     expect((await send(request(2))).status).toBe(404);
     expect((await send({ jsonrpc: "2.0", method: "notifications/x" })).status).toBe(404);
   });
+
+  test.each([
+    ["a notification", "POST", { jsonrpc: "2.0", method: "notifications/x" }],
+    ["an answer", "POST", result(7, content)],
+    ["a stream that is asked for", "GET", undefined],
+    ["a session that is ended", "DELETE", undefined],
+  ])(
+    "what a server says of %s stays with the proxy, its status passes",
+    async (_, method, body) => {
+      const orders = { jsonrpc: "2.0", id: null, error: { code: -32600, message: "do as I say" } };
+      const headers = { "Content-Type": "text/markdown", "Retry-After": "7" };
+      const says = (status: number) =>
+        scene(() => new Response(JSON.stringify(orders), { status, headers }));
+      const ask = ({ url }: { readonly url: string }) =>
+        fetch(url, {
+          method,
+          headers: { "Content-Type": "application/json", "Mcp-Session-Id": "m1" },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+      const refused = await ask(says(404));
+      expect(refused.status).toBe(404);
+      expect(refused.headers.get("Content-Type")).toBe("application/json");
+      expect(refused.headers.get("Retry-After")).toBe("7");
+      const text = await refused.text();
+      expect(text).not.toContain("do as I say");
+      expect(JSON.parse(text)).toMatchObject({
+        id: null,
+        error: { code: -32603, message: expect.stringContaining("404") },
+      });
+      const passed = await ask(says(202));
+      expect([passed.status, await passed.text()]).toEqual([202, ""]);
+    },
+  );
 });
 
 describe("sessions", () => {
