@@ -13,8 +13,8 @@ import type { Cedar } from "./cedar/wasm.ts";
 import type { DecisionPermit } from "./decision-permit.ts";
 import { type Diagnostic, isError } from "./diagnostic.ts";
 import { flagsSource } from "./flags.ts";
-import { credentialsSource, isOwnText } from "./layers.ts";
-import { liftForbids } from "./lift.ts";
+import { credentialsSource, isOwnText, socketsSource } from "./layers.ts";
+import { liftForbids, liftSockets } from "./lift.ts";
 import { linkTargets, type RealPath } from "./links.ts";
 import { type Manifest, parseManifest } from "./manifest/parse.ts";
 import { lowerManifest } from "./manifest/to-capabilities.ts";
@@ -68,7 +68,7 @@ export async function compilePolicy(
   if (diagnostics.some(isError)) return err(diagnostics);
   const inOrder = request.sources.flatMap((source) => parts.capabilities.get(source) ?? []);
   return ok({
-    capabilities: { version: 1, capabilities: liftCredentials(inOrder) },
+    capabilities: { version: 1, capabilities: lifted(inOrder, request.places) },
     decisionPermits: parts.decisionPermits,
     warnings: diagnostics,
     manifests: parts.manifests,
@@ -124,21 +124,32 @@ async function compileManifest(
   parts.diagnostics.push(...lowered.diagnostics);
 }
 
-/** A path given to `--read` or `--write` is meant, even when it is a credential. */
-function liftCredentials(capabilities: readonly Capability[]): readonly Capability[] {
-  const granted = (action: Action): readonly string[] =>
+/**
+ * A path given to `--read` or `--write` is meant, even when it is a credential, and so is a socket
+ * given to `--net unix:`, and a folder that is worked in where sockets are kept.
+ */
+function lifted(
+  capabilities: readonly Capability[],
+  { workspace, tmp }: Places,
+): readonly Capability[] {
+  const granted = (action: Action, kind: "path-in" | "path-equals"): readonly string[] =>
     capabilities
       .filter(({ origin, effect }) => origin.source === flagsSource && effect === "permit")
       .filter(({ actions }) => actions.includes(action))
       .flatMap(({ where }) =>
-        where.flatMap((atom) => (atom.kind === "path-in" && !atom.negated ? [atom.path] : [])),
+        where.flatMap((atom) => (atom.kind === kind && !atom.negated ? [atom.path] : [])),
       );
-  const [read, written] = [granted("FileRead"), granted("FileWrite")];
-  return capabilities.flatMap((capability) =>
-    capability.origin.source === credentialsSource
-      ? liftForbids(capability, { read, written })
-      : [capability],
-  );
+  const read = granted("FileRead", "path-in");
+  const written = granted("FileWrite", "path-in");
+  const sockets = {
+    connected: granted("FileWrite", "path-equals"),
+    written: [...written, workspace, tmp],
+  };
+  return capabilities.flatMap((capability) => {
+    const { source } = capability.origin;
+    if (source === socketsSource) return liftSockets(capability, sockets);
+    return source === credentialsSource ? liftForbids(capability, { read, written }) : [capability];
+  });
 }
 
 function inReadingOrder(

@@ -5,8 +5,8 @@ import type { Attempt } from "../model/attempt.ts";
 import type { Capability } from "../model/capability.ts";
 import type { Verdict } from "../model/verdict.ts";
 import type { Decider } from "./decide.ts";
-import { smallestGrant } from "./grant.ts";
-import { credentialsSource } from "./layers.ts";
+import { smallestGrant, socketGrant } from "./grant.ts";
+import { credentialsSource, socketsSource } from "./layers.ts";
 
 export interface Explanation {
   readonly verdict: Verdict;
@@ -30,11 +30,19 @@ export function explain(decider: Decider, attempt: Attempt): Explanation {
   if (verdict.outcome === "allow") return { verdict, matching, change: undefined };
   const forbids = matching.filter(({ effect }) => effect === "forbid");
   const isPermitted = matching.length > forbids.length;
-  // A credential is lifted by its own flag, also inside a folder that is permitted anyway.
-  const isCredential = forbids.some(({ origin }) => origin.source === credentialsSource);
-  const grant = isPermitted && !isCredential ? undefined : smallestGrant(attempt);
+  // What is lifted by its own flag is lifted inside a folder that is permitted anyway as well.
+  const isLiftable = forbids.some(({ origin: { source } }) => isLifted(source));
+  const grant = isPermitted && !isLiftable ? undefined : smallestGrant(attempt);
   const remove = [
     ...new Map(forbids.map(({ origin }) => [JSON.stringify(origin), origin])).values(),
   ];
-  return { verdict, matching, change: { remove, flag: grant?.flag, cedar: grant?.cedar } };
+  const isSocket = forbids.length > 0 && remove.every(({ source }) => source === socketsSource);
+  const flag =
+    isSocket && attempt.action === "FileWrite" ? socketGrant(attempt.resource.path) : grant?.flag;
+  return { verdict, matching, change: { remove, flag, cedar: grant?.cedar } };
+}
+
+/** True for a source of forbids that a flag lifts, path by path. */
+export function isLifted(source: string): boolean {
+  return source === credentialsSource || source === socketsSource;
 }

@@ -29,6 +29,11 @@ export function smallestGrant({ action, resource: tried }: Attempt): Grant {
   return { flag: flagFor(action, resource), cedar };
 }
 
+/** The flag that lets this very socket be connected to. */
+export function socketGrant(path: string): string {
+  return `--net ${shellWord(`unix:${nameable(path)}`)}`;
+}
+
 /** No policy and no flag can write a name that is no text: the folder it lies in, which is one. */
 function nameable(path: string): string {
   if (!hasLoneBytes(path)) return path;

@@ -2,20 +2,24 @@
 // itself, the manifest, the flags, and what is protected from all of them. The order never changes
 // a verdict, because a forbid wins wherever it stands.
 
+import controlSockets from "../../profiles/control-sockets.cedar" with { type: "text" };
 import credentials from "../../profiles/credentials.cedar" with { type: "text" };
 import protectedNames from "../../profiles/protected-names.cedar" with { type: "text" };
 import { AegisError } from "../base/errors.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { PolicySource } from "../model/policy-snapshot.ts";
 import { printCapabilities } from "./cedar/print.ts";
+import { controlSocketRules } from "./control-sockets.ts";
 import { flagsSource } from "./flags.ts";
 import { type Platform, profileSource, profileTexts } from "./profiles.ts";
 import { type Repository, repositoryRules } from "./repository.ts";
 import { ruleText } from "./rule-text.ts";
 import { templateNamed, templateSource, templates } from "./templates.ts";
 
-/** Name of the source that forbids credentials; the only one that flags may lift, path by path. */
+/** Name of the source that forbids credentials, which flags may lift, path by path. */
 export const credentialsSource = "protected:credentials";
+/** The same for sockets that act outside the box; no other source is lifted. */
+export const socketsSource = "protected:sockets";
 
 export interface PolicyLayers {
   readonly platform: Platform;
@@ -39,6 +43,8 @@ export interface Protections {
   /** Names through which a command could act outside its box later. */
   readonly names: boolean;
   readonly credentials: boolean;
+  /** What `findControlSockets` found. */
+  readonly sockets: readonly string[];
 }
 
 /** @throws {AegisError} `policy/not-found` for an unknown template or profile */
@@ -67,23 +73,31 @@ export function isOwnText({ name, text }: PolicySource): boolean {
   return builtinTexts.has(text) || generatedSources.includes(name);
 }
 
-const generatedSources: readonly string[] = [flagsSource, "protected:aegis", "protected:git"];
+const generatedSources: readonly string[] = [
+  flagsSource,
+  "protected:aegis",
+  "protected:git",
+  socketsSource,
+];
 
 const builtinTexts: ReadonlySet<string> = new Set([
   protectedNames,
   credentials,
+  controlSockets,
   ...templates.map((template) => template.text),
   ...profileTexts,
 ]);
 
 /** What stays forbidden whatever a policy permits. */
 export function protectionSources(protections: Protections): readonly PolicySource[] {
-  const { repository } = protections;
+  const { repository, sockets } = protections;
   const sources: PolicySource[] = [cedar("protected:aegis", ownRules(protections))];
   const git = repository === undefined ? "" : repositoryRules(repository);
   if (git !== "") sources.push(cedar("protected:git", git));
   if (protections.names) sources.push(cedar("protected:names", protectedNames));
   if (protections.credentials) sources.push(cedar(credentialsSource, credentials));
+  const found = sockets.length === 0 ? "" : `\n${controlSocketRules(sockets)}`;
+  sources.push(cedar(socketsSource, `${controlSockets}${found}`));
   return sources;
 }
 

@@ -9,6 +9,13 @@ export interface Lifts {
   readonly written: readonly string[];
 }
 
+export interface SocketLifts {
+  /** Sockets that may be connected to: writing to the path is permitted, nothing else of it. */
+  readonly connected: readonly string[];
+  /** Paths that may be written, made and removed. */
+  readonly written: readonly string[];
+}
+
 const readActions: readonly Action[] = ["FileRead", "DirList"];
 
 /**
@@ -17,13 +24,10 @@ const readActions: readonly Action[] = ["FileRead", "DirList"];
  * folder stays as it is.
  */
 export function liftForbids(forbid: Capability, lifts: Lifts): readonly Capability[] {
-  const [folder, ...more] = forbid.where;
-  if (folder?.kind !== "path-in" || folder.negated || more.length > 0) return [forbid];
-  const inside = (paths: readonly string[]): readonly string[] => [
-    ...new Set(paths.filter((path) => contains(folder.path, path))),
-  ];
-  const read = inside(lifts.read);
-  const written = inside(lifts.written);
+  const folder = folderOf(forbid);
+  if (folder === undefined) return [forbid];
+  const read = inside(folder, lifts.read);
+  const written = inside(folder, lifts.written);
   if (read.length === 0) return [forbid];
   const reading = forbid.actions.filter((action) => readActions.includes(action));
   const changing = forbid.actions.filter((action) => !readActions.includes(action));
@@ -33,9 +37,34 @@ export function liftForbids(forbid: Capability, lifts: Lifts): readonly Capabili
   ];
 }
 
+/** The same for a forbid about sockets, which are connected to and not read. */
+export function liftSockets(forbid: Capability, lifts: SocketLifts): readonly Capability[] {
+  const folder = folderOf(forbid);
+  if (folder === undefined) return [forbid];
+  const written = inside(folder, lifts.written);
+  const connected = [...new Set([...inside(folder, lifts.connected), ...written])];
+  if (connected.length === 0) return [forbid];
+  const connecting = forbid.actions.filter((action) => action === "FileWrite");
+  const changing = forbid.actions.filter((action) => action !== "FileWrite");
+  return [
+    ...without({ ...forbid, actions: connecting }, folder, connected),
+    ...without({ ...forbid, actions: changing }, folder, written),
+  ];
+}
+
+type Folder = Extract<Atom, { kind: "path-in" }>;
+
+function folderOf({ where: [folder, ...more] }: Capability): Folder | undefined {
+  return folder?.kind === "path-in" && !folder.negated && more.length === 0 ? folder : undefined;
+}
+
+function inside(folder: Folder, paths: readonly string[]): readonly string[] {
+  return [...new Set(paths.filter((path) => contains(folder.path, path)))];
+}
+
 function without(
   forbid: Capability,
-  folder: Extract<Atom, { kind: "path-in" }>,
+  folder: Folder,
   lifted: readonly string[],
 ): readonly Capability[] {
   if (forbid.actions.length === 0 || lifted.includes(folder.path)) return [];

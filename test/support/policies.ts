@@ -72,6 +72,7 @@ export function layersOf(layers: Partial<PolicyLayers> = {}): readonly PolicySou
       repository: undefined,
       names: true,
       credentials: true,
+      sockets: [],
     },
     ...layers,
   });

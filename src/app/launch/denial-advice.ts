@@ -1,6 +1,6 @@
 // What a person is told about denials: the telling ones first, each with what would allow it.
 
-import { smallestGrant } from "../../policy/grant.ts";
+import { smallestGrant, socketGrant } from "../../policy/grant.ts";
 import type { Denial } from "../../supervise/recorder.ts";
 import { policyDisk } from "../policy/disk.ts";
 import { type NetworkAdvice, networkAdvice, shownEndpoint } from "./network-advice.ts";
@@ -44,7 +44,8 @@ function isSocketCall(flags: string): boolean {
 }
 
 /**
- * A forbid that comes with aegis is never lifted by a flag, but for credentials asked for by name.
+ * A forbid that comes with aegis is never lifted by a flag, but for credentials and sockets asked
+ * for by name.
  */
 export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
@@ -54,8 +55,9 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
   if (action === "ProcessSpawn" && rule.endsWith(":exec.allowed_bins"))
     return only(`"${path}" added to permissions.exec.allowed_bins of the manifest`);
+  if (rule.startsWith("sockets:") && action === "FileWrite") return only(socketGrant(path));
   // Who was asked and said no may say yes next time, or grant it.
-  if (rule !== "" && !/^(credentials|ask):/.test(rule))
+  if (rule !== "" && !/^(credentials|sockets|ask):/.test(rule))
     return only(`the rule ${rule} taken out of the policy`);
   if (port !== undefined) return networkAdvice(denial, agent);
   const wanted = action === "NetConnect" && rule === "" ? wantedOfSocket(path) : undefined;

@@ -12,6 +12,7 @@ import {
   type PolicySource,
   policySnapshot,
 } from "../../model/policy-snapshot.ts";
+import { findControlSockets } from "../../policy/control-sockets.ts";
 import type { Diagnostic } from "../../policy/diagnostic.ts";
 import { flagsToCapabilities } from "../../policy/flags.ts";
 import { policySources } from "../../policy/layers.ts";
@@ -21,6 +22,7 @@ import { findRepository } from "../../policy/repository.ts";
 import { programsNamed } from "../../supervise/find-program.ts";
 import { kernelOffer } from "../../supervise/kernel-offer.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../supervise/plan-cache.ts";
+import { leadsOutside } from "../../supervise/secret-signs.ts";
 import { policyDisk } from "../policy/disk.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { inheritsFiles } from "./inherited.ts";
@@ -136,8 +138,22 @@ export function collectSources(subject: PolicySubject): readonly PolicySource[] 
       repository: findRepository(places.workspace, policyDisk),
       names: true,
       credentials: !texts.templates.includes("permit-all"),
+      sockets: controlSockets(subject),
     },
   });
+}
+
+/** Of the session aegis was started in, whose variables tell where they are. */
+function controlSockets({ around, places }: PolicySubject): readonly string[] {
+  const { environment } = around;
+  const outside = Object.entries(environment).filter(([name]) => leadsOutside(name));
+  const session = {
+    user: ownUser(),
+    variables: outside.map(([, value]) => value ?? ""),
+    runtimeFolder: environment.XDG_RUNTIME_DIR,
+    worked: Object.values(places),
+  };
+  return findControlSockets(session, policyDisk);
 }
 
 function usageOf(problems: readonly Diagnostic[]): AegisError {

@@ -4,6 +4,7 @@
 
 import { type AbsPath, contains, resolvePath } from "../../base/paths.ts";
 import type { Action, Atom, Capability } from "../../model/capability.ts";
+import { socketsSource } from "../../policy/layers.ts";
 import { mentions, moved } from "../../policy/move-place.ts";
 import type { BoxRequest } from "../backend.ts";
 import type { DiskView } from "./disk-view.ts";
@@ -170,11 +171,25 @@ function settled(
   const tmp = fresh.find(({ isTemporary }) => isTemporary);
   const there =
     own !== undefined && tmp !== undefined ? moved(capability, own, tmp.path) : capability;
-  if (capability.effect === "forbid") return [there];
+  if (capability.effect === "forbid") return isOfOthers(there, fresh) ? [] : [there];
   const returned = fresh.flatMap((place) =>
     (place.isTemporary && isOwn) || isAssumed(capability, place.path, disk) ? place.returned : [],
   );
   return returned.length === 0 ? [there] : leavingOut(there, returned, disk);
+}
+
+/**
+ * A forbid about sockets of the host's sessions, in a place that is the box's own: there is none
+ * but those the box makes.
+ */
+function isOfOthers({ where, origin }: Capability, fresh: readonly Place[]): boolean {
+  if (origin.source !== socketsSource) return false;
+  return where.some((atom) => {
+    if (atom.kind !== "path-in" || atom.negated) return false;
+    const place = fresh.find(({ path }) => isBelow(atom.path, path));
+    const isNear = (path: AbsPath) => contains(path, atom.path) || contains(atom.path, path);
+    return place !== undefined && !place.returned.some(isNear);
+  });
 }
 
 /** A permit for a private place that is the host's here, and that nobody works in. */

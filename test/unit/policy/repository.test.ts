@@ -55,6 +55,7 @@ async function judge(workspace: string, rows: readonly (readonly [string, string
       repository: findRepository(workspace, disk),
       names: true,
       credentials: true,
+      sockets: [],
     },
   });
   const places = { workspace, home: "/home/ada", tmp: "/tmp/aegis" };

@@ -97,7 +97,7 @@ describe("every text that comes with the program", () => {
     const odd = parsed.policies.filter(({ origin, source }) => {
       const prefix = source.name
         .replace(/^profile:/, "")
-        .replace(/^protected:credentials$/, "credentials");
+        .replace(/^protected:(credentials|sockets)$/, "$1");
       return !origin.rule.startsWith(`${prefix.split(":")[0]}:`);
     });
     expect(odd.map(({ origin }) => origin.rule)).toEqual([]);

@@ -2,8 +2,7 @@
 
 import type { Answer } from "../../../app/policy/in-force.ts";
 import type { Origin } from "../../../model/capability.ts";
-import type { Change } from "../../../policy/explain.ts";
-import { credentialsSource } from "../../../policy/layers.ts";
+import { type Change, isLifted as isLiftedByFlag } from "../../../policy/explain.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
@@ -51,8 +50,7 @@ function renderAnswer({ attempt, explanation }: Answer): string {
 /** What aegis itself protects is no text that a person could edit; some of it a flag lifts. */
 function adviceLines({ remove, flag, cedar }: Change): string[] {
   const builtIn = remove.filter(({ source }) => source.startsWith("protected:"));
-  const isLifted =
-    flag !== undefined && builtIn.every(({ source }) => source === credentialsSource);
+  const isLifted = flag !== undefined && builtIn.every(({ source }) => isLiftedByFlag(source));
   if (!isLifted && builtIn.length > 0) return [`No policy can allow it: ${builtIn[0]?.rule}`];
   const lines = ["To allow it:"];
   for (const origin of remove.filter((each) => !builtIn.includes(each)))

@@ -52,6 +52,12 @@ const fixes = [
   ["an unmatched read", { action: "FileRead" }, `--read ${root}/there`],
   ["an unmatched write", { action: "FileWrite" }, `--write ${root}/there`],
   ["a credential", { rule: "credentials:ssh" }, `--read ${root}/there`],
+  [
+    "connecting to a protected socket",
+    { action: "FileWrite", rule: "sockets:found" },
+    `--net unix:${root}/there`,
+  ],
+  ["removing one", { action: "FileDelete", rule: "sockets:found" }, `--write ${root}/there`],
   ["a protected name", { rule: "protected:git-hooks" }, ""],
   [
     "a write to a file with several names",

@@ -34,6 +34,7 @@ async function capabilitiesOf(template: string): Promise<readonly Capability[]> 
       },
       names: true,
       credentials: template !== "permit-all",
+      sockets: [],
     },
   });
   const places = { workspace, home, tmp: "/private/tmp/run" };
