@@ -12,16 +12,30 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, parentOf } from "../base/paths.ts";
 
-/** The text of a file, or undefined when there is none. */
+/**
+ * The text of a file, or undefined when there is none.
+ * @throws {AegisError} `config/invalid` when it is not UTF-8: read otherwise, a name in it would be
+ * another one, and what a policy forbids by it would stay open
+ */
 export function readIfPresent(path: string): string | undefined {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new AegisError("config/invalid", `Cannot read "${path}": it is not UTF-8`, {
+      hint: "save it as UTF-8",
+      cause,
+    });
   }
 }
 

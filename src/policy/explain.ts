@@ -4,6 +4,7 @@
 import type { Attempt } from "../model/attempt.ts";
 import type { Capability } from "../model/capability.ts";
 import type { Verdict } from "../model/verdict.ts";
+import { flawOf } from "./attempt.ts";
 import type { Decider } from "./decide.ts";
 import { smallestGrant, socketGrant } from "./grant.ts";
 import { credentialsSource, socketsSource } from "./layers.ts";
@@ -12,7 +13,7 @@ export interface Explanation {
   readonly verdict: Verdict;
   /** Every capability that matches, in their order; the one with the verdict's rule decided. */
   readonly matching: readonly Capability[];
-  /** What turns a denial into an allow; undefined for an allow. */
+  /** What turns a denial into an allow; undefined for an allow and for what cannot be judged. */
   readonly change: Change | undefined;
 }
 
@@ -27,7 +28,8 @@ export interface Change {
 export function explain(decider: Decider, attempt: Attempt): Explanation {
   const verdict = decider.decide(attempt);
   const matching = decider.matching(attempt);
-  if (verdict.outcome === "allow") return { verdict, matching, change: undefined };
+  if (verdict.outcome === "allow" || flawOf(attempt) !== undefined)
+    return { verdict, matching, change: undefined };
   const forbids = matching.filter(({ effect }) => effect === "forbid");
   const isPermitted = matching.length > forbids.length;
   // What is lifted by its own flag is lifted inside a folder that is permitted anyway as well.

@@ -2,6 +2,7 @@
 // What a flag says is added to the policy; a `--deny` or `--net none` forbids, so nothing in the
 // policy brings it back.
 
+import { hasLoneBytes } from "../base/byte-text.ts";
 import { absPath } from "../base/paths.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import {
@@ -90,7 +91,7 @@ function pathRule(
 ): Capability[] {
   const path = pathOf(text, context);
   if (path === undefined) {
-    problems.push(problem(flag, `Cannot read "${flag} ${text}": it is no path`));
+    problems.push(noPath(flag, text, context));
     return [];
   }
   return withLink(path, linkTargets(context.realPath)).map((target) =>
@@ -119,11 +120,8 @@ const unreadable = /[?[\]{}]/;
 function denyRules(text: string, context: FlagContext, problems: Diagnostic[]): Capability[] {
   const [first = "", ...rest] = text.split("*");
   const path = pathOf(rest.length === 0 ? text : `${first}x`, context);
-  if (path === undefined || text === "" || unreadable.test(text)) {
-    const hint = 'use a path, or a pattern in which "*" stands for any text';
-    problems.push(
-      problem("--deny", `Cannot read "--deny ${text}": it is no path or pattern`, hint),
-    );
+  if (path === undefined || text === "" || unreadable.test(text) || hasLoneBytes(text)) {
+    problems.push(noPath("--deny", text, context));
     return [];
   }
   if (rest.length === 0)
@@ -166,7 +164,7 @@ function socketRules(
 ): Capability[] {
   const path = pathOf(text.slice("unix:".length), context);
   if (path === undefined) {
-    problems.push(problem(flag, `Cannot read "${flag} ${text}": it is no path`));
+    problems.push(noPath(flag, text, context));
     return [];
   }
   const effect = flag === "--net" ? "permit" : "forbid";
@@ -209,6 +207,10 @@ function execRules(
 
 /** Where the programs of that name are, and what they lead to when those are links. */
 function programsOf(name: string, context: FlagContext, problems: Diagnostic[]): string[] {
+  if (hasLoneBytes(name)) {
+    problems.push(noPath("--exec", name, context));
+    return [];
+  }
   const found = context.findProgram(name.includes("/") ? (pathOf(name, context) ?? "") : name);
   if (found.length === 0) {
     const hint = "name a program in PATH, or give its path";
@@ -220,10 +222,26 @@ function programsOf(name: string, context: FlagContext, problems: Diagnostic[]):
   return found.flatMap((place) => withLink(place, linkTargets(context.realPath)));
 }
 
-function pathOf(text: string, { directory, home }: FlagContext): string | undefined {
-  if (text === "") return undefined;
-  if (text === "~" || text.startsWith("~/")) return absPath(`${home}${text.slice(1)}`);
-  return absPath(text.startsWith("/") ? text : `${directory}/${text}`);
+function pathOf(text: string, context: FlagContext): string | undefined {
+  const whole = wholePath(text, context);
+  return text === "" || hasLoneBytes(whole) ? undefined : absPath(whole);
+}
+
+function wholePath(text: string, { directory, home }: FlagContext): string {
+  if (text === "~" || text.startsWith("~/")) return `${home}${text.slice(1)}`;
+  return text.startsWith("/") ? text : `${directory}/${text}`;
+}
+
+/** Bytes that are no UTF-8 reach us as a mark: a rule with it would be about another name. */
+function noPath(flag: string, text: string, context: FlagContext): Diagnostic {
+  const refused = `Cannot read "${flag} ${text}": it`;
+  if (hasLoneBytes(wholePath(text, context))) {
+    const hint = "name the folder it lies in, or for --deny a pattern with * for these bytes";
+    return problem(flag, `${refused} has bytes that are no text`, hint);
+  }
+  if (flag !== "--deny") return problem(flag, `${refused} is no path`);
+  const hint = 'use a path, or a pattern in which "*" stands for any text';
+  return problem(flag, `${refused} is no path or pattern`, hint);
 }
 
 function rule(

@@ -1,9 +1,12 @@
-// Files whose names are no text, from the box to the ledger, its readers and other policies.
+// Files whose names are no text: from the box to the ledger, its readers and other policies; to
+// programs that handle them; and where somebody asks about them, or writes a rule.
 
 import { afterAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { settings } from "../support/box.ts";
-import { makeScene, removeScenes, runIn } from "../support/in-setting.ts";
-import { testMs } from "../support/patience.ts";
+import { aegisBinary, cleanEnvironment, type Outcome } from "../support/harness.ts";
+import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
+import { programMs, testMs } from "../support/patience.ts";
 
 afterAll(removeScenes);
 
@@ -47,6 +50,103 @@ test(
     expect(told.stdout).toStartWith("Allow: FileWrite");
     const other = await aegis("policy", "explain", "FileWrite", `${work}/q\ufffd`);
     expect(other.stdout).toContain("the name is not valid text");
+  },
+  testMs,
+);
+
+function scene(): Scene {
+  const [setting] = settings();
+  if (setting === undefined) throw new Error("there is no setting");
+  return makeScene(setting);
+}
+
+/** Through a shell, because arguments are bytes and ours are text. */
+async function typed({ setting, home, ws }: Scene, line: string): Promise<Outcome> {
+  const child = Bun.spawn(setting.through(["bash", "-c", line.replaceAll("aegis", '"$AEGIS"')]), {
+    cwd: ws,
+    env: cleanEnvironment({ HOME: home, AEGIS: aegisBinary() }),
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: programMs,
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, exitCode };
+}
+
+test(
+  "an access asked about by a path that is no text is denied, whatever the policy permits",
+  async () => {
+    const here = scene();
+    const everything = "--policy permit-all";
+    const asked = await typed(here, `aegis policy test FileRead $'/srv/q\\377' ${everything}`);
+    expect(asked.stdout).toContain("Decision:      Deny\n");
+    expect(asked.stdout).toContain(
+      "Reason:        could not be judged: the name is not valid text",
+    );
+    const twin = await typed(here, `aegis policy test FileRead $'/srv/q\\303\\251' ${everything}`);
+    expect(twin.stdout).toContain("Decision:      Allow\n");
+    const told = await typed(here, `aegis policy explain FileRead $'/srv/q\\377' ${everything}`);
+    expect(told.stdout).toStartWith("Deny: FileRead");
+    expect(told.stdout).not.toContain("To allow it");
+  },
+  testMs,
+);
+
+test(
+  "a rule that cannot be what was written ends the launch",
+  async () => {
+    const here = scene();
+    const policy = `${here.ws}/own.cedar`;
+    const forbid = "permit(principal, action, resource);\nforbid(principal, action, resource ==";
+    const write = (name: Uint8Array) => {
+      const tail = Buffer.from('");\n');
+      const head = Buffer.from(`${forbid} Aegis::Resource::"${here.ws}/`);
+      writeFileSync(policy, Buffer.concat([head, name, tail]), { mode: 0o644 });
+      own(here, policy);
+    };
+    await typed(here, "echo secret | tee $'s\\377' > $'s\\303\\251'");
+    for (const flag of ["--deny", "--read", "--write"]) {
+      const { exitCode, stdout, stderr } = await typed(
+        here,
+        `aegis run ${flag} $'s\\377' -- sh -c 'cat s*'`,
+      );
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      expect(stderr).toContain("it has bytes that are no text");
+    }
+    write(Uint8Array.from([0x73, 0xff]));
+    const refused = await typed(here, "aegis run --policy own.cedar -- sh -c 'cat s*'");
+    expect([refused.exitCode, refused.stdout]).toEqual([125, ""]);
+    expect(refused.stderr).toContain("it is not UTF-8");
+    write(Buffer.from("s\u00e9"));
+    const held = await typed(here, "aegis run --policy own.cedar -- sh -c 'cat s*'");
+    expect([held.exitCode, held.stdout]).toEqual([1, "secret\n"]);
+    const pattern = await typed(here, "aegis run --deny 's*' -- sh -c 'cat s*'");
+    expect([pattern.exitCode, pattern.stdout]).toEqual([1, ""]);
+  },
+  testMs,
+);
+
+test(
+  "tar and git handle such names where they are granted, and are refused where they are not",
+  async () => {
+    const here = scene();
+    const make = "mkdir -p in out && echo text > $'in/caf\\351' && git init -q . && git add in && ";
+    const work = `${make}tar cf a.tar in && tar xf a.tar -C out && cat out/in/caf* && git ls-files in`;
+    await typed(here, `cat > work.sh <<'END'\n${work}\nEND`);
+    const done = await typed(here, "aegis run -- bash work.sh");
+    expect([done.exitCode, done.stdout]).toEqual([0, 'text\n"in/caf\\351"\n']);
+    const shown = await typed(here, "aegis audit query --action FileWrite --search caf --json");
+    expect(shown.stdout).toContain(`${here.ws}/out/in/caf\ufffde9`);
+    const denied = await typed(
+      here,
+      "rm -r out/in; aegis run --deny '*/caf*' -- tar xf a.tar -C out",
+    );
+    expect(denied.exitCode).not.toBe(0);
+    const log = await typed(here, "aegis log --denied --json");
+    expect(log.stdout).toContain(`${here.ws}/out/in/caf\ufffde9`);
   },
   testMs,
 );

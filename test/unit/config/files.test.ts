@@ -58,4 +58,16 @@ describe("readIfPresent()", () => {
     expect([isFile(join(directory, "file/below")), isFile(directory)]).toEqual([false, false]);
     expect(isFile(join(directory, "file"))).toBe(true);
   });
+  test("gives UTF-8 as it is, and refuses what is none", () => {
+    const path = fileIn(tempDir(), "text");
+    for (const text of ["\u00e9", "\ufeffmarked", "\ufffd", ""]) {
+      writeFileSync(path, text);
+      expect(readIfPresent(path)).toBe(text);
+    }
+    // A text with other names in it than were written: what it forbids would stay open.
+    for (const bytes of [[0xe9], [0x61, 0xff, 0x62], [0xe2, 0x82], [0xed, 0xa0, 0x80]]) {
+      writeFileSync(path, Uint8Array.from(bytes));
+      expect(() => readIfPresent(path)).toThrow(`Cannot read "${path}": it is not UTF-8`);
+    }
+  });
 });
