@@ -26,10 +26,11 @@ set_up_tests() {
         say "cannot run here: reading traces by OpenTelemetry's definitions (opentelemetry-proto)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
-    has compose-go || provide_compose || say "cannot run here: checking compose files (Go)"
+    has compose-config || provide_go_program compose-config ||
+        say "cannot run here: loading compose files as docker compose does (Go)"
     has caddy || provide_caddy || say "cannot run here: the proxy of the compose files (caddy)"
-    # Building one takes minutes; a released one does.
-    has otelcol || say "cannot run here: traces as a collector reads them (otelcol)"
+    has otelcol || provide_go_program otelcol ||
+        say "cannot run here: traces as a collector reads them (Go)"
 }
 
 has_postgres() {
@@ -75,13 +76,15 @@ provide_opa() {
     GOBIN="$checkout/build/tools" go install github.com/open-policy-agent/opa@v1.22.0
 }
 
-# Its program is called cmd.
-provide_compose() {
+# Of test/tools, by its name. Not optimized, which halves the time and serves tests as well.
+provide_go_program() {
     has go || return 1
-    say "building compose-go 2.9.0"
-    make_work
-    GOBIN="$work" go install github.com/compose-spec/compose-go/v2/cmd@v2.9.0 &&
-        mkdir -p "$checkout/build/tools" && mv "$work/cmd" "$checkout/build/tools/compose-go"
+    say "building $1"
+    mkdir -p "$checkout/build/tools" && (
+        cd "$checkout/test/tools/$1" &&
+            go build -mod=readonly -trimpath -gcflags="all=-N -l" -ldflags="-s -w" \
+                -o "$checkout/build/tools/$1" .
+    )
 }
 
 # Unpacked and not installed: its package starts it as a service of the machine.

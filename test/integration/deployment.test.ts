@@ -12,10 +12,6 @@ import { tempDir } from "../support/temp.ts";
 const deploy = join(repoRoot, "deploy");
 const read = (path: string) => readFileSync(join(deploy, path), "utf8");
 const analyze = Bun.which("systemd-analyze");
-const quiet = { stdout: "ignore", stderr: "ignore" } as const;
-const hasCompose =
-  Bun.which("docker") !== null &&
-  Bun.spawnSync(["docker", "compose", "version"], quiet).exitCode === 0;
 
 describe.skipIf(analyze === null)("the unit (needs systemd-analyze)", () => {
   const folder = tempDir("unit");
@@ -118,26 +114,32 @@ describe.each(["compose/dev.yaml", "compose/prod.yaml"])("%s", (path) => {
     }
   });
 
-  // The parser of docker compose by itself, without what only a running one knows.
-  testWith(["tool compose-go"], "has no key that the Compose specification does not know", () => {
-    const said = (name: string) => {
-      const command = ["compose-go", "-no-interpolation", name];
-      const { exitCode, stderr } = Bun.spawnSync(command, { cwd: join(deploy, "compose") });
-      return { exitCode, stderr: stderr.toString() };
+  // What `docker compose config` does, by the library that it does it with.
+  testWith(["tool compose-config"], "is what docker compose loads, without a warning", () => {
+    const load = (name: string, env: Readonly<Record<string, string>>) => {
+      const ran = Bun.spawnSync(["compose-config", name], {
+        cwd: join(deploy, "compose"),
+        env: { PATH: process.env.PATH ?? "", HOME: tempDir("home"), ...env },
+      });
+      return { exitCode: ran.exitCode, said: `${ran.stderr}`, made: `${ran.stdout}` };
     };
-    expect(said(basename(path))).toEqual({ exitCode: 0, stderr: "" });
+    const host = { AEGIS_HOST: "aegis.example.org" };
+    const { exitCode, said, made } = load(basename(path), host);
+    expect({ exitCode, said }).toEqual({ exitCode: 0, said: "" });
+    const { services: loaded } = JSON.parse(made) as Compose;
+    expect(Object.keys(loaded).sort()).toEqual(services.map(([name]) => name).sort());
+    if (path.endsWith("prod.yaml")) {
+      expect(loaded["aegisd-1"]?.command).toContain(host.AEGIS_HOST);
+      const message = "name the host that callers use";
+      const nameless = { exitCode: 1, said: expect.stringContaining(message) };
+      expect(load(basename(path), {})).toMatchObject(nameless);
+    }
     const wrong = join(tempDir("compose"), "wrong.yaml");
     writeFileSync(wrong, read(path).replace("cap_drop", "cap_dorp"));
-    expect(said(wrong)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("cap_dorp") });
-  });
-
-  test.skipIf(!hasCompose)("is taken by docker compose (needs docker compose)", () => {
-    const file = join(deploy, path);
-    const env = { ...process.env, AEGIS_HOST: "aegis.example.org" };
-    const { exitCode, stderr } = Bun.spawnSync(
-      ["docker", "compose", "-f", file, "config", "--quiet"],
-      { env },
-    );
-    expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+    const misspelt = { exitCode: 1, said: expect.stringContaining("cap_dorp") };
+    expect(load(wrong, host)).toMatchObject(misspelt);
+    writeFileSync(wrong, read(path).replace("secrets: [aegis_keys", "secrets: [aegis_kyes"));
+    const undeclared = { exitCode: 1, said: expect.stringContaining("aegis_kyes") };
+    expect(load(wrong, host)).toMatchObject(undeclared);
   });
 });
