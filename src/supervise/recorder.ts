@@ -241,7 +241,9 @@ function windowKey(payload: AccessPayload): string {
   const { address, method, url, sha256 } = payload;
   // What the gateway knows of a connection or a request belongs to that one alone.
   const parts = [action, path, decision, exe, port, protocol, connection, phase];
-  return [...parts, address, method, url, sha256].join("\0");
+  // Who was denied, and in what, is told of each: these are few, and the ones that are looked at.
+  const denied = decision === "deny" ? [payload.pid, payload.flags, payload.rule] : [];
+  return [...parts, address, method, url, sha256, ...denied].join("\0");
 }
 
 function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>): EventDraft[] {

@@ -78,6 +78,29 @@ describe("createRecorder()", () => {
     expect([totals.allowed, totals.denied]).toEqual([3, 1]);
   });
 
+  test("keeps denials of different processes and calls apart, though not what they were let do", async () => {
+    const { ledger, writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    const by = (decision: "allow" | "deny", pid: number, flags: string) => {
+      const { tsUnixMs, payload } = access("/a", decision);
+      return { tsUnixMs, payload: { ...payload, pid, flags } };
+    };
+    for (const decision of ["deny", "allow"] as const)
+      await recorder.record([
+        by(decision, 7, "unlink"),
+        by(decision, 8, "unlink"),
+        by(decision, 8, "unlink"),
+        by(decision, 8, "rmdir"),
+      ]);
+    await finish(recorder, writer);
+    expect(await rows(ledger)).toEqual([
+      ["/a", "deny", 1],
+      ["/a", "deny", 2],
+      ["/a", "deny", 1],
+      ["/a", "allow", 4],
+    ]);
+  });
+
   test("loses nothing of many batches", async () => {
     const { ledger, writer } = await openLedger();
     const recorder = createRecorder(writer, () => {});
