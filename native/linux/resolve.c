@@ -116,11 +116,12 @@ static int walk(const struct caller *caller, int base, const struct place *place
 
 /*
  * An error that our own /proc/self may be to blame for, or a missing component that may only be
- * missing there, is no answer yet.
+ * missing there, is no answer yet. Nor is a folder that nobody may look through, as where a mount
+ * hides what is forbidden: a link may have led there.
  */
 static bool needs_walk(int error, const struct place *place)
 {
-	return (error == -ELOOP || error == -ENOENT) && !place->resolve;
+	return (error == -ELOOP || error == -ENOENT || error == -EACCES) && !place->resolve;
 }
 
 /* True when `name` is in the directory after all: it is a link that leads nowhere. */
