@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installPeers } from "../bench/peers.ts";
 import { knownOpen } from "../test/escape/known-open.ts";
+import { leavesIn, noRows } from "../test/escape/left.ts";
 import { type Peer, peers } from "../test/escape/peers.ts";
 import { type ClassName, classes, type Row } from "../test/escape/row.ts";
 import { type RowResult, runBoxed, runRows, type System } from "../test/escape/run.ts";
@@ -15,8 +16,8 @@ import { type Setting, settingsOf } from "../test/escape/setting.ts";
 import { aegis, bare, namedAegis, strictAegis } from "../test/escape/systems.ts";
 import { catalogue } from "../test/escape/table/all.ts";
 import { byName } from "../test/escape/table/by-name.ts";
-import { linkedFiles } from "../test/escape/table/files.ts";
-import { strictExecution } from "../test/escape/table/programs.ts";
+import { globs, linkedFiles } from "../test/escape/table/files.ts";
+import { sealedExecution, strictExecution } from "../test/escape/table/programs.ts";
 import { isRoot, repoRoot } from "../test/support/harness.ts";
 import { removeTempDirs } from "../test/support/temp.ts";
 
@@ -132,6 +133,13 @@ function report(all: readonly Column[]): string {
     "",
     ...ourOpen(shown),
     "",
+    "## What leaves no row",
+    "",
+    "A denial is a row of the ledger, and the suite looks for that very row after each attack. These leave none, and fail their",
+    "test when they begin to:",
+    "",
+    ...unrecorded(shown),
+    "",
     "## Every attack",
     "",
     `Columns: ${shown.map(({ title }, index) => `${index + 1} ${title}`).join(", ")}. \`.\` held,`,
@@ -210,6 +218,25 @@ function ourOpen(shown: readonly Column[]): string[] {
       lines.set(key, [...(lines.get(key) ?? []), column.setting.name]);
     }
   return [...lines].map(([text, settings]) => `- ${text} (${settings.join(", ")})`);
+}
+
+/** By reason, with the settings where not in all. */
+function unrecorded(shown: readonly Column[]): string[] {
+  const settings = shown.filter(({ isOurs }) => isOurs).map(({ setting }) => setting);
+  return Object.entries(noRows).flatMap(([reason, why]) => {
+    const names = [...underDefault, ...strictExecution, ...sealedExecution, ...globs, ...byName]
+      .map((row) => ({
+        row,
+        found: settings.filter((setting) => leavesIn(row, setting) === reason),
+      }))
+      .filter(({ found }) => found.length > 0)
+      .map(({ row, found }) =>
+        found.length === settings.length
+          ? `\`${row.name}\``
+          : `\`${row.name}\` (${found.map(({ name }) => name).join(", ")})`,
+      );
+    return names.length === 0 ? [] : [`- ${capital(why)}: ${names.join(", ")}.`];
+  });
 }
 
 function capital(text: string): string {

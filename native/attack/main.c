@@ -2,12 +2,13 @@
  * aegis-attack: tries, from inside a box, what a box should stop, and says what came of each.
  *
  *   aegis-attack NAME ARGUMENT...    one technique
- *   aegis-attack batch [FROM [TO]]   many: a line of standard input, or of the file FROM, is an id,
- *                                    seconds, a name and arguments, separated by tabs
+ *   aegis-attack batch [FROM [TO]]   many: a line of standard input, or of the file FROM, is an
+ *                                    id, seconds, a name and arguments, separated by tabs
  *
- * Prints for each "ID worked|blocked|absent|killed|timeout NUMBER NOTE", and for a batch "ready"
- * before. Every technique is bounded in time and memory, acts on nothing but what its arguments
- * name, and is harmless where it succeeds.
+ * Prints for each "ID worked|blocked|absent|killed|timeout NUMBER PID NOTE", and for a batch
+ * "ready" before. PID is the technique's first process: those with a number from it to the next
+ * technique's are its own. Every technique is bounded in time and memory, acts on nothing but what
+ * its arguments name, and is harmless where it succeeds.
  */
 #include "attack.h"
 
@@ -138,20 +139,24 @@ static bool wait_until(pid_t child, int seconds, int *status)
 	}
 }
 
-static void tell(const char *id, int status, bool in_time)
+static void tell(const char *id, pid_t child, int status, bool in_time)
 {
+	const char *answer = "blocked";
+	int number = 0;
+
 	if (!in_time)
-		printf("%s timeout 0 %s\n", id, report->note);
-	else if (!report->done && WIFSIGNALED(status))
-		printf("%s killed %d %s\n", id, WTERMSIG(status), report->note);
+		answer = "timeout";
 	else if (!report->done)
-		printf("%s killed 0 %s\n", id, report->note);
+		answer = "killed";
 	else if (report->result == 0)
-		printf("%s worked 0 %s\n", id, report->note);
+		answer = "worked";
 	else if (report->result == ABSENT)
-		printf("%s absent 0 %s\n", id, report->note);
+		answer = "absent";
 	else
-		printf("%s blocked %d %s\n", id, report->result, report->note);
+		number = report->result;
+	if (in_time && !report->done && WIFSIGNALED(status))
+		number = WTERMSIG(status);
+	printf("%s %s %d %d %s\n", id, answer, number, child, report->note);
 	fflush(stdout);
 }
 
@@ -171,7 +176,7 @@ static int try(const char *id, int seconds, char **words, int count)
 	if (child == 0)
 		run_child(attack, words + 1);
 	if (child < 0) {
-		printf("%s blocked %d no process\n", id, errno);
+		printf("%s blocked %d 0 no process\n", id, errno);
 		return 0;
 	}
 	in_time = wait_until(child, seconds, &status);
@@ -180,7 +185,7 @@ static int try(const char *id, int seconds, char **words, int count)
 		kill(child, SIGKILL);
 		attack_wait(child);
 	}
-	tell(id, status, in_time);
+	tell(id, child, status, in_time);
 	return 0;
 }
 

@@ -22,8 +22,3 @@ export function knownOpen(row: Row, setting: Setting): KnownOpen | undefined {
     (only === "no namespaces" && !setting.hasNamespaces);
   return list.find((known) => known.rows.test(row.name) && applies(known));
 }
-
-/** The container itself refuses what the twin does, whatever the box grants. */
-export function isRefusedAround(row: Row, setting: Setting): boolean {
-  return setting.name.endsWith("container") && row.name.startsWith("unshare-");
-}

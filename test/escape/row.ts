@@ -1,6 +1,8 @@
 // What one line of the catalogue is. The techniques themselves are in native/attack; the lines are
 // in table/, one file for each few classes.
 
+import type { Leaves } from "./left.ts";
+
 export const classes = {
   A: "Plain file rules",
   B: "Links, renames, races",
@@ -40,8 +42,14 @@ export interface Row {
   readonly on: "outside" | "denied";
   /** Must work, so that a refusal proves something. Default: `words` on granted ground. */
   readonly twin?: Words;
-  /** Action and path the ledger must have: a denial for the attack, an access for the twin. */
-  readonly ledger?: readonly [action: string, path: string];
+  /** The twin in a container, where that itself refuses the other. */
+  readonly twinInContainer?: Words;
+  /**
+   * The denial it leaves in the ledger where it is refused, or why none; nothing else is left. A
+   * row without a twin of its own leaves the same access, allowed, on granted ground. May be
+   * missing only where the row works everywhere.
+   */
+  readonly leaves?: Leaves;
   /** Meant to work, and why. */
   readonly wanted?: string;
   /** `wanted` holds only where the box has namespaces of its own. */

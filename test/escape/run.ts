@@ -4,7 +4,8 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { testMs } from "../support/patience.ts";
-import type { Row } from "./row.ts";
+import { denialsByAttempt, type LedgerRow, type Left, leavesIn, type NoRow } from "./left.ts";
+import type { Row, Words } from "./row.ts";
 import { makeScene, type Scene } from "./scene.ts";
 import type { Setting } from "./setting.ts";
 
@@ -15,6 +16,8 @@ export interface Verdict {
   /** The errno or signal. */
   readonly number: number;
   readonly note: string;
+  /** The first process of it. */
+  readonly pid: number;
 }
 
 export interface RowResult {
@@ -23,8 +26,12 @@ export interface RowResult {
   readonly twin: Verdict;
   /** What changed outside although it must not; empty when nothing did. */
   readonly harm: readonly string[];
-  /** Where the ledger must tell of it. */
-  readonly ledgerPaths: { readonly attack: string; readonly twin: string } | undefined;
+  /** What the ledger must tell of it where it is refused. */
+  readonly leaves: Left | NoRow | undefined;
+  /** What the twin must be told to have done, when it is the same call on granted ground. */
+  readonly twinLeaves: Left | undefined;
+  /** What the ledger tells. */
+  readonly denials: { readonly attack: readonly LedgerRow[]; readonly twin: readonly LedgerRow[] };
   /** The attack got what it wanted. */
   readonly isOpen: boolean;
 }
@@ -36,12 +43,8 @@ export interface SystemRun {
   readonly exitCode: number;
   /** What the ledger has of the run; only with aegis. */
   readonly ledger: readonly LedgerRow[];
-}
-
-export interface LedgerRow {
-  readonly action: string;
-  readonly path: string;
-  readonly decision: string;
+  /** Denials of which it cannot be told whose they are. */
+  readonly unowned: readonly LedgerRow[];
 }
 
 export interface System {
@@ -56,7 +59,7 @@ export interface System {
 const patienceMs = 2 * testMs;
 /** For one attempt, most of which are over at once. */
 const attemptSeconds = 60;
-const noAnswer: Verdict = { answer: "no answer", number: 0, note: "" };
+const noAnswer: Verdict = { answer: "no answer", number: 0, note: "", pid: 0 };
 
 export async function runRows(
   system: System,
@@ -80,27 +83,37 @@ export async function runRows(
   await feed(
     child.stdin,
     inOrder(rows)
-      .map((row) => lines(scene, row))
+      .map((row) => lines(scene, setting, row))
       .join(""),
   );
   output += await readRest(reader);
   const exitCode = await child.exited;
   const after = tracesAfter(scene, rows);
   const verdicts = parse(output);
+  const ledger = system.ledger?.(scene, setting) ?? [];
+  const denials = denialsByAttempt(ledger, verdicts);
   const results = rows.map((row) => {
     const attack = verdicts.get(row.name) ?? noAnswer;
     const earlier = before.get(row.name) ?? [];
     const harm = (after.get(row.name) ?? []).filter((trace, index) => trace !== earlier[index]);
     const isOpen = harm.length > 0 || (attack.answer === "worked" && !isHarmOnly(row));
     const twin = verdicts.get(`${row.name}~`) ?? noAnswer;
-    return { row, attack, twin, harm, ledgerPaths: ledgerPaths(scene, row), isOpen };
+    return {
+      ...{ row, attack, twin, harm, isOpen },
+      ...leftBy(scene, setting, row),
+      denials: {
+        attack: denials.get(row.name) ?? [],
+        twin: denials.get(`${row.name}~`) ?? [],
+      },
+    };
   });
   return {
     results,
     reached: scene.reached(),
     stderr: await stderr,
     exitCode,
-    ledger: system.ledger?.(scene, setting) ?? [],
+    ledger,
+    unowned: denials.get("") ?? [],
   };
 }
 
@@ -130,12 +143,20 @@ function firstLine(text: string): string {
   return (text.split("\n")[0] ?? "").slice(0, 200);
 }
 
-function ledgerPaths(scene: Scene, row: Row): RowResult["ledgerPaths"] {
-  if (row.ledger === undefined) return undefined;
-  const [, path] = row.ledger;
-  const [attack = ""] = scene.words(row, [path], "attack");
-  const [twin = ""] = scene.words(row, [path], "twin");
-  return { attack, twin };
+/** With the row's own words. */
+function leftBy(
+  scene: Scene,
+  setting: Setting,
+  row: Row,
+): Pick<RowResult, "leaves" | "twinLeaves"> {
+  const leaves = leavesIn(row, setting);
+  if (typeof leaves !== "object") return { leaves, twinLeaves: undefined };
+  const as = (whom: "attack" | "twin"): Left => {
+    const [action, object, ...rest] = leaves;
+    const [expanded = ""] = scene.words(row, [object], whom);
+    return [action, expanded, ...rest];
+  };
+  return { leaves: as("attack"), twinLeaves: row.twin === undefined ? as("twin") : undefined };
 }
 
 /** Meant to work inside; what counts is that nothing is seen of it outside. */
@@ -172,21 +193,28 @@ function tracesAfter(scene: Scene, rows: readonly Row[]): ReadonlyMap<string, re
   return new Map([...rows.map(traced), ...moving]);
 }
 
-function lines(scene: Scene, row: Row): string {
+function lines(scene: Scene, setting: Setting, row: Row): string {
   const seconds = String(row.seconds ?? attemptSeconds);
   const line = (id: string, words: readonly string[]) => `${[id, seconds, ...words].join("\t")}\n`;
   const attack = line(row.name, scene.words(row, row.words, "attack"));
-  const twin = line(`${row.name}~`, scene.words(row, row.twin ?? row.words, "twin"));
+  const twin = line(`${row.name}~`, scene.words(row, twinIn(row, setting), "twin"));
   return attack + twin;
+}
+
+function twinIn({ words, twin = words, twinInContainer = twin }: Row, setting: Setting): Words {
+  return setting.name.endsWith("container") ? twinInContainer : twin;
 }
 
 function parse(output: string): Map<string, Verdict> {
   const verdicts = new Map<string, Verdict>();
   for (const text of output.split("\n")) {
-    const found = /^(\S+) (worked|blocked|absent|killed|timeout) (\d+) ?(.*)$/.exec(text);
+    const found = /^(\S+) (worked|blocked|absent|killed|timeout) (\d+) (\d+) ?(.*)$/.exec(text);
     if (found === null) continue;
-    const [, id = "", answer = "", number = "0", note = ""] = found;
-    verdicts.set(id, { answer: answer as Answer, number: Number(number), note });
+    const [, id = "", answer = "", number = "0", pid = "0", note = ""] = found;
+    verdicts.set(id, {
+      ...{ answer: answer as Answer, note },
+      ...{ number: Number(number), pid: Number(pid) },
+    });
   }
   return verdicts;
 }

@@ -125,6 +125,8 @@ export async function makeScene(setting: Setting, rows: readonly Row[]): Promise
       await around.end();
       execute(["chmod", "-R", "u+rwX", root]);
       rmSync(root, { recursive: true, force: true });
+      for (const place of ["/dev/shm", "/tmp"])
+        rmSync(join(place, `aegis-escape-${around.values.key}`), { force: true });
     },
   };
 }

@@ -1,7 +1,8 @@
 // The catalogue under aegis: with the default policy, with one that lets few programs run, and with
 // a pattern.
 
-import type { LedgerRow, System } from "./run.ts";
+import { type LedgerRow, ledgerRow } from "./left.ts";
+import type { System } from "./run.ts";
 import type { Scene } from "./scene.ts";
 
 export const bare: System = { name: "bare", start: (_, argv) => argv };
@@ -83,9 +84,5 @@ function readLedger(
   const { stdout, exitCode, stderr } = Bun.spawnSync(argv, { env: { ...scene.env }, cwd: "/" });
   if (exitCode !== 0) throw new Error(`Cannot read the ledger: ${stderr}`);
   const { entries } = JSON.parse(stdout.toString()) as { entries: readonly LoggedEvent[] };
-  return entries.flatMap(({ payload }) => {
-    const { action, path, decision } = payload;
-    if (typeof action !== "string" || typeof path !== "string") return [];
-    return [{ action, path, decision: String(decision) }];
-  });
+  return entries.flatMap(({ payload }) => ledgerRow(payload) ?? []);
 }

@@ -1,5 +1,6 @@
 // Class C: descriptors, /proc and devices.
 
+import type { Leaves, Left, NoRow } from "../left.ts";
 import { rows } from "../row.ts";
 
 const ownPid = "self";
@@ -66,17 +67,31 @@ const secretKernelFiles = [
   ["dmi", "/sys/class/dmi/id/product_uuid"],
 ] as const;
 
+/** Processes outside have no number in a pid namespace. */
+function leavesOutside(shared: Left | NoRow): Leaves {
+  return { namespaces: "absent", shared };
+}
+
+/** Without a pid namespace pid 1 is one outside. */
+function leavesOfGuard(file: string): Leaves {
+  const left: Left = ["FileRead", `/proc/1/${file}`];
+  if (file === "root") return "landlock";
+  return file === "mem" ? left : { namespaces: left, shared: "landlock" };
+}
+
 export const descriptors = rows("C", [
   {
     name: "inherited-folder",
     technique: "openat below a folder descriptor the starter left open",
     words: ["read-inherited-folder", "3", "second-name"],
+    leaves: ["FileRead", "/second-name"],
     twin: ["read-dirfd", "{ws}/in/inherited-folder", "f"],
   },
   {
     name: "inherited-file",
     technique: "write to a descriptor the starter left open",
     words: ["write-inherited", "4"],
+    leaves: "absent",
     twin: ["write-inherited", "2"],
     untouched: ["{out}/left-open"],
   },
@@ -84,6 +99,7 @@ export const descriptors = rows("C", [
     name: "inherited-reopen",
     technique: "reopen such a descriptor through /dev/fd",
     words: ["dev-fd", "4"],
+    leaves: "absent",
     twin: ["write", "{ws}/in/inherited-folder/f"],
     untouched: ["{out}/left-open"],
   },
@@ -91,30 +107,35 @@ export const descriptors = rows("C", [
     name: "import-descriptor",
     technique: "an open file handed over by a program outside",
     words: ["import", "{sockets}/hand"],
+    leaves: ["FileWrite", "{sockets}/hand"],
     twin: ["import", "{ws}/served/hand"],
   },
   ...["root", "cwd"].map((what) => ({
     name: `init-${what}`,
     technique: `read below /proc/1/${what}`,
     words: ["other-root", "1", "{out}/second-name"],
+    leaves: ["FileRead", "{out}/second-name"] as const,
     twin: ["own-root", "{ws}/in/init-root/f"],
   })),
   {
     name: "host-root",
     technique: "read below /proc/PID/root of a process outside",
     words: ["other-root", "{pid}", "{out}/second-name"],
+    leaves: ["FileRead", "{out}/second-name"],
     twin: ["own-root", "{ws}/in/host-root/f"],
   },
   ...["environ", "mem", "maps", "auxv", "syscall", "stack", "pagemap"].map((file) => ({
     name: `host-${file}`,
     technique: `read /proc/PID/${file} of a process outside`,
     words: ["proc-read", "{pid}", file],
+    leaves: leavesOutside(file === "mem" ? ["FileRead", "/proc/{pid}/mem"] : "landlock"),
     twin: ["proc-read", ownPid, file === "mem" || file === "stack" ? "maps" : file],
   })),
   {
     name: "host-cmdline",
     technique: "read the command line of a process outside",
     words: ["proc-read", "{pid}", "cmdline"],
+    leaves: leavesOutside("landlock"),
     twin: ["proc-read", ownPid, "cmdline"],
     weaker: "without a pid namespace other processes can be seen, not touched",
   },
@@ -122,6 +143,7 @@ export const descriptors = rows("C", [
     name: `host-link-${link.replace("/", "-")}`,
     technique: `read the link /proc/PID/${link} of a process outside`,
     words: ["proc-link", "{pid}", link],
+    leaves: leavesOutside("landlock"),
     twin: ["proc-link", ownPid, link],
   })),
   ...["mem", "oom_score_adj", "comm", "clear_refs", "coredump_filter", "timerslack_ns"].map(
@@ -129,6 +151,7 @@ export const descriptors = rows("C", [
       name: `host-write-${file.replaceAll("_", "-")}`,
       technique: `open /proc/PID/${file} of a process outside for writing`,
       words: ["proc-write", "{pid}", file],
+      leaves: ["FileWrite", `/proc/{pid}/${file}`] as const,
       twin: ["write", "{ws}/in/inherited-folder/f"],
     }),
   ),
@@ -136,24 +159,28 @@ export const descriptors = rows("C", [
     name: `init-${file}-file`,
     technique: `read /proc/1/${file} of whoever guards the box`,
     words: file === "root" ? ["proc-link", "1", file] : ["proc-read", "1", file],
+    leaves: leavesOfGuard(file),
     twin: ["proc-read", ownPid, "maps"],
   })),
   {
     name: "handle",
     technique: "take a handle of a forbidden file",
     words: ["handle", "{t}/f"],
+    leaves: "filter",
     twin: ["stat", "{ws}/in/host-root/f"],
   },
   {
     name: "handle-open",
     technique: "open a forbidden file by its handle",
     words: ["handle-open", "{t}/f"],
+    leaves: ["DirList", "/"],
     twin: ["read", "{ws}/in/host-root/f"],
   },
   ...kernelFiles.map(([name, path]) => ({
     name: `kernel-write-${name}`,
     technique: `open ${path} for writing`,
     words: ["open-write", path],
+    leaves: ["FileWrite", path] as const,
     twin: ["open-write", "/dev/null"],
     untouched: [],
   })),
@@ -161,12 +188,14 @@ export const descriptors = rows("C", [
     name: `kernel-read-${name}`,
     technique: `read ${path}`,
     words: ["open", path],
+    leaves: ["FileRead", path] as const,
     twin: ["open", "/proc/self/status"],
   })),
   {
     name: "cgroup-mkdir",
     technique: "make a control group",
     words: ["mkdir", "/sys/fs/cgroup/aegis-escape"],
+    leaves: ["DirCreate", "/sys/fs/cgroup/aegis-escape"],
     twin: ["mkdir", "{s}/new"],
     untouched: ["/sys/fs/cgroup/aegis-escape"],
   },
@@ -183,6 +212,7 @@ export const descriptors = rows("C", [
     name: "tmp",
     technique: "leave a file in /tmp that the host sees",
     words: ["create", "/tmp/aegis-escape-{key}"],
+    leaves: { shared: ["FileWrite", "/tmp/aegis-escape-{key}"] },
     twin: ["create", "{s}/new"],
     wanted: "/tmp is private to the box; whether the host sees the file is what counts",
     wantedOnly: "namespaces",
@@ -192,6 +222,7 @@ export const descriptors = rows("C", [
     name: `device-${name.replace("/", "-").toLowerCase()}`,
     technique: `open /dev/${name}`,
     words: ["open", `/dev/${name}`],
+    leaves: ["FileRead", `/dev/${name}`] as const,
     twin: ["open", "/dev/null"],
   })),
 ]);

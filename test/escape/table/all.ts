@@ -7,7 +7,8 @@ import { links, plainFiles } from "./files.ts";
 import { persistence, secretsAndResources } from "./lasting.ts";
 import { localSockets, network, terminal } from "./network.ts";
 import { privileges } from "./privileges.ts";
-import { execution, processes } from "./programs.ts";
+import { processes } from "./processes.ts";
+import { execution } from "./programs.ts";
 
 export const catalogue: readonly Row[] = [
   ...plainFiles,
