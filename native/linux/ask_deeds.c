@@ -43,6 +43,8 @@ struct asked_call {
 	struct lend_part denied;
 	/* What the lender did stays done, whoever hears of it. */
 	bool is_done;
+	/* What comes of it is not judged again: a socket that is full says the same. */
+	bool is_over;
 	/* The last who was asked said no, or nobody could be. */
 	bool is_refused;
 };
@@ -95,12 +97,14 @@ static bool is_askable(const struct request *request)
 	case CALL_BIND:
 		return first->state == TARGET_MISSING && request->first.text_size > 0 &&
 		       request->first.text[request->first.text_size - 1] != '/';
+	case CALL_CONNECT:
+		return first->state == TARGET_EXISTS && S_ISSOCK(first->mode) &&
+		       !first->is_deleted && first->links < 2;
 	case CALL_UNKNOWN:
 	case CALL_EXEC:
 	case CALL_UMASK:
 	case CALL_PART:
 	case CALL_SOCKET:
-	case CALL_CONNECT:
 	case CALL_LISTEN:
 	case CALL_SENDTO:
 	case CALL_SENDMSG:
@@ -123,6 +127,8 @@ int ask_deeds_about(struct request *request, int answer)
 /* As around every call of the broker that changes names. */
 static void begin(const struct request *request)
 {
+	if (request->call->kind == CALL_CONNECT)
+		return;
 	if (request->call->kind == CALL_DELETE)
 		links_begin_removal(&request->first.at);
 	else if (request->call->kind == CALL_RENAME)
@@ -135,6 +141,8 @@ static void begin(const struct request *request)
 
 static void finish(const struct request *request, bool is_done)
 {
+	if (request->call->kind == CALL_CONNECT)
+		return;
 	if (is_done && request->call->kind == CALL_LINK)
 		links_note_link(&request->first.at.target);
 	links_end_change(is_done);
@@ -178,13 +186,13 @@ static void start_listening(void)
 	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
-/* The caller's socket that is to get a name; 0 or a negative errno. */
-static int take_bound(const struct request *request, int *bound)
+/* The caller's socket that is to get a name or a peer; 0 or a negative errno. */
+static int take_socket(const struct request *request, int *taken)
 {
 	int answer = 0;
 
-	if (request->call->kind == CALL_BIND)
-		*bound = socket_take(request, &answer);
+	if (request->call->kind == CALL_BIND || request->call->kind == CALL_CONNECT)
+		*taken = socket_take(request, &answer);
 	if (answer == 0)
 		return 0;
 	return answer > 0 ? -answer : -EINTR;
@@ -193,15 +201,16 @@ static int take_bound(const struct request *request, int *bound)
 static int ask(struct asked_call *call)
 {
 	const struct request *request = &call->request;
+	bool connects = request->call->kind == CALL_CONNECT;
 	ae_auto_fd int socket = -1;
-	ae_auto_fd int bound = -1;
-	int result = take_bound(request, &bound);
+	ae_auto_fd int taken = -1;
+	int result = take_socket(request, &taken);
 
 	if (result != 0)
 		return result;
 	result = borrow_ask(request->rules->lender, request->first.at.target.fd,
-			    bound < 0 ? request->second.at.target.fd : bound, &call->lend,
-			    &call->reply, &socket);
+			    taken < 0 || connects ? request->second.at.target.fd : taken,
+			    &call->lend, &call->reply, &socket);
 
 	call->is_refused = result == -EACCES;
 	if (result != 0)
@@ -209,6 +218,11 @@ static int ask(struct asked_call *call)
 	stop_listening();
 	result = have_done(call, socket);
 	start_listening();
+	if (!connects || result < 0)
+		return result;
+	result = socket_connect_judged(request, taken);
+	call->is_done = result == 0;
+	call->is_over = true;
 	return result;
 }
 
@@ -274,7 +288,7 @@ static int perform(struct job *job)
 			break;
 		job->close_on_exec = call->lend.flags & O_CLOEXEC;
 		result = ask(call);
-		if (result != -EAGAIN) {
+		if (result != -EAGAIN || call->is_over) {
 			job->hands_over = call->is_done && call->lend.kind == LEND_MAKE_FILE;
 			return result;
 		}

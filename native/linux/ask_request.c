@@ -62,6 +62,9 @@ static int fill_kind(struct request *request, struct lend_request *lend, void **
 	case CALL_BIND:
 		lend->kind = LEND_BIND;
 		return 0;
+	case CALL_CONNECT:
+		lend->kind = LEND_CONNECT;
+		return 0;
 	case CALL_DELETE:
 		lend->kind = LEND_REMOVE;
 		lend->flags = names_removes_folder(request) ? AT_REMOVEDIR : 0;

@@ -42,6 +42,8 @@ enum lend_kind {
 	LEND_MAKE_SYMLINK,
 	/* The second descriptor is the socket that gets the name. */
 	LEND_BIND,
+	/* The first descriptor is a socket that exists. The broker connects, which may wait. */
+	LEND_CONNECT,
 	LEND_REMOVE,
 	/* To the second name. */
 	LEND_MOVE,

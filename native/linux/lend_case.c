@@ -63,6 +63,7 @@ static bool is_name(const struct lend_case *this, int which)
 	switch ((enum lend_kind)this->request.kind) {
 	case LEND_OPEN:
 	case LEND_CHANGE:
+	case LEND_CONNECT:
 		return false;
 	case LEND_LINK:
 		return which == 1;
@@ -188,6 +189,8 @@ static bool is_lent(const struct lend_case *this, mode_t type)
 {
 	uint32_t change = this->request.change.kind;
 
+	if (this->request.kind == LEND_CONNECT)
+		return S_ISSOCK(type);
 	if (S_ISREG(type))
 		return true;
 	if (S_ISDIR(type))
@@ -360,6 +363,8 @@ static int perform(const struct lend_case *this, const void *value)
 		return symlinkat(request->text, this->at[0], name[0]) < 0 ? -errno : 0;
 	case LEND_BIND:
 		return bind_socket(this);
+	case LEND_CONNECT:
+		return 0;
 	case LEND_REMOVE:
 		return unlinkat(this->at[0], name[0], (int)request->flags) < 0 ? -errno : 0;
 	case LEND_MOVE:

@@ -124,6 +124,7 @@ bool lend_parts_find(const struct judge *judge, const struct lend_request *reque
 	case LEND_MAKE_NODE:
 	case LEND_MAKE_SYMLINK:
 	case LEND_BIND:
+	case LEND_CONNECT:
 		add(&finding, ACTION_FILE_WRITE, 0);
 		break;
 	case LEND_LINK:

@@ -85,6 +85,8 @@ uint16_t lend_deed(const struct lend_request *request, bool is_second)
 	case LEND_MAKE_NODE:
 	case LEND_BIND:
 		return MAKE;
+	case LEND_CONNECT:
+		return CHANGES + CHANGE_KINDS;
 	case LEND_MAKE_SYMLINK:
 		return POINT;
 	case LEND_REMOVE:

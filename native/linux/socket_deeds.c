@@ -138,6 +138,20 @@ static void note_call(struct request *request, int answer)
 	request->has_called = request->protocol != 0 && answer != EALREADY && answer != EISCONN;
 }
 
+int socket_connect_judged(const struct request *request, int socket)
+{
+	const struct peer path = {
+		.address.un = {.sun_family = AF_UNIX, .sun_path = "/"},
+		.size = sizeof(path.address.un),
+	};
+	struct sockaddr_storage address;
+	socklen_t size = peer_address(request, &path, &address);
+	int result = connect(socket, (struct sockaddr *)&address, size) < 0 ? -errno : 0;
+
+	held_settle(socket);
+	return result;
+}
+
 int socket_connect(struct request *request, const struct peer *peer)
 {
 	int answer;

@@ -39,6 +39,11 @@ int socket_take(const struct request *request, int *answer);
 int socket_connect(struct request *request, const struct peer *peer);
 /* The same on a socket that was looked at already, which it takes over. */
 int socket_connect_on(struct request *request, const struct peer *peer, int socket);
+/*
+ * On a thread that may wait: `socket` to the path socket that request->first led to. 0 or a
+ * negative errno.
+ */
+int socket_connect_judged(const struct request *request, int socket);
 int socket_bind(struct request *request, const struct peer *peer);
 /* `keeps_port`: only on the port it is bound to. */
 int socket_listen(struct request *request, bool keeps_port);

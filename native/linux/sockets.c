@@ -373,7 +373,8 @@ int sockets_answer(struct request *request)
 	if (fast_open_is_tried(request))
 		return fast_open_refuse(request);
 	if (request->call->kind == CALL_CONNECT)
-		return answer_address(request, ACTION_NET_CONNECT, arguments[1], arguments[2]);
+		return ask_deeds_about(request, answer_address(request, ACTION_NET_CONNECT,
+							       arguments[1], arguments[2]));
 	if (request->call->kind == CALL_BIND)
 		return ask_deeds_about(request, answer_address(request, ACTION_NET_BIND,
 							       arguments[1], arguments[2]));

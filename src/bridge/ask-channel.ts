@@ -24,6 +24,7 @@ const deeds = [
   "times",
   "attribute",
   "attribute",
+  "connect",
 ] as const;
 export type AskedDeed = (typeof deeds)[number];
 

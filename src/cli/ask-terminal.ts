@@ -103,11 +103,11 @@ export function answerOf(typed: string, question: PromptQuestion): PromptAnswer 
 }
 
 export function questionText(question: PromptQuestion): string {
-  const { actions, path, connection, pid, exe, isRepeatable, alwaysIn, folder } = question;
+  const { path, connection, pid, exe, isRepeatable, alwaysIn, folder } = question;
   const program = quoted(exe === "" ? "?" : exe);
   const lines = [
     "",
-    `aegis: ${program} (process ${pid}) wants to ${wish(actions)}`,
+    `aegis: ${program} (process ${pid}) wants to ${wish(question)}`,
     `    ${quoted(path)}`,
     ...(connection === undefined ? [] : peerLines(connection)),
     ...deedLines(question),
@@ -158,9 +158,11 @@ const sentences: Readonly<Record<NonNullable<PromptQuestion["deed"]>, string | u
   owner: "Its owner or group would be changed.",
   times: "Its times would be changed.",
   attribute: "An attribute of it would be changed.",
+  connect: "It is a socket: who listens there may do for a caller what this box may not.",
 };
 
-function wish(actions: PromptQuestion["actions"]): string {
+function wish({ actions, deed }: PromptQuestion): string {
+  if (deed === "connect") return wishes.NetConnect;
   return actions.map((action) => wishes[action]).join(" and ");
 }
 

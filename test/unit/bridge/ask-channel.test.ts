@@ -69,7 +69,7 @@ describe("questions", () => {
     ["an unknown kind", new Uint8Array([8, 0, 0, 0, 9, 0, 0, 0])],
     ["no action", question(text("/x"), text("/y"), 0)],
     ["an action that is not asked about", question(text("/x"), text("/y"), 1 << 6)],
-    ["an unknown deed", question(text("/x"), text("/y"), 1, 15)],
+    ["an unknown deed", question(text("/x"), text("/y"), 1, 16)],
     ["a text beyond its end", asked.map((byte, at) => (at === 20 ? 255 : byte))],
   ];
   for (const [name, bytes] of bad) {
