@@ -119,7 +119,7 @@ export const command = defineCommand(
         mcpMethods: flags["mcp-method"],
         approvalWebhook: flags["approval-webhook"],
         approvalWebhookSecret: flags["approval-webhook-secret"],
-        approvalTtl: flags["approval-ttl"],
+        ...{ approvalTtl: flags["approval-ttl"], approvalKeep: flags["approval-keep"] },
         approvalByRequester: flags["approval-by-requester"],
         rateLimit: rateLimitOf(flags["rate-limit"]),
         telemetryDisabled: flags["telemetry-disabled"],

@@ -23,6 +23,9 @@ export const logFormats = ["text", "json"] as const;
 export const rateLimitMax = 1_000_000;
 /** How long a tool call may wait for a person, seconds: a week is a long holiday. */
 export const approvalTtlMax = 7 * 24 * 3600;
+/** How long an approval is kept afterwards, days. */
+export const approvalKeepMax = 3650;
+export const approvalKeepUsual = 30;
 /** The largest number that a group can have. */
 export const groupMax = 0xffff_fffe;
 
@@ -58,6 +61,7 @@ const daemonFile = table({
   trust: path,
   approval_ttl: optional(integer(1, approvalTtlMax)),
   approval_by_requester: optional(flag),
+  approval_keep: optional(integer(0, approvalKeepMax)),
   rate_limit: optional(integer(0, rateLimitMax)),
   approval_webhook: optional(table({ url: path, secret_file: path })),
   telemetry: optional(table({ disabled: optional(flag), path })),

@@ -140,7 +140,9 @@ function manyBase(rows: MemoryRows): ManyBase {
   };
 }
 
-function recordsOf(rows: MemoryRows): Pick<Store, "putRecord" | "record" | "records"> {
+type RecordMethods = "putRecord" | "removeRecord" | "record" | "records";
+
+function recordsOf(rows: MemoryRows): Pick<Store, RecordMethods> {
   return {
     async putRecord(record, expected) {
       const key = recordKey(record.kind, record.key);
@@ -148,10 +150,15 @@ function recordsOf(rows: MemoryRows): Pick<Store, "putRecord" | "record" | "reco
       rows.records.set(key, record);
       return true;
     },
+    async removeRecord({ kind, key, json }) {
+      const isThere = rows.records.get(recordKey(kind, key))?.json === json;
+      return isThere && rows.records.delete(recordKey(kind, key));
+    },
     record: async (kind, key) => rows.records.get(recordKey(kind, key)),
-    records: async (kind, prefix, limit) =>
+    records: async (kind, prefix, limit, after) =>
       [...rows.records.values()]
         .filter((record) => record.kind === kind && record.key.startsWith(prefix))
+        .filter(({ key }) => after === undefined || key > after)
         .sort((a, b) => (a.key < b.key ? -1 : 1))
         .slice(0, limit),
   };

@@ -153,7 +153,16 @@ export interface Store {
    */
   sessionsUnder(prefix: string, last: number, before?: SessionId): Promise<readonly SessionState[]>;
   record(kind: string, key: string): Promise<LogRecord | undefined>;
-  records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
+  /**
+   * In the order of their keys.
+   * @param after only those behind it
+   */
+  records(
+    kind: string,
+    prefix: string,
+    limit: number,
+    after?: string,
+  ): Promise<readonly LogRecord[]>;
   /**
    * Durable when it resolves; `later`: at the latest with whatever is stored next.
    * @returns false, and changes nothing, where something else than `expected` is stored
@@ -163,6 +172,11 @@ export interface Store {
     expected: string | undefined,
     durability?: "now" | "later",
   ): Promise<boolean>;
+  /**
+   * Durable at the latest with whatever is stored next.
+   * @returns false, and changes nothing, where another text is stored
+   */
+  removeRecord(record: LogRecord): Promise<boolean>;
   /** Newest first. */
   policyLoads(last: number): Promise<readonly PolicyLoad[]>;
   /** Newest first. */

@@ -4,11 +4,10 @@
 import { pause } from "../app/pause.ts";
 import {
   type ApprovalStore,
-  approvalKind,
+  approvalPages,
   askApproval,
   type KeptApproval,
   keptApproval,
-  readApproval,
   useApproval,
 } from "../app/serve/approval-requests.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
@@ -43,22 +42,21 @@ export interface Waiting {
 
 /** How often the record is looked at: another process may have decided. */
 const lookEveryMs = 100;
-/** Requests of one tenant that are looked through at the start of a session. */
-const recordsMax = 10_000;
 
 /** Requests of this session that wait, or are allowed and were not used. */
 export async function openApprovals(
   { log, nowMs, secret }: Pick<ApprovalStore, "log" | "nowMs" | "secret">,
   { tenant, id }: CallSession,
 ): Promise<readonly { tool: string; args: JsonObject; hash: string }[]> {
-  const records = await log.records(approvalKind, tenantPrefix(tenant), recordsMax);
-  return records
-    .map(({ json }) => readApproval(json, secret))
-    .filter((one) => one !== undefined)
-    .filter((one) => one.session_id === id && isOpen(one, nowMs()))
-    .map(({ tool_name, orig_args, token_hash }) => {
-      return { tool: tool_name, args: orig_args, hash: token_hash };
-    });
+  const open: { tool: string; args: JsonObject; hash: string }[] = [];
+  for await (const page of approvalPages({ log, secret }, tenantPrefix(tenant))) {
+    for (const { approval } of page) {
+      if (approval.session_id !== id || !isOpen(approval, nowMs())) continue;
+      const { tool_name: tool, orig_args: args, token_hash: hash } = approval;
+      open.push({ tool, args, hash });
+    }
+  }
+  return open;
 }
 
 function isOpen(approval: Approval, nowMs: number): boolean {

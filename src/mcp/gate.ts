@@ -94,12 +94,19 @@ const openMax = 10_000;
 export function createGate(parts: GateParts): Gate {
   const usual = limitsOf({ outcome: "allow", reason: "OK", constraints: {} }, parts.manifest);
   const open = new Map<string, OpenCall>();
-  const loaded = new Set<string>();
+  const loading = new Map<string, Promise<void>>();
   const keep = (key: string, call: OpenCall): void => {
     open.delete(key);
     open.set(key, call);
     const [oldest] = open.keys();
     if (open.size > openMax && oldest !== undefined) open.delete(oldest);
+  };
+  /** What was asked before a restart is still waiting, or allowed by now. */
+  const load = async (session: CallSession): Promise<void> => {
+    for (const { tool, args, hash } of await openApprovals(parts, session)) {
+      const waiting = { callId: uniqueSuffix(), seq: 0, token: { hash, text: undefined } };
+      keep(keyOf(session, tool, args), waiting);
+    }
   };
   return {
     follow: (session, name) => createPermit(parts, session, name, usual, undefined, () => {}),
@@ -112,15 +119,11 @@ export function createGate(parts: GateParts): Gate {
     async admit(session, call) {
       try {
         const place = JSON.stringify([session.tenant, session.id]);
-        if (!loaded.has(place)) {
-          // What was asked before a restart is still waiting, or allowed by now.
-          for (const { tool, args, hash } of await openApprovals(parts, session)) {
-            const waiting = { callId: uniqueSuffix(), seq: 0, token: { hash, text: undefined } };
-            keep(keyOf(session, tool, args), waiting);
-          }
-          if (loaded.size >= openMax) loaded.clear();
-          loaded.add(place);
-        }
+        if (loading.size >= openMax) loading.clear();
+        const known = loading.get(place) ?? load(session);
+        loading.set(place, known);
+        known.catch(() => loading.delete(place));
+        await known;
         return await admitCall(parts, session, call, { open, keep });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);

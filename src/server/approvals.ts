@@ -3,12 +3,11 @@
 
 import {
   type ApprovalStore,
-  approvalKind,
   approvalOfAnyTenant,
+  approvalPages,
   askApproval,
   type KeptApproval,
   keptApproval,
-  readApproval,
   recordApproval,
 } from "../app/serve/approval-requests.ts";
 import {
@@ -63,12 +62,14 @@ async function list(
   { log, nowMs, secret }: ApprovalStore,
   { query }: Call<typeof api.listApprovals>,
 ): Promise<Response> {
-  const records = await log.records(approvalKind, tenantPrefix(query.tenant_id), 10_000);
   const now = nowMs();
-  const waiting = records
-    .map(({ json }) => readApproval(json, secret))
-    .filter((approval) => approval !== undefined)
-    .filter((approval) => isWaiting(approval, now));
+  const waiting: Approval[] = [];
+  for await (const page of approvalPages({ log, secret }, tenantPrefix(query.tenant_id))) {
+    waiting.push(
+      ...page.map(({ approval }) => approval).filter((approval) => isWaiting(approval, now)),
+    );
+    if (waiting.length >= query.limit) break;
+  }
   const approvals = waiting.slice(0, query.limit).map((approval) => shown(approval, now));
   return reply(200, { approvals });
 }

@@ -249,6 +249,10 @@ describe.each(ledgerKinds)("encrypted events over %s", (_, open) => {
     expect((await store.record("approval", "acme/1"))?.json).toBe("2");
     const other = seen(opened, keysOf({ key: key(2) }));
     expect(await codeOf(other.log.record("approval", "acme/1"))).toBe("ledger/encrypted");
+    expect(await codeOf(other.log.removeRecord(next))).toBe("ledger/encrypted");
+    expect(await log.removeRecord(record)).toBeFalse();
+    expect(await log.removeRecord(next)).toBeTrue();
+    expect(await opened.store.record("approval", "acme/1")).toBeUndefined();
   });
 });
 

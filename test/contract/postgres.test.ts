@@ -214,6 +214,7 @@ test.skipIf(!isHere)("works for a user who may not change or remove an event", a
     GRANT USAGE ON SCHEMA ${place.searchPath} TO aegis_server;
     GRANT SELECT, INSERT ON ${kept} TO aegis_server;
     GRANT SELECT, INSERT, UPDATE ON aegis_head, aegis_session, aegis_record TO aegis_server;
+    GRANT DELETE ON aegis_record TO aegis_server;
   `);
   const limited = { ...place, user: "aegis_server", password: "p" };
   const opened = await postgresLedger(limited);
@@ -221,6 +222,9 @@ test.skipIf(!isHere)("works for a user who may not change or remove an event", a
   const keyed = { ...event, idempotencyKey: "k" };
   expect(await log.append([keyed, event])).toMatchObject([{ kind: "stored" }, { kind: "stored" }]);
   await recordSession(opened.ledger, 3);
+  const record = { kind: "approval", key: "acme/1", json: "{}" };
+  expect(await log.putRecord(record, undefined)).toBe(true);
+  expect(await log.removeRecord(record)).toBe(true);
   expect((await opened.ledger.verify()).findings).toEqual([]);
   for (const sql of ["UPDATE aegis_event SET seq = 9", "DELETE FROM aegis_event"]) {
     await expect(edit(`SET LOCAL ROLE aegis_server; ${sql}`)).rejects.toThrow("permission denied");

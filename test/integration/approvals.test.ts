@@ -4,7 +4,11 @@
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { askApproval } from "../../src/app/serve/approval-requests.ts";
+import { prepareServe } from "../../src/app/serve/serve.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
+import type { AbsPath } from "../../src/base/paths.ts";
 import { waitFor } from "../support/harness.ts";
 import { linkedPrograms, serve } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
@@ -104,6 +108,38 @@ test("a request that nobody decides in time expires, and says so", async () => {
   const late = await ask(path, { allow: true }, short.url);
   expect(late).toMatchObject({ status: 410, body: { code: "approval_expired" } });
   await short.stop();
+});
+
+test("one that nothing can come of any more is kept for as long as aegis.yaml says", async () => {
+  const home = tempDir("kept-home");
+  const linked = linkedPrograms({ AEGIS_HOME: home });
+  const [ledger, config] = [`${linked.folder}/ledger.db`, `${linked.folder}/aegis.yaml`];
+  const around = { environment: { AEGIS_HOME: home }, directory: linked.folder as AbsPath };
+  const telemetry = { isDisabled: true, path: undefined };
+  const places = { address: undefined, ledger, manifest: undefined, keys: undefined, telemetry };
+  const askedBefore = async (days: number): Promise<string> => {
+    const nowUnixMs = () => Date.now() - days * 24 * 3600 * 1000;
+    const parts = await prepareServe(places, { ...around, clock: { ...systemClock, nowUnixMs } });
+    const asked = await askApproval(parts, { tenant: "a", session: "s", tool: "exec", args: {} });
+    await parts.close();
+    if (!asked.ok) throw new Error(asked.error.message);
+    return asked.value.token;
+  };
+  const token = await askedBefore(60);
+  const serves = async (wanted: number, yaml: string, ...flags: string[]): Promise<void> => {
+    const oldest = await askedBefore(4000);
+    writeFileSync(config, `addr: "127.0.0.1:0"\ndsn: ${ledger}\n${yaml}`);
+    const daemon = await linked.start("aegisd", "--config", config, ...flags);
+    const url = `http://${/listening on (\S+)/.exec(daemon.greeting)?.[1]}/v1/approvals`;
+    const statusOf = async (one: string) => (await fetch(`${url}/${one}`)).status;
+    // All of them are looked at before the first of them goes.
+    await waitFor("the oldest to go", async () => (await statusOf(oldest)) === 404);
+    await waitFor(`${wanted}`, async () => (await statusOf(token)) === wanted);
+    expect(await daemon.stop()).toBe(0);
+  };
+  await serves(200, "approval_keep: 61");
+  await serves(200, "approval_keep: 0", "--approval-keep", "61");
+  await serves(404, "");
 });
 
 describe("with keys", () => {

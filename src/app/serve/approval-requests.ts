@@ -45,8 +45,8 @@ export interface KeptApproval {
 type Kept = Pick<ApprovalStore, "log" | "nowMs" | "secret">;
 
 export const approvalKind = "approval";
-/** Looked through for a token whose tenant nobody named. */
-const approvalsMax = 100_000;
+/** Approvals that are read at once. */
+const pageSize = 500;
 
 /** Why a request cannot be kept: the log's own words about its event. */
 export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
@@ -107,16 +107,44 @@ export async function keptApproval(
   return keptIn(await log.record(approvalKind, `${tenantPrefix(tenant)}${tokenHash}`), secret);
 }
 
-/** As `keptApproval`, without its tenant: all of them are looked through. */
+/** As `keptApproval`, without its tenant: asked of each tenant that has any, however many. */
 export async function approvalOfAnyTenant(
   { log, secret }: Pick<ApprovalStore, "log" | "secret">,
   tokenHash: string,
 ): Promise<KeptApproval | undefined> {
-  const records = await log.records(approvalKind, "", approvalsMax);
-  return keptIn(
-    records.find(({ key }) => key.endsWith(tokenHash)),
-    secret,
-  );
+  for (let after: string | undefined; ; ) {
+    const [next] = await log.records(approvalKind, "", 1, after);
+    if (next === undefined) return undefined;
+    const prefix = `${next.key.split("/", 1)[0]}/`;
+    const found = await log.record(approvalKind, `${prefix}${tokenHash}`);
+    if (found !== undefined) return keptIn(found, secret);
+    // Behind all keys of this tenant and before those of the next.
+    after = `${prefix}\u{10ffff}`;
+  }
+}
+
+/**
+ * Page by page, those that this server's secret sealed.
+ * @param prefix what their keys begin with: a tenant's, or nothing for all of them
+ */
+export async function* approvalPages(
+  { log, secret }: Pick<ApprovalStore, "log" | "secret">,
+  prefix: string,
+): AsyncGenerator<readonly KeptApproval[]> {
+  for (let after: string | undefined; ; ) {
+    const page = await log.records(approvalKind, prefix, pageSize, after);
+    yield page.map((record) => keptIn(record, secret)).filter((kept) => kept !== undefined);
+    after = page.at(-1)?.key;
+    if (page.length < pageSize || after === undefined) return;
+  }
+}
+
+/** Only where it is what was read. */
+export function removeApproval(
+  { log }: Pick<ApprovalStore, "log">,
+  { approval, json }: KeptApproval,
+): Promise<boolean> {
+  return log.removeRecord({ kind: approvalKind, key: keyOf(approval), json });
 }
 
 function keptIn(record: LogRecord | undefined, secret: Uint8Array): KeptApproval | undefined {
@@ -154,9 +182,12 @@ export function readApproval(json: string, secret: Uint8Array): Approval | undef
 }
 
 function recordOf(approval: Approval, secret: Uint8Array): LogRecord {
-  const key = `${tenantPrefix(approval.tenant_id)}${approval.token_hash}`;
   const json = JSON.stringify({ ...approval, seal: sealOf(approval, secret) });
-  return { kind: approvalKind, key, json };
+  return { kind: approvalKind, key: keyOf(approval), json };
+}
+
+function keyOf({ tenant_id, token_hash }: Approval): string {
+  return `${tenantPrefix(tenant_id)}${token_hash}`;
 }
 
 function sealOf(approval: Approval, secret: Uint8Array): string {

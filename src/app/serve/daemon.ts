@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
-import { type DaemonFile, readDaemonFile } from "../../config/daemon.ts";
+import { approvalKeepUsual, type DaemonFile, readDaemonFile } from "../../config/daemon.ts";
 import { readSmallFile } from "../control-client.ts";
 import { isPostgresDsn } from "../ledger/postgres-dsn.ts";
 import { memoryLedger, type ServeOptions } from "./serve.ts";
@@ -33,6 +33,8 @@ export interface DaemonFlags {
   readonly approvalTtl: number | undefined;
   /** Undefined: as the file says. */
   readonly approvalByRequester: boolean | undefined;
+  /** Days. */
+  readonly approvalKeep: number | undefined;
   readonly trustMode: "dev" | "prod" | undefined;
   /** The allow-list's file. */
   readonly trust: string | undefined;
@@ -96,6 +98,7 @@ export function daemonOptions(flags: DaemonFlags, directory: AbsPath): DaemonOpt
     approvals: {
       ttlSeconds: flags.approvalTtl ?? file.approval_ttl,
       isOwnDecided: flags.approvalByRequester ?? file.approval_by_requester === true,
+      keptDays: flags.approvalKeep ?? file.approval_keep ?? approvalKeepUsual,
     },
     rateLimit: flags.rateLimit ?? file.rate_limit ?? 0,
     telemetry: {

@@ -19,6 +19,7 @@ import { postgresPlace, typedPassword } from "../ledger/postgres-dsn.ts";
 import { requireManifestText } from "../manifest/files.ts";
 import { requireTrust, type TrustOptions } from "../manifest/trust.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { type Retention, startRetention } from "./approval-retention.ts";
 import { openWebhook, type Webhook, type WebhookParts } from "./approval-webhook.ts";
 import type { ServedKey } from "./keys.ts";
 import { readKeys } from "./keys.ts";
@@ -69,6 +70,8 @@ export interface ApprovalOptions {
   readonly ttlSeconds?: number | undefined;
   /** A key may decide about what was asked for with it; not where trust is in earnest. */
   readonly isOwnDecided?: boolean | undefined;
+  /** Days that one is kept when nothing can come of it any more; absent: nobody here removes it. */
+  readonly keptDays?: number | undefined;
 }
 
 /** Where the ledger is in PostgreSQL. */
@@ -143,11 +146,13 @@ export async function prepareServe(
   const socket = await socketOf(options, onNotice, around);
   // Last: it may start a process, which whoever has the parts ends.
   const policy = await (bundle === undefined ? builtInPolicy() : filePolicy(bundle, onNotice));
+  const log = createControlLog(store, opened.outside);
+  const nowMs = () => around.clock.nowUnixMs();
+  const kept = { log, nowMs, secret: serverSecret(paths.keys) };
+  const retention = retentionOf(options, kept);
   return {
-    ...{ hostname, port, socket, hosts, keys },
+    ...{ hostname, port, socket, hosts, keys, tls, ...kept },
     rateLimit: options.rateLimit ?? 0,
-    tls,
-    log: createControlLog(store, opened.outside),
     decide: policy.decide,
     policyHash: policy.hash,
     reload() {
@@ -161,19 +166,16 @@ export async function prepareServe(
       tls?.stop();
       webhook?.stop();
       socket?.release();
+      await retention?.stop();
       await policy.stop();
       await signer?.stop();
     },
     manifest,
     isManifestBinding,
     warnings: [...warnings, ...dsnWarnings, ...portWarnings(options)],
-    secret: serverSecret(paths.keys),
     origin: store.origin,
-    nowMs: () => around.clock.nowUnixMs(),
     monotonicMs: () => around.clock.monotonicMs(),
-    telemetry,
-    webhook,
-    approvalRules,
+    ...{ telemetry, webhook, approvalRules },
   };
 }
 
@@ -269,6 +271,14 @@ function approvalRulesOf({ approvals = {}, trust }: ServeOptions): ApprovalRules
     });
   }
   return { ttlMs: ttlSeconds === undefined ? usualRules.ttlMs : ttlSeconds * 1000, isOwnDecided };
+}
+
+function retentionOf(
+  { approvals, onNotice = () => undefined }: ServeOptions,
+  parts: Pick<ServeParts, "log" | "secret" | "nowMs">,
+): Retention | undefined {
+  const { keptDays } = approvals ?? {};
+  return keptDays === undefined ? undefined : startRetention(parts, keptDays, onNotice);
 }
 
 function addressOf(text: string): { readonly hostname: string; readonly port: number } {

@@ -11,7 +11,7 @@ import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { readOtelSettings } from "../../config/otel.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defaultTenant } from "../../mcp/scopes.ts";
-import { approvalOptions, approvalTtlFlag } from "../approval-flags.ts";
+import { approvalTtlFlag } from "../approval-flags.ts";
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { exitStatus } from "../exit.ts";
@@ -126,7 +126,7 @@ export const command = defineCommand(
     const onNotice = ({ message }: ServeNotice): void => say(message);
     const postgres = flags.dsn === undefined ? undefined : { dsn: flags.dsn, isTyped: true };
     const where = { address: listen, ledger, postgres, keys, hosts: flags.host };
-    const approvals = approvalOptions(flags);
+    const approvals = { ttlSeconds: flags["approval-ttl"] };
     const options = { ...where, approvals, manifest, telemetry, trust, rateLimit, onNotice };
     const parts = await prepareServe(options, context);
     warn(parts.warnings);

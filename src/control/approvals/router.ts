@@ -191,9 +191,18 @@ export function isUsable(approval: Approval, nowMs: number): boolean {
   return status === "ALLOWED" && used_ms === undefined && nowMs <= decided_ms + ttlMs;
 }
 
-/** True when nobody will ask for the record any more. */
-export function isDone({ status, decided_ms, expires_ms }: Approval, beforeMs: number): boolean {
-  return (status === "PENDING" ? expires_ms : (decided_ms ?? expires_ms)) < beforeMs;
+/**
+ * True when nothing can come of it any more, and of no older text of the record either, whoever
+ * puts that back: one that was decided at the last moment can be used for as long again.
+ * @param keptMs how long it is kept then
+ */
+export function isDone(
+  { created_ms, expires_ms }: Approval,
+  nowMs: number,
+  keptMs: number,
+): boolean {
+  const ttlMs = expires_ms - created_ms;
+  return nowMs > expires_ms + ttlMs + keptMs;
 }
 
 function patchOf({ orig_args }: Approval, new_args: JsonObject): StagedPatch {

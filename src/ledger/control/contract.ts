@@ -145,8 +145,16 @@ export interface ControlLog {
   /** Number of events in the ledger. */
   size(): Promise<number>;
   record(kind: string, key: string): Promise<LogRecord | undefined>;
-  /** Those of a kind whose keys begin with `prefix`, by key. */
-  records(kind: string, prefix: string, limit: number): Promise<readonly LogRecord[]>;
+  /**
+   * Those of a kind whose keys begin with `prefix`, by key.
+   * @param after only those behind it
+   */
+  records(
+    kind: string,
+    prefix: string,
+    limit: number,
+    after?: string,
+  ): Promise<readonly LogRecord[]>;
   /**
    * Stores it when what is there is `expected`, a text of JSON or undefined for nothing. Durable
    * when it resolves; `later`: at the latest with whatever is stored next, which is enough for what
@@ -158,6 +166,8 @@ export interface ControlLog {
     expected: string | undefined,
     durability?: "now" | "later",
   ): Promise<boolean>;
+  /** @returns whether it was there, with this text, and is no more */
+  removeRecord(record: LogRecord): Promise<boolean>;
   /** Runs once for each stored event, after it is durable and before `append` resolves. */
   onStored(listener: (event: LoggedEvent) => void): () => void;
 }

@@ -39,8 +39,9 @@ export function createReading(
     },
     size: async () => (await store.head()).size,
     record: (kind, key) => store.record(kind, key),
-    records: (kind, prefix, limit) => store.records(kind, prefix, limit),
+    records: (...given) => store.records(...given),
     putRecord: (...given) => store.putRecord(...given),
+    removeRecord: (record) => store.removeRecord(record),
   };
 }
 

@@ -62,6 +62,7 @@ function sealedStore(inner: Store, key: Uint8Array): Store {
         expected === undefined ? undefined : sealed({ ...record, json: expected }).json;
       return inner.putRecord(sealed(record), before, durability);
     },
+    removeRecord: (record) => inner.removeRecord(sealed(record)),
   };
 }
 
@@ -73,6 +74,10 @@ function strangersStore(inner: Store): Store {
       const stored = await inner.record(record.kind, record.key);
       if ((stored && opened(stored).json) !== expected) return false;
       return inner.putRecord(record, stored?.json, durability);
+    },
+    async removeRecord({ kind, key, json }) {
+      const stored = await inner.record(kind, key);
+      return stored !== undefined && opened(stored).json === json && inner.removeRecord(stored);
     },
   };
 }
@@ -105,8 +110,8 @@ function withRecords(
       const record = await inner.record(kind, name);
       return record && opened(record);
     },
-    async records(kind, start, limit) {
-      return (await inner.records(kind, start, limit)).map(opened);
+    async records(...where) {
+      return (await inner.records(...where)).map(opened);
     },
   };
 }

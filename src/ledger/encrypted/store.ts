@@ -40,8 +40,8 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       return found === undefined ? undefined : event(found);
     },
     record: async (kind, key) => record(await inner.record(kind, key)),
-    async records(kind, prefix, limit) {
-      const found = await inner.records(kind, prefix, limit);
+    async records(...where) {
+      const found = await inner.records(...where);
       return found.map((one) => openedRecord(one, keys));
     },
     async putRecord(wanted, expected, durability) {
@@ -50,6 +50,12 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       const stored = await inner.record(wanted.kind, wanted.key);
       if (record(stored)?.json !== expected) return false;
       return inner.putRecord(sealed, stored?.json, durability);
+    },
+    async removeRecord(wanted) {
+      const stored = await inner.record(wanted.kind, wanted.key);
+      return record(stored)?.json === wanted.json && stored !== undefined
+        ? inner.removeRecord(stored)
+        : false;
     },
     snapshot: async () => openedSnapshot(await inner.snapshot(), keys),
   };

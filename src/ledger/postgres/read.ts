@@ -23,10 +23,8 @@ import type { Connections } from "./connection.ts";
 import type { Session, SqlRow, SqlValue } from "./pool.ts";
 import { eventColumns, keyOf, plainRow, storedEvent, storedSession, toldText } from "./rows.ts";
 
-type Reader = Omit<
-  Store,
-  "origin" | "append" | "appendMany" | "addCheckpoint" | "putRecord" | "snapshot" | "close"
->;
+type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord";
+type Reader = Omit<Store, Writing | "origin" | "snapshot" | "close">;
 
 const searchPageSize = 1000;
 /** Short, because readiness is asked by it. */
@@ -50,7 +48,7 @@ export function createReader({ read }: Connections): Reader {
     sessionsUnder: (prefix, last, before) =>
       read((session) => readSessionsUnder(session, prefix, last, before)),
     record: (kind, key) => read((session) => readRecord(session, kind, key)),
-    records: (kind, prefix, limit) => read((session) => readRecords(session, kind, prefix, limit)),
+    records: (...where) => read((session) => readRecords(session, ...where)),
     policyLoads: (last) => read((session) => readPolicyLoads(session, last)),
     checkpoints: (last) =>
       read(async (session) => {
@@ -102,11 +100,15 @@ async function readRecords(
   kind: string,
   prefix: string,
   limit: number,
+  after?: string,
 ): Promise<readonly LogRecord[]> {
+  const [from, to] = textRange(prefix);
+  const begin = after === undefined ? ">=" : ">";
   const sql =
-    "SELECT key, json FROM aegis_record WHERE kind = $1 AND key >= $2 AND key < $3 " +
+    `SELECT key, json FROM aegis_record WHERE kind = $1 AND key ${begin} $2 AND key < $3 ` +
     "ORDER BY key LIMIT $4";
-  const { rows } = await session.query(sql, [kind, ...textRange(prefix), limit]);
+  const first = after === undefined ? from : toldText(after);
+  const { rows } = await session.query(sql, [kind, first, to, limit]);
   return rows.map((row) => {
     const { key, json } = plainRow(row);
     return { kind, key: textOf(key), json: textOf(json) };

@@ -37,7 +37,7 @@ export async function openPostgresStore(
   }
 }
 
-type Writing = "append" | "appendMany" | "putRecord" | "addCheckpoint";
+type Writing = "append" | "appendMany" | "putRecord" | "removeRecord" | "addCheckpoint";
 
 function createWriter(connections: Connections): Pick<Store, Writing> {
   const appendMany: Store["appendMany"] = async (needsOf, build) => {
@@ -67,6 +67,10 @@ function createWriter(connections: Connections): Pick<Store, Writing> {
           : "UPDATE aegis_record SET json = $3 WHERE kind = $1 AND key = $2 AND json = $4";
       const values = expected === undefined ? place : [...place, expected];
       return (await connections.change(sql, values)).count === 1;
+    },
+    async removeRecord({ kind, key, json }) {
+      const sql = "DELETE FROM aegis_record WHERE kind = $1 AND key = $2 AND json = $3";
+      return (await connections.change(sql, [kind, toldText(key), json])).count === 1;
     },
     async addCheckpoint({ size, note }) {
       const sql =

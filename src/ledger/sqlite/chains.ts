@@ -2,15 +2,7 @@
 
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { SessionId } from "../../base/ids.ts";
-import type { LogRecord } from "../control/contract.ts";
-import {
-  type EventRow,
-  eventOf,
-  type SessionRow,
-  sessionColumns,
-  sessionOf,
-  textOf,
-} from "../rows.ts";
+import { type EventRow, eventOf, type SessionRow, sessionColumns, sessionOf } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
 import type { ChainQuery, StoredEvent } from "../store.ts";
 
@@ -91,27 +83,7 @@ export function readSessionsUnder(
     .map(sessionOf);
 }
 
-export function readRecord(db: Database, kind: string, key: string): LogRecord | undefined {
-  const sql = "SELECT json FROM record WHERE kind = ? AND key = ?";
-  const row = db.query<{ json: unknown }, [string, string]>(sql).get(kind, key);
-  return row === null ? undefined : { kind, key, json: textOf(row.json) };
-}
-
-export function readRecords(
-  db: Database,
-  kind: string,
-  prefix: string,
-  limit: number,
-): readonly LogRecord[] {
-  const sql =
-    "SELECT key, json FROM record WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?";
-  return db
-    .query<{ key: unknown; json: unknown }, [string, string, string, number]>(sql)
-    .all(kind, ...range(prefix), limit)
-    .map(({ key, json }) => ({ kind, key: textOf(key), json: textOf(json) }));
-}
-
 /** Texts that begin with `prefix` lie from the first of these to before the second. */
-function range(prefix: string): [from: string, to: string] {
+export function range(prefix: string): [from: string, to: string] {
   return [prefix, `${prefix}\u{10ffff}`];
 }

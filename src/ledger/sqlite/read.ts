@@ -22,20 +22,12 @@ import {
 import { readSealed } from "../seal.ts";
 import { type Store, type StoredEvent, storedLevelMin } from "../store.ts";
 import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "../tree/merkle.ts";
-import {
-  eventColumns,
-  readChain,
-  readEvent,
-  readRecord,
-  readRecords,
-  readSessionsUnder,
-} from "./chains.ts";
+import { eventColumns, readChain, readEvent, readSessionsUnder } from "./chains.ts";
 import { unavailable } from "./error.ts";
+import { readRecord, readRecords } from "./records.ts";
 
-type Reader = Omit<
-  Store,
-  "origin" | "append" | "appendMany" | "addCheckpoint" | "putRecord" | "snapshot" | "close"
->;
+type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord";
+type Reader = Omit<Store, Writing | "origin" | "snapshot" | "close">;
 
 const fromEvents = "FROM event e LEFT JOIN session s ON s.num = e.session";
 
@@ -72,7 +64,7 @@ export function createReader(db: Database, path: string): Reader {
     sessionsUnder: (prefix, last, before) =>
       read(() => readSessionsUnder(db, prefix, last, before)),
     record: (kind, key) => read(() => readRecord(db, kind, key)),
-    records: (kind, prefix, limit) => read(() => readRecords(db, kind, prefix, limit)),
+    records: (...where) => read(() => readRecords(db, ...where)),
     policyLoads: (last) => read(() => readPolicyLoads(db, last)),
     checkpoints: (last) =>
       read(() => {

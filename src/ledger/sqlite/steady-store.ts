@@ -40,10 +40,8 @@ export function openSteadyStore(path: string): Store {
       const done = await work(store);
       if (fileAt(path) === file) return done;
     } catch (error) {
-      const isFailed = error instanceof AegisError && error.code === "ledger/unavailable";
-      const isLost = isFailed && !isBusy(error.cause);
       // Another call may have opened it anew meanwhile.
-      if (isLost && now.store === store) now.isBroken = true;
+      if (isLost(error) && now.store === store) now.isBroken = true;
       throw error;
     }
     throw unusable(path, "the file was moved meanwhile");
@@ -55,6 +53,7 @@ export function openSteadyStore(path: string): Store {
     appendMany: (...given) => steadily((store) => store.appendMany(...given)),
     addCheckpoint: (...given) => steadily((store) => store.addCheckpoint(...given)),
     putRecord: (...given) => steadily((store) => store.putRecord(...given)),
+    removeRecord: (record) => steadily((store) => store.removeRecord(record)),
     head: () => steadily((store) => store.head()),
     sessions: (...given) => steadily((store) => store.sessions(...given)),
     session: (...given) => steadily((store) => store.session(...given)),
@@ -72,6 +71,11 @@ export function openSteadyStore(path: string): Store {
     snapshot: () => steadily((store) => store.snapshot()),
     close: () => now.store.close(),
   };
+}
+
+function isLost(error: unknown): boolean {
+  const isFailed = error instanceof AegisError && error.code === "ledger/unavailable";
+  return isFailed && !isBusy(error.cause);
 }
 
 /** Which file it is; undefined when there is none. */

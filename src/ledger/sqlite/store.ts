@@ -29,10 +29,11 @@ import type {
   StoredCheckpoint,
 } from "../store.ts";
 import type { TreeHead, TreeNode } from "../tree/merkle.ts";
-import { readEvent, readRecord } from "./chains.ts";
+import { readEvent } from "./chains.ts";
 import { isBusy, isConstraint, isFull, unavailable } from "./error.ts";
 import { createKnown, type Known } from "./known.ts";
 import { createReader } from "./read.ts";
+import { deleteRecord, readRecord, writeRecord } from "./records.ts";
 import { prepareDatabase } from "./schema.ts";
 import { openSnapshot } from "./snapshot.ts";
 import { createLogSync } from "./sync.ts";
@@ -56,6 +57,7 @@ export function openSqliteStore(path: string): Store {
       inTurn(path, () => writer.append(session, build), patience),
     appendMany: async (needs, build) => writer.appendMany(needs, build),
     putRecord: async (...given) => writer.putRecord(...given),
+    removeRecord: async (record) => writer.removeRecord(record),
     addCheckpoint: async (checkpoint, patience) =>
       inTurn(path, () => writer.addCheckpoint(checkpoint), patience),
     snapshot: async () => openSnapshot(path, origin),
@@ -90,6 +92,7 @@ interface Writer {
   append: (...parameters: Parameters<Store["append"]>) => void;
   appendMany: (...parameters: Parameters<Store["appendMany"]>) => Promise<void>;
   putRecord: (...parameters: Parameters<Store["putRecord"]>) => Promise<boolean>;
+  removeRecord: (record: LogRecord) => Promise<boolean>;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
   close: () => void;
 }
@@ -180,6 +183,14 @@ function createWriter(db: Database, path: string): Writer {
       });
       if (durability === "now") await flushed();
       return isPut;
+    },
+    async removeRecord(record) {
+      let isRemoved = false;
+      await apart(() => {
+        isRemoved = deleteRecord(db, record);
+        return isRemoved ? 1 : 0;
+      });
+      return isRemoved;
     },
     addCheckpoint(checkpoint) {
       transact(() => writeCheckpoint(db, checkpoint));
@@ -364,11 +375,6 @@ function writeEvents(insert: Insert, session: number, events: readonly NewEvent[
   for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
     insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
   }
-}
-
-function writeRecord(db: Database, { kind, key, json }: LogRecord): void {
-  const sql = "INSERT OR REPLACE INTO record(kind, key, json) VALUES (?, ?, ?)";
-  db.query<null, [string, string, string]>(sql).run(kind, key, json);
 }
 
 function writePolicyLoad(db: Database, session: number, load: PolicyLoadRow): void {

@@ -50,8 +50,25 @@ describe("a request", () => {
   test("waits for ten minutes", () => {
     expect(isWaiting(approval, now + 600_000)).toBe(true);
     expect(isWaiting(approval, now + 600_001)).toBe(false);
-    expect(isDone(approval, now + 600_000)).toBe(false);
-    expect(isDone(approval, now + 600_001)).toBe(true);
+  });
+});
+
+describe("what is done", () => {
+  const keptMs = 5000;
+
+  test("is kept until no text of its record could be used, decided or not", () => {
+    // At the last moment: what it was before is usable for the longest then.
+    const last = decideApproval(approval, { allow: true }, person, approval.expires_ms);
+    if (!last.ok) throw new Error(last.error.message);
+    const { approval: allowed } = last.value;
+    expect(isUsable(allowed, now + 1_200_000)).toBe(true);
+    expect(isUsable(allowed, now + 1_200_001)).toBe(false);
+    for (const one of [approval, allowed, { ...allowed, used_ms: now + 600_001 }]) {
+      expect(isDone(one, now + 1_200_000, 0)).toBe(false);
+      expect(isDone(one, now + 1_200_001, 0)).toBe(true);
+      expect(isDone(one, now + 1_200_000 + keptMs, keptMs)).toBe(false);
+      expect(isDone(one, now + 1_200_001 + keptMs, keptMs)).toBe(true);
+    }
   });
 });
 
