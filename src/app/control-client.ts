@@ -1,11 +1,11 @@
 // The control plane's API from the caller's side. Answers come from whatever listens there: they
 // are checked for their shape and their size, and never followed elsewhere.
 
-import { readFileSync, statSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import { parsePrintable } from "../base/json-text.ts";
 import { policySizeMaxBytes } from "../base/limits.ts";
 import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { readWithin } from "../config/files.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 
 /** File names are as typed. */
@@ -142,13 +142,16 @@ function serverAddress(text: string, directory: AbsPath): ServerAddress {
 
 /** @throws {AegisError} `config/not-found` */
 export function readSmallFile(path: AbsPath): string {
+  let text: string | undefined;
   try {
-    if (statSync(path).size <= policySizeMaxBytes) return readFileSync(path, "utf8");
+    text = readWithin(path, policySizeMaxBytes);
   } catch (cause) {
+    if (cause instanceof AegisError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AegisError("config/not-found", `Cannot read "${path}": ${why}`, { cause });
   }
-  throw new AegisError("config/invalid", `Cannot read "${path}": it is too large`);
+  if (text !== undefined) return text;
+  throw new AegisError("config/not-found", `Cannot read "${path}": there is no such file`);
 }
 
 export interface SessionName {

@@ -2,7 +2,7 @@
 
 import { chooseLedger, type LedgerChoice } from "../app/config/choose.ts";
 import {
-  missedEvents,
+  rememberedEvents,
   withExistingLedger,
   withLedger,
   withPostgresLedger,
@@ -11,6 +11,7 @@ import { isPostgresDsn, typedPassword } from "../app/ledger/postgres-dsn.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
 import { configFlag, ledgerFlag } from "./flags.ts";
+import { newestIndex } from "./follow.ts";
 import { writeErr } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
 
@@ -37,12 +38,16 @@ type Read = (ledger: Ledger, shown: Shown) => Promise<number>;
 export async function readLedger(context: CliContext, wish: Wish, read: Read): Promise<number> {
   if (isPostgres(wish)) return readPostgres(context, wish.flags.ledger, read);
   const choice = await choose(context, wish);
-  const missed = missedEvents(context, choice.path);
-  if (missed !== undefined) {
-    const told = `"${choice.path}" is no ledger, and had ${missed} events: run \`aegis audit verify\``;
-    writeErr(`warning: ${escapeControls(told)}\n`);
-  }
-  return withLedger(context, choice.path, (ledger) => read(ledger, choice));
+  // Asked first: what is written meanwhile is in the ledger before it is remembered.
+  const remembered = rememberedEvents(context, choice.path);
+  return withLedger(context, choice.path, async (ledger) => {
+    const found = (await newestIndex(ledger)) + 1;
+    if (found < remembered) {
+      const told = `"${choice.path}" has ${found} events, and had ${remembered}`;
+      writeErr(`warning: ${escapeControls(told)}: run \`aegis audit verify\`\n`);
+    }
+    return read(ledger, choice);
+  });
 }
 
 /** @throws {AegisError} `ledger/not-found` when it was never written */

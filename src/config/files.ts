@@ -6,6 +6,7 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   type Stats,
   statSync,
@@ -22,13 +23,47 @@ import { type AbsPath, parentOf } from "../base/paths.ts";
  * another one, and what a policy forbids by it would stay open
  */
 export function readIfPresent(path: string): string | undefined {
-  let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    return textOf(path, readFileSync(path));
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
+    throw named(error, path);
   }
+}
+
+/**
+ * As `readIfPresent`, of what somebody named: it may be a pipe, or have no end.
+ * @throws {AegisError} `config/invalid` when it has more than `sizeMaxBytes`
+ */
+export function readWithin(path: string, sizeMaxBytes: number): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    return textOf(path, bytesWithin(path, fd, sizeMaxBytes));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw named(error, path);
+    const message = `Cannot read "${path}": it is a folder`;
+    throw new AegisError("config/invalid", message, { hint: "name a file" });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** @throws {AegisError} `config/invalid` */
+export function bytesWithin(path: string, fd: number, sizeMaxBytes: number): Uint8Array {
+  const buffer = Buffer.alloc(sizeMaxBytes + 1);
+  let size = 0;
+  for (let read = -1; read !== 0 && size < buffer.length; size += read)
+    read = readSync(fd, buffer, size, buffer.length - size, null);
+  if (size <= sizeMaxBytes) return buffer.subarray(0, size);
+  const why = `it has more than ${sizeMaxBytes} bytes`;
+  throw new AegisError("config/invalid", `Cannot read "${path}": ${why}`, {
+    hint: "name a smaller file",
+  });
+}
+
+function textOf(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -51,9 +86,15 @@ export function replaceFile(path: AbsPath, content: string): void {
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
-    throw error;
+    throw named(error, path);
   }
   syncDirectory(parentOf(path));
+}
+
+/** Errors of reading and writing do not say of which file. */
+function named(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !("syscall" in error) || "path" in error) return error;
+  return Object.assign(error, { path });
 }
 
 function writeWhole(fd: number, bytes: Uint8Array): void {

@@ -15,6 +15,10 @@ const reserved = new Set([
   "keys",
   "cache",
   "ledger.db",
+  "run",
+  "kept",
+  "restore",
+  "traces.ndjson",
   "policies",
   "profiles",
 ]);

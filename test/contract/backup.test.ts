@@ -131,6 +131,27 @@ describe("a backup", () => {
   });
 });
 
+describe("a ledger of a newer aegis", () => {
+  /** A backup as a newer aegis makes it: of this format, but for the number. */
+  async function newerBackup() {
+    const { place, ledger, file } = await recorded(5);
+    await ledger.close();
+    const db = new Database(place.database);
+    const { user_version: version } = db
+      .query<{ user_version: number }, []>("PRAGMA user_version")
+      .get() ?? { user_version: 0 };
+    db.run(`PRAGMA user_version = ${version + 1}`);
+    db.close();
+    return { place, file, says: `its format ${version + 1} is newer than ${version}` };
+  }
+  test("is not backed up: what it holds cannot be checked", async () => {
+    const { place, file, says } = await newerBackup();
+    const made = makeBackup(inSqlite(place), { target: file, withKey: true, ...now });
+    await expect(made).rejects.toThrow(`"${place.database}": ${says}`);
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
 describe("a damaged backup is refused", () => {
   test(
     "whichever byte of it is another one",

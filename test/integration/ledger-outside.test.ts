@@ -15,6 +15,7 @@ interface Home {
   run(name: string): Promise<Outcome>;
   ran(name: string): boolean;
   verify(): Promise<Outcome>;
+  aegis(...args: string[]): Promise<Outcome>;
 }
 
 function newHome(): Home {
@@ -30,6 +31,7 @@ function newHome(): Home {
     run: (name) => aegis(["run", "--quiet", "--", "sh", "-c", `echo x > ${name}`]),
     ran: (name) => existsSync(`${work}/${name}`),
     verify: () => aegis(["audit", "verify"]),
+    aegis: (...args) => aegis(args),
   };
 }
 
@@ -92,6 +94,32 @@ describe("audit verify", () => {
       1,
       expect.stringContaining("not signed with the key that is here"),
     ]);
+  });
+});
+
+describe("whoever reads a ledger is told", () => {
+  const missed = /^warning: ".*ledger\.db" has 0 events, and had \d+: run `aegis audit verify`\n/;
+  test("that it was emptied, each time", async () => {
+    const home = await recorded();
+    removeLedger(home);
+    writeFileSync(home.ledger, "");
+    for (const args of [["log"], ["audit", "sessions"], ["audit", "export"], ["report"]])
+      expect((await home.aegis(...args)).stderr).toMatch(missed);
+  });
+  test("that it is an older copy, and nothing when all is there", async () => {
+    const home = await recorded();
+    const copy = readFileSync(home.ledger);
+    await home.run("second");
+    expect((await home.aegis("log")).stderr).toBe("");
+    removeLedger(home);
+    writeFileSync(home.ledger, copy);
+    const told = /^warning: ".*" has \d+ events, and had \d+: run `aegis audit verify`\n$/;
+    expect((await home.aegis("log")).stderr).toMatch(told);
+  });
+  test("nothing by one whose checkpoints and key are its own alone", async () => {
+    const home = await recorded();
+    const other = await recorded();
+    expect((await home.aegis("log", "--ledger", other.ledger)).stderr).toBe("");
   });
 });
 

@@ -168,11 +168,16 @@ function usageOf(problems: readonly Diagnostic[]): AegisError {
  */
 export function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
   const { texts, ledger } = subject;
-  const files = [...texts.files, ...texts.manifests].map(({ name }) => name);
+  const files = [...texts.files, ...texts.manifests].map(({ name }) => name).filter(isOnDisk);
   const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
   return [...new Set([aegisPaths(around.environment).home, binary, ...database, ...files])].map(
     (path) => policyDisk.realPath(path) ?? path,
   );
+}
+
+/** A shell's pipe, `/dev/fd/63`, has no name that anybody could write to. */
+function isOnDisk(path: string): boolean {
+  return absPath(policyDisk.realPath(path) ?? path) !== undefined;
 }
 
 function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {

@@ -90,9 +90,8 @@ async function emptyLedger(around: Surroundings, path: AbsPath): Promise<Ledger 
   return { ...ledger, [Symbol.asyncDispose]: () => ledger.close() };
 }
 
-/** How many events are remembered of a ledger that is not there; undefined where all is well. */
-export function missedEvents(around: Surroundings, path: AbsPath): number | undefined {
-  if (isFile(path)) return undefined;
+/** How many events the ledger in this place had when it was last written to. */
+export function rememberedEvents(around: Surroundings, path: AbsPath): number {
   const { keys } = aegisPaths(around.environment);
-  return outsideOf({ database: path, keys }, "").memory.latest()?.size;
+  return outsideOf({ database: path, keys }, "").memory.latest()?.size ?? 0;
 }

@@ -17,6 +17,7 @@ import { sha256Hex } from "../../base/hash.ts";
 import { jsonProblem, parseJsonText } from "../../base/json-text.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
+import { bytesWithin } from "../../config/files.ts";
 import { type Declared, integrityProblems } from "../../control/manifest/integrity.ts";
 import { readSignature } from "../../control/trust/signed-bytes.ts";
 import type { Position } from "../../policy/cedar/text.ts";
@@ -25,17 +26,19 @@ import { type Manifest, parseManifest } from "../../policy/manifest/parse.ts";
 
 /** @throws {AegisError} with the text `manifest: open PATH: …` */
 export function readManifestText(path: AbsPath): string {
-  let bytes: Buffer;
+  let bytes: Uint8Array;
+  let fd: number | undefined;
   try {
-    const size = statSync(path).size;
-    if (size > policySizeMaxBytes) {
+    fd = openSync(path, "r");
+    bytes = bytesWithin(path, fd, policySizeMaxBytes);
+  } catch (cause) {
+    if (cause instanceof AegisError) {
       throw new AegisError("policy/invalid", `manifest: open ${path}: it is too large`);
     }
-    bytes = readFileSync(path);
-  } catch (cause) {
-    if (cause instanceof AegisError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AegisError("policy/not-found", `manifest: open ${path}: ${why}`, { cause });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

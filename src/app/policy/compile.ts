@@ -40,11 +40,19 @@ export async function compileSources(
   throw invalidPolicy(compiled.error);
 }
 
-/** All problems at once, the fix of the first as the hint. */
+/** All problems at once, the first fix that is known as the hint. */
 export function invalidPolicy(diagnostics: readonly Diagnostic[]): AegisError {
   const errors = diagnostics.filter(isError);
   const lines = errors.map((diagnostic) => `\n  ${diagnosticText(diagnostic)}`);
-  const hint = errors.find((diagnostic) => diagnostic.hint !== "")?.hint;
+  const own = errors.find((diagnostic) => diagnostic.hint !== "")?.hint;
+  const hint = own ?? checkOf(errors[0]?.file ?? "");
   const message = `Cannot compile the policy: ${errors.length} error(s)${lines.join("")}`;
-  return new AegisError("policy/invalid", message, hint === undefined ? {} : { hint });
+  return new AegisError("policy/invalid", message, { hint });
+}
+
+/** Undefined for what is no file. */
+function checkOf(file: string): string | undefined {
+  if (!file.startsWith("/")) return undefined;
+  const command = file.endsWith(".json") ? "manifest validate" : "policy validate";
+  return `correct it; \`aegis ${command} ${file}\` checks it and runs nothing`;
 }

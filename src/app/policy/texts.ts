@@ -1,11 +1,10 @@
 // Which policy texts a launch runs under: templates, files, folders and a manifest, read but not
 // yet compiled. The texts are what the plan cache is keyed by and what the ledger keeps.
 
-import { statSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
-import { readIfPresent } from "../../config/files.ts";
+import { readWithin } from "../../config/files.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { templateNamed } from "../../policy/templates.ts";
 import type { ConfiguredFiles } from "./configured.ts";
@@ -21,7 +20,7 @@ export interface PolicyTexts {
 /**
  * What `--policy TEMPLATE|FILE|DIR` and `--manifest FILE` name. A template's name wins over a file
  * of the same name; a folder without Cedar files is an empty policy, which denies everything.
- * @throws {AegisError} `policy/not-found`, `policy/invalid` for a file that is too large
+ * @throws {AegisError} `policy/not-found`, `config/invalid` for one that is too large or no text
  */
 export function policyTexts(
   wanted: readonly string[],
@@ -61,15 +60,16 @@ function cedarTexts(path: AbsPath): readonly PolicySource[] {
 }
 
 function read(path: AbsPath, kind: PolicySource["kind"]): PolicySource {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > policySizeMaxBytes) {
-    const limit = `it has ${size} bytes, the most is ${policySizeMaxBytes}`;
-    throw new AegisError("policy/invalid", `Cannot read "${path}": ${limit}`);
-  }
-  const text = readIfPresent(path);
+  const text = readWithin(path, policySizeMaxBytes);
   if (text !== undefined) return { kind, name: path, text };
-  const message = `Cannot read "${path}": there is no such template or file`;
-  throw new AegisError("policy/not-found", message, {
-    hint: "run `aegis policy list --templates` for the templates, or give a .cedar file",
+  const [what, hint] =
+    kind === "manifest"
+      ? ["file", "write a manifest with `aegis manifest generate`, or name one"]
+      : [
+          "template or file",
+          "run `aegis policy list --templates` for the templates, or give a .cedar file",
+        ];
+  throw new AegisError("policy/not-found", `Cannot read "${path}": there is no such ${what}`, {
+    hint,
   });
 }

@@ -5,6 +5,7 @@ import { Database } from "bun:sqlite";
 import { AegisError } from "../../base/errors.ts";
 import type { VerifyReport } from "../contract.ts";
 import { unavailable } from "../sqlite/error.ts";
+import { recognise } from "../sqlite/schema.ts";
 import { openSnapshot } from "../sqlite/snapshot.ts";
 import type { RememberedHead } from "../tree/head-memory.ts";
 import { rootOf } from "../tree/merkle.ts";
@@ -21,6 +22,7 @@ export function headOf(path: string): CopyHead {
   let db: Database | undefined;
   try {
     db = new Database(path, { readonly: true });
+    recognise(db, path);
     const row = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
     const origin = typeof row?.origin === "string" ? row.origin : "";
     const snapshot = openSnapshot(path, origin);

@@ -7,6 +7,7 @@ import { AegisError } from "../../base/errors.ts";
 import { makePrivateDirectory } from "../files.ts";
 import { headsPath, keyPath, type LedgerPlace } from "../open.ts";
 import { unavailable } from "../sqlite/error.ts";
+import { recognise } from "../sqlite/schema.ts";
 import type { BackupSource } from "./backup.ts";
 import type { RestoreTarget } from "./restore.ts";
 
@@ -34,6 +35,7 @@ function copyDatabase(from: string, to: string): void {
   let db: Database | undefined;
   try {
     db = new Database(from, { readonly: true });
+    recognise(db, from);
     db.query<null, [string]>("VACUUM INTO ?").run(to);
   } catch (error) {
     throw unavailable("copy the ledger", from, error);

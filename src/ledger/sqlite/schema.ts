@@ -160,7 +160,8 @@ export function prepareDatabase(db: Database, path: string): void {
   checkPragma(["busy_timeout", String(ledgerLockWaitMs), ledgerLockWaitMs], wait);
 }
 
-function recognise(db: Database, path: string): "ledger" | "older" | "empty" {
+/** @throws {AegisError} `ledger/unavailable` when it is no ledger, or a newer one */
+export function recognise(db: Database, path: string): "ledger" | "older" | "empty" {
   // In one statement, so from one state of the file: another process may be making the tables.
   const marks =
     "SELECT (SELECT * FROM pragma_application_id), (SELECT * FROM pragma_user_version), " +
