@@ -101,10 +101,10 @@ interface Writer {
 const foldLookEvery = 128;
 const foldLookCommit = 8;
 
-/** Told of every transaction. */
+/** Told of every transaction. It looks at the first: most launches make but a few. */
 function createFolding(db: Database, path: string): (events: number, sizeMax: number) => void {
   let retryAt = 0;
-  let unlooked = 0;
+  let unlooked = foldLookEvery;
   return (events, sizeMax) => {
     unlooked += foldLookCommit + events;
     if (unlooked < foldLookEvery) return;

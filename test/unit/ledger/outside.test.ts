@@ -237,6 +237,19 @@ describe("the database file", () => {
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })).toBeUndefined();
   });
 
+  test("keeps it short however little each of many adds to it", async () => {
+    const home = tempDir();
+    const sizes: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      const { ledger, path } = sqliteLedger(home);
+      const writer = await ledger.openSession(opening(), testPolicy, startMs);
+      await writer.append(Array.from({ length: 20 }, (_, n) => access(`/f${i}/${n}`)));
+      sizes.push(statSync(`${path}-wal`).size);
+    }
+    expect(Math.max(...sizes)).toBeGreaterThan(walSizeMaxBytes / 2);
+    expect(Math.max(...sizes)).toBeLessThan(walSizeMaxBytes * 1.5);
+  });
+
   test("that is absent reads as empty and is not made by looking", async () => {
     const home = tempDir();
     const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
