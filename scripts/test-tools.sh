@@ -26,6 +26,8 @@ set_up_tests() {
         say "cannot run here: reading traces by OpenTelemetry's definitions (opentelemetry-proto)"
     PATH="$checkout/build/tools:$PATH"
     has opa || provide_opa || say "cannot run here: compiling the tool policy anew (Go, opa)"
+    has cockroach-parser || provide_go_program cockroach-parser ||
+        say "cannot run here: SQL as CockroachDB reads it (Go)"
     has compose-config || provide_go_program compose-config ||
         say "cannot run here: loading compose files as docker compose does (Go)"
     has caddy || provide_caddy || say "cannot run here: the proxy of the compose files (caddy)"
@@ -76,7 +78,7 @@ provide_opa() {
     GOBIN="$checkout/build/tools" go install github.com/open-policy-agent/opa@v1.22.0
 }
 
-# Of test/tools, by its name. Not optimized, which halves the time and serves tests as well.
+# Of test/tools, by its name. Not optimized: the compiler takes longer than the program.
 provide_go_program() {
     has go || return 1
     say "building $1"

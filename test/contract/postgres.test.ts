@@ -9,7 +9,7 @@ import { createControlLog } from "../../src/ledger/control/log.ts";
 import { connect } from "../../src/ledger/postgres/connection.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { prepareDatabase } from "../../src/ledger/postgres/prepare.ts";
-import { formats, guards } from "../../src/ledger/postgres/schema.ts";
+import { formats } from "../../src/ledger/postgres/schema.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { postgresLedger, recordSession } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
@@ -285,11 +285,3 @@ test.skipIf(!isHere)(
     expect((await refusal(over("localhost", trusted, plain))).message).toContain("not support SSL");
   },
 );
-
-test("the tables are made of what CockroachDB, YugabyteDB and Citus take as well", () => {
-  const refused =
-    /\b(serial|bigserial|sequence|nextval|identity|domain|references|advisory|listen|notify|unlogged|inherits|partition|exclude|tsvector|jsonb|generated)\b/i;
-  for (const statement of formats.flat()) expect(statement).not.toMatch(refused);
-  // Guards are tried, and left out where they are not taken.
-  for (const statement of guards) expect(statement).toMatch(/^CREATE (FUNCTION|TRIGGER) /);
-});

@@ -38,6 +38,14 @@ function findPrograms(): string | undefined {
   return found === null ? undefined : join(found, "..");
 }
 
+/**
+ * Folder where servers write every statement that they are sent, one that begins with `aegis|` for
+ * each of ours; they answer as CockroachDB then, where they are asked what they are.
+ */
+const asCockroach = process.env.AEGIS_TEST_AS_COCKROACH;
+const logging =
+  asCockroach === undefined ? [] : ["-c", "log_statement=all", "-c", "log_line_prefix=%a|"];
+
 const shared: Promise<PostgresServer>[] = [];
 const running = new Set<Bun.Subprocess>();
 
@@ -79,13 +87,14 @@ export async function startPostgres(
   const argv = asPlainUser([
     ...[...endsWithUs, join(postgresPrograms, "postgres"), "-D", join(folder, "data")],
     ...["-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
-    ...["-c", "max_connections=400", ...settings.flatMap((one) => ["-c", one])],
+    ...["-c", "max_connections=400", ...logging, ...settings.flatMap((one) => ["-c", one])],
   ]);
   const options: Bun.SQL.Options = {
     ...{ adapter: "postgres", hostname: "127.0.0.1", port, database: "postgres" },
     ...{ username: user, password, tls: false, max: 1, connection: {} },
   };
-  let child = await launch(argv, options, folder);
+  const log = Bun.file(join(asCockroach ?? folder, `log-${port}`));
+  let child = await launch(argv, options, log);
   let admin = new Bun.SQL(options);
   let schemas = 0;
   return {
@@ -96,9 +105,10 @@ export async function startPostgres(
       schemas += 1;
       const searchPath = `ledger_${schemas}`;
       await admin.unsafe(`CREATE SCHEMA ${searchPath}`);
+      if (asCockroach !== undefined) await admin.unsafe(versionIn(searchPath));
       return {
         ...{ host: folder, port, database: "postgres", user, password, tls: undefined },
-        ...{ applicationName: "aegis", searchPath },
+        ...{ applicationName: "aegis", searchPath: `${searchPath}${ownFirst}` },
         ...changes,
       };
     },
@@ -110,12 +120,20 @@ export async function startPostgres(
       await admin.close({ timeout: 0 });
     },
     async start() {
-      child = await launch(argv, options, folder);
+      child = await launch(argv, options, log);
       admin = new Bun.SQL(options);
     },
     pause: () => pauseAll(child.pid, "SIGSTOP"),
     resume: () => pauseAll(child.pid, "SIGCONT"),
   };
+}
+
+/** What is said to be searched last is. */
+const ownFirst = asCockroach === undefined ? "" : ", pg_catalog";
+
+function versionIn(schema: string): string {
+  const version = "CockroachDB CCL v26.3.0 (x86_64-pc-linux-gnu)";
+  return `CREATE FUNCTION ${schema}.version() RETURNS text LANGUAGE sql AS $$ SELECT '${version}' $$`;
 }
 
 function madeFolder(programs: string, files: Readonly<Record<string, string>>): string {
@@ -141,9 +159,8 @@ function madeFolder(programs: string, files: Readonly<Record<string, string>>): 
 async function launch(
   argv: readonly string[],
   options: Bun.SQL.Options,
-  folder: string,
+  log: Bun.BunFile,
 ): Promise<Bun.Subprocess> {
-  const log = Bun.file(join(folder, "log"));
   const child = Bun.spawn([...argv], { cwd: "/", stdio: ["ignore", log, log] });
   if (running.size === 0) afterAllTests(stopAll);
   running.add(child);

@@ -6,6 +6,7 @@ import { newLedgerName } from "../../base/ids.ts";
 import { frontierValue, textOf } from "../rows.ts";
 import { emptyTree } from "../tree/merkle.ts";
 import type { Connections } from "./connection.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
 import { isAlreadyMade, isNoTable, unavailable } from "./error.ts";
 import type { Session, SqlRow } from "./pool.ts";
 import { formats, guards, tables, triggers } from "./schema.ts";
@@ -118,7 +119,7 @@ async function migrate(session: Session, steps: typeof formats): Promise<void> {
   }
   const { rows } = await session.query("SELECT format FROM aegis_head WHERE id = 1 FOR UPDATE");
   const format = Number(rows[0]?.format ?? steps.length);
-  for (const statement of steps.slice(format).flat()) await session.query(statement);
+  await change(session, await dialectOf(session), steps.slice(format).flat());
   await session.query("UPDATE aegis_head SET format = $1 WHERE id = 1", [steps.length]);
 }
 
@@ -129,13 +130,22 @@ export async function make(
   origin = `aegis.local/${newLedgerName()}`,
   head = emptyTree,
 ): Promise<void> {
-  for (const statement of steps.flat()) await session.query(statement);
-  const guarded = (await addGuards(session)) ? 1 : 0;
+  const dialect = await dialectOf(session);
+  await change(session, dialect, steps.flat());
+  const guarded = dialect.mayHaveGuards && (await addGuards(session)) ? 1 : 0;
   const insert =
     "INSERT INTO aegis_head(id, format, origin, guarded, size, frontier) " +
     "VALUES (1, $1, $2, $3, $4, $5)";
   const values = [steps.length, origin, guarded, head.size, frontierValue(head)];
   await session.query(insert, values);
+}
+
+async function change(
+  session: Session,
+  { first, spell }: Dialect,
+  statements: readonly string[],
+): Promise<void> {
+  for (const statement of [...first, ...statements.map(spell)]) await session.query(statement);
 }
 
 /** @returns whether the server has what the guards are made of */

@@ -12,6 +12,7 @@ interface Table {
 
 /** Texts that are compared by order are bytes in order, whatever the database is set to. */
 const ordered: ReadonlySet<string> = new Set(["id", "session", "kind", "key", "hash"]);
+export const byteOrder = ' COLLATE "C"';
 
 export const tables: Readonly<Record<string, Table>> = {
   aegis_head: {
@@ -102,7 +103,7 @@ export const formats: readonly (readonly string[])[] = [
 
 function creating(name: string, { columns, keys }: Table): string {
   const parts = Object.entries(columns).map(([column, [type, nullable]]) => {
-    const order = type === "text" && ordered.has(column) ? ' COLLATE "C"' : "";
+    const order = type === "text" && ordered.has(column) ? byteOrder : "";
     return `${column} ${type}${order}${nullable === undefined ? " NOT NULL" : ""}`;
   });
   const named = Object.entries(keys).map(([key, what]) => `CONSTRAINT ${key} ${what}`);
