@@ -1,9 +1,10 @@
 // Encrypted payloads through the built binary: nothing of them on the disk, everything through the
 // API, and what is told to whoever has no keys.
 
-import { expect, test } from "bun:test";
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { aegisBinary } from "../support/harness.ts";
+import { attack } from "../support/ledger-attack.ts";
 import { programMs } from "../support/patience.ts";
 import { linkedPrograms, type Served } from "../support/served.ts";
 
@@ -96,6 +97,58 @@ test("payloads are on the disk as ciphertext, and come back through the keys, ol
   expect(refused.status).toBe(503);
   expect(await refused.text()).toMatch(/payload key [0-9a-f]{16} is not there/);
   await server.stop();
+});
+
+describe("a backup of encrypted events", () => {
+  const encrypted = expect.stringContaining("2 events are encrypted");
+  const whole = expect.not.stringContaining("encrypted");
+  const programs = linkedPrograms();
+  const database = `${programs.folder}/l.db`;
+  const keys = keyFile("backup.json", 1);
+  const wrong = keyFile("wrong.json", 9);
+
+  /** @returns its exit status and what it said on standard error */
+  async function aegis(payloadKeys: string | undefined, ...args: string[]) {
+    const child = Bun.spawn([aegisBinary(), ...args], {
+      cwd: programs.folder,
+      env: {
+        HOME: `${programs.folder}/home`,
+        ...(payloadKeys === undefined ? {} : { AEGIS_PAYLOAD_KEYS: payloadKeys }),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: programMs,
+    });
+    const said = await child.stderr.text();
+    return [await child.exited, said] as const;
+  }
+
+  test("is verified by content where the keys are, and says so where they are not", async () => {
+    const home = linkedPrograms({ HOME: `${programs.folder}/home` });
+    const flags = ["--dsn", database, "--addr", ":0", "--telemetry-disabled"];
+    const server = await home.start("aegisd", ...flags, "--payload-keys", keys);
+    await record(server, "s");
+    expect(await server.stop()).toBe(0);
+    const made = (name: string, with_: string | undefined) =>
+      aegis(with_, "backup", "--ledger", database, name);
+    const restored = (name: string, with_: string | undefined, to: string) =>
+      aegis(with_, "restore", "--to", to, name);
+
+    expect(await made("whole", keys)).toEqual([0, whole]);
+    expect(await made("blind", undefined)).toEqual([0, encrypted]);
+    expect(await made("other", wrong)).toEqual([0, encrypted]);
+    expect(await restored("whole", keys, "to-1/l.db")).toEqual([0, whole]);
+    expect(await restored("whole", undefined, "to-2/l.db")).toEqual([0, encrypted]);
+
+    // Beside what is encrypted, so that no hash and no tree is about it.
+    attack(database, "UPDATE event SET type = 'MODEL_CALL_STARTED' WHERE idx = 0");
+    const told = expect.stringMatching(/event 0 is not what was encrypted in its place/);
+    expect(await made("changed", keys)).toEqual([1, told]);
+    expect(existsSync(`${programs.folder}/changed`)).toBe(false);
+    expect(await made("changed", undefined)).toEqual([0, encrypted]);
+    expect(await restored("changed", keys, "to-3/l.db")).toEqual([1, told]);
+    expect(existsSync(`${programs.folder}/to-3/l.db`)).toBe(false);
+    expect(await restored("changed", undefined, "to-4/l.db")).toEqual([0, encrypted]);
+  });
 });
 
 test.each([

@@ -38,8 +38,17 @@ export async function backUp(wish: BackupWish, around: Surroundings): Promise<Ma
   const nowUnixMs = around.clock.nowUnixMs();
   const file = fileOf(resolvePath(around.directory, wish.target), nowUnixMs);
   refuseExisting(file);
-  const options = { target: file, withKey: wish.withKey, nowUnixMs };
+  const opened = await throughKeys(around);
+  const options = { target: file, withKey: wish.withKey, nowUnixMs, opened };
   return { ...(await makeBackup(source, options)), ledger: source.name, file };
+}
+
+/** Undefined where there are no keys: what is encrypted is verified by its place alone. */
+async function throughKeys({ environment, directory }: Surroundings) {
+  const file = environment.AEGIS_PAYLOAD_KEYS;
+  if (file === undefined || file === "") return undefined;
+  const { readingSnapshot } = await import("../serve/payload-keys.ts");
+  return readingSnapshot(resolvePath(directory, file));
 }
 
 async function sourceOf(wish: BackedUpLedger, around: Surroundings): Promise<BackupSource> {
@@ -85,6 +94,7 @@ export async function restore(wish: RestoreWish, around: Surroundings): Promise<
         : readFileSync(resolvePath(around.directory, checkpoint), "utf8"),
     acceptOlder,
     withoutKey,
+    opened: await throughKeys(around),
   });
   return { ...restored, ledger: target.name, file };
 }

@@ -4,9 +4,9 @@ import { AegisError } from "../../base/errors.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { readSecretFile } from "../../config/secret-file.ts";
 import { type PayloadKeys, readPayloadKeys } from "../../ledger/encrypted/payload-keys.ts";
-import { encryptedStore } from "../../ledger/encrypted/store.ts";
+import { encryptedStore, openedSnapshot } from "../../ledger/encrypted/store.ts";
 import { keysMissing, payloadsMarker } from "../../ledger/encrypted/text.ts";
-import type { Store } from "../../ledger/store.ts";
+import type { Snapshot, Store } from "../../ledger/store.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export const payloadKeysVariable = "AEGIS_PAYLOAD_KEYS";
@@ -37,6 +37,12 @@ export async function withPayloadKeys(
 export function readingStore(file: AbsPath): (store: Store) => Store {
   const keys = payloadKeysIn(file);
   return (store) => encryptedStore(store, keys);
+}
+
+/** The same of one moment, as a backup is verified. */
+export function readingSnapshot(file: AbsPath): (snapshot: Snapshot) => Snapshot {
+  const keys = payloadKeysIn(file);
+  return (snapshot) => openedSnapshot(snapshot, keys);
 }
 
 /** @throws {AegisError} `config/invalid` */

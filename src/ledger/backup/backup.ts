@@ -7,7 +7,7 @@ import { uniqueSuffix } from "../../base/ids.ts";
 import { createHeadFile } from "../tree/head-memory.ts";
 import { type VerifierKey, verifyNote } from "../tree/note.ts";
 import { keyFile } from "../tree/signer.ts";
-import { headOf, requireSound, verifyCopy } from "./check.ts";
+import { headOf, type ReadThrough, requireSound, verifyCopy } from "./check.ts";
 import {
   type BackupFacts,
   backupFooter,
@@ -37,6 +37,8 @@ export interface BackupOptions {
   readonly target: string;
   readonly withKey: boolean;
   readonly nowUnixMs: number;
+  /** Absent: as it is; what is encrypted is verified by its place alone then. */
+  readonly opened?: ReadThrough | undefined;
 }
 
 export interface Backup {
@@ -50,7 +52,7 @@ export interface Backup {
  * @throws {AegisError} `ledger/tampered` when the ledger does not verify: then there is no backup
  */
 export async function makeBackup(source: BackupSource, options: BackupOptions): Promise<Backup> {
-  const { target, withKey, nowUnixMs: madeUnixMs } = options;
+  const { target, withKey, nowUnixMs: madeUnixMs, opened = (whole) => whole } = options;
   // Read before the copy is made: it has everything that was remembered by then.
   const memoryPlace = source.headsPath;
   const memory = createHeadFile(memoryPlace);
@@ -63,7 +65,7 @@ export async function makeBackup(source: BackupSource, options: BackupOptions): 
   const signer = await keys.signer();
   const { verifierKey, recordKey } = signer;
   const sealing = { recordKey, areRecordsSealed: memory.areRecordsSealed(origin) };
-  const checked = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing };
+  const checked = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing, opened };
   const report = await verifyCopy(checked);
   requireSound(report, `Cannot back up "${source.name}"`);
   const ledger = partOf(file.fd);

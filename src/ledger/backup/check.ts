@@ -7,6 +7,7 @@ import type { VerifyReport } from "../contract.ts";
 import { unavailable } from "../sqlite/error.ts";
 import { recognise } from "../sqlite/schema.ts";
 import { openSnapshot } from "../sqlite/snapshot.ts";
+import type { Snapshot } from "../store.ts";
 import type { RememberedHead } from "../tree/head-memory.ts";
 import { rootOf } from "../tree/merkle.ts";
 import type { VerifierKey } from "../tree/note.ts";
@@ -46,7 +47,11 @@ interface Copy {
   readonly verifierKey: VerifierKey | undefined;
   readonly recordKey: Uint8Array | undefined;
   readonly areRecordsSealed: boolean;
+  readonly opened: ReadThrough;
 }
+
+/** How a snapshot is read: through the keys of what is encrypted in it, or as it is. */
+export type ReadThrough = (snapshot: Snapshot) => Snapshot;
 
 export async function verifyCopy({
   path,
@@ -54,13 +59,14 @@ export async function verifyCopy({
   heads,
   memoryPlace,
   verifierKey,
+  opened,
   ...sealing
 }: Copy): Promise<VerifyReport> {
   const snapshot = openSnapshot(path, origin);
   try {
     const remembered = { heads, unreadable: 0 };
     const outside = { remembered, memoryPlace, verifierKey, ...sealing };
-    return await verifySnapshot(snapshot, outside);
+    return await verifySnapshot(opened(snapshot), outside);
   } finally {
     snapshot.close();
   }

@@ -14,7 +14,7 @@ import { type VerifierKey, verifyNote } from "../tree/note.ts";
 import { keyFile, signerOfText } from "../tree/signer.ts";
 import { verifySnapshot } from "../verify/verify.ts";
 import type { Backup } from "./backup.ts";
-import { headOf, requireSound, verifyCopy } from "./check.ts";
+import { headOf, type ReadThrough, requireSound, verifyCopy } from "./check.ts";
 import {
   type BackupFacts,
   damaged,
@@ -32,6 +32,8 @@ export interface RestoreOptions {
   readonly acceptOlder: boolean;
   /** Also where the signing key is neither here nor in the backup. */
   readonly withoutKey: boolean;
+  /** Absent: as it is; what is encrypted is verified by its place alone then. */
+  readonly opened?: ReadThrough | undefined;
 }
 
 export interface Restored extends Backup {
@@ -84,10 +86,10 @@ export async function restoreBackup(
     const memory = createHeadFile(target.headsPath);
     const heads = [...memory.all().heads, ...(await published(options, verifierKey))];
     requireSame(options.backup, facts, headOf(file.path));
-    const { checkpoint } = options;
+    const { checkpoint, opened = (whole: Snapshot) => whole } = options;
     const memoryPlace =
       checkpoint === undefined ? memory.place : `${memory.place}" or "--checkpoint`;
-    const copy = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing };
+    const copy = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing, opened };
     const report = await verifyCopy(copy);
     const missing = missingOf(report, facts, heads, options);
     let olderMemory: string | undefined;
@@ -96,7 +98,8 @@ export async function restoreBackup(
       async verify(written) {
         const remembered = { heads: [], unreadable: 0 };
         const outside = { remembered, memoryPlace: "", verifierKey, ...sealing };
-        requireSound(await verifySnapshot(written, outside), `Cannot restore to "${target.name}"`);
+        const again = await verifySnapshot(opened(written), outside);
+        requireSound(again, `Cannot restore to "${target.name}"`);
       },
       lastly() {
         rmSync(sealedRecordsFile(memory.place), { force: true });

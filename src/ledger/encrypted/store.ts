@@ -142,7 +142,8 @@ function encryptedTextOf(json: string): string | undefined {
   return json.startsWith(`"${encryptedPrefix}`) ? json.slice(1, -1) : undefined;
 }
 
-function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
+/** What is encrypted in it as it was recorded, as far as there are keys for it. */
+export function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
   return {
     origin: inner.origin,
     head: () => inner.head(),
