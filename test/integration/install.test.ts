@@ -274,6 +274,34 @@ describe("in a checkout", () => {
     3 * testMs,
   );
 
+  testWith(
+    ["landlock", "seccomp", "tool python3", "tool git", "tool gcc"],
+    "--demo lets the agent loose and shows a ledger that verifies",
+    async () => {
+      const home = tempDir("home");
+      const env = { ...networkSettings(), HOME: home, TMPDIR: tempDir("tmp") };
+      const told = await sh([join(checkout, "install.sh"), "--demo"], { env });
+      expect(told).toMatchObject({ exitCode: 0 });
+      for (const line of [
+        "$ aegis run -- python3 examples/agent.py",
+        "agent: compile a program: built, and it counts 1 2 3",
+        "agent: commit the result: 1 commit",
+        "agent: done: the job is finished",
+        "$ aegis log --last 12",
+        "$ aegis log --denied --last 4",
+        "$ aegis audit verify",
+        "Valid:         YES",
+      ])
+        expect(`\n${told.stdout}`).toContain(`\n${line}`);
+      expect(told.stdout).toContain(`FileRead ${home}/.ssh`);
+      expect(told.stderr).toContain(`aegis: denied FileRead ${home}/.ssh: denied by credentials`);
+      // Of the variables that the build was given none is the person's.
+      expect(told.stderr).not.toContain("kept out of the environment");
+      expect(readdirSync(home).sort()).toEqual([".aegis", ".local"]);
+    },
+    3 * testMs,
+  );
+
   /** A PATH with the tools every system has and the programs given by name and text. */
   function pathWith(programs: Readonly<Record<string, string>>): string {
     const folder = tempDir("path");

@@ -66,6 +66,11 @@ describe("the tour of README.md", () => {
     const shown = block("$ aegis setup");
     const rows = (text: string) => text.replaceAll(/ +/g, " ").split("\n");
     const { stdout } = await aegis("setup");
+    const names = (text: string) =>
+      rows(text.slice(text.indexOf("FEATURE"), text.indexOf("Setup complete"))).map((row) =>
+        row.replace(/ (yes|no|enforced|weaker|absent|not-asked) ?.*/, ""),
+      );
+    expect(names(shown)).toEqual(names(stdout));
     // What these say depends on the folder that is tried, and on whose the standard streams are.
     const varying = /^(deny-inside-allow|protected-names|exec-inside-allow|filesystem-metadata) /;
     const real = [...rows(stdout), ...rows(shown).filter((row) => varying.test(row))];
