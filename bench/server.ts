@@ -1,11 +1,12 @@
-// The control plane over HTTP beside a bare server that echoes JSON and beside OPA's own server
-// with the same policy: what durable events and decisions cost, 32 connections at once, one load
-// program for all of them.
+// The control plane over HTTP beside a bare server that echoes JSON, beside the least that stores
+// events, and beside OPA's own server with the same policy: what durable events and decisions cost,
+// 32 connections at once, one load program for all of them.
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repoRoot } from "../test/support/harness.ts";
 import { tempDir } from "../test/support/temp.ts";
+import { echoText, leastText } from "./bare-servers.ts";
 import { type Load, runLoad } from "./http-load.ts";
 import { type Section, summarise } from "./report.ts";
 import type { Samples } from "./stopwatch.ts";
@@ -13,13 +14,17 @@ import type { Samples } from "./stopwatch.ts";
 const connections = 32;
 const batchSize = 100;
 
-const echo =
-  "const s = Bun.serve({ port: 0, hostname: '127.0.0.1', " +
-  "async fetch(r) { return Response.json(await r.json()); } }); console.error(s.url.href);";
-
 interface Peer {
   readonly port: number;
+  readonly pid: number;
   readonly stop: () => void;
+}
+
+/** Of a text that Bun runs. */
+function startBare(name: string, text: string, home: string): Promise<Peer> {
+  const script = join(home, `${name}.js`);
+  writeFileSync(script, text);
+  return start([process.execPath, script, join(home, `${name}.db`)], home);
 }
 
 async function start(argv: readonly string[], home: string): Promise<Peer> {
@@ -29,7 +34,8 @@ async function start(argv: readonly string[], home: string): Promise<Peer> {
   for await (const piece of child.stderr) {
     said += new TextDecoder().decode(piece);
     const port = /http:\/\/[^\s/:]+:(\d+)/.exec(said)?.[1];
-    if (port !== undefined) return { port: Number(port), stop: () => child.kill() };
+    if (port === undefined) continue;
+    return { port: Number(port), pid: child.pid, stop: () => child.kill() };
   }
   throw new Error(`Cannot start ${argv.join(" ")}: ${said}`);
 }
@@ -54,7 +60,7 @@ async function startOpa(home: string): Promise<Peer | undefined> {
       ({ ok }) => ok,
       () => false,
     );
-    if (isUp) return { port, stop: () => child.kill() };
+    if (isUp) return { port, pid: child.pid, stop: () => child.kill() };
     await Bun.sleep(25);
   }
   child.kill();
@@ -91,14 +97,13 @@ interface Row {
  */
 export async function measureServer(rounds: number, seconds: number): Promise<Section[]> {
   const home = tempDir("bench-server");
-  const script = join(home, "echo.js");
-  writeFileSync(script, echo);
   const binary = join(repoRoot, "dist/aegis");
   const quietHome = join(home, "quiet");
   mkdirSync(quietHome);
   const aegis = await start([binary, "serve", "--addr", ":0"], home);
   const quiet = await start([binary, "serve", "--addr", ":0", "--telemetry-disabled"], quietHome);
-  const bare = await start([process.execPath, script], home);
+  const bare = await startBare("echo", echoText, home);
+  const least = await startBare("least", leastText, home);
   const opa = await startOpa(home);
   const decide = { path: "/v1/policy/decide", body: JSON.stringify(input), per: 1 };
   const store = { path: "/v1/events", body: event, per: 1 };
@@ -115,47 +120,70 @@ export async function measureServer(rounds: number, seconds: number): Promise<Se
     { name: "decide, no traces", peer: quiet, ...decide },
     { name: "durable event", peer: aegis, ...store },
     { name: "durable event, no traces", peer: quiet, ...store },
+    { name: "durable event, least", peer: least, ...store },
     { name: "durable event, by the hundred", peer: aegis, ...batch },
+    { name: "durable event, by the hundred, no traces", peer: quiet, ...batch },
+    { name: "durable event, by the hundred, least", peer: least, ...batch },
   ];
   try {
     return sectionsOf(rows, await measured(rows, rounds, seconds), opa !== undefined);
   } finally {
-    for (const peer of [aegis, quiet, bare, opa]) peer?.stop();
+    for (const peer of [aegis, quiet, bare, least, opa]) peer?.stop();
     rmSync(home, { recursive: true, force: true });
   }
+}
+
+interface Measured extends Load {
+  /** That the server took meanwhile. */
+  readonly cpuSeconds: number;
 }
 
 async function measured(
   rows: readonly Row[],
   rounds: number,
   seconds: number,
-): Promise<readonly Load[][]> {
-  const loads = rows.map((): Load[] => []);
+): Promise<readonly Measured[][]> {
+  const loads = rows.map((): Measured[] => []);
   let next = 1;
   for (let round = 0; round <= rounds; round++) {
     for (const [at, { name, peer, path, body }] of rows.entries()) {
       const where = { port: peer.port, path, body };
+      const cpuBefore = cpuSeconds(peer.pid);
       const load = await runLoad(where, { connections, seconds, first: next });
       if (load.errors > 0) throw new Error(`${name}: ${load.errors} of ${load.requests} failed`);
       next = load.next;
       // The first round warms up and does not count.
-      if (round > 0) loads[at]?.push(load);
+      if (round > 0) loads[at]?.push({ ...load, cpuSeconds: cpuSeconds(peer.pid) - cpuBefore });
     }
   }
   return loads;
 }
 
+/** Linux counts hundredths of a second, whatever its clock does. */
+const ticksPerSecond = 100;
+
+/** Processor time of all threads of a process, in the kernel and outside. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
 function sectionsOf(
   rows: readonly Row[],
-  loads: readonly (readonly Load[])[],
+  loads: readonly (readonly Measured[])[],
   hasOpa: boolean,
 ): Section[] {
-  const samples = (value: (load: Load, row: Row) => number): Samples[] =>
+  type Figure = (load: Measured, row: Row) => number;
+  const samples = (value: Figure, cpu?: Figure): Samples[] =>
     rows.map((row, at) => {
-      const byRound = (loads[at] ?? []).map((load) => value(load, row));
-      return { name: row.name, byRound, cpu: [] };
+      const own = loads[at] ?? [];
+      const of = (figure: Figure): number[] => own.map((load) => figure(load, row));
+      return { name: row.name, byRound: of(value), cpu: cpu === undefined ? [] : of(cpu) };
     });
-  const spent = samples(({ seconds, requests }, { per }) => (seconds * 1e9) / (requests * per));
+  const spent = samples(
+    ({ seconds, requests }, { per }) => (seconds * 1e9) / (requests * per),
+    ({ cpuSeconds, requests }, { per }) => (cpuSeconds * 1e9) / (requests * per),
+  );
   const slow = samples(({ p99Us }) => p99Us * 1000);
   const note = hasOpa ? [] : ["opa is not here: nothing to compare decisions with"];
   return [
