@@ -202,6 +202,12 @@ function createWriter(db: Database, path: string): Writer {
   };
 }
 
+/**
+ * The log keeps its size when SQLite begins it anew: cutting off what is written again at once, and
+ * flushing a file that grows, made commits take a third longer in the middle and twice on average.
+ */
+const sharedSettings = `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${sharedWalSizeMaxBytes}`;
+
 /** Transactions of many clients: the next ones are read while these are made durable. */
 function createShared(db: Database, path: string, transactions: Transactions) {
   const log = createLogSync(path);
@@ -209,7 +215,7 @@ function createShared(db: Database, path: string, transactions: Transactions) {
     /** Durable after `flushed`. */
     apart: (work: () => number): Promise<void> =>
       inTurn(path, () => {
-        db.run("PRAGMA synchronous = NORMAL");
+        db.run(sharedSettings);
         try {
           transactions.run(work, sharedWalSizeMaxBytes);
         } finally {
