@@ -123,10 +123,15 @@ export interface Store {
     build: (base: AppendBase) => Addition,
     patience?: Patience,
   ): Promise<void>;
-  /** As `append`, for several additions in one transaction; they follow each other in the tree. */
+  /**
+   * As `append`, for several additions in one transaction; they follow each other in the tree.
+   * @param onCommitted the next may be begun, which this one comes before whatever happens; it is
+   * not durable yet, and nobody may be told of it. Stores that make both at once never call it.
+   */
   appendMany(
     needs: () => AppendNeeds,
     build: (base: ManyBase) => readonly Addition[],
+    onCommitted?: () => void,
   ): Promise<void>;
   /** Durable when it resolves; the same size again is no change. */
   addCheckpoint(checkpoint: StoredCheckpoint, patience?: Patience): Promise<void>;

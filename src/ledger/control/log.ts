@@ -33,57 +33,23 @@ import {
   sealForeign,
   sessionKey,
 } from "./foreign.ts";
+import { type Appended, createGroupCommit } from "./group-commit.ts";
 import { fingerprint, type IdempotentAnswer, readAnswer } from "./idempotency.ts";
 import { idempotencyKey, isCount, needsOf } from "./needs.ts";
 import { createReading, loggedEvent, loggedFrom } from "./read.ts";
 
-interface Waiting {
-  readonly requests: readonly AppendRequest[];
-  readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Events in one transaction: more would make the first of them wait too long. */
-const batchSizeMax = 2000;
-
 /** @param outside what verifying holds the ledger against; absent where nothing keeps it */
 export function createControlLog(store: Store, outside?: OutsideTree): ControlLog {
   const listeners = new Set<(event: LoggedEvent) => void>();
-  const waiting: Waiting[] = [];
-  let isFlushing = false;
-
-  async function flush(): Promise<void> {
-    isFlushing = true;
-    while (waiting.length > 0) {
-      const batch = takeBatch(waiting);
-      const requests = batch.flatMap((one) => one.requests);
-      try {
-        const { outcomes, stored } = await appendAll(store, requests);
-        for (const event of stored) for (const listener of listeners) listener(event);
-        let at = 0;
-        for (const { requests: own, resolve } of batch) {
-          resolve(outcomes.slice(at, at + own.length));
-          at += own.length;
-        }
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-    }
-    isFlushing = false;
-  }
-
+  const append = createGroupCommit(
+    (requests, onCommitted) => appendAll(store, requests, onCommitted),
+    (event) => {
+      for (const listener of listeners) listener(event);
+    },
+  );
   return {
     ...createReading(store, outside),
-    append(requests) {
-      return new Promise((resolve, reject) => {
-        waiting.push({ requests, resolve, reject });
-        // Whoever comes in this turn of the loop shares the transaction.
-        if (!isFlushing) {
-          isFlushing = true;
-          setImmediate(() => void flush());
-        }
-      });
-    },
+    append,
     onStored(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -91,24 +57,11 @@ export function createControlLog(store: Store, outside?: OutsideTree): ControlLo
   };
 }
 
-function takeBatch(waiting: Waiting[]): Waiting[] {
-  const batch: Waiting[] = [];
-  let size = 0;
-  for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-    if (batch.length > 0 && size + next.requests.length > batchSizeMax) break;
-    size += next.requests.length;
-    batch.push(next);
-    waiting.shift();
-  }
-  return batch;
-}
-
-interface Appended {
-  readonly outcomes: readonly AppendOutcome[];
-  readonly stored: readonly LoggedEvent[];
-}
-
-async function appendAll(store: Store, requests: readonly AppendRequest[]): Promise<Appended> {
+async function appendAll(
+  store: Store,
+  requests: readonly AppendRequest[],
+  onCommitted: () => void,
+): Promise<Appended> {
   let appended: Appended = { outcomes: [], stored: [] };
   await store.appendMany(
     () => needsOf(requests),
@@ -118,6 +71,7 @@ async function appendAll(store: Store, requests: readonly AppendRequest[]): Prom
       appended = { outcomes, stored: batch.stored };
       return batch.additions;
     },
+    onCommitted,
   );
   return appended;
 }

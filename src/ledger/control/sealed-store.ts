@@ -104,8 +104,8 @@ function withRecords(
   return {
     ...inner,
     append: (session, build) => inner.append(session, (found) => addition(build(found))),
-    appendMany: (needs, build) =>
-      inner.appendMany(needs, (found) => build(base(found)).map(addition)),
+    appendMany: (needs, build, onCommitted) =>
+      inner.appendMany(needs, (found) => build(base(found)).map(addition), onCommitted),
     async record(kind, name) {
       const record = await inner.record(kind, name);
       return record && opened(record);

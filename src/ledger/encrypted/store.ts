@@ -25,9 +25,12 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
     },
     append: (session, build, patience) =>
       inner.append(session, (base) => withSealedRecords(build(base), keys), patience),
-    appendMany: (needs, build) =>
-      inner.appendMany(needs, (base) =>
-        build(openedBase(base, keys)).map((addition) => withSealedRecords(addition, keys)),
+    appendMany: (needs, build, onCommitted) =>
+      inner.appendMany(
+        needs,
+        (base) =>
+          build(openedBase(base, keys)).map((addition) => withSealedRecords(addition, keys)),
+        onCommitted,
       ),
     async events(filter, page) {
       const found = await inner.events(filter, page);

@@ -55,7 +55,7 @@ export function openSqliteStore(path: string): Store {
     ...createReader(db, path),
     append: async (session, build, patience) =>
       inTurn(path, () => writer.append(session, build), patience),
-    appendMany: async (needs, build) => writer.appendMany(needs, build),
+    appendMany: async (...given) => writer.appendMany(...given),
     putRecord: async (...given) => writer.putRecord(...given),
     removeRecord: async (record) => writer.removeRecord(record),
     addCheckpoint: async (checkpoint, patience) =>
@@ -165,12 +165,13 @@ function createWriter(db: Database, path: string): Writer {
         return addition.events.length;
       });
     },
-    async appendMany(_, build) {
+    async appendMany(_, build, onCommitted) {
       await apart(() => {
         const additions = build(baseOf(db, known));
         writeMany(db, known, additions);
         return additions.length;
       });
+      onCommitted?.();
       // Also where nothing was added: what was found may be another process's, and not durable yet.
       await flushed();
     },
@@ -206,7 +207,7 @@ function createWriter(db: Database, path: string): Writer {
  * The log keeps its size when SQLite begins it anew: cutting off what is written again at once, and
  * flushing a file that grows, made commits take a third longer in the middle and twice on average.
  */
-const sharedSettings = `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${sharedWalSizeMaxBytes}`;
+const sharedSettings = `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${2 * sharedWalSizeMaxBytes}`;
 
 /** Transactions of many clients: the next ones are read while these are made durable. */
 function createShared(db: Database, path: string, transactions: Transactions) {
