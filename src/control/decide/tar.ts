@@ -25,8 +25,9 @@ export function readTar(bytes: Uint8Array, entriesMax: number): Result<readonly 
     const type = String.fromCharCode(header[156] ?? 0);
     at += block + Math.ceil(size / block) * block;
     if (type === "5" || ((type === "x" || type === "g") && isPlain(content))) continue;
-    const path = pathOf(header);
-    if (path === undefined) return err("a path leads outside or is no UTF-8");
+    const found = pathOf(header);
+    if (!found.ok) return found;
+    const path = found.value;
     if (type !== "0" && type !== "\0") return err(`"${path}" is no plain file`);
     if (seen.has(path)) return err(`"${path}" is there twice`);
     if (files.length >= entriesMax) return err(`it has more than ${entriesMax} files`);
@@ -60,25 +61,27 @@ function octal(field: Uint8Array): number | undefined {
   return /^[0-7]{1,11}$/.test(text) ? Number.parseInt(text, 8) : undefined;
 }
 
-function pathOf(header: Uint8Array): string | undefined {
-  const name = textOf(header.subarray(0, 100));
-  const isUstar = textOf(header.subarray(257, 262)) === "ustar";
-  const prefix = isUstar && header[262] === 0 ? textOf(header.subarray(345, 500)) : "";
-  if (name === undefined || prefix === undefined) return undefined;
-  const path = (prefix === "" ? name : `${prefix}/${name}`).replace(/^(?:\.?\/)+/, "");
+function pathOf(header: Uint8Array): Result<string, string> {
+  const name = fieldOf(header.subarray(0, 100));
+  const isUstar = utf8.decode(fieldOf(header.subarray(257, 262))) === "ustar";
+  const prefix = isUstar && header[262] === 0 ? fieldOf(header.subarray(345, 500)) : undefined;
+  const isWhole = prefix === undefined || prefix.length === 0;
+  const bytes = isWhole ? name : Buffer.concat([prefix, Buffer.from("/"), name]);
+  const text = utf8.decode(bytes);
+  const named = JSON.stringify(text);
+  if (!Buffer.from(text).equals(bytes)) return err(`the path ${named} is no UTF-8`);
+  const path = text.replace(/^(?:\.?\/)+/, "");
   const parts = path.split("/");
-  const isSafe = parts.every((part) => part !== "" && part !== "." && part !== "..");
-  return isSafe ? path : undefined;
+  if (parts.includes("..")) return err(`the path ${named} leads outside`);
+  const isPath = parts.every((part) => part !== "" && part !== ".");
+  return isPath ? ok(path) : err(`${named} is no path of a file`);
 }
 
-function textOf(field: Uint8Array): string | undefined {
+/** Whatever is none is replaced, which makes it longer or another text. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Up to the first zero. */
+function fieldOf(field: Uint8Array): Uint8Array {
   const end = field.indexOf(0);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(
-      end < 0 ? field : field.subarray(0, end),
-    );
-  } catch {
-    // ignored: undefined is the answer
-    return undefined;
-  }
+  return end < 0 ? field : field.subarray(0, end);
 }

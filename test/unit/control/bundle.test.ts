@@ -13,6 +13,16 @@ const listed = (...entrypoints: string[]) => ({
   }),
 });
 
+/** A name that is no text; what is summed up is put right. */
+function notUtf8(): Uint8Array<ArrayBuffer> {
+  const bytes = tar([{ path: "policy.wasm", content: wasm }]);
+  const more = 0xff - (bytes[0] ?? 0);
+  bytes[0] = 0xff;
+  const sum = Number.parseInt(new TextDecoder().decode(bytes.subarray(148, 154)), 8) + more;
+  bytes.set(new TextEncoder().encode(sum.toString(8).padStart(6, "0")), 148);
+  return Bun.gzipSync(bytes);
+}
+
 describe("readBundle()", () => {
   test("takes a module alone", async () => {
     expect(await readBundle(wasm)).toEqual({
@@ -54,8 +64,27 @@ describe("readBundle()", () => {
     ["half a stream", tarGz([module]).slice(0, 40), "Cannot use the tool policy"],
     ["an archive without an end", Bun.gzipSync(tar([module]).slice(0, 1024)), "it has no end"],
     ["a file that is cut off", Bun.gzipSync(tar([module]).slice(0, 512)), "it is cut off"],
-    ["a way out", tarGz([{ path: "../policy.wasm", content: wasm }]), "leads outside"],
-    ["a way out further in", tarGz([{ path: "a/../../b", content: wasm }]), "leads outside"],
+    [
+      "a way out",
+      tarGz([{ path: "../policy.wasm", content: wasm }]),
+      '"../policy.wasm" leads outside',
+    ],
+    [
+      "a way out further in",
+      tarGz([{ path: "a/../../b", content: wasm }]),
+      '"a/../../b" leads outside',
+    ],
+    [
+      "a name that is none",
+      tarGz([{ path: "a//b", content: wasm }]),
+      '"a//b" is no path of a file',
+    ],
+    [
+      "a name of controls",
+      tarGz([{ path: "../\u001b[2J", content: wasm }]),
+      '"../\\u001b[2J" leads',
+    ],
+    ["no UTF-8", notUtf8(), '"\ufffdolicy.wasm" is no UTF-8'],
     ["a link", tarGz([{ path: "policy.wasm", type: "2", linkTo: "/x" }]), "is no plain file"],
     [
       "a name by extended header",
