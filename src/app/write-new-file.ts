@@ -4,25 +4,32 @@ import { closeSync, fsyncSync, lstatSync, openSync, writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import type { AbsPath } from "../base/paths.ts";
 
-/** Says so before any work is done for nothing. @throws {AegisError} `config/exists` */
-export function refuseExisting(path: AbsPath): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw exists(path);
+const usualHint = "remove it, or choose another name";
+
+/**
+ * Says so before any work is done for nothing.
+ * @param hint what to do where there is something
+ * @throws {AegisError} `config/exists`
+ */
+export function refuseExisting(path: AbsPath, hint = usualHint): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw exists(path, hint);
 }
 
-function exists(path: AbsPath): AegisError {
-  return new AegisError("config/exists", `Cannot write "${path}": it exists`, {
-    hint: "remove it, or choose another name",
-  });
+function exists(path: AbsPath, hint: string): AegisError {
+  return new AegisError("config/exists", `Cannot write "${path}": it exists`, { hint });
 }
 
-/** @throws {AegisError} `config/exists` when there is something of that name */
-export function writeNewFile(path: AbsPath, text: string): void {
+/**
+ * @param hint as of `refuseExisting`
+ * @throws {AegisError} `config/exists` when there is something of that name
+ */
+export function writeNewFile(path: AbsPath, text: string, hint = usualHint): void {
   let fd: number;
   try {
     fd = openSync(path, "wx", 0o600);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-    throw exists(path);
+    throw exists(path, hint);
   }
   try {
     const bytes = Buffer.from(text);

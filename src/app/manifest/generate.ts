@@ -17,6 +17,7 @@ import { refuseExisting, writeNewFile } from "../write-new-file.ts";
 import { filesBelow, readInside, realFolder } from "./files.ts";
 
 const skipped = new Set(["node_modules", "vendor", "__pycache__"]);
+const forceHint = "--force replaces it";
 const scannedSizeMax = 16 * 1024 * 1024;
 
 export interface GenerateOptions {
@@ -31,14 +32,14 @@ export interface GenerateOptions {
 export function generateManifest(wanted: AbsPath, options: GenerateOptions): Generated {
   const directory = realFolder(wanted);
   const manifestPath = resolvePath(directory, "aegis-manifest.json");
-  if (!options.force) refuseExisting(manifestPath);
+  if (!options.force) refuseExisting(manifestPath, forceHint);
   if (options.clientConfig !== undefined) refuseExisting(options.clientConfig);
   const findings = scanFolder(directory);
   const mode = modeFor(findings, options.auditOnly);
   const name = directory.slice(directory.lastIndexOf("/") + 1);
   const text = `${JSON.stringify(generatedManifest(name, mode), undefined, 2)}\n`;
   if (options.force) replaceFile(manifestPath, text);
-  else writeNewFile(manifestPath, text);
+  else writeNewFile(manifestPath, text, forceHint);
   // A server that is somebody else reads it as well.
   chmodSync(manifestPath, 0o644);
   if (options.clientConfig !== undefined) {
