@@ -28,6 +28,12 @@ export function hasLoneBytes(text: string): boolean {
   return text.includes(mark);
 }
 
+/** The name of a spelling; undefined for what is no spelling of any name. */
+export function bytesOfSpelling(text: string): Uint8Array | undefined {
+  const bytes = text.isWellFormed() ? bytesOfText(text) : undefined;
+  return bytes === undefined || textOfBytes(bytes) !== text ? undefined : bytes;
+}
+
 /**
  * A spelling as it is matched: what was UTF-8 as it is, each other byte as a code unit that stands
  * in no text. Undefined for what is no spelling of any name.
@@ -35,8 +41,7 @@ export function hasLoneBytes(text: string): boolean {
 export function matchedForm(text: string): string | undefined {
   if (!text.isWellFormed()) return undefined;
   if (!text.includes(mark)) return text;
-  const bytes = bytesOfText(text);
-  if (bytes === undefined || textOfBytes(bytes) !== text) return undefined;
+  if (bytesOfSpelling(text) === undefined) return undefined;
   return text.replace(escapes, (whole) =>
     whole === escapedMark
       ? mark

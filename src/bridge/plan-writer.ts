@@ -1,6 +1,7 @@
 // Bytes of a plan as they grow: records with their sizes and padding, numbers and strings. Every
 // bound that does not depend on the kind of a record is checked here. No I/O.
 
+import { bytesOfSpelling, hasLoneBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
 import { pathMaxBytes, planSizeMaxBytes } from "../base/limits.ts";
 
@@ -71,8 +72,8 @@ export class PlanWriter {
   }
 
   /**
-   * A record for each text, as `record` and `str` would write them. There are a hundred of them on
-   * the way of every launch.
+   * A record for each text, as `record` and `str` would write them, but with the bytes that a
+   * spelling stands for (base/byte-text.ts). A hundred of them are on the way of every launch.
    */
   texts(kind: number, texts: readonly string[], name: (text: string) => string): void {
     for (const text of texts) {
@@ -80,7 +81,7 @@ export class PlanWriter {
       if (text.includes("\0")) throw unusable(`${name(text)} holds a NUL`);
       const start = this.#size + recordHeaderSize;
       this.#room(recordHeaderSize + 2 + text.length * 3 + 7);
-      const { written } = this.#text.encodeInto(text, this.#data.subarray(start + 2));
+      const written = this.#spelled(text, start + 2, name);
       if (written > 0xffff) throw unusable(`${name(text)} is longer than ${0xffff} bytes`);
       const end = start + 2 + written;
       this.#size = start + ((2 + written + 7) & ~7);
@@ -90,6 +91,15 @@ export class PlanWriter {
       this.#view.setUint16(start, written, true);
       this.#records += 1;
     }
+  }
+
+  /** The caller has made room. @returns bytes written */
+  #spelled(text: string, at: number, name: (text: string) => string): number {
+    if (!hasLoneBytes(text)) return this.#text.encodeInto(text, this.#data.subarray(at)).written;
+    const bytes = bytesOfSpelling(text);
+    if (bytes === undefined) throw unusable(`${name(text)} has bytes that are no text`);
+    this.#data.set(bytes, at);
+    return bytes.length;
   }
 
   u8(value: number): void {

@@ -6,6 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { type AbsPath, absPath } from "../base/paths.ts";
 import type { Environment } from "../config/location.ts";
 import { isTerminal } from "./output.ts";
+import { ownEnvironment } from "./own-bytes.ts";
 
 export interface CliContext {
   readonly environment: Environment;
@@ -17,7 +18,7 @@ export interface CliContext {
 
 /** @throws {AegisError} `config/invalid` when the working folder is gone */
 export function createContext(): CliContext {
-  const environment = process.env;
+  const environment = ownEnvironment(process.env);
   const wanted = (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb";
   return {
     environment,

@@ -6,6 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { regoProgramName } from "../base/program-names.ts";
 import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
+import { ownArguments } from "./own-bytes.ts";
 import { escapeControls } from "./render/text.ts";
 
 /** Other names the binary is installed under that no command of this build has yet. */
@@ -25,7 +26,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
     refuseOtherNames(program);
     if (name === "run" || name === "wrap") {
       const { runCommand } = await import("./command/run.ts");
-      return await runCommand(rest, name);
+      return await runCommand(ownArguments(rest), name);
     }
     if (name === "--version" || name === "-V") {
       const { aegisVersion } = await import("../base/version.ts");
@@ -33,7 +34,8 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
       return exitStatus.ok;
     }
     const { runTree } = await import("./tree.ts");
-    return await runTree(argv);
+    // Only what a command is given is bytes; to everything else a name that is no text is none.
+    return await runTree(launches ? ownArguments(argv) : argv);
   } catch (error) {
     return reportFailure(error, launches ? "launch" : "plain");
   }

@@ -150,3 +150,33 @@ test(
   },
   testMs,
 );
+
+test(
+  "a command gets the bytes it was given, and the ledger has their spelling",
+  async () => {
+    const here = scene();
+    // A byte that is no text, one that is, and the mark itself, which is text.
+    await typed(
+      here,
+      "echo one > $'s\\377'; echo two > $'s\\303\\251'; echo three > $'s\\357\\277\\275'",
+    );
+    const names = "$'s\\377' $'s\\303\\251' $'s\\357\\277\\275'";
+    for (const how of ["run --quiet", "wrap --quiet"]) {
+      const { exitCode, stdout } = await typed(here, `aegis ${how} -- cat ${names}`);
+      expect([how, exitCode, stdout]).toEqual([how, 0, "one\ntwo\nthree\n"]);
+    }
+    const shown = await typed(here, "aegis log --json --last 1000");
+    const { entries } = JSON.parse(shown.stdout) as {
+      entries: { event_type: string; payload: { command?: readonly string[] } }[];
+    };
+    const opened = entries.find(({ event_type }) => event_type === "SESSION_OPENED");
+    const spelled = ["s\ufffdff", "s\u00e9", "s\ufffdef\ufffdbf\ufffdbd"];
+    expect(opened?.payload.command).toEqual(["cat", ...spelled]);
+    const script = "printf '%s' \"$LATIN$GIVEN$REAL\" | od -An -tx1";
+    const variables = "LATIN=$'a\\351' REAL=$'\\357\\277\\275'";
+    const given = `${variables} aegis run --quiet --env GIVEN=$'b\\376' -- sh -c`;
+    const { stdout } = await typed(here, `${given} '${script.replaceAll("'", "'\\''")}'`);
+    expect(stdout.trim()).toBe("61 e9 62 fe ef bf bd");
+  },
+  testMs,
+);
