@@ -206,6 +206,26 @@ test.skipIf(!isHere)("is brought to a newer format once, by whoever starts first
   await Promise.all(servers.map((one) => one.close()));
 });
 
+test.skipIf(!isHere).each(["0A000", "XX000"])(
+  "goes without guards where the server refuses triggers with %s",
+  async (code) => {
+    const server = await startPostgres();
+    // What stands for a server without them. XX000 is Citus' code where a schema is distributed.
+    await server.admin().unsafe(`
+      CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'triggers are not supported' USING ERRCODE = '${code}'; END $$;
+      CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER')
+        EXECUTE FUNCTION refuse();
+    `);
+    const place = await server.place();
+    const { ledger } = await postgresLedger(place);
+    await recordSession(ledger, 3);
+    expect((await ledger.verify()).findings).toEqual([]);
+    const heads = await server.admin().unsafe(`SELECT guarded FROM ${place.searchPath}.aegis_head`);
+    expect([...heads]).toEqual([{ guarded: 0 }]);
+  },
+);
+
 test.skipIf(!isHere)("works for a user who may not change or remove an event", async () => {
   const { place, edit } = await freshLedger();
   const kept = "aegis_event, aegis_node, aegis_policy, aegis_policy_load, aegis_checkpoint";

@@ -72,7 +72,12 @@ export function isConstraint(error: unknown): boolean {
 
 /** Somebody makes the same tables at the same time. */
 export function isAlreadyMade(error: unknown): boolean {
-  return /^(23505|42P07|42710|42723|40001|40P01|XX000)$/.test(codeOf(error));
+  return /^(23505|42P07|42710|42723|40001|40P01)$/.test(codeOf(error));
+}
+
+/** What a server has no better word for: a race about its own tables, or what Citus does not do. */
+export function isUnnamed(error: unknown): boolean {
+  return codeOf(error) === "XX000";
 }
 
 export function isNoTable(error: unknown): boolean {

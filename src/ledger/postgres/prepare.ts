@@ -7,7 +7,7 @@ import { frontierValue, textOf } from "../rows.ts";
 import { emptyTree } from "../tree/merkle.ts";
 import type { Connections } from "./connection.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
-import { isAlreadyMade, isNoTable, unavailable } from "./error.ts";
+import { isAlreadyMade, isNoTable, isUnnamed, unavailable } from "./error.ts";
 import type { Session, SqlRow } from "./pool.ts";
 import { formats, guards, tables, triggers } from "./schema.ts";
 
@@ -44,11 +44,14 @@ export async function prepareDatabase(
         isStored: async () => false,
       });
     } catch (error) {
-      const isRace = isAlreadyMade(error) || isAlreadyMade(causeOf(error));
-      if (!isRace || attempt === attemptsMax) throw error;
+      if (!(isRace(error) || isRace(causeOf(error))) || attempt === attemptsMax) throw error;
       await Bun.sleep(attemptPauseMs);
     }
   }
+}
+
+function isRace(error: unknown): boolean {
+  return isAlreadyMade(error) || isUnnamed(error);
 }
 
 function causeOf(error: unknown): unknown {
