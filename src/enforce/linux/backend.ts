@@ -231,5 +231,5 @@ const hints: Readonly<Record<string, string>> = {
     "run without --dry-run: this kernel, or the file system of AEGIS_HOME, cannot lay one folder over another",
   landlock: "run `aegis setup`: what the plan was made for is gone",
   notify: "run without the outer sandbox, or with --audit off",
-  seccomp: "run without the outer sandbox, or with --audit off",
+  seccomp: "run where a seccomp filter may be installed: there is no box without one",
 };

@@ -123,7 +123,8 @@ function metadata(needs: Needs, means: Means, host: HostFeatures): Grade {
   if (means.broker) return enforced(brokerName, means.mounts && "read-only mounts");
   const mounted = enforced("read-only mounts", means.changes && brokerName);
   if (means.mounts && needs.inheritsFiles && !means.changes) {
-    return grade("weaker", mounted.by, `those of its standard streams: ${host.lacks.notify}`);
+    const lacking = host.lacks.notify || host.lacks.landlock;
+    return grade("weaker", mounted.by, `those of its standard streams: ${lacking}`);
   }
   if (means.mounts) return mounted;
   const what =
