@@ -193,8 +193,8 @@ export const network = rows("H", [
 ]);
 
 /** Names without a file lead nowhere here; /tmp is the box's own where it has a mount namespace. */
-function leavesOfBroker(path: string): Leaves {
-  const left: Left | NoRow = path.startsWith("@") ? "absent" : ["FileWrite", path];
+function leavesOfBroker(path: string, rule: string): Leaves {
+  const left: Left | NoRow = path.startsWith("@") ? "absent" : ["FileWrite", path, rule];
   return path.startsWith("/tmp/") ? { namespaces: "absent", shared: left } : left;
 }
 
@@ -269,25 +269,25 @@ export const localSockets = rows("I", [
     wanted: "a socket in a folder that may be written may be used",
   },
   ...[
-    ["docker", "/var/run/docker.sock"],
-    ["podman", "/run/podman/podman.sock"],
-    ["containerd", "/run/containerd/containerd.sock"],
-    ["nix", "/nix/var/nix/daemon-socket/socket"],
-    ["system-bus", "/run/dbus/system_bus_socket"],
-    ["systemd", "/run/systemd/private"],
-    ["nscd", "/var/run/nscd/socket"],
-    ["resolved", "/run/systemd/resolve/io.systemd.Resolve"],
-    ["avahi", "/run/avahi-daemon/socket"],
-    ["x11", "/tmp/.X11-unix/X0"],
-    ["x11-abstract", "@/tmp/.X11-unix/X0"],
-    ["snapd", "/run/snapd.socket"],
-    ["journal", "/run/systemd/journal/stdout"],
-    ["cups", "/run/cups/cups.sock"],
-  ].map(([name = "", path = ""]) => ({
+    ["docker", "/var/run/docker.sock", "sockets:containers"],
+    ["podman", "/run/podman/podman.sock", "sockets:containers"],
+    ["containerd", "/run/containerd/containerd.sock", "sockets:containers"],
+    ["nix", "/nix/var/nix/daemon-socket/socket", ""],
+    ["system-bus", "/run/dbus/system_bus_socket", "sockets:system"],
+    ["systemd", "/run/systemd/private", "sockets:system"],
+    ["nscd", "/var/run/nscd/socket", ""],
+    ["resolved", "/run/systemd/resolve/io.systemd.Resolve", "sockets:system"],
+    ["avahi", "/run/avahi-daemon/socket", ""],
+    ["x11", "/tmp/.X11-unix/X0", "sockets:terminals"],
+    ["x11-abstract", "@/tmp/.X11-unix/X0", ""],
+    ["snapd", "/run/snapd.socket", "sockets:system"],
+    ["journal", "/run/systemd/journal/stdout", "sockets:system"],
+    ["cups", "/run/cups/cups.sock", ""],
+  ].map(([name = "", path = "", rule = ""]) => ({
     name: `broker-${name}`,
     technique: `connect to ${path}`,
     words: ["unix", path],
-    leaves: leavesOfBroker(path),
+    leaves: leavesOfBroker(path, rule),
     twin: ownSocket,
   })),
   ...[
