@@ -211,7 +211,7 @@ bool plan_only_watches(const struct plan *plan)
 
 	if (!plan->has_notify || plan->has_landlock || plan->namespaces ||
 	    plan->notify & ~(uint32_t)(NOTIFY_RECORD_ALLOWED | NOTIFY_RECORD_FAILED |
-				       NOTIFY_MAKES_SOCKETS))
+				       NOTIFY_MAKES_SOCKETS | NOTIFY_TELLS_REFUSED))
 		return false;
 	for (size_t i = 0; i < plan->rule_count; i++) {
 		if (!plan->rules[i].permit)

@@ -65,6 +65,8 @@ enum plan_notify {
 	/* Other protocols of the internet. */
 	NOTIFY_MAKES_OTHERS = 8192,
 	NOTIFY_MAKES_NETLINK = 16384,
+	/* What the filter refuses is notified, to be told of and refused. */
+	NOTIFY_TELLS_REFUSED = 32768,
 	NOTIFY_MAKES =
 		NOTIFY_MAKES_TCP | NOTIFY_MAKES_UDP | NOTIFY_MAKES_OTHERS | NOTIFY_MAKES_NETLINK,
 };

@@ -18,6 +18,7 @@ enum wire_kind {
 	WIRE_EXITED = 4,
 	WIRE_FAILED = 5,
 	WIRE_LIMIT = 16,
+	WIRE_REFUSED = 17,
 };
 
 static inline size_t wire_u8(unsigned char *frame, size_t at, uint8_t value)

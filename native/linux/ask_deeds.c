@@ -105,6 +105,7 @@ static bool is_askable(const struct request *request)
 	case CALL_UMASK:
 	case CALL_PART:
 	case CALL_SOCKET:
+	case CALL_SOCKETPAIR:
 	case CALL_LISTEN:
 	case CALL_SENDTO:
 	case CALL_SENDMSG:

@@ -20,6 +20,7 @@ enum call_kind {
 	/* Changes an existing object: content size, mode, owner, times, extended attributes. */
 	CALL_CHANGE,
 	CALL_SOCKET,
+	CALL_SOCKETPAIR,
 	CALL_CONNECT,
 	CALL_BIND,
 	CALL_LISTEN,

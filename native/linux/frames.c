@@ -131,6 +131,20 @@ void frames_add_access(const struct access_frame *access)
 	commit(frame, at);
 }
 
+void frames_add_refused(const struct refused_frame *refused)
+{
+	unsigned char *frame = begin(WIRE_REFUSED);
+	size_t at = 8;
+
+	at = wire_u64(frame, at, now_unix_ms());
+	at = wire_u32(frame, at, (uint32_t)refused->pid);
+	at = wire_u32(frame, at, refused->program);
+	at = wire_u16(frame, at, refused->syscall);
+	at = wire_u64(frame, at, refused->arguments[0]);
+	at = wire_u64(frame, at, refused->arguments[1]);
+	commit(frame, at);
+}
+
 static uint64_t microseconds(struct timeval time)
 {
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;

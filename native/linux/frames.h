@@ -34,10 +34,19 @@ struct access_frame {
 	const unsigned char *digest;
 };
 
+/* A call the filter has refused, and the arguments that may tell what it was for. */
+struct refused_frame {
+	pid_t pid;
+	uint32_t program;
+	uint16_t syscall;
+	uint64_t arguments[2];
+};
+
 /* Starts the thread that writes what has waited AE_FRAMES_DELAY_MS. 0 or -errno. */
 int frames_start(int fd);
 void frames_add_program(uint32_t id, const char *path, size_t size);
 void frames_add_access(const struct access_frame *access);
+void frames_add_refused(const struct refused_frame *refused);
 void frames_add_exited(int status, int signal, const struct rusage *usage);
 /* Writes what is gathered now. */
 void frames_flush(void);

@@ -30,6 +30,7 @@
 #include "names.h"
 #include "opens.h"
 #include "programs.h"
+#include "refused_calls.h"
 #include "socket_kinds.h"
 #include "sockets.h"
 #include "umasks.h"
@@ -85,8 +86,8 @@ static int answer_name(struct request *request, int (*answer)(struct request *))
 
 int notify_judge(struct request *request)
 {
-	if (!request->call || request->data->arch != AE_AUDIT_ARCH)
-		return ENOSYS;
+	if (refused_calls_has(request))
+		return refused_calls_answer(request);
 	switch ((enum call_kind)request->call->kind) {
 	case CALL_OPEN:
 		return opens_makes(request) ? answer_name(request, opens_answer)
@@ -105,6 +106,7 @@ int notify_judge(struct request *request)
 	case CALL_MKNOD:
 		return answer_name(request, names_answer);
 	case CALL_SOCKET:
+	case CALL_SOCKETPAIR:
 		return socket_kinds_answer(request);
 	case CALL_BIND:
 		return answer_name(request, sockets_answer);

@@ -26,6 +26,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->broker_messages = plan->notify & NOTIFY_BROKER_MESSAGES;
 	rules->verify_programs = plan->notify & NOTIFY_VERIFY_PROGRAMS;
 	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
+	rules->tells_refused = plan->notify & NOTIFY_TELLS_REFUSED;
 	rules->tells_umasks = plan->notify & NOTIFY_TELLS_UMASKS;
 	rules->takes_nothing = plan_makes_sockets(plan);
 	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
@@ -79,6 +80,7 @@ void request_begin(struct request *request, const struct seccomp_data *data,
 	request->flags = 0;
 	request->fails = false;
 	request->is_refused = false;
+	request->is_call_refused = false;
 	request->has_called = false;
 	request->moves_forbidden = false;
 	request->is_asked = false;
@@ -247,11 +249,15 @@ int request_fails(struct request *request, enum action action, const struct name
 
 void request_record(struct request *request)
 {
-	uint32_t program;
+	uint32_t program = request->frames[0].program;
 
-	if (request->frame_count == 0)
-		return;
-	program = request->frames[0].program;
+	if (request->is_call_refused)
+		frames_add_refused(&(struct refused_frame){
+			.pid = request->caller.tid,
+			.program = program,
+			.syscall = (uint16_t)request->data->nr,
+			.arguments = {request->data->args[0], request->data->args[1]},
+		});
 	for (size_t i = 0; i < request->frame_count; i++) {
 		struct access_frame *frame = &request->frames[i];
 

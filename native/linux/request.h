@@ -34,6 +34,8 @@ struct box_rules {
 	/* Who answers a call must run what may be run: see exec.h. */
 	bool verify_programs;
 	bool hash_programs;
+	/* What the filter refuses comes here: see refused_calls.h. */
+	bool tells_refused;
 	/* Nobody gets another umask unheard: see umasks.h. */
 	bool tells_umasks;
 	/* Sockets are made here, because none can be taken out of a process. */
@@ -73,6 +75,8 @@ struct request {
 	bool fails;
 	/* The filter had it refused: also where the kernel answers everything else itself. */
 	bool is_refused;
+	/* No row of an access tells of it, but one of the call. */
+	bool is_call_refused;
 	/* Another place was called, which is an attempt whatever comes of it. */
 	bool has_called;
 	/* A name that some rule forbids reading or writing moves. */

@@ -166,7 +166,10 @@ static int refuse(struct request *request)
 
 int socket_kinds_answer(struct request *request)
 {
-	if (request->rules->makes_sockets && is_granted(request))
+	bool makes = request->call->kind == CALL_SOCKET && request->rules->makes_sockets;
+
+	/* Pairs lead nowhere: what is granted of them never comes here. */
+	if (makes && is_granted(request))
 		return held_make(request);
 	return refuse(request);
 }

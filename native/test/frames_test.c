@@ -78,6 +78,28 @@ static void test_layout(void)
 	check(!memcmp(data, rest, sizeof(rest) - 1), "the rest of an access");
 }
 
+static void test_refused(void)
+{
+	static const char rest[] = "\7\0\0\0"
+				   "\1\0\0\0"
+				   "\x10\1"
+				   "\0\0\0\x10\0\0\0\0"
+				   "\xff\xff\xff\xff\xff\xff\xff\xff";
+	const struct refused_frame refused = {
+		.pid = 7,
+		.program = 1,
+		.syscall = 272,
+		.arguments = {0x10000000, UINT64_MAX},
+	};
+	unsigned char data[64];
+
+	frames_add_refused(&refused);
+	frames_flush();
+	take(data, 16 + sizeof(rest) - 1);
+	check(data[0] == 16 + sizeof(rest) - 1 && data[4] == 17, "the header of a refused call");
+	check(!memcmp(data + 16, rest, sizeof(rest) - 1), "the rest of a refused call");
+}
+
 static void *add_many(void *unused)
 {
 	struct access_frame frame = sample;
@@ -139,6 +161,7 @@ int main(void)
 	check(pipe(ends) == 0, "a pipe");
 	check(frames_start(ends[1]) == 0, "the writer");
 	test_layout();
+	test_refused();
 	test_slow_reader();
 	test_delay();
 	test_reader_gone();

@@ -12,6 +12,7 @@ import {
   type Frame,
   type LimitFrame,
   noSocketRule,
+  type RefusedFrame,
   severalNamesRule,
 } from "./frame.ts";
 
@@ -107,6 +108,8 @@ function readPayload(
     }
     case 16:
       return readLimit(reader);
+    case 17:
+      return readRefused(reader, programs);
     default:
       throw malformed(`the unknown kind ${kind}`);
   }
@@ -125,11 +128,28 @@ function readLimit(reader: Reader): LimitFrame {
   return { kind: "limit", tsUnixMs, limit, effect, pid: blamed, value, seen, exe };
 }
 
+function readRefused(reader: Reader, programs: ReadonlyMap<number, string>): RefusedFrame {
+  const tsUnixMs = reader.u64();
+  const pid = reader.u32();
+  const exe = nameOf(reader.u32(), programs);
+  const syscall = reader.u16();
+  return {
+    ...{ kind: "refused", tsUnixMs, pid, exe, syscall },
+    arguments: [reader.word(), reader.word()],
+  };
+}
+
+function nameOf(program: number, programs: ReadonlyMap<number, string>): string {
+  const exe = program === 0 ? "" : programs.get(program);
+  if (exe === undefined) throw malformed(`program ${program} without its name`);
+  return exe;
+}
+
 function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): AccessFrame {
   const tsUnixMs = reader.u64();
   const pid = reader.u32();
   const rule = reader.u32();
-  const program = reader.u32();
+  const exe = nameOf(reader.u32(), programs);
   const flags = reader.u32();
   const syscall = reader.u16();
   const action = judgedActions[reader.u8()];
@@ -139,10 +159,8 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
   const path = reader.str();
   const requested = reader.str();
   const digest = reader.left() === 0 ? undefined : reader.bytes(32);
-  const exe = program === 0 ? "" : programs.get(program);
   const asked = rule >= askedRules && rule !== noRule ? askAnswers[rule - askedRules] : undefined;
   if (action === undefined) throw malformed("an unknown action");
-  if (exe === undefined) throw malformed(`program ${program} without its name`);
   return {
     kind: "access",
     tsUnixMs,
@@ -213,6 +231,11 @@ class Reader {
   u64(): number {
     const at = this.#take(8);
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x1_0000_0000;
+  }
+
+  /** Any 64 bits. */
+  word(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
   }
 
   str(): string {

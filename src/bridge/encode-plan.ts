@@ -243,6 +243,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.makes?.udp === true,
     notify.makes?.others === true,
     notify.makes?.netlink === true,
+    notify.tellsRefused === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

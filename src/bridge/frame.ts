@@ -5,7 +5,13 @@ import type { PathAction } from "../model/capability.ts";
 import type { LimitHit } from "../model/limits.ts";
 import type { AskAnswer } from "./ask-channel.ts";
 
-export type Frame = StartedFrame | AccessFrame | LimitFrame | ExitedFrame | FailedFrame;
+export type Frame =
+  | StartedFrame
+  | AccessFrame
+  | LimitFrame
+  | RefusedFrame
+  | ExitedFrame
+  | FailedFrame;
 
 /** The box runs: every layer of the plan is applied and the program is about to be executed. */
 export interface StartedFrame {
@@ -51,6 +57,18 @@ export interface AccessFrame {
 /** The box came to one of its limits. */
 export interface LimitFrame extends LimitHit {
   readonly kind: "limit";
+}
+
+/** A call the filter does not let any box make. */
+export interface RefusedFrame {
+  readonly kind: "refused";
+  readonly tsUnixMs: number;
+  /** Thread id of the caller as seen by the helper. */
+  readonly pid: number;
+  readonly exe: string;
+  /** Linux call number of the box's architecture. */
+  readonly syscall: number;
+  readonly arguments: readonly [first: bigint, second: bigint];
 }
 
 export interface ExitedFrame {

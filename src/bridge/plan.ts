@@ -149,6 +149,8 @@ export interface NotifyPlan {
   readonly makesSockets?: boolean;
   /** Which internet sockets it makes then; any other is refused. Absent: none. */
   readonly makes?: MadeSockets;
+  /** What the filter refuses is notified, to be told of and refused. Absent: no. */
+  readonly tellsRefused?: boolean;
   /**
    * Whatever gives a thread another umask is notified, so that the helper need not ask for each
    * file that it makes. Absent: no.

@@ -5,7 +5,7 @@ import type { AbsPath } from "../base/paths.ts";
 import type { AskedDeed } from "../bridge/ask-channel.ts";
 import type { Action, Capabilities, PathAction, Protocol } from "../model/capability.ts";
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
-import type { AccessPayload } from "../model/event.ts";
+import type { AccessPayload, RefusedPayload } from "../model/event.ts";
 import type { LimitHit, LimitPlan, Limits } from "../model/limits.ts";
 
 /** What a box may do; everything a plan depends on apart from the disk itself. */
@@ -65,6 +65,8 @@ export interface BoxLaunch {
   readonly limits?: HeldLimits;
   /** Called when the box comes to a limit, once for each. */
   readonly onLimit?: (hit: LimitHit) => void;
+  /** The promise it may return is back-pressure, as for accesses. */
+  readonly onRefused?: (refusals: readonly BoxRefusal[]) => void | Promise<void>;
   /** Absent: nothing is shown. */
   readonly shown?: ShownFile;
   /** Absent where the box needs none. */
@@ -220,6 +222,12 @@ export interface BoxFailure {
 export interface BoxAccess {
   readonly tsUnixMs: number;
   readonly payload: AccessPayload;
+}
+
+/** A system call that no box may make. */
+export interface BoxRefusal {
+  readonly tsUnixMs: number;
+  readonly refused: RefusedPayload;
 }
 
 export interface RunningBox {

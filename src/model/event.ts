@@ -37,6 +37,7 @@ export const eventTypes = [
   "POLICY_LOADED",
   "SESSION_TAGGED",
   "LIMIT_HIT",
+  "CALL_REFUSED",
   "ACCESS_ASKED",
   "DRY_RUN",
   "BOX_OPENED",
@@ -151,6 +152,21 @@ export interface LimitPayload {
   /** Process id as seen inside the box, 0 when no process in particular is to blame. */
   readonly pid: number;
   readonly exe: string;
+}
+
+/** Payload of `CALL_REFUSED`: a system call that no box may make; it is no access. */
+export interface RefusedPayload {
+  readonly call: string;
+  /** What it was for, where one of its numbers tells: `CLONE_NEWUSER`, `0x5412`. */
+  readonly argument?: string;
+  readonly decision: "deny";
+  readonly rule: string;
+  readonly reason: string;
+  /** Process id as seen inside the box. */
+  readonly pid: number;
+  readonly exe: string;
+  /** How many equal ones this event stands for. */
+  readonly times: number;
 }
 
 /** Payload of `EVENTS_LOST`: what the session did and could not store; it has no end. */

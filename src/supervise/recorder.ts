@@ -4,7 +4,7 @@
 // stop the box, and is told how much was not stored.
 
 import { appendBatchMax, coalesceWindowMs, lateWriteMs } from "../base/limits.ts";
-import type { BoxAccess } from "../enforce/backend.ts";
+import type { BoxAccess, BoxRefusal } from "../enforce/backend.ts";
 import type { SessionWriter } from "../ledger/contract.ts";
 import type { Action } from "../model/capability.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type EventDraft,
   eventTypeOfAction,
   type NetProtocol,
+  type RefusedPayload,
   type SealedEvent,
 } from "../model/event.ts";
 
@@ -43,6 +44,8 @@ export interface Recorder {
    * Takes one batch; the promise it may return is back-pressure: wait for it before the next batch.
    */
   record(accesses: readonly BoxAccess[]): void | Promise<void>;
+  /** The same for calls that no box may make: they are no accesses, and not counted as such. */
+  refuse(refusals: readonly BoxRefusal[]): void | Promise<void>;
   /** Takes an event that is no access; it is written with the window. */
   add(draft: EventDraft): void;
   /** Waits for what is being written. */
@@ -80,6 +83,48 @@ export function createRecorder(
   const tally = createTally();
   const window = createWindow();
   const writes = createWrites(writer, onFailure, onStored);
+  const schedule = createSchedule(window, writes);
+  return {
+    record(accesses) {
+      const failure = writes.failure();
+      for (const access of accesses) {
+        tally.add(access.payload);
+        if (failure === undefined) window.add(access);
+        else failure.accesses += access.payload.count;
+      }
+      return schedule.writeSoon();
+    },
+    refuse(refusals) {
+      if (writes.failure() === undefined) for (const one of refusals) window.addRefusal(one);
+      return schedule.writeSoon();
+    },
+    add(draft) {
+      window.addOther(draft);
+      schedule.writeLater();
+    },
+    async finish() {
+      const last = schedule.takeWindow();
+      await schedule.written();
+      const totals = tally.totals();
+      const failure = writes.failure();
+      if (failure === undefined) return { totals, last, unstored: undefined };
+      failure.accesses += accessesIn(last);
+      return { totals, last: [], unstored: failure };
+    },
+  };
+}
+
+/** When the window is written. */
+interface Schedule {
+  /** A promise to wait for when there is enough to write. */
+  writeSoon(): Promise<void> | undefined;
+  /** At the end of the window at the latest. */
+  writeLater(): void;
+  takeWindow(): readonly EventDraft[];
+  written(): Promise<void> | undefined;
+}
+
+function createSchedule(window: Window, writes: Writes): Schedule {
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** The window is to be written as soon as the one before it is. */
   let isDue = false;
@@ -104,31 +149,19 @@ export function createRecorder(
     return writing;
   }
 
+  function writeLater(): void {
+    timer ??= setTimeout(flush, coalesceWindowMs);
+  }
+
   return {
-    record(accesses) {
-      const failure = writes.failure();
-      for (const access of accesses) {
-        tally.add(access.payload);
-        if (failure === undefined) window.add(access);
-        else failure.accesses += access.payload.count;
-      }
+    takeWindow,
+    writeLater,
+    writeSoon() {
       if (window.size() >= appendBatchMax || writes.isLate()) return flush();
-      timer ??= setTimeout(flush, coalesceWindowMs);
+      writeLater();
       return undefined;
     },
-    add(draft) {
-      window.addOther(draft);
-      timer ??= setTimeout(flush, coalesceWindowMs);
-    },
-    async finish() {
-      const last = takeWindow();
-      await writing;
-      const totals = tally.totals();
-      const failure = writes.failure();
-      if (failure === undefined) return { totals, last, unstored: undefined };
-      failure.accesses += accessesIn(last);
-      return { totals, last: [], unstored: failure };
-    },
+    written: () => writing,
   };
 }
 
@@ -205,6 +238,7 @@ function createTally(): Tally {
 /** What is not written yet. */
 interface Window {
   add(access: BoxAccess): void;
+  addRefusal(refusal: BoxRefusal): void;
   addOther(draft: EventDraft): void;
   /** Rows. */
   size(): number;
@@ -215,6 +249,7 @@ interface Window {
 function createWindow(): Window {
   /** By what makes two accesses equal. */
   let accesses = new Map<string, { tsUnixMs: number; payload: AccessPayload }>();
+  let refusals = new Map<string, { tsUnixMs: number; refused: RefusedPayload }>();
   let others: EventDraft[] = [];
   return {
     add({ tsUnixMs, payload }) {
@@ -223,13 +258,22 @@ function createWindow(): Window {
       if (known === undefined) accesses.set(key, { tsUnixMs, payload });
       else known.payload = { ...known.payload, count: known.payload.count + payload.count };
     },
+    addRefusal({ tsUnixMs, refused }) {
+      const { call, argument, exe, pid } = refused;
+      const key = [call, argument, exe, pid].join("\0");
+      const known = refusals.get(key);
+      if (known === undefined) refusals.set(key, { tsUnixMs, refused });
+      else known.refused = { ...known.refused, times: known.refused.times + refused.times };
+    },
     addOther(draft) {
       others.push(draft);
     },
-    size: () => accesses.size,
+    size: () => accesses.size + refusals.size,
     take() {
-      const drafts = [...toDrafts(accesses.values()), ...others];
+      const refused = [...refusals.values()].map(refusalDraft);
+      const drafts = [...toDrafts(accesses.values()), ...refused, ...others];
       accesses = new Map();
+      refusals = new Map();
       others = [];
       return drafts;
     },
@@ -252,6 +296,10 @@ function toDrafts(window: Iterable<{ tsUnixMs: number; payload: AccessPayload }>
     drafts.push({ type: eventTypeOfAction[payload.action], tsUnixMs, payload: { ...payload } });
   }
   return drafts;
+}
+
+function refusalDraft({ tsUnixMs, refused }: BoxRefusal): EventDraft {
+  return { type: "CALL_REFUSED", tsUnixMs, payload: { ...refused } };
 }
 
 function toDenial(payload: AccessPayload): Denial {

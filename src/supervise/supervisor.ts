@@ -12,6 +12,7 @@ import type {
   BoxExit,
   BoxGateway,
   BoxLaunch,
+  BoxRefusal,
   PreparedBox,
   RunningBox,
 } from "../enforce/backend.ts";
@@ -156,7 +157,8 @@ async function startBox(
       opened.then((recorder) => recorder.add(draft)).catch(() => undefined);
     });
     gateway = await run.openGateway?.(record, onAsked);
-    const asked = { ...run.launch, onLimit, ...(onAsked && { onAsked }) };
+    const onRefused = async (refusals: readonly BoxRefusal[]) => (await opened).refuse(refusals);
+    const asked = { ...run.launch, onLimit, onRefused, ...(onAsked && { onAsked }) };
     const launch = gateway === undefined ? asked : throughGateway(asked, gateway);
     return { starting: await run.backend.launch(run.box, launch, record, opened), gateway };
   } catch (error) {

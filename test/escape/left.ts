@@ -9,11 +9,12 @@ import type { Setting } from "./setting.ts";
 export const noRows = {
   absent: "what it is after does not exist in the box, so nobody had to deny it",
   hidden: "a mount of the box hides it from a call that is not looked at",
-  filter: "the filter answers by itself: no such call, or the end of the process",
+  filter:
+    "the filter answers by itself, where it says that there is no such call or ends the caller",
   landlock: "Landlock refuses a call that is not looked at",
   kernel: "the kernel refuses it to everybody who has no more rights than the box",
   limit: "a limit is there, which is an event of its own when it is reached",
-  around: "the container itself refuses it, before aegis hears of it",
+  around: "what is around the box refuses it, before aegis hears of it",
 } as const;
 
 export type NoRow = keyof typeof noRows;
@@ -55,8 +56,20 @@ export function leavesIn({ leaves }: Row, setting: Setting): Left | NoRow | unde
   return setting.name.endsWith("container") ? (leaves.container ?? leaves.shared) : leaves.shared;
 }
 
-/** The entry of a payload, when it is about an access. */
+/** What a call that no box may make leaves, with the number that tells what it was for. */
+export function refusedCall(call: string, argument?: string): Left {
+  return ["CALL_REFUSED", argument === undefined ? call : `${call} ${argument}`, "box:calls"];
+}
+
+/** The same of one that a container itself refuses. */
+export function unlessAround(call: string, argument?: string): Leaves {
+  const left = refusedCall(call, argument);
+  return { namespaces: left, shared: left, container: "around" };
+}
+
+/** The entry of a payload, when it is about an access or a refused call. */
 export function ledgerRow(payload: Readonly<Record<string, unknown>>): LedgerRow | undefined {
+  if (typeof payload.call === "string") return refusalRow(payload, payload.call);
   const { action, path, decision, requested, port, rule, flags, reason, pid } = payload;
   if (typeof action !== "string" || typeof path !== "string") return undefined;
   const at = typeof port === "number" ? `:${port}` : "";
@@ -65,6 +78,15 @@ export function ledgerRow(payload: Readonly<Record<string, unknown>>): LedgerRow
     ...{ action, path, decision: String(decision) },
     names: [`${path}${at}`, ...asked],
     ...{ rule: String(rule), call: String(flags), reason: String(reason), pid: Number(pid ?? 0) },
+  };
+}
+
+function refusalRow(payload: Readonly<Record<string, unknown>>, path: string): LedgerRow {
+  const { argument, decision, rule, reason, pid } = payload;
+  const [action, name] = refusedCall(path, typeof argument === "string" ? argument : undefined);
+  return {
+    ...{ action, path, names: [name], decision: String(decision), call: path },
+    ...{ rule: String(rule), reason: String(reason), pid: Number(pid) },
   };
 }
 

@@ -45,7 +45,7 @@ function randomPlan(random: Random): FilterPlan {
       socket: yes(),
       send: yes(),
       sendConnected: yes(),
-      refusedSockets: yes(),
+      refused: yes(),
     },
     sockets: {
       inet: pick(random, [

@@ -46,6 +46,12 @@ const changingRequests = [0x40086602, 0x401c5820, 0x40806685];
 
 /** The SECCOMP_RET_* value the filter of `plan` has to give for `call`. */
 export function expectedAnswer(plan: FilterPlan, call: SeccompData): number {
+  const answer = untoldAnswer(plan, call);
+  // What is refused is told of, and then refused by whoever is told.
+  return answer === answers.eperm && plan.notify.refused === true ? answers.notify : answer;
+}
+
+function untoldAnswer(plan: FilterPlan, call: SeccompData): number {
   if (call.arch !== auditArch[plan.arch]) return answers.kill;
   const name = tables[plan.arch].names.get(call.nr);
   if (name === undefined) return unnamed(plan, call.nr);
@@ -155,7 +161,7 @@ function socketAnswer(
   low: (index: number) => number,
 ): number | undefined {
   const { inet, fastOpen } = plan.sockets;
-  const isTold = plan.notify.refusedSockets === true;
+  const isTold = plan.notify.refused === true;
   if (inet === "unrestricted") return undefined;
   const flagsAt = { sendto: 3, sendmsg: 2, sendmmsg: 3 }[name];
   if (flagsAt !== undefined && !fastOpen && (low(flagsAt) & 0x20000000) !== 0) {
@@ -169,7 +175,7 @@ function socketAnswer(
   }
   if (name !== "socket" && name !== "socketpair") return undefined;
   const refused = refusedSocket(plan, name, [low(0), low(1) & 0xf, low(2)]);
-  return refused !== undefined && isTold && name === "socket" ? answers.notify : refused;
+  return refused !== undefined && isTold ? answers.notify : refused;
 }
 
 function refusedSocket(

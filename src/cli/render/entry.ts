@@ -1,6 +1,6 @@
 // One recorded event as a table row, as a line of a running log, and what it says in words.
 
-import type { JsonObject, SealedEvent } from "../../model/event.ts";
+import type { JsonObject, JsonValue, SealedEvent } from "../../model/event.ts";
 import { commandText } from "./command-text.ts";
 import { sizeText } from "./size.ts";
 import type { Column } from "./table.ts";
@@ -61,11 +61,11 @@ export function actionText(event: SealedEvent): string {
   if (action === "") return `${event.event_type} ${detailOf(event)}`.trimEnd();
   if (payload.phase === "closed") return closedText(payload);
   const request = text(payload.method);
-  if (request !== "") return `${action} ${request} ${text(payload.url)}${timesOf(payload)}`;
+  if (request !== "") return `${action} ${request} ${text(payload.url)}${timesOf(payload.count)}`;
   const host = text(payload.host) || text(payload.path);
   const port = typeof payload.port === "number" ? `:${payload.port}` : "";
   const target = port === "" ? text(payload.path) : `${host}${port}`;
-  return `${action}${target === "" ? "" : ` ${target}`}${timesOf(payload)}`;
+  return `${action}${target === "" ? "" : ` ${target}`}${timesOf(payload.count)}`;
 }
 
 /** `NetConnect example.com:443 closed, 1.2 KB sent, 40.0 KB received` */
@@ -77,7 +77,7 @@ function closedText(payload: JsonObject): string {
   return `${text(payload.action)} ${place} ${end}, ${shown(sent)} sent, ${shown(received)} received`;
 }
 
-function timesOf({ count }: JsonObject): string {
+function timesOf(count: JsonValue | undefined): string {
   return typeof count === "number" && count > 1 ? ` (${count} times)` : "";
 }
 
@@ -94,6 +94,8 @@ function detailOf({ event_type, payload }: SealedEvent): string {
       return `${payload.accesses} accesses: ${text(payload.reason)}`;
     case "LIMIT_HIT":
       return `${text(payload.limit)} ${text(payload.effect)} ${text(payload.exe)}`.trimEnd();
+    case "CALL_REFUSED":
+      return `${text(payload.call)} ${text(payload.argument)}`.trimEnd() + timesOf(payload.times);
     case "ACCESS_ASKED":
       return `${text(payload.asked)} ${text(payload.path)}: ${text(payload.answer)}`;
     case "DRY_RUN":

@@ -1,16 +1,21 @@
 // The helper's access frames as rows: rule numbers become rule ids with the sentence that says what
 // they did, call numbers become names.
 
-import { type AccessFrame, noSocketRule, severalNamesRule } from "../../bridge/frame.ts";
+import {
+  type AccessFrame,
+  noSocketRule,
+  type RefusedFrame,
+  severalNamesRule,
+} from "../../bridge/frame.ts";
 import type { Origin } from "../../model/capability.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
-import type { BoxAccess } from "../backend.ts";
-import { abstractSource, noSocketSource, severalNamesSource } from "./built-in.ts";
-import { describeCall } from "./describe-call.ts";
+import type { BoxAccess, BoxRefusal } from "../backend.ts";
+import { abstractSource, noCallSource, noSocketSource, severalNamesSource } from "./built-in.ts";
+import { describeCall, describeRefusedCall } from "./describe-call.ts";
 import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
-import { type SyscallTable, syscallTable } from "./syscall-table.ts";
+import { type Arch, type SyscallTable, syscallTable } from "./syscall-table.ts";
 
 /** What a broker hears of although only changes are recorded. */
 export function isAllowedRead({ allowed, action, asked }: AccessFrame): boolean {
@@ -47,6 +52,21 @@ export function rowMaker(box: KeptBox): RowMaker {
       ...(frame.sha256 === undefined ? {} : { sha256: frame.sha256 }),
     };
     return { tsUnixMs, payload };
+  };
+}
+
+export function refusalOf(frame: RefusedFrame, arch: Arch): BoxRefusal {
+  const { tsUnixMs, pid, exe } = frame;
+  const { call, argument } = describeRefusedCall(syscallTable(arch), frame);
+  const origin = { ...noCallSource, column: 0 };
+  return {
+    tsUnixMs,
+    refused: {
+      ...(argument === undefined ? {} : { argument }),
+      ...{ call, decision: "deny", exe, pid },
+      reason: `${reasonFor("deny", origin)}: no policy grants this call`,
+      ...{ rule: noCallSource.rule, times: 1 },
+    },
   };
 }
 

@@ -4,7 +4,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { assert } from "../../base/result.ts";
 import { appendCommand, encodeBox, makesSockets, showFile } from "../../bridge/encode-plan.ts";
-import type { FailedFrame } from "../../bridge/frame.ts";
+import type { FailedFrame, Frame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
 import { probeHelper } from "../../bridge/probe-helper.ts";
@@ -19,7 +19,7 @@ import type {
   PreparedBox,
 } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
-import { isAllowedRead, rowMaker } from "./access.ts";
+import { isAllowedRead, refusalOf, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
 import { realDisk } from "./disk.ts";
 import { RecordingView } from "./disk-view.ts";
@@ -55,10 +55,14 @@ export function createLinuxBackend(helperDirectory: string): Backend {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
     overlayPlaces: (box) => overlayPlaces(unpackBox(box.bytes).plan),
-    async launch(box, { limits, onLimit, onAsked, overlays, ...command }, record, start) {
+    async launch(
+      box,
+      { limits, onLimit, onRefused, onAsked, overlays, ...command },
+      record,
+      start,
+    ) {
       if (box.network !== undefined && command.gateway === undefined) throw withoutGateway();
       const { kept, environment } = withShown(withLayers(unpackBox(box.bytes), overlays), command);
-      const toRow = rowMaker(kept);
       const running = spawnHelper(await helper(), {
         ...(command.stdoutToStderr ? { stdout: 2 } : {}),
         ...(start === undefined ? {} : { start }),
@@ -71,21 +75,33 @@ export function createLinuxBackend(helperDirectory: string): Backend {
           asks: onAsked !== undefined,
         }),
         ...(onAsked === undefined ? {} : { onAsked }),
-        onFrames: (frames) => {
-          for (const frame of frames) if (frame.kind === "limit") onLimit?.(frame);
-          const rows = frames.flatMap((frame) =>
-            frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame))
-              ? [toRow(frame)]
-              : [],
-          );
-          return rows.length === 0 ? undefined : record(rows);
-        },
+        onFrames: frameTaker(kept, { onLimit, onRefused }, record),
       });
       return {
         exited: running.exited.then(exitOf),
         kill: (signal) => running.kill(signal),
       };
     },
+  };
+}
+
+function frameTaker(
+  kept: KeptBox,
+  { onLimit, onRefused }: { [Key in "onLimit" | "onRefused"]: BoxLaunch[Key] | undefined },
+  record: Parameters<Backend["launch"]>[2],
+): (frames: readonly Frame[]) => void | Promise<void> {
+  const toRow = rowMaker(kept);
+  return (frames) => {
+    for (const frame of frames) if (frame.kind === "limit") onLimit?.(frame);
+    const refusals = frames.flatMap((frame) =>
+      frame.kind === "refused" ? [refusalOf(frame, kept.arch)] : [],
+    );
+    const rows = frames.flatMap((frame) =>
+      frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame)) ? [toRow(frame)] : [],
+    );
+    const told = refusals.length === 0 ? undefined : onRefused?.(refusals);
+    const recorded = rows.length === 0 ? undefined : record(rows);
+    return told === undefined ? recorded : Promise.all([told, recorded]).then(() => {});
   };
 }
 

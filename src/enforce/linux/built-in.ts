@@ -102,6 +102,14 @@ export const noSocketSource: RuleSource = {
   effect: "forbid",
 };
 
+/** Of a system call that no box may make. */
+export const noCallSource: RuleSource = {
+  rule: "box:calls",
+  source: "built-in",
+  line: 0,
+  effect: "forbid",
+};
+
 /** For a box that is only watched. */
 export function permitEverything(): Capability {
   return {

@@ -1,5 +1,6 @@
 // A notified call as a row of the ledger shows it: its name and the flags that say what it wanted.
 
+import type { RefusedFrame } from "../../bridge/frame.ts";
 import type { Arch, SyscallTable } from "./syscall-table.ts";
 
 /** For example `openat O_WRONLY|O_CREAT`, `unlinkat AT_REMOVEDIR`, `connect`. */
@@ -70,3 +71,36 @@ const otherFlags: Readonly<Record<string, readonly Flag[]>> = {
   fchownat: atFlags,
   utimensat: atFlags,
 };
+
+/** Of a call no box may make: its name, and what it was for where a number tells. */
+export function describeRefusedCall(
+  table: SyscallTable,
+  { syscall, arguments: [first, second] }: Pick<RefusedFrame, "syscall" | "arguments">,
+): { readonly call: string; readonly argument?: string } {
+  const call = table.names.get(syscall) ?? `call ${syscall}`;
+  const at = tellingArgument.get(call);
+  if (at === undefined) return { call };
+  // The kernel reads 32 bits of each of these.
+  const value = Number(BigInt.asUintN(32, at === 0 ? first : second));
+  const words = namespaceCalls.has(call) ? named(namespaceFlags, value) : [];
+  return { call, argument: words.length === 0 ? `0x${value.toString(16)}` : words.join("|") };
+}
+
+/** Numbers that say what a call is for; no address: it would tell where memory lies. */
+const tellingArgument: ReadonlyMap<string, 0 | 1> = new Map([
+  ...(["bpf", "clone", "keyctl", "personality", "prctl", "ptrace", "unshare"] as const).map(
+    (name) => [name, 0] as const,
+  ),
+  ...(["ioctl", "setns"] as const).map((name) => [name, 1] as const),
+]);
+const namespaceCalls: ReadonlySet<string> = new Set(["clone", "setns", "unshare"]);
+const namespaceFlags: readonly Flag[] = [
+  [0x80, "CLONE_NEWTIME"],
+  [0x20000, "CLONE_NEWNS"],
+  [0x2000000, "CLONE_NEWCGROUP"],
+  [0x4000000, "CLONE_NEWUTS"],
+  [0x8000000, "CLONE_NEWIPC"],
+  [0x10000000, "CLONE_NEWUSER"],
+  [0x20000000, "CLONE_NEWPID"],
+  [0x40000000, "CLONE_NEWNET"],
+];

@@ -157,7 +157,7 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     exec: isAudited || judges,
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
-    ...(isAudited ? { refusedSockets: true } : {}),
+    ...(isAudited ? { refused: true } : {}),
     send:
       (isAudited && (needs.connectsAnywhere || (needs.deniesNetwork && means.net))) ||
       (goesByName(needs, means) && means.takesSockets) ||

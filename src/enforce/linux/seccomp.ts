@@ -65,8 +65,8 @@ export interface NotifiedCalls {
   readonly umask?: boolean;
   /** socket() itself, where the filter lets it through. */
   readonly makesSockets?: boolean;
-  /** What it may not have: sockets, and connecting by sending. */
-  readonly refusedSockets?: boolean;
+  /** What it refuses: calls no box may make, sockets, and connecting by sending. */
+  readonly refused?: boolean;
   /** Datagrams sent to an address given with them. */
   readonly send: boolean;
   /** What is sent to the peer a socket is connected to as well. */
@@ -120,7 +120,16 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   // Requests in a ring are neither filtered nor notified: the record would have a hole.
   set(["io_uring_setup", "io_uring_enter", "io_uring_register"], refused);
   if (plan.confine) confine(plan, rules, set);
+  if (notify.refused === true) for (const [name, rule] of rules) rules.set(name, toldOf(rule));
   return rules;
+}
+
+/** The supervisor hears of what is refused, and refuses it. */
+function toldOf(rule: CallRule): CallRule {
+  if (rule === refused) return "notify";
+  if (typeof rule === "string" || "errno" in rule) return rule;
+  const cases = rule.cases.map((entry) => ({ ...entry, rule: toldOf(entry.rule) }));
+  return { ...rule, cases, otherwise: toldOf(rule.otherwise) };
 }
 
 function confine(
@@ -164,12 +173,9 @@ function confine(
     });
   }
   if (plan.sockets.inet === "unrestricted") return;
-  const { makesSockets = false, refusedSockets = false } = plan.notify;
-  rules.set(
-    "socket",
-    socketRule(plan.sockets, socketAnswers(notified(makesSockets), refusedSockets)),
-  );
-  rules.set("socketpair", socketPairRule(plan.sockets));
+  const { makesSockets = false, refused: tells = false } = plan.notify;
+  rules.set("socket", socketRule(plan.sockets, socketAnswers(notified(makesSockets), tells)));
+  rules.set("socketpair", socketPairRule(plan.sockets, socketAnswers("allow", tells)));
   if (plan.sockets.inet !== "any" && plan.sockets.inet !== "own")
     rules.set("setsockopt", socketOptionRule);
   if (plan.sockets.fastOpen) return;
@@ -178,7 +184,7 @@ function confine(
     ["sendmsg", 2],
     ["sendmmsg", 3],
   ] as const) {
-    const tried = refusedSockets ? "notify" : noFastOpen;
+    const tried = tells ? "notify" : noFastOpen;
     rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", tried));
   }
 }

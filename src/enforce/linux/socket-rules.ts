@@ -80,9 +80,9 @@ export const socketOptionRule: CallRule = {
   otherwise: "allow",
 };
 
-export function socketPairRule(policy: SocketPolicy): CallRule {
-  const cases = [{ values: [family.unix], rule: unixRule(policy, socketAnswers("allow", false)) }];
-  return { argument: 0, mask: anyBit, cases, otherwise: noFamily };
+export function socketPairRule(policy: SocketPolicy, answers: SocketAnswers): CallRule {
+  const cases = [{ values: [family.unix], rule: unixRule(policy, answers) }];
+  return { argument: 0, mask: anyBit, cases, otherwise: answers.noFamily };
 }
 
 function unixRule(policy: SocketPolicy, { granted, denied: refusal }: SocketAnswers): CallRule {

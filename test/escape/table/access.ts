@@ -1,6 +1,6 @@
 // Class C: descriptors, /proc and devices.
 
-import type { Leaves, Left, NoRow } from "../left.ts";
+import { type Leaves, type Left, type NoRow, refusedCall } from "../left.ts";
 import { rows } from "../row.ts";
 
 const ownPid = "self";
@@ -166,7 +166,7 @@ export const descriptors = rows("C", [
     name: "handle",
     technique: "take a handle of a forbidden file",
     words: ["handle", "{t}/f"],
-    leaves: "filter",
+    leaves: refusedCall("name_to_handle_at"),
     twin: ["stat", "{ws}/in/host-root/f"],
   },
   {

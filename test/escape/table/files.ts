@@ -1,6 +1,6 @@
 // Classes A and B: files by name, and the same object under another name.
 
-import type { Left, NoRow } from "../left.ts";
+import { type Left, type NoRow, refusedCall } from "../left.ts";
 import { type Row, rows } from "../row.ts";
 
 const statIsSeen = "Landlock knows no right to look: what no mount hides can be seen to exist";
@@ -145,14 +145,14 @@ export const plainFiles = rows("A", [
     name: "character-device",
     technique: "make a character device in the workspace",
     words: ["character-device", "{s}/device"],
-    leaves: "filter",
+    leaves: refusedCall("mknod"),
     twin: ["fifo", "{s}/fifo"],
   },
   {
     name: "block-device",
     technique: "make a block device in the workspace",
     words: ["block-device", "{s}/device"],
-    leaves: "filter",
+    leaves: refusedCall("mknod"),
     twin: ["fifo", "{s}/fifo"],
   },
   ...(
@@ -168,7 +168,10 @@ export const plainFiles = rows("A", [
     name: `read-only-${name}`,
     technique: `change the ${what} of a file that may only be read, through its descriptor`,
     words: [technique, "{r}"],
-    leaves: technique === "fd-flags" ? ("filter" as const) : (["FileWrite", "{r}"] as const),
+    leaves:
+      technique === "fd-flags"
+        ? refusedCall("ioctl", "0x40086602")
+        : (["FileWrite", "{r}"] as const),
     // Flags of an inode have no path a supervisor could judge by: nobody may change them.
     twin: [technique === "fd-flags" ? "fd-chmod" : technique, "{ws}/in/read-only/f"],
     untouched: ["{r}"],
@@ -304,7 +307,7 @@ export const links = rows("B", [
     name: "whiteout",
     technique: "leave a whiteout by renameat2",
     words: ["whiteout", "{s}/own", "{s}/w"],
-    leaves: "filter",
+    leaves: refusedCall("renameat2"),
     twin: ["rename", "{s}/own", "{s}/w"],
   },
   {

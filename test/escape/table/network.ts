@@ -1,6 +1,6 @@
 // Classes H, I and J: the network, local sockets and brokers, the terminal.
 
-import type { Leaves, Left, NoRow } from "../left.ts";
+import { type Leaves, type Left, type NoRow, refusedCall } from "../left.ts";
 import { rows } from "../row.ts";
 
 /** With what its socket is called in the ledger, `socket:` before it. */
@@ -217,7 +217,7 @@ export const localSockets = rows("I", [
     name,
     technique: `a message to a datagram socket outside (${name})`,
     words: [name, "{sockets}/datagram"],
-    leaves: name === "unix-pair" ? ("filter" as const) : socketRow("unix/dgram"),
+    leaves: socketRow("unix/dgram"),
     twin: ownSocket,
   })),
   {
@@ -358,7 +358,7 @@ export const terminal = rows("J", [
     name,
     technique,
     words: ["terminal", request],
-    leaves: "filter" as const,
+    leaves: refusedCall("ioctl", `0x${request.slice(-4)}`),
     twin: ["terminal", "5413"],
   })),
 ]);

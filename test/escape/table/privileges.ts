@@ -1,46 +1,52 @@
 // Class D: namespaces, mounts and privileges.
 
+import { type Leaves, refusedCall, unlessAround } from "../left.ts";
 import { rows } from "../row.ts";
 
 const namespaces = [
-  ["user", "10000000"],
-  ["mount", "00020000"],
-  ["pid", "20000000"],
-  ["net", "40000000"],
-  ["ipc", "08000000"],
-  ["uts", "04000000"],
-  ["cgroup", "02000000"],
-  ["time", "00000080"],
+  ["user", "10000000", "CLONE_NEWUSER"],
+  ["mount", "00020000", "CLONE_NEWNS"],
+  ["pid", "20000000", "CLONE_NEWPID"],
+  ["net", "40000000", "CLONE_NEWNET"],
+  ["ipc", "08000000", "CLONE_NEWIPC"],
+  ["uts", "04000000", "CLONE_NEWUTS"],
+  ["cgroup", "02000000", "CLONE_NEWCGROUP"],
+  ["time", "00000080", "CLONE_NEWTIME"],
 ] as const;
 
+/** Where no namespaces can be made, it is not aegis who refuses them. */
+function unlessNested(call: "clone" | "unshare", flags: string): Leaves {
+  return { namespaces: refusedCall(call, flags), shared: "around" };
+}
+
 export const privileges = rows("D", [
-  ...namespaces.map(([name, flag]) => ({
+  ...namespaces.map(([name, flag, word]) => ({
     name: `unshare-${name}`,
     technique: `unshare a ${name} namespace`,
     words: ["unshare", flag],
-    leaves: "filter" as const,
+    leaves: unlessNested("unshare", word),
     twin: ["unshare", "400"],
     twinInContainer: ["clone", "0"],
   })),
-  ...namespaces.slice(0, 7).map(([name, flag]) => ({
+  ...namespaces.slice(0, 7).map(([name, flag, word]) => ({
     name: `clone-${name}`,
     technique: `clone into a ${name} namespace`,
     words: ["clone", flag],
-    leaves: "filter" as const,
+    leaves: unlessNested("clone", word),
     twin: ["clone", "0"],
   })),
   {
     name: "clone-user-net",
     technique: "clone into user and net namespaces at once",
     words: ["clone", "50000000"],
-    leaves: "filter",
+    leaves: unlessNested("clone", "CLONE_NEWUSER|CLONE_NEWNET"),
     twin: ["clone", "0"],
   },
   {
     name: "clone-high-bits",
     technique: "clone with a namespace flag and bits above 32",
     words: ["clone", "110000000"],
-    leaves: "filter",
+    leaves: unlessNested("clone", "CLONE_NEWUSER"),
     twin: ["clone", "0"],
   },
   ...namespaces.map(([name, flag]) => ({
@@ -54,14 +60,18 @@ export const privileges = rows("D", [
     name: "userns-mount",
     technique: "a user and a mount namespace, then a mount",
     words: ["userns-mount"],
-    leaves: "filter",
+    leaves: unlessNested("unshare", "CLONE_NEWNS|CLONE_NEWUSER"),
     twin: ["clone", "0"],
   },
   ...["net", "mnt", "user", "pid", "ipc", "cgroup"].map((kind) => ({
     name: `setns-${kind}`,
     technique: `join the ${kind} namespace of a process outside`,
     words: ["setns", "{pid}", kind],
-    leaves: { namespaces: "absent", shared: "landlock" } as const,
+    leaves: {
+      namespaces: "absent",
+      shared: refusedCall("setns", "CLONE_NEWNET"),
+      container: "around",
+    } as const,
     twin: ["proc-link", "self", `ns/${kind}`],
   })),
   {
@@ -75,49 +85,49 @@ export const privileges = rows("D", [
     name: "mount-tmpfs",
     technique: "mount a tmpfs",
     words: ["mount-tmpfs", "{s}"],
-    leaves: "filter",
+    leaves: unlessAround("mount"),
     twin: ["mkdir", "{s}/m"],
   },
   {
     name: "mount-bind",
     technique: "bind a folder outside into the workspace",
     words: ["bind-mount", "{out}", "{s}"],
-    leaves: "filter",
+    leaves: unlessAround("mount"),
     twin: ["mkdir", "{s}/m"],
   },
   {
     name: "mount-proc",
     technique: "make a new proc file system",
     words: ["fsopen", "proc"],
-    leaves: "filter",
+    leaves: unlessAround("fsopen"),
     twin: ["mkdir", "{s}/m"],
   },
   {
     name: "remount",
     technique: "remount the workspace",
     words: ["remount", "{ws}"],
-    leaves: "filter",
+    leaves: unlessAround("mount"),
     twin: ["mkdir", "{s}/m"],
   },
   {
     name: "umount",
     technique: "take a mask off",
     words: ["umount", "{ws}/.git/hooks"],
-    leaves: "filter",
+    leaves: unlessAround("umount2"),
     twin: ["list", "{ws}/.git/hooks"],
   },
   {
     name: "umount-proc",
     technique: "unmount /proc",
     words: ["call", "{sys:umount2}", "0", "2"],
-    leaves: "filter",
+    leaves: unlessAround("umount2"),
     twin: ["list", "/proc/self"],
   },
   {
     name: "open-tree",
     technique: "take a detached copy of a mount",
     words: ["open-tree", "{ws}"],
-    leaves: "filter",
+    leaves: unlessAround("open_tree"),
     twin: ["list", "{ws}"],
   },
   ...[
@@ -133,7 +143,7 @@ export const privileges = rows("D", [
     name: `call-${name.replaceAll("_", "-")}`,
     technique: `reach ${name}`,
     words: ["call", `{sys:${name}}`, "-1", "-1", "-1", "-1", "-1"],
-    leaves: "filter" as const,
+    leaves: unlessAround(name),
     twin: ["call", "{sys:getpid}"],
   })),
   {
@@ -147,14 +157,14 @@ export const privileges = rows("D", [
     name: "chroot",
     technique: "chroot",
     words: ["chroot", "{s}"],
-    leaves: "filter",
+    leaves: unlessAround("chroot"),
     twin: ["read-chdir", "{ws}/in/host-root", "f"],
   },
   {
     name: "chroot-call",
     technique: "reach chroot",
     words: ["call", "{sys:chroot}", "0"],
-    leaves: "filter",
+    leaves: unlessAround("chroot"),
     twin: ["call", "{sys:getpid}"],
   },
   {
@@ -217,7 +227,7 @@ export const privileges = rows("D", [
     name: "fanotify",
     technique: "fanotify_init in the mode open to everybody",
     words: ["call", "{sys:fanotify_init}", "0x200", "0"],
-    leaves: "filter",
+    leaves: unlessAround("fanotify_init"),
     twin: ["watch", "{ws}"],
   },
   ...[

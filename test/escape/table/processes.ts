@@ -1,13 +1,13 @@
 // Class F: other processes.
 
-import type { Leaves, NoRow } from "../left.ts";
+import { type Leaves, type Left, type NoRow, refusedCall, unlessAround } from "../left.ts";
 import { rows } from "../row.ts";
 
 const seesOnly = "without a pid namespace other processes can be seen";
 
 /** What is refused about a process outside, where it can be named at all. */
-function outside(shared: NoRow): Leaves {
-  return { namespaces: "absent", shared };
+function outside(shared: Left | NoRow, container = shared): Leaves {
+  return { namespaces: "absent", shared, container };
 }
 
 export const processes = rows("F", [
@@ -36,147 +36,147 @@ export const processes = rows("F", [
     name: "ptrace-host",
     technique: "trace a process outside",
     words: ["ptrace", "{pid}"],
-    leaves: "filter",
+    leaves: refusedCall("ptrace", "0x4206"),
     twin: ["kill", "self"],
   },
   {
     name: "ptrace-init",
     technique: "trace pid 1",
     words: ["ptrace", "1"],
-    leaves: "filter",
+    leaves: refusedCall("ptrace", "0x4206"),
     twin: ["kill", "self"],
   },
   {
     name: "ptrace-child",
     technique: "trace a child of one's own",
     words: ["ptrace-child"],
-    leaves: "filter",
+    leaves: refusedCall("ptrace", "0x10"),
     twin: ["kill", "self"],
   },
   {
     name: "traceme",
     technique: "let oneself be traced",
     words: ["traceme"],
-    leaves: "filter",
+    leaves: refusedCall("ptrace", "0x0"),
     twin: ["kill", "self"],
   },
   {
     name: "vm-read-host",
     technique: "process_vm_readv of a process outside",
     words: ["vm-read", "{pid}"],
-    leaves: "filter",
+    leaves: refusedCall("process_vm_readv"),
     twin: ["kill", "self"],
   },
   {
     name: "vm-read-init",
     technique: "process_vm_readv of pid 1",
     words: ["vm-read", "1"],
-    leaves: "filter",
+    leaves: refusedCall("process_vm_readv"),
     twin: ["kill", "self"],
   },
   {
     name: "vm-read-sibling",
     technique: "process_vm_readv of another process of the box",
     words: ["vm-read-sibling"],
-    leaves: "filter",
+    leaves: refusedCall("process_vm_readv"),
     twin: ["kill", "self"],
   },
   {
     name: "vm-write-host",
     technique: "process_vm_writev into a process outside",
     words: ["vm-write", "{pid}"],
-    leaves: "filter",
+    leaves: refusedCall("process_vm_writev"),
     twin: ["kill", "self"],
   },
   {
     name: "steal-fd-host",
     technique: "pidfd_getfd from a process outside",
     words: ["steal-fd", "{pid}", "0"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("pidfd_getfd"), "around"),
     twin: ["kill-pidfd", "self"],
   },
   ...["0", "1", "3", "4", "5"].map((fd) => ({
     name: `steal-fd-init-${fd}`,
     technique: `pidfd_getfd of descriptor ${fd} from pid 1`,
     words: ["steal-fd", "1", fd],
-    leaves: "filter" as const,
+    leaves: unlessAround("pidfd_getfd"),
     twin: ["kill-pidfd", "self"],
   })),
   {
     name: "kcmp",
     technique: "kcmp with a process outside",
     words: ["kcmp", "{pid}"],
-    leaves: "filter",
+    leaves: unlessAround("kcmp"),
     twin: ["kill", "self"],
   },
   {
     name: "madvise",
     technique: "process_madvise on a process outside",
     words: ["madvise", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("process_madvise"), "around"),
     twin: ["kill", "self"],
   },
   {
     name: "prlimit-host",
     technique: "set a limit of a process outside",
     words: ["prlimit", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("prlimit64")),
     twin: ["prlimit", "0"],
   },
   {
     name: "priority-host",
     technique: "set the priority of a process outside",
     words: ["priority", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("setpriority")),
     twin: ["priority", "0"],
   },
   ...["priority", "ioprio"].map((what, number) => ({
     name: `${what}-group`,
     technique: `set the ${what} of the process group it was started in`,
     words: [`${what}-of`, String(number + 1)],
-    leaves: "filter" as const,
+    leaves: refusedCall(what === "priority" ? "setpriority" : "ioprio_set"),
     twin: [`${what}-of`, String(number)],
   })),
   {
     name: "affinity-host",
     technique: "choose the CPUs of a process outside",
     words: ["affinity", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("sched_setaffinity")),
     twin: ["affinity", "0"],
   },
   {
     name: "scheduler-host",
     technique: "choose the scheduler of a process outside",
     words: ["scheduler", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("sched_setscheduler")),
     twin: ["scheduler", "0"],
   },
   {
     name: "ioprio-host",
     technique: "set the I/O priority of a process outside",
     words: ["ioprio", "{pid}"],
-    leaves: outside("filter"),
+    leaves: outside(refusedCall("ioprio_set")),
     twin: ["ioprio", "0"],
   },
   {
     name: "set-ptracer",
     technique: "invite a tracer by PR_SET_PTRACER",
     words: ["prctl", "0x59616d61", "-1"],
-    leaves: "filter",
+    leaves: refusedCall("prctl", "0x59616d61"),
     twin: ["prctl", "38", "1"],
   },
   {
     name: "not-dumpable",
     technique: "hide one's memory from the supervisor by PR_SET_DUMPABLE 0",
     words: ["prctl", "4", "0"],
-    leaves: "filter",
+    leaves: refusedCall("prctl", "0x4"),
     twin: ["prctl", "4", "1"],
   },
   {
     name: "set-mm",
     technique: "change what /proc shows of oneself by PR_SET_MM",
     words: ["prctl", "35", "13"],
-    leaves: "filter",
+    leaves: refusedCall("prctl", "0x23"),
     twin: ["prctl", "38", "1"],
   },
   {

@@ -18,6 +18,8 @@ const connect =
 const spawn =
   `4e000000 0300 0000 0008fe5318010000 05000000 02000000 00000000 00000000 3b00 05 01 0000 0000` +
   `0200 2f78 0000 ${"ab".repeat(32)}`;
+const refused =
+  "2a000000 1100 0000 0008fe5318010000 05000000 01000000 1001 0000001000000000 ffffffffffffffff";
 const exited =
   "28000000 0400 0000 8f000000 0f000000 dc05000000000000 e803000000000000 0000100000000000";
 const failed = "18000000 0500 0000 0d000000 0400 65786563 0400 6e6f7065";
@@ -68,6 +70,14 @@ const frames: readonly Frame[] = [
     sha256: "ab".repeat(32),
   },
   {
+    kind: "refused",
+    tsUnixMs: 1_204_000_000_000,
+    pid: 5,
+    exe: "/bin/sh",
+    syscall: 272,
+    arguments: [0x10000000n, 0xffff_ffff_ffff_ffffn],
+  },
+  {
     kind: "exited",
     status: 143,
     signal: 15,
@@ -78,7 +88,7 @@ const frames: readonly Frame[] = [
   { kind: "failed", errno: 13, step: "exec", message: "nope" },
 ];
 
-const stream = hex(started + program + access + connect + spawn + exited + failed);
+const stream = hex(started + program + access + connect + spawn + refused + exited + failed);
 
 for (const size of [1, 2, 7, 16, 64, 1000]) {
   test(`frames in pieces of ${size} bytes are the same frames`, () => {

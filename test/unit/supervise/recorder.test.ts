@@ -2,7 +2,7 @@
 // box.
 
 import { describe, expect, test } from "bun:test";
-import type { BoxAccess } from "../../../src/enforce/backend.ts";
+import type { BoxAccess, BoxRefusal } from "../../../src/enforce/backend.ts";
 import { createLedger } from "../../../src/ledger/ledger.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { createHeadList } from "../../../src/ledger/tree/head-memory.ts";
@@ -99,6 +99,23 @@ describe("createRecorder()", () => {
       ["/a", "deny", 1],
       ["/a", "allow", 4],
     ]);
+  });
+
+  test("merges equal refused calls, and counts none of them as an access", async () => {
+    const { ledger, writer } = await openLedger();
+    const recorder = createRecorder(writer, () => {});
+    const refusal = (pid: number): BoxRefusal => {
+      const said = { decision: "deny", rule: "box:calls", reason: "r" } as const;
+      return { tsUnixMs: 5, refused: { call: "ptrace", ...said, pid, exe: "/x", times: 1 } };
+    };
+    await recorder.refuse([refusal(7), refusal(8), refusal(7)]);
+    const { denied } = await finish(recorder, writer);
+    const { events } = await ledger.events({ type: "CALL_REFUSED" }, { limit: 10, offset: 0 });
+    expect(events.map(({ payload }) => [payload.pid, payload.times])).toEqual([
+      [8, 1],
+      [7, 2],
+    ]);
+    expect(denied).toBe(0);
   });
 
   test("loses nothing of many batches", async () => {

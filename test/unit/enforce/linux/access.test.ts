@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type AccessFrame, severalNamesRule } from "../../../../src/bridge/frame.ts";
-import { rowMaker } from "../../../../src/enforce/linux/access.ts";
+import { refusalOf, rowMaker } from "../../../../src/enforce/linux/access.ts";
 import { describeCall } from "../../../../src/enforce/linux/describe-call.ts";
 import { packBox, unpackBox } from "../../../../src/enforce/linux/prepared.ts";
 import { syscallTable } from "../../../../src/enforce/linux/syscall-table.ts";
@@ -120,4 +120,27 @@ test("calls are described by name and telling flags, on either architecture", ()
     expect(describeCall(table, table.numbers.get(name) ?? -1, flags)).toBe(expected);
   }
   expect(describeCall(syscallTable("x86_64"), 9999, 0)).toBe("call 9999");
+});
+
+test("a refused call is told with what it was for, where a number tells, and with no address", () => {
+  const { numbers } = syscallTable("x86_64");
+  const told = (name: string, first: bigint, second = 0n) => {
+    const syscall = numbers.get(name) ?? 0;
+    const at = { kind: "refused", tsUnixMs: 17, pid: 5, exe: "/bin/sh", syscall } as const;
+    return refusalOf({ ...at, arguments: [first, second] }, "x86_64").refused;
+  };
+  expect(told("unshare", 0x50000000n)).toEqual({
+    argument: "CLONE_NEWUSER|CLONE_NEWNET",
+    call: "unshare",
+    decision: "deny",
+    exe: "/bin/sh",
+    pid: 5,
+    reason: "denied by box:calls: no policy grants this call",
+    rule: "box:calls",
+    times: 1,
+  });
+  expect(told("ioctl", 0n, 0xffffffff00005412n).argument).toBe("0x5412");
+  expect(told("ptrace", 16n).argument).toBe("0x10");
+  expect(told("setns", 3n, 0n).argument).toBe("0x0");
+  expect(told("mount", 0x7fffdeadbeefn)).not.toHaveProperty("argument");
 });

@@ -166,15 +166,15 @@ test("the audit level decides what the supervisor hears of", () => {
   const rows = [
     [
       "full",
-      { openat: "notify", unlink: "notify", execve: "notify", connect: "notify", mkdir: "notify" },
+      { openat: "notify", unlink: "notify", execve: "notify", connect: "notify", ptrace: "notify" },
     ],
     [
       "writes",
-      { openat: "allow", unlink: "notify", execve: "notify", connect: "notify", mkdir: "notify" },
+      { openat: "allow", unlink: "notify", execve: "notify", connect: "notify", ptrace: "notify" },
     ],
     [
       "off",
-      { openat: "allow", unlink: "allow", execve: "allow", connect: "notify", mkdir: "notify" },
+      { openat: "allow", unlink: "allow", execve: "allow", connect: "notify", ptrace: "eperm" },
     ],
   ] as const;
   for (const [audit, calls] of rows) {
@@ -189,9 +189,11 @@ test("the audit level decides what the supervisor hears of", () => {
       brokerOpen: false,
       brokerMessages: false,
       verifyPrograms: false,
+      ...(audit === "off" ? {} : { tellsRefused: true }),
       tellsUmasks: true,
     });
     expect(answerTo(planned, "umask")).toBe(answers.notify);
+    expect(answerTo(planned, "mkdir")).toBe(answers.notify);
   }
   const creates = 0o101;
   expect(answerTo(plan(workspace, host(), { audit: "off" }), "openat", 0, 0, creates)).toBe(

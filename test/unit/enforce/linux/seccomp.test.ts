@@ -26,6 +26,19 @@ for (const arch of archs) {
     }
   });
 
+  test(`${arch}: what is refused is told where that is asked for, and nothing else is`, () => {
+    const told = { ...plan, notify: { ...plan.notify, refused: true } };
+    for (const name of ["ptrace", "keyctl", "io_uring_setup"])
+      expect([name, answer(told, name)]).toEqual([name, "notify"]);
+    expect(answer(told, "unshare", 0x10000000)).toBe("notify");
+    expect(answer(told, "unshare", 0x400)).toBe("allow");
+    expect(answer(told, "ioctl", 0, 0x5412)).toBe("notify");
+    expect(answer(told, "ioctl", 0, 0x5401)).toBe("allow");
+    expect(answer(told, "clone3")).toBe("enosys");
+    for (const name of hotCalls.filter((name) => syscallTable(arch).numbers.has(name)))
+      expect([name, answer(told, name)]).toEqual([name, answer(plan, name)]);
+  });
+
   test(`${arch}: another architecture's calls kill`, () => {
     for (const other of [0x40000003, 0x40000028, 0xc000003e, 0xc00000b7]) {
       if (other === auditArch[arch]) continue;

@@ -67,7 +67,7 @@ test("what is refused is handed over where it is to be recorded, and nothing els
     unixDatagrams: false,
     fastOpen: false,
   } as const;
-  const told = { ...closed, sockets, notify: { ...silent, refusedSockets: true } };
+  const told = { ...closed, sockets, notify: { ...silent, refused: true } };
   const rows = [
     ["TCP", [2, 1, 0], "allow"],
     ["UDP", [10, 2, 17], "allow"],
