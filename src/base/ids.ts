@@ -29,6 +29,24 @@ export function randomSecret(sizeBytes: number): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(sizeBytes));
 }
 
+/** Ids drawn together. */
+const idsDrawn = 256;
+
+/** Random ids in lower-case hex; drawn many at once, which takes a tenth of the time of each. */
+export function createRandomIds(sizeBytes: number): () => string {
+  const length = 2 * sizeBytes;
+  let drawn = "";
+  let at = 0;
+  return () => {
+    if (at === drawn.length) {
+      drawn = randomSecret(sizeBytes * idsDrawn).toHex();
+      at = 0;
+    }
+    at += length;
+    return drawn.slice(at - length, at);
+  };
+}
+
 /** Name of a new ledger: part of the origin that its checkpoints carry for ever. */
 export function newLedgerName(): string {
   return crypto.randomUUID();

@@ -70,7 +70,8 @@ export function describeOn(
   const { name, attributes } = describeEvent({ type: event.type, payload });
   span.of(event);
   span.rename(name);
-  span.set({ ...attributes, "aegis.event.seq": stored.seq, "aegis.event.hash": stored.hash });
+  span.set(attributes);
+  span.set({ "aegis.event.seq": stored.seq, "aegis.event.hash": stored.hash });
   if (isObject(payload)) span.payload(payload);
 }
 

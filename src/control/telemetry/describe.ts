@@ -24,9 +24,12 @@ export function describeEvent({ type, payload }: DescribedEvent): Description {
   const own = { "aegis.event.type": type };
   if (toolEvents.test(type)) {
     const tool = text("tool_name");
-    const call = { ...toolAttributes(tool, text("call_id")), ...own };
-    const isError = members.is_error === true ? { "error.type": "tool_error" } : {};
-    return { name: named("execute_tool", tool), attributes: { ...call, ...isError } };
+    const attributes = {
+      ...toolAttributes(tool, text("call_id")),
+      "aegis.event.type": type,
+      "error.type": members.is_error === true ? "tool_error" : undefined,
+    };
+    return { name: named("execute_tool", tool), attributes };
   }
   if (type.startsWith("MODEL_CALL_")) {
     const attributes = {

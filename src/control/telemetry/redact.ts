@@ -4,6 +4,7 @@
 
 import { ownText } from "../../base/own-text.ts";
 import type { JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 
 /** In small letters, without `-`, `_` and spaces; also at the end of a longer name. */
 const secretEndings =
@@ -51,7 +52,7 @@ interface Budget {
   values: number;
 }
 
-/** What names of members became before: they are few, and come again and again. */
+/** What names became before, of members and of tools: they are few, and come again and again. */
 export type KnownNames = Map<string, KnownName>;
 
 interface KnownName {
@@ -72,21 +73,33 @@ function redactWithin(input: JsonValue, budget: Budget, names: KnownNames): Json
   if (budget.values < 0) return omitted;
   if (typeof input === "string") {
     budget.characters -= input.length;
-    return budget.characters < 0 ? omitted : redactText(input);
+    if (budget.characters < 0) return omitted;
+    return names.get(input)?.shown ?? redactText(input);
   }
-  if (typeof input !== "object" || input === null) return input;
-  if (Array.isArray(input)) return redactList(input, budget, names);
-  const entries: [string, JsonValue][] = [];
-  for (const [name, member] of Object.entries(input)) {
+  if (!isObject(input)) return Array.isArray(input) ? redactList(input, budget, names) : input;
+  const copy: Record<string, JsonValue> = {};
+  for (const name in input) {
+    const member = input[name];
+    if (member === undefined) continue;
     budget.characters -= name.length;
     if (budget.values <= 0 || budget.characters < 0) {
-      entries.push([omitted, omitted]);
+      copy[omitted] = omitted;
       break;
     }
     const { shown, isSecret } = nameIn(names, name);
-    entries.push([shown, isSecret ? "[REDACTED]" : redactWithin(member, budget, names)]);
+    put(copy, shown, isSecret ? "[REDACTED]" : redactWithin(member, budget, names));
   }
-  return Object.fromEntries(entries);
+  return copy;
+}
+
+function put(object: Record<string, JsonValue>, name: string, value: JsonValue): void {
+  if (name !== "__proto__") object[name] = value;
+  else Object.defineProperty(object, name, { value, enumerable: true });
+}
+
+/** As `redactText`, for texts of which there are few, such as names of tools. */
+export function redactWord(text: string, names: KnownNames): string {
+  return nameIn(names, text).shown;
 }
 
 function nameIn(names: KnownNames, name: string): KnownName {

@@ -3,11 +3,11 @@
 // loaded for collectors alone.
 
 import type { Clock } from "../../base/clock.ts";
-import { randomSecret } from "../../base/ids.ts";
+import { createRandomIds } from "../../base/ids.ts";
 import type { AbsPath } from "../../base/paths.ts";
 import type { JsonObject } from "../../model/event.ts";
 import type { EndedSpan, SafeAttributes, SpanSink } from "./ended-span.ts";
-import { type KnownNames, redact, redactId, redactText } from "./redact.ts";
+import { type KnownNames, redact, redactId, redactText, redactWord } from "./redact.ts";
 import {
   noSpan,
   type SpanAttributes,
@@ -71,6 +71,8 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
     keepsPayloads: options.keepsPayloads !== false,
     sendsPayloads: options.otlp?.sendsPayloads === true,
     names: new Map(),
+    traceId: createRandomIds(16),
+    spanId: createRandomIds(8),
     onEnd: (span) => {
       for (const sink of sinks) sink.add(span);
     },
@@ -118,6 +120,8 @@ interface Making {
   readonly keepsPayloads: boolean;
   readonly sendsPayloads: boolean;
   readonly names: KnownNames;
+  readonly traceId: () => string;
+  readonly spanId: () => string;
   readonly onEnd: (span: EndedSpan) => void;
 }
 
@@ -161,7 +165,7 @@ function spanOf(start: Started, making: Making, moment: Moment, known?: Place): 
     }
   };
   const placed = (): Place => {
-    place ??= placeOf(start, said.session, making.isSampled);
+    place ??= placeOf(start, said.session, making);
     return place;
   };
   if (start.attributes !== undefined) set(start.attributes);
@@ -216,7 +220,7 @@ function partOf(session: SpanSession, whole: Whole, making: Making): TelemetrySp
   const isShared = parent !== undefined || isSame(said.session, session);
   const shared = isShared ? own : undefined;
   const about = { name: "", kind: "internal", parent: shared, state: start.state } as const;
-  const known = placeOf(about, session, making.isSampled);
+  const known = placeOf(about, session, making);
   // Parts are many: what would not be kept is not even listened to.
   if (!known.own.isSampled) return noSpan;
   const part = spanOf(about, making, moment, known);
@@ -229,25 +233,25 @@ function safely(
   said: Said,
   { keepsPayloads, sendsPayloads, names }: Making,
 ): Pick<EndedSpan, "name" | "attributes" | "payload"> {
-  const attributes = safeAttributes(said.attributes);
+  const attributes = safeAttributes(said.attributes, names);
   const kept = keepsPayloads ? said.payload : undefined;
   const payload = kept === undefined ? undefined : (redact(kept, names) as JsonObject);
   if (payload !== undefined && sendsPayloads) {
     const text = JSON.stringify(payload.args ?? payload);
     attributes["gen_ai.tool.call.arguments"] = text.slice(0, attributeMaxLength);
   }
-  return { name: redactText(said.name), attributes, payload };
+  return { name: redactWord(said.name, names), attributes, payload };
 }
 
 function isSame(left: SpanSession | undefined, right: SpanSession): boolean {
   return left?.tenant === right.tenant && left.session === right.session;
 }
 
-function placeOf({ parent }: Started, session: SpanSession | undefined, isSampled: Sampler): Place {
+function placeOf({ parent }: Started, session: SpanSession | undefined, making: Making): Place {
   const traceId =
-    parent?.traceId ?? (session === undefined ? randomSecret(16).toHex() : sessionTraceId(session));
-  const spanId = randomSecret(8).toHex();
-  return { own: { traceId, spanId, isSampled: isSampled(traceId, parent) }, parent };
+    parent?.traceId ?? (session === undefined ? making.traceId() : sessionTraceId(session));
+  const own = { traceId, spanId: making.spanId(), isSampled: making.isSampled(traceId, parent) };
+  return { own, parent };
 }
 
 type Given = NonNullable<SpanAttributes[string]>;
@@ -256,22 +260,28 @@ const ids: ReadonlySet<string> = new Set([
   ...["gen_ai.conversation.id", "aegis.tenant.id", "gen_ai.tool.call.id", "aegis.event.hash"],
 ]);
 
-function safeAttributes(given: Readonly<Record<string, Given>>): SafeAttributes {
+/** What we say ourselves. */
+const own: ReadonlySet<string> = new Set([
+  ...["http.request.method", "http.route", "gen_ai.operation.name"],
+]);
+
+function safeAttributes(given: Readonly<Record<string, Given>>, names: KnownNames): SafeAttributes {
   const safe: SafeAttributes = {};
   for (const name in given) {
     const value = given[name];
-    if (value !== undefined) safe[name] = safeValue(name, value);
+    if (value !== undefined) safe[name] = safeValue(name, value, names);
   }
   return safe;
 }
 
-function safeValue(name: string, value: Given): string | number | boolean {
+function safeValue(name: string, value: Given, names: KnownNames): string | number | boolean {
   if (typeof value === "number" || typeof value === "boolean") return value;
   const text =
-    typeof value === "object"
-      ? value.map(redactText).join(",")
-      : ids.has(name)
-        ? redactId(value)
-        : redactText(value);
+    typeof value === "object" ? value.map(redactText).join(",") : safeText(name, value, names);
   return text.length > attributeMaxLength ? text.slice(0, attributeMaxLength) : text;
+}
+
+function safeText(name: string, text: string, names: KnownNames): string {
+  if (own.has(name)) return text;
+  return ids.has(name) ? redactId(text) : redactWord(text, names);
 }
