@@ -2,6 +2,7 @@
 // number alone bounds nothing where sizes are a caller's choice. Pure.
 
 export interface Recent<T> {
+  isEmpty(): boolean;
   get(key: string): T | undefined;
   /** As the latest; one that is too large by itself is not kept. */
   keep(key: string, value: T): void;
@@ -30,6 +31,7 @@ export function createRecent<T>({ countMax, sizeMax, sizeOf }: RecentBounds<T>):
   }
 
   return {
+    isEmpty: () => all.size === 0,
     get: (key) => all.get(key)?.value,
     forget,
     keep(key, value) {

@@ -59,11 +59,16 @@ export function createStepRecorder(
   const follower = createFollower(log);
   /** Sessions with events that are not recorded yet. */
   const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
+  /** The one heard of last, until the next turn: it holds all of the request that it came in. */
+  let last: Pick<Followed, "tenant" | "session"> | undefined;
   const pace = createPace({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
   let isStopped = false;
 
-  const forget = log.onStored(({ tenant, session }) => wait(tenant, session));
-
+  const forget = log.onStored((event) => {
+    if (event.session === last?.session && event.tenant === last.tenant) return;
+    last = waiting.size < waitingMax ? event : undefined;
+    wait(event.tenant, event.session);
+  });
   function wait(tenant: string, session: string): void {
     pace.want();
     // Of its own, and cheaper than a hash: this is asked for each event.
@@ -73,6 +78,7 @@ export function createStepRecorder(
   }
 
   async function nextTurn(): Promise<void> {
+    last = undefined;
     const [next] = waiting;
     if (next === undefined) return;
     const [key, { tenant, session }] = next;

@@ -33,6 +33,8 @@ export function createLiveStates(log: ControlLog): LiveStates {
   }
 
   log.onStored((event) => {
+    // Where nobody asks about sessions, their names need not be looked up.
+    if (states.isEmpty()) return;
     const key = keyOf(event.tenant, event.session);
     const known = states.get(key);
     if (known !== undefined && known.last_seq === event.seq - 1)

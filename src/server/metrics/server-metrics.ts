@@ -86,7 +86,9 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
       ...inner,
       async append(sent) {
         const outcomes = await inner.append(sent);
-        for (const { kind } of outcomes) events.add({ result: kind });
+        const counts = new Map<string, number>();
+        for (const { kind } of outcomes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+        for (const [result, count] of counts) events.add({ result }, count);
         return outcomes;
       },
     }),
