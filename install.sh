@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs aegis: in a checkout it builds the binary, piped into a shell it downloads a release and
 # checks its checksum. Only functions stand before the last line: a download cut short runs nothing.
-# Written: PREFIX/bin/aegis, three links beside it and PREFIX/share/aegis/installed, the list that
+# Written: PREFIX/bin/aegis, links beside it and PREFIX/share/aegis/installed, the list that
 # --uninstall goes by; in a checkout also node_modules/, build/ and dist/.
 
 set -eu
 
 main() {
-    prefix="" mode=install checkout="" work="" draft="" list="" made_dirs=""
+    prefix="" mode=install checkout="" work="" draft="" list="" links="" made_dirs=""
     newline="
 "
     release_url="${AEGIS_RELEASE_URL:-https://github.com/aegis/aegis/releases/latest/download}"
@@ -49,7 +49,8 @@ run_help() {
     cat <<'END'
 usage: install.sh [--prefix DIR] [--demo | --test | --uninstall | --help]
 
-Installs aegis into DIR/bin (default: ~/.local/bin), linked as aegisd, aegisctl and aegis-server.
+Installs aegis into DIR/bin (default: ~/.local/bin), linked as aegisd and aegisctl; where that name
+is free as aegis-server too: called so it says what serves in its place.
 In a checkout the binary is built; piped into sh, a release is downloaded and its checksum verified.
 
   --prefix DIR   install below DIR
@@ -74,7 +75,7 @@ run_install() {
         download_release
     fi
     place_binary
-    say "installed $bin/aegis ($("$bin/aegis" --version)), linked as aegisd aegisctl aegis-server"
+    say "installed $bin/aegis ($("$bin/aegis" --version)), linked as $links"
     case ":$PATH:" in
         *":$bin:"*) ;;
         *) say "hint: $bin is not in your PATH; add it: export PATH=\"$bin:\$PATH\"" ;;
@@ -165,14 +166,25 @@ set_prefix() {
     list="$prefix/share/aegis/installed"
 }
 
-# Before anything is built: nothing is overwritten that an earlier run did not write.
+# Before anything is built: nothing is overwritten that an earlier run did not write. The link
+# that only says what serves in its place gives way.
 check_destination() {
-    for name in aegis aegisd aegisctl aegis-server; do
-        [ -e "$bin/$name" ] || [ -L "$bin/$name" ] || continue
-        grep -qxF -e "file $bin/$name" -e "link $bin/$name" "$list" 2>/dev/null ||
+    for name in aegis aegisd aegisctl; do
+        is_ours_or_free "$bin/$name" ||
             fail "$bin/$name exists and was not installed by this script" \
                 "move it away or say --prefix DIR"
     done
+    links="aegisd aegisctl"
+    if is_ours_or_free "$bin/aegis-server"; then
+        links="$links aegis-server"
+    else
+        say "left alone: $bin/aegis-server, which was not installed by this script"
+    fi
+}
+
+is_ours_or_free() {
+    if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+    grep -qxF -e "file $1" -e "link $1" "$list" 2>/dev/null
 }
 
 place_binary() {
@@ -186,7 +198,7 @@ place_binary() {
             "is that file system mounted noexec? Say --prefix DIR"
     write_list
     mv -f "$draft" "$bin/aegis"
-    for name in aegisd aegisctl aegis-server; do ln -sf aegis "$bin/$name"; done
+    for name in $links; do ln -sf aegis "$bin/$name"; done
 }
 
 # Creates a directory with its parents and remembers each one that was not there.
@@ -202,7 +214,7 @@ make_dir() {
 write_list() {
     {
         printf 'file %s\n' "$bin/aegis"
-        for name in aegisd aegisctl aegis-server; do printf 'link %s\n' "$bin/$name"; done
+        for name in $links; do printf 'link %s\n' "$bin/$name"; done
         printf 'file %s\n' "$list"
         if [ -f "$list" ]; then grep '^dir ' "$list" || :; fi
         printf '%s' "$made_dirs"

@@ -229,6 +229,24 @@ describe("piped into sh", () => {
     expect(tree(prefix)).toEqual(["bin", "bin/aegisd"]);
   });
 
+  test("another aegis-server stays, and what serves here is installed beside it", async () => {
+    const prefix = tempDir("prefix");
+    const theirs = join(prefix, "bin/aegis-server");
+    mkdirSync(join(prefix, "bin"));
+    writeFileSync(theirs, "theirs");
+    const env = { AEGIS_RELEASE_URL: serve(good) };
+    for (const again of [false, true]) {
+      const { exitCode, stderr } = await pipe(["--prefix", prefix], env);
+      expect({ again, exitCode }).toEqual({ again, exitCode: 0 });
+      expect(stderr).toContain(`left alone: ${theirs}, which was not installed by this script`);
+      expect(stderr).toMatch(/, linked as aegisd aegisctl$/m);
+      expect(readFileSync(theirs, "utf8")).toBe("theirs");
+      expect(readlinkSync(join(prefix, "bin/aegisctl"))).toBe("aegis");
+    }
+    expect(await pipe(["--prefix", prefix, "--uninstall"], env)).toMatchObject({ exitCode: 0 });
+    expect(tree(prefix)).toEqual(["bin", "bin/aegis-server"]);
+  });
+
   test("--help says what it does and does nothing", async () => {
     const { exitCode, stdout } = await pipe(["--help"], {});
     expect(exitCode).toBe(0);
