@@ -2,7 +2,7 @@
 // that cannot be read ends the launch.
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { giveToPlainUser, type Outcome, spawnAegis } from "../support/harness.ts";
 import { tempDir } from "../support/temp.ts";
@@ -121,6 +121,33 @@ describe("a folder of policies without one", () => {
     );
     const named = await aegis("run", "--config", "agent", "--policy", "permit-all", "--", "true");
     expect([named.exitCode, named.stderr]).toEqual([0, expect.not.stringContaining(".cedar file")]);
+  });
+});
+
+describe("a policy of a folder that cannot be read", () => {
+  const rows: readonly [string, (path: string) => void, string][] = [
+    [
+      "a link to nothing",
+      (path) => symlinkSync("/nonexistent/org.cedar", path),
+      "leads to nothing",
+    ],
+    ["a folder", (path) => mkdirSync(path), "it is no file"],
+    ["a pipe", (path) => Bun.spawnSync(["mkfifo", path]), "it is no file"],
+    ["of another user", (path) => writeFileSync(path, "", { mode: 0o600 }), "EACCES"],
+  ];
+  test.each(rows)("%s ends the launch: what it forbids is not known", async (_, make, why) => {
+    const { aegis, policies } = await configured();
+    const path = join(policies, "organisation.cedar");
+    make(path);
+    for (const args of [run, ["run", "--policy", policies, "--", "true"]]) {
+      const { exitCode, stderr } = await aegis(...args);
+      expect([exitCode, stderr]).toEqual([125, expect.stringContaining(`"${path}"`)]);
+      expect(stderr).toContain(why);
+      expect(stderr).toContain("\nhint: ");
+    }
+    rmSync(path, { recursive: true });
+    symlinkSync("default.cedar", path);
+    expect((await aegis(...run)).exitCode).toBe(0);
   });
 });
 

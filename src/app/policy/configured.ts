@@ -40,6 +40,7 @@ function filesIn(folder: AbsPath): readonly AbsPath[] | undefined {
     if (names !== undefined) return names.map((name) => resolvePath(folder, name));
     statSync(folder);
   } catch (error) {
+    if (error instanceof AegisError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw unreadable(folder, error);
   }
