@@ -2,6 +2,7 @@
 // write to the database and has no key, and what an aegis left that sealed none.
 
 import { describe, expect, test } from "bun:test";
+import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
 import type { AppendRequest } from "../../src/ledger/control/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
@@ -9,6 +10,7 @@ import { sealRecords } from "../../src/ledger/control/sealed-store.ts";
 import { encryptedPrefix, payloadsMarker } from "../../src/ledger/encrypted/text.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { leafHash } from "../../src/ledger/tree/merkle.ts";
+import { keyFile } from "../../src/ledger/tree/signer.ts";
 import {
   ledgerKinds,
   memoryLedger,
@@ -17,6 +19,7 @@ import {
   type TestLedger,
 } from "../support/ledger.ts";
 import { attack } from "../support/ledger-attack.ts";
+import { tempDir } from "../support/temp.ts";
 
 const event: AppendRequest = {
   tenant: "acme",
@@ -124,19 +127,53 @@ describe.each(ledgerKinds)("sealed records over %s", (_, open) => {
   });
 });
 
-test("where another key signs the ledger they are taken, and kept, as they are", async () => {
-  const ledger = sqliteLedger();
-  const [first] = await (await sealedLog(ledger)).append([event]);
-  const { keys, memory } = memoryLedger(ledger.store.origin);
-  const log = await sealedLog({ ...ledger, keys, memory });
-  expect(await log.append([event])).toMatchObject([{ ...first, kind: "repeated" }]);
-  const [next] = await log.append([{ ...event, idempotencyKey: "theirs" }]);
-  expect(next).toMatchObject({ kind: "stored", seq: 1 });
-  expect(memory.areRecordsSealed(ledger.store.origin)).toBe(false);
-  expect(await messages(ledger)).toEqual([
-    'record-invalid: record "idempotency" "acme/theirs" has no seal',
-  ]);
-  await ledger.ledger.close();
+describe.each(ledgerKinds)("a second server over %s", (_, open) => {
+  /** What it says, and whether it made a key. */
+  async function refused(ledger: TestLedger, keys: TestLedger["keys"]) {
+    const { memory } = memoryLedger(ledger.store.origin);
+    let isMade = false;
+    const signer = () => {
+      isMade = true;
+      return keys.signer();
+    };
+    const watched = { ...ledger, memory, keys: { ...keys, signer } };
+    const error = await sealedLog(watched).catch((problem: unknown) => problem);
+    if (error instanceof AegisError) return { isMade, code: error.code, message: error.message };
+    return { isMade, code: undefined, message: "" };
+  }
+
+  test.each([
+    ["before anything was signed", false],
+    ["once it was signed", true],
+  ])("is refused with another key, %s, and served with the same", async (_, isSigned) => {
+    const ledger = await open();
+    const log = await sealedLog(ledger);
+    const [first] = await log.append([event]);
+    if (isSigned) await ledger.ledger.checkpoint();
+    const other = keyFile(`${tempDir("other")}/ledger.key`, ledger.store.origin);
+    const conflict = { isMade: false, code: "ledger/conflict" };
+    const none = await refused(ledger, other);
+    expect(none).toMatchObject({ ...conflict, message: expect.stringContaining("is not here") });
+    await other.signer();
+    const wrong = await refused(ledger, other);
+    expect(wrong).toMatchObject({ ...conflict, message: expect.stringContaining("another key") });
+    expect(await messages(ledger)).toEqual([]);
+    // With the same key, on a machine that remembers nothing yet.
+    const { memory } = memoryLedger(ledger.store.origin);
+    const second = await sealedLog({ ...ledger, memory });
+    expect(await second.append([event])).toMatchObject([{ ...first, kind: "repeated" }]);
+    expect(memory.areRecordsSealed(ledger.store.origin)).toBe(true);
+  });
+
+  test("that had a key of its own here before is refused as well", async () => {
+    const ledger = await open();
+    await (await sealedLog(ledger)).append([event]);
+    await ledger.ledger.checkpoint();
+    const other = keyFile(`${tempDir("other")}/ledger.key`, ledger.store.origin);
+    await other.signer();
+    expect(ledger.memory.areRecordsSealed(ledger.store.origin)).toBe(true);
+    await expect(sealedLog({ ...ledger, keys: other })).rejects.toThrow("another key signs it");
+  });
 });
 
 test("a mark of encryption that was taken away is missed as soon as something is encrypted", async () => {

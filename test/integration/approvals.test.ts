@@ -3,18 +3,19 @@
 
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { askApproval } from "../../src/app/serve/approval-requests.ts";
 import { prepareServe } from "../../src/app/serve/serve.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import type { AbsPath } from "../../src/base/paths.ts";
-import { waitFor } from "../support/harness.ts";
-import { linkedPrograms, serve } from "../support/served.ts";
+import { cleanEnvironment, waitFor } from "../support/harness.ts";
+import { linkedPrograms, serve, serveAs } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
 const ledger = `${tempDir("approvals")}/ledger.db`;
-const server = await serve(ledger);
+const env = cleanEnvironment();
+const server = await serveAs(env, ledger);
 afterAll(() => server.stop());
 
 interface Answer {
@@ -230,7 +231,11 @@ test.each([
 test("a server with another secret takes no token of this one, and one with the same does", async () => {
   const { token } = await wanted("elsewhere");
   const path = `/v1/approvals/${token}?tenant_id=acme`;
-  const programs = linkedPrograms({ AEGIS_HOME: tempDir("other-home") });
+  const other = tempDir("other-home");
+  // The ledger's key, without which no server would have it, and a secret of its own.
+  mkdirSync(`${other}/keys`, { mode: 0o700 });
+  copyFileSync(`${env.HOME}/.aegis/keys/ledger.key`, `${other}/keys/ledger.key`);
+  const programs = linkedPrograms({ AEGIS_HOME: other });
   const stranger = await programs.start("aegisd", "--addr", ":0", "--dsn", ledger);
   const address = /listening on (\S+)/.exec(stranger.greeting)?.[1];
   expect((await ask(path, { allow: true }, `http://${address}`)).status).toBe(404);

@@ -15,8 +15,11 @@ afterEach(async () => {
 });
 
 /** @param before words in front of the command */
+/** Of one user: the next server has the key of the one before. */
+const env = cleanEnvironment();
+
 async function start(ledger: string, ...before: readonly string[]): Promise<ServedProcess> {
-  const server = await startServe(cleanEnvironment(), ["--ledger", ledger], before);
+  const server = await startServe(env, ["--ledger", ledger], before);
   running.push(server);
   return server;
 }

@@ -1,9 +1,10 @@
 // Two processes that decide about one session at the same time.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { cleanEnvironment } from "../support/harness.ts";
 import { testMs } from "../support/patience.ts";
 import { postgresPrograms, postgresServer } from "../support/postgres.ts";
-import { serve } from "../support/served.ts";
+import { serveAs } from "../support/served.ts";
 import { freshDsn, servePostgres } from "../support/served-postgres.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -37,7 +38,8 @@ async function allowedOfTwenty(urls: readonly string[]): Promise<readonly unknow
 
 test("on one SQLite file they allow what one would", async () => {
   const ledger = `${tempDir("shared")}/ledger.db`;
-  const servers = [await serve(ledger), await serve(ledger)];
+  const env = cleanEnvironment();
+  const servers = [await serveAs(env, ledger), await serveAs(env, ledger)];
   try {
     expect(await allowedOfTwenty(servers.map(({ url }) => url))).toHaveLength(3);
   } finally {
@@ -47,7 +49,8 @@ test("on one SQLite file they allow what one would", async () => {
 
 test.skipIf(postgresPrograms === undefined)("on one PostgreSQL as well", async () => {
   const server = await postgresServer();
-  const env = { PGPASSWORD: server.password };
+  // With one key, as servers of one ledger have to have.
+  const env = { PGPASSWORD: server.password, AEGIS_HOME: tempDir("servers-home") };
   const dsn = await freshDsn(server);
   const servers = [await servePostgres(dsn, env), await servePostgres(dsn, env)];
   expect(await allowedOfTwenty(servers.map(({ url }) => url))).toHaveLength(3);

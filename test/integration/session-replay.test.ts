@@ -2,10 +2,11 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { withoutSeal } from "../../src/ledger/control/record-seal.ts";
-import { waitFor } from "../support/harness.ts";
+import { sealedRecord, withoutSeal } from "../../src/ledger/control/record-seal.ts";
+import { keyFile } from "../../src/ledger/tree/signer.ts";
+import { cleanEnvironment, waitFor } from "../support/harness.ts";
 import { conditionMs, programMs } from "../support/patience.ts";
-import { linkedPrograms, serve } from "../support/served.ts";
+import { linkedPrograms, serve, serveAs } from "../support/served.ts";
 
 const linked = linkedPrograms();
 const manifest = { permissions: { tools: ["read_file", "exec"], exec: { allowed_bins: ["ls"] } } };
@@ -36,13 +37,14 @@ async function record(url: string, session: string): Promise<void> {
 
 test("a session replays exactly, also by a server that did not record it; a step that was changed is named", async () => {
   const ledger = `${linked.folder}/replay.db`;
-  let server = await serve(ledger);
+  const env = cleanEnvironment();
+  let server = await serveAs(env, ledger);
   await record(server.url, "s");
   const path = "/v1/sessions/s/replay?tenant_id=acme";
   const exact = { session_id: "s", mode: "exact", steps_replayed: 4, diffs: [], identical: true };
   expect(await (await fetch(server.url + path)).json()).toEqual(exact);
   await server.stop();
-  server = await serve(ledger);
+  server = await serveAs(env, ledger);
   expect(await (await fetch(server.url + path)).json()).toEqual(exact);
 
   const flags = ["--tenant", "acme", "--session", "s", "--server", server.url];
@@ -55,13 +57,14 @@ test("a session replays exactly, also by a server that did not record it; a step
   const row = db
     .query<{ key: string; json: string }, []>("SELECT key, json FROM record WHERE kind = 'steps'")
     .get();
-  // This server has another key than the ledger's, and so nothing to check the seal with.
+  const { origin } = db.query<{ origin: string }, []>("SELECT origin FROM head").get() ?? {};
+  // By somebody who has the key: else it would be no record.
+  const key = await keyFile(`${env.HOME}/.aegis/keys/ledger.key`, origin ?? "").recordKey();
   const steps = withoutSeal(row?.json ?? "");
   const then = steps.slice(1 + 2 * 64, 1 + 3 * 64);
-  db.run("UPDATE record SET json = replace(json, ?, ?) WHERE kind = 'steps'", [
-    then,
-    "f".repeat(64),
-  ]);
+  const changed = { kind: "steps", key: row?.key ?? "", json: steps.replace(then, "f".repeat(64)) };
+  const sealed = sealedRecord(changed, key ?? new Uint8Array());
+  db.run("UPDATE record SET json = ? WHERE kind = 'steps'", [sealed]);
   db.close();
   const other = await linked.run("aegisctl", "replay", ...flags);
   expect([JSON.parse(other.stdout), other.exitCode]).toEqual([

@@ -2,7 +2,7 @@
 // empty text: there is a record, and it says nothing.
 
 import type { Addition, ManyBase, Store } from "../store.ts";
-import { isOwnLedger } from "../tree/signing.ts";
+import { requireOwnToServe } from "../tree/signing.ts";
 import type { OutsideTree } from "../tree/standing.ts";
 import type { LogRecord } from "./contract.ts";
 import { recordPages } from "./record-pages.ts";
@@ -12,18 +12,17 @@ import {
   sealedKinds,
   sealedRecord,
   unprovenRecord,
-  withoutSeal,
 } from "./record-seal.ts";
 
 /**
  * The store with its records under the key of its ledger. Those that an aegis kept that did not
- * seal them are sealed as they are, once: from then on one without a seal is no record. Where
- * another key signs the ledger nobody here can tell, and records are taken, and kept, as they are.
+ * seal them are sealed as they are, once: from then on one without a seal is no record.
+ * @throws {AegisError} `ledger/conflict` where another key signs the ledger
  */
 export async function sealRecords(inner: Store, { keys, memory }: OutsideTree): Promise<Store> {
+  await requireOwnToServe({ store: inner, keys, memory });
   const { recordKey } = await keys.signer();
   if (memory.areRecordsSealed(inner.origin)) return sealedStore(inner, recordKey);
-  if (!(await isOwnLedger({ store: inner, keys, memory }))) return strangersStore(inner);
   await sealWhatIsThere(inner, recordKey);
   memory.rememberSealedRecords(inner.origin);
   return sealedStore(inner, recordKey);
@@ -52,46 +51,12 @@ async function sealWhatIsThere(inner: Store, key: Uint8Array): Promise<void> {
 function sealedStore(inner: Store, key: Uint8Array): Store {
   const sealed = (record: LogRecord): LogRecord =>
     sealedKinds.has(record.kind) ? { ...record, json: sealedRecord(record, key) } : record;
-  return {
-    ...withRecords(inner, sealed, (stored) => ({
-      ...stored,
-      json: openedRecord(stored, key) ?? unprovenRecord,
-    })),
-    putRecord(record, expected, durability) {
-      const before =
-        expected === undefined ? undefined : sealed({ ...record, json: expected }).json;
-      return inner.putRecord(sealed(record), before, durability);
-    },
-    removeRecord: (record) => inner.removeRecord(sealed(record)),
-  };
-}
-
-function strangersStore(inner: Store): Store {
-  const opened = (stored: LogRecord) => ({ ...stored, json: withoutSeal(stored.json) });
-  return {
-    ...withRecords(inner, (record) => record, opened),
-    async putRecord(record, expected, durability) {
-      const stored = await inner.record(record.kind, record.key);
-      if ((stored && opened(stored).json) !== expected) return false;
-      return inner.putRecord(record, stored?.json, durability);
-    },
-    async removeRecord({ kind, key, json }) {
-      const stored = await inner.record(kind, key);
-      return stored !== undefined && opened(stored).json === json && inner.removeRecord(stored);
-    },
-  };
-}
-
-/** @param open for records of the kinds that are sealed */
-function withRecords(
-  inner: Store,
-  stored: (record: LogRecord) => LogRecord,
-  open: (stored: LogRecord) => LogRecord,
-): Store {
-  const opened = (found: LogRecord): LogRecord =>
-    sealedKinds.has(found.kind) ? open(found) : found;
+  const opened = (stored: LogRecord): LogRecord =>
+    sealedKinds.has(stored.kind)
+      ? { ...stored, json: openedRecord(stored, key) ?? unprovenRecord }
+      : stored;
   const addition = (made: Addition): Addition =>
-    made.records === undefined ? made : { ...made, records: made.records.map(stored) };
+    made.records === undefined ? made : { ...made, records: made.records.map(sealed) };
   const base = (found: ManyBase): ManyBase => ({
     head: found.head,
     session: (id) => found.session(id),
@@ -113,5 +78,11 @@ function withRecords(
     async records(...where) {
       return (await inner.records(...where)).map(opened);
     },
+    putRecord(record, expected, durability) {
+      const before =
+        expected === undefined ? undefined : sealed({ ...record, json: expected }).json;
+      return inner.putRecord(sealed(record), before, durability);
+    },
+    removeRecord: (record) => inner.removeRecord(sealed(record)),
   };
 }

@@ -71,9 +71,24 @@ export async function requireOwnKey({ store, keys }: SigningParts): Promise<void
 /** Who was first to sign; only until a checkpoint says so. */
 export const firstKey = { kind: "checkpoint-key", key: "ledger" };
 
-/** Whether this key is the one that signs the ledger; it is from now on where none did. */
-export async function isOwnLedger(parts: SigningParts): Promise<boolean> {
-  return isOwnToSign(parts, await latestCheckpoint(parts.store));
+/**
+ * Before a server adds anything: where another key signs the ledger, nothing that this one seals
+ * would be taken by whoever has that key. Where none does, this one does from now on. No key is
+ * made for a ledger that has one.
+ * @throws {AegisError} `ledger/conflict`
+ */
+export async function requireOwnToServe(parts: SigningParts): Promise<void> {
+  const { store, keys } = parts;
+  const [last] = await store.checkpoints(1);
+  const own = await keys.verifierKey();
+  // By name alone: a signature that was changed is told of as that, when the next one is due.
+  const isOwn =
+    last === undefined ? await isOwnToSign(parts) : own !== undefined && namesKey(last.note, own);
+  if (isOwn) return;
+  const why = own === undefined ? "its key is not here" : "another key signs it";
+  throw new AegisError("ledger/conflict", `Cannot serve the ledger "${store.origin}": ${why}`, {
+    hint: "servers of one ledger share one key: copy keys/ledger.key and keys/approval.secret in AEGIS_HOME, mode 600, from where it is served",
+  });
 }
 
 async function isOwnToSign({ store, keys }: SigningParts, last?: Checkpoint): Promise<boolean> {
