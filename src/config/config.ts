@@ -7,7 +7,14 @@ import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 import type { LimitWish } from "../model/limits.ts";
-import { isFile, isMissing, readIfPresent, replaceFile, syncDirectory } from "./files.ts";
+import {
+  isFile,
+  isMissing,
+  readIfPresent,
+  readWithin,
+  replaceFile,
+  syncDirectory,
+} from "./files.ts";
 import {
   type AegisPaths,
   type ConfigPaths,
@@ -19,6 +26,9 @@ import {
 import { isConfigName, requireConfigName } from "./name.ts";
 import { decodeConfigFile, type Isolation, type NetworkRule, type Observer } from "./schema.ts";
 import { readToml } from "./toml.ts";
+
+/** Of the file with the name of the active configuration; names are shorter. */
+const nameFileMaxBytes = 1024;
 
 /** - `init`: made by a person; `wrap`: made by `aegis wrap` on first use. */
 export type ConfigKind = "init" | "wrap";
@@ -145,10 +155,34 @@ export function createConfig(paths: AegisPaths, entry: ConfigEntry, content: New
   syncDirectory(parent);
 }
 
-/** The name in `current`, or undefined when none was chosen. */
+/**
+ * The name in `current`, or undefined when none was chosen.
+ * @throws {AegisError} `config/invalid` when the file holds anything else
+ */
 export function readCurrent(paths: AegisPaths): string | undefined {
-  const name = readIfPresent(paths.current)?.trim() ?? "";
-  return name === "" ? undefined : requireConfigName(name);
+  try {
+    const name = readWithin(paths.current, nameFileMaxBytes)?.trim() ?? "";
+    return name === "" ? undefined : requireConfigName(name);
+  } catch (cause) {
+    if (cause instanceof AegisError) throw unusableCurrent(paths, cause.message);
+    throw cause;
+  }
+}
+
+/** As `readCurrent`, where it is. @throws {AegisError} also when there is no such configuration */
+export function currentConfig(paths: AegisPaths): ConfigEntry | undefined {
+  const name = readCurrent(paths);
+  if (name === undefined) return undefined;
+  const entry = findConfig(paths, name);
+  if (entry !== undefined) return entry;
+  throw unusableCurrent(paths, `there is no configuration "${name}"`);
+}
+
+function unusableCurrent(paths: AegisPaths, why: string): AegisError {
+  const names = [...new Set(listConfigs(paths).map(({ name }) => name))].join(", ");
+  return new AegisError("config/invalid", `Cannot use "${paths.current}": ${why}`, {
+    hint: names === "" ? "remove that file" : `choose one of ${names} with \`aegis use NAME\``,
+  });
 }
 
 /** Makes `name` the active configuration. @throws {AegisError} `config/not-found` */

@@ -2,7 +2,16 @@
 // statuses.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as configWire from "../../src/wire/config.ts";
 import * as entryWire from "../../src/wire/entry.ts";
@@ -217,6 +226,32 @@ describe("report, status, list, use", () => {
     expect(outcome.exitCode).not.toBe(0);
     expect(outcome.stderr).toContain("not found");
   });
+  test.each([
+    ["names a configuration that is gone", "ghost\n", 'there is no configuration "ghost"'],
+    ["holds a path", "../x\n", 'invalid config name "../x"'],
+    ["is no text", Uint8Array.of(0xff), "it is not UTF-8"],
+    ["is a folder", undefined, "it is a folder"],
+  ])("the file with the active one that %s is named, with what mends it", async (_, held, why) => {
+    const state = tempDir("state");
+    const here = (...args: string[]) => spawnAegis(args, { env: { AEGIS_HOME: state } });
+    await here("init", "one");
+    const current = join(state, "current");
+    rmSync(current);
+    if (held === undefined) mkdirSync(current);
+    else writeFileSync(current, held);
+    for (const args of [["log"], ["status"], ["policy", "list"]]) {
+      const { exitCode, stdout, stderr } = await here(...args);
+      expect([exitCode, stdout]).toEqual([1, ""]);
+      expect(stderr).toStartWith(`error: Cannot use "${current}": `);
+      expect(stderr).toContain(why);
+      expect(stderr).toContain("\nhint: ");
+    }
+    expect((await here("log", "one")).exitCode).toBe(0);
+    if (held === undefined) return;
+    expect((await here("log")).stderr).toContain("hint: choose one of one with `aegis use NAME`\n");
+    expect((await here("use", "one")).exitCode).toBe(0);
+    expect((await here("log")).exitCode).toBe(0);
+  });
   test("an empty ledger is no error", async () => {
     await aegis("init", "empty");
     const { stdout, exitCode } = await aegis("audit", "query", "empty");
@@ -311,12 +346,12 @@ describe("every command", () => {
     expect(outcome.stderr).toMatch(/^error: .*HOME.*\nhint: .*AEGIS_HOME.*\n$/);
   });
 
-  test("a folder where a file belongs is an error of the system, told as one", async () => {
-    const state = tempDir("state");
-    mkdirSync(join(state, "current"));
-    const outcome = await spawnAegis(["log"], { env: { AEGIS_HOME: state } });
-    expect([outcome.exitCode, outcome.stdout]).toEqual([1, ""]);
-    expect(outcome.stderr).toMatch(/^error: Cannot read.*EISDIR.*\nhint: .+\n$/);
+  test("an error of the system is told as one, with its place", async () => {
+    const loop = join(tempDir("loop"), "loop");
+    symlinkSync(loop, loop);
+    const outcome = await spawnAegis(["policy", "validate", loop]);
+    expect(outcome.exitCode).toBe(1);
+    expect(outcome.stderr).toMatch(/^error: Cannot \w+ ".*\/loop": ELOOP.*\nhint: .+\n$/);
   });
 
   test("an aegis home that others may write to is refused", async () => {

@@ -5,9 +5,9 @@ import { AegisError } from "../../base/errors.ts";
 import type { AbsPath } from "../../base/paths.ts";
 import {
   type ConfigEntry,
+  currentConfig,
   listConfigs,
   loadConfig,
-  readCurrent,
   requireConfig,
 } from "../../config/config.ts";
 import { isFile } from "../../config/files.ts";
@@ -35,9 +35,8 @@ export async function chooseConfig(
   name: string | undefined,
 ): Promise<ConfigEntry> {
   const paths = aegisPaths(around.environment);
-  const named = name ?? readCurrent(paths);
-  if (named !== undefined) return requireConfig(paths, named);
-  const entry = (await usedLast(around))?.config ?? listConfigs(paths)[0];
+  if (name !== undefined) return requireConfig(paths, name);
+  const entry = currentConfig(paths) ?? (await usedLast(around))?.config ?? listConfigs(paths)[0];
   if (entry !== undefined) return entry;
   throw new AegisError("config/not-found", "Cannot choose a configuration: there is none", {
     hint: "make one with `aegis init NAME`, or watch a command with `aegis wrap -- CMD`",
@@ -66,10 +65,10 @@ export async function chooseLedger(around: Surroundings, wish: LedgerWish): Prom
   if (wish.name !== undefined) return ledgerOf(around, requireConfig(paths, wish.name));
   const holding = wish.session === undefined ? undefined : await holdingOf(around, wish.session);
   if (holding !== undefined) return holding;
-  const current = readCurrent(paths);
+  const current = currentConfig(paths);
   const last = await usedLast(around);
   if (current === undefined) return last ?? adHocLedger(around);
-  const choice = ledgerOf(around, requireConfig(paths, current));
+  const choice = ledgerOf(around, current);
   return last === undefined || last.path === choice.path ? choice : { ...choice, newer: last };
 }
 
