@@ -101,6 +101,7 @@ static bool is_askable(const struct request *request)
 		return first->state == TARGET_EXISTS && S_ISSOCK(first->mode) &&
 		       !first->is_deleted && first->links < 2;
 	case CALL_UNKNOWN:
+	case CALL_ACCESS:
 	case CALL_EXEC:
 	case CALL_UMASK:
 	case CALL_PART:

@@ -13,6 +13,7 @@
 
 #include "borrow.h"
 #include "jobs.h"
+#include "kernel_files.h"
 #include "lend_wire.h"
 #include "links.h"
 #include "proc.h"
@@ -64,6 +65,17 @@ bool asks_about(const struct request *request, const struct opening *opening)
 			return false;
 	}
 	return actions != 0 && proc_lets_open(&request->caller, target);
+}
+
+bool asks_about_writing(const struct request *request)
+{
+	const struct target *target = &request->first.at.target;
+
+	return request->rules->lender >= 0 && target->state == TARGET_EXISTS &&
+	       !target->is_deleted && !target->is_memory &&
+	       (S_ISREG(target->mode) || S_ISDIR(target->mode)) &&
+	       !kernel_files_has(target->fd) && is_open_to_question(request, ACTION_FILE_WRITE) &&
+	       proc_lets_open(&request->caller, target);
 }
 
 static int perform(struct job *job)

@@ -25,6 +25,8 @@ static const struct call table[] = {
 	[SYS_fchmodat2] = {CALL_CHANGE, LINKS_UNLESS_FLAG, 0, 1, 3, NONE, NONE, NONE},
 	[SYS_fchownat] = {CALL_CHANGE, LINKS_UNLESS_FLAG, 0, 1, 4, NONE, NONE, NONE},
 	[SYS_utimensat] = {CALL_CHANGE, LINKS_UNLESS_FLAG, 0, 1, 3, NONE, NONE, NONE},
+	[SYS_faccessat] = {CALL_ACCESS, LINKS_FOLLOW, 0, 1, NONE, 2, NONE, NONE},
+	[SYS_faccessat2] = {CALL_ACCESS, LINKS_UNLESS_FLAG, 0, 1, 3, 2, NONE, NONE},
 	/* By descriptor. */
 	[SYS_fchmod] = {CALL_CHANGE, LINKS_FOLLOW, 0, NONE, NONE, NONE, NONE, NONE},
 	[SYS_fchown] = {CALL_CHANGE, LINKS_FOLLOW, 0, NONE, NONE, NONE, NONE, NONE},
@@ -55,6 +57,7 @@ static const struct call table[] = {
 #ifdef SYS_open
 	[SYS_open] = {CALL_OPEN, LINKS_FOLLOW, NONE, 0, 1, 2, NONE, NONE},
 	[SYS_creat] = {CALL_CREAT, LINKS_FOLLOW, NONE, 0, NONE, 1, NONE, NONE},
+	[SYS_access] = {CALL_ACCESS, LINKS_FOLLOW, NONE, 0, NONE, 1, NONE, NONE},
 	[SYS_unlink] = {CALL_DELETE, LINKS_KEEP, NONE, 0, NONE, NONE, NONE, NONE},
 	[SYS_rmdir] = {CALL_DELETE, LINKS_KEEP, NONE, 0, NONE, NONE, NONE, NONE},
 	[SYS_rename] = {CALL_RENAME, LINKS_KEEP, NONE, 0, NONE, NONE, NONE, 1},

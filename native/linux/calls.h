@@ -19,6 +19,8 @@ enum call_kind {
 	CALL_MKNOD,
 	/* Changes an existing object: content size, mode, owner, times, extended attributes. */
 	CALL_CHANGE,
+	/* Asks what could be done to an object. */
+	CALL_ACCESS,
 	CALL_SOCKET,
 	CALL_SOCKETPAIR,
 	CALL_CONNECT,

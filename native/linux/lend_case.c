@@ -12,17 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../common/fd.h"
+#include "kernel_files.h"
 #include "lend_parts.h"
 #include "lend_wire.h"
 #include "uapi.h"
@@ -102,19 +101,6 @@ static int reopen(int object, int flags)
 	snprintf(number, sizeof(number), "%d", object);
 	fd = openat(names, number, flags);
 	return fd < 0 ? -errno : fd;
-}
-
-/* Files of the kernel answer by who opens them, and that is not who was judged. */
-static bool is_kernels(int object)
-{
-	struct statfs status;
-
-	if (fstatfs(object, &status) < 0)
-		return true;
-	return status.f_type == PROC_SUPER_MAGIC || status.f_type == SYSFS_MAGIC ||
-	       status.f_type == DEVPTS_SUPER_MAGIC || status.f_type == DEBUGFS_MAGIC ||
-	       status.f_type == TRACEFS_MAGIC || status.f_type == SECURITYFS_MAGIC ||
-	       status.f_type == CGROUP2_SUPER_MAGIC || status.f_type == CGROUP_SUPER_MAGIC;
 }
 
 static bool is_same(const struct stat *one, const struct stat *other)
@@ -234,7 +220,7 @@ static bool examine_at(struct lend_case *this, int which)
 {
 	int outside;
 
-	if (this->at[which] < 0 || is_kernels(this->at[which]))
+	if (this->at[which] < 0 || kernel_files_has(this->at[which]))
 		return false;
 	/* An open takes what it was given where it can. */
 	outside = this->request.kind == LEND_OPEN ? -1 : find_outside(this->at[which]);

@@ -24,16 +24,24 @@ static void unescape(char *text)
 	*to = 0;
 }
 
-static bool parse(const char *line, char path[AE_PATH_MAX], char type[64], dev_t *device)
+static bool parse(const char *line, char path[AE_PATH_MAX], char type[64], struct mountinfo *mount)
 {
 	unsigned int numbers[2];
+	char options[4] = "";
 	const char *rest = strstr(line, " - ");
 
-	if (!rest || sscanf(rest, " - %63s", type) != 1 ||
+	/* Whether it can be written is the first option of all. */
+	if (!rest || sscanf(rest, " - %63s %*s %3s", type, options) < 1 ||
 	    sscanf(line, "%*s %*s %u:%u %*s %4095s", &numbers[0], &numbers[1], path) != 3)
 		return false;
 	unescape(path);
-	*device = makedev(numbers[0], numbers[1]);
+	*mount = (struct mountinfo){
+		.path = path,
+		.type = type,
+		.device = makedev(numbers[0], numbers[1]),
+		.is_read_only = !strncmp(options, "ro", 2) && strspn(options + 2, ",\n") ==
+								      strlen(options + 2),
+	};
 	return true;
 }
 
@@ -45,11 +53,11 @@ bool mountinfo_each(void (*visit)(void *context, const struct mountinfo *mount),
 	char path[AE_PATH_MAX];
 	char type[64];
 	bool is_whole = file;
-	dev_t device;
+	struct mountinfo mount;
 
 	while (file && getline(&line, &room, file) > 0) {
-		if (parse(line, path, type, &device))
-			visit(context, &(struct mountinfo){path, type, device});
+		if (parse(line, path, type, &mount))
+			visit(context, &mount);
 		else
 			is_whole = false;
 	}

@@ -9,6 +9,8 @@ struct mountinfo {
 	const char *path;
 	const char *type;
 	dev_t device;
+	/* The file system, whatever the mount says. */
+	bool is_read_only;
 };
 
 /* Visits every mount. False when they cannot be read. */

@@ -1,8 +1,7 @@
 /*
  * One thread receives, judges, answers and records, in that order, so rows stand in the order of
  * the answers. Answering also proves what was read: the kernel refuses the answer when the caller
- * stopped waiting in between, and then nothing is recorded, because its call will be notified again
- * or never happened.
+ * stopped waiting in between, and nothing is recorded: its call comes again or never happened.
  *
  * That thread must not stand still for one caller. What is known to wait has a job of its own
  * (jobs.c); but looking a path up may wait as well, on a file system whose server does not answer.
@@ -34,6 +33,7 @@
 #include "socket_kinds.h"
 #include "sockets.h"
 #include "umasks.h"
+#include "writable.h"
 
 /* Interrupts a blocked receive on kernels before 6.6, which do not notice that the box is empty. */
 enum { WAKE_SIGNAL = SIGURG };
@@ -105,6 +105,8 @@ int notify_judge(struct request *request)
 	case CALL_MKDIR:
 	case CALL_MKNOD:
 		return answer_name(request, names_answer);
+	case CALL_ACCESS:
+		return writable_answer(request);
 	case CALL_SOCKET:
 	case CALL_SOCKETPAIR:
 		return socket_kinds_answer(request);
@@ -119,10 +121,8 @@ int notify_judge(struct request *request)
 	case CALL_WRITEV:
 		return sockets_answer(request);
 	case CALL_UMASK:
-		umasks_change(&request->caller);
-		return ANSWER_CONTINUE;
 	case CALL_PART:
-		umasks_part();
+		umasks_tell(&request->caller, request->call->kind == CALL_PART);
 		return ANSWER_CONTINUE;
 	case CALL_UNKNOWN:
 		break;

@@ -119,7 +119,7 @@ int umasks_of(const struct caller *caller)
 	return mask;
 }
 
-void umasks_change(const struct caller *caller)
+static void change(const struct caller *caller)
 {
 	bool is_known = false;
 
@@ -134,10 +134,18 @@ void umasks_change(const struct caller *caller)
 	pthread_mutex_unlock(&umasks.lock);
 }
 
-void umasks_part(void)
+static void part(void)
 {
 	pthread_mutex_lock(&umasks.lock);
 	umasks.may_keep = false;
 	forget_all();
 	pthread_mutex_unlock(&umasks.lock);
+}
+
+void umasks_tell(const struct caller *caller, bool parts)
+{
+	if (parts)
+		part();
+	else
+		change(caller);
 }

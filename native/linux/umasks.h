@@ -12,9 +12,10 @@
 void umasks_start(bool are_told);
 /* The umask of a waiting caller, or -errno. */
 int umasks_of(const struct caller *caller);
-/* The kernel is about to do the caller's umask(2). */
-void umasks_change(const struct caller *caller);
-/* The caller is about to make a thread that shares no umask with the others of its process. */
-void umasks_part(void);
+/*
+ * The kernel is about to do the caller's umask(2), or, `parts`, to make it a thread that shares no
+ * umask with the others of its process.
+ */
+void umasks_tell(const struct caller *caller, bool parts);
 
 #endif

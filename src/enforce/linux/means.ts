@@ -37,6 +37,8 @@ export interface Needs {
   readonly audit: AuditLevel;
   /** What is open in the box's standard streams lies outside its mounts. */
   readonly inheritsFiles: boolean;
+  /** Somebody is asked about what no rule is about. */
+  readonly asks: boolean;
 }
 
 export interface Means {
@@ -72,7 +74,11 @@ export interface Lowering {
 export function needsOf(
   lowering: Lowering,
   network: NetworkGrants,
-  { audit, inheritsFiles = false }: Pick<BoxRequest, "audit" | "inheritsFiles">,
+  {
+    audit,
+    inheritsFiles = false,
+    asks = false,
+  }: Pick<BoxRequest, "audit" | "inheritsFiles" | "asks">,
 ): Needs {
   const { grants, holes, protection, exceedsKernel, exceedsExec, runsLoaders } = lowering;
   const isEverywhere = (action: Region["action"]) =>
@@ -101,6 +107,7 @@ export function needsOf(
     runsLoaders,
     audit,
     inheritsFiles,
+    asks,
   };
 }
 
@@ -155,6 +162,8 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     descriptor: judges || means.changes,
     ...(makesNames || judges ? { umask: true } : {}),
     exec: isAudited || judges,
+    // What is read-only but for an answer has to look as if it could be written.
+    ...(needs.asks && means.broker && means.mounts ? { writable: true } : {}),
     socket: isAudited || judgesSockets(needs),
     ...(makesSockets(needs, means) ? { makesSockets: true } : {}),
     ...(isAudited ? { refused: true } : {}),

@@ -60,6 +60,8 @@ export interface NotifiedCalls {
   /** The same through a descriptor, which may be open for reading only. */
   readonly descriptor: boolean;
   readonly exec: boolean;
+  /** Whether something could be written, asked beforehand. */
+  readonly writable?: boolean;
   readonly socket: boolean;
   /** umask(), and what makes a thread that has one to itself. */
   readonly umask?: boolean;
@@ -107,6 +109,9 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   set(descriptorCalls, notified(notify.descriptor));
   set(pathCalls.exec, notified(notify.exec));
   set(socketCalls, notified(notify.socket));
+  const wondering = notified(notify.writable === true);
+  rules.set("access", unless(1, W_OK, "allow", wondering));
+  set(["faccessat", "faccessat2"], unless(2, W_OK, "allow", wondering));
   rules.set("umask", notified(notify.umask === true));
   rules.set("open", openRule(notify.open, 1));
   rules.set("openat", openRule(notify.open, 2));
@@ -239,6 +244,7 @@ function cloneRule(parting: Answer): CallRule {
 }
 
 const accessMode = 0o3;
+const W_OK = 2;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 /** The bit of O_TMPFILE that O_DIRECTORY does not have; the same on both architectures. */

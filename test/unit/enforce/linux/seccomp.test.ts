@@ -68,6 +68,20 @@ for (const arch of archs) {
     expect(answer(plan, "clone3")).toBe("enosys");
   });
 
+  test(`${arch}: who is asked hears of questions about writing, and of no others`, () => {
+    const told = { ...plan, notify: { ...plan.notify, writable: true } };
+    const calls = [
+      ["faccessat", [-100, 0]],
+      ["faccessat2", [-100, 0]],
+      ...(arch === "x86_64" ? ([["access", [0]]] as const) : []),
+    ] as const;
+    for (const [name, before] of calls) {
+      for (const mode of [0, 1, 4, 5]) expect(answer(told, name, ...before, mode)).toBe("allow");
+      for (const mode of [2, 3, 6, 7]) expect(answer(told, name, ...before, mode)).toBe("notify");
+      expect(answer(plan, name, ...before, 2)).toBe("allow");
+    }
+  });
+
   test(`${arch}: who keeps umasks hears of what changes one`, () => {
     const told = { ...plan, notify: { ...plan.notify, umask: true } };
     const thread = 0x3d0f00;
