@@ -1,6 +1,6 @@
 // POST and GET /v1/events: sealed events in, sealed events out.
 
-import type { RateLimiter } from "../app/serve/rate-limit.ts";
+import type { ProposedCall, RateLimiter } from "../app/serve/rate-limit.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { NumberText } from "../base/json-text.ts";
 import type {
@@ -114,14 +114,16 @@ function batchRequests(
 
 /** @throws {Refusal} 429, and then none of them is stored */
 function admit(limiter: RateLimiter, requests: readonly AppendRequest[]): void {
-  const proposed = requests.filter(({ type }) => type === "TOOL_CALL_PROPOSED");
-  const wait = limiter.take(
-    proposed.map(({ tenant, payload }) => {
-      const tool = payload instanceof Map ? payload.get("tool_name") : undefined;
-      return { tenant, tool: typeof tool === "string" ? tool : "" };
-    }),
-  );
+  const wait = limiter.take(proposedCalls(requests));
   if (wait > 0) throw rateLimited(wait);
+}
+
+function* proposedCalls(requests: readonly AppendRequest[]): Iterable<ProposedCall> {
+  for (const { type, tenant, payload } of requests) {
+    if (type !== "TOOL_CALL_PROPOSED") continue;
+    const tool = payload instanceof Map ? payload.get("tool_name") : undefined;
+    yield { tenant, tool: typeof tool === "string" ? tool : "" };
+  }
 }
 
 export function eventJson(event: LoggedEvent): JsonObject {

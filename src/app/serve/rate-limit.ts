@@ -10,8 +10,11 @@ export interface ProposedCall {
 }
 
 export interface RateLimiter {
-  /** Counts all of them or none. @returns seconds to wait, 0 when they may go on */
-  take(calls: readonly ProposedCall[]): number;
+  /**
+   * Counts all of them or none; without a limit it looks at none.
+   * @returns seconds to wait, 0 when they may go on
+   */
+  take(calls: Iterable<ProposedCall>): number;
 }
 
 const windowMs = 60_000;
