@@ -235,9 +235,13 @@ void request_note_socket(struct request *request, const struct subject *subject,
 int request_fails(struct request *request, enum action action, const struct named *named, int error)
 {
 	const struct target *target = &named->at.target;
-	struct verdict verdict = request_judge(request, action, target);
+	struct verdict verdict;
 
 	request->frame_count = 0;
+	/* Below a folder that is not open there is nothing a row could name. */
+	if (error == EBADF)
+		return error;
+	verdict = request_judge(request, action, target);
 	if (!verdict.allowed && verdict.rule == JUDGE_NO_RULE)
 		verdict = judge_path(request->rules->failing, action, target->path, target->size);
 	if (verdict.allowed && !request->rules->record_failed)

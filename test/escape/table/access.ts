@@ -84,7 +84,7 @@ export const descriptors = rows("C", [
     name: "inherited-folder",
     technique: "openat below a folder descriptor the starter left open",
     words: ["read-inherited-folder", "3", "second-name"],
-    leaves: ["FileRead", "/second-name"],
+    leaves: "absent",
     twin: ["read-dirfd", "{ws}/in/inherited-folder", "f"],
   },
   {
