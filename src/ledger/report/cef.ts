@@ -20,6 +20,7 @@ const severities: Readonly<Record<string, readonly [allowed: number, denied: num
   ProcessSpawn: [3, 8],
   ProcessExit: [1, 6],
   ApiUsage: [1, 6],
+  CallRefused: [1, 8],
   PolicyLoaded: [5, 5],
 };
 const otherSeverity: readonly [number, number] = [1, 6];
@@ -88,6 +89,7 @@ function targetFields({ payload }: SealedEvent, { name, resource }: ActionKind):
       return [["dproc", cut(resource, textMax)]];
     case "ToolCall":
     case "ApiUsage":
+    case "CallRefused":
       return [["requestContext", cut(resource, textMax)]];
     default:
       return [["filePath", cut(resource, textMax)]];

@@ -112,6 +112,10 @@ export function actionOf({ event_type, payload }: SealedEvent): ActionKind {
       };
     case "ApiUsage":
       return { name, fields: payload, resource: text(payload.provider) || path };
+    case "CallRefused": {
+      const call = `${text(payload.call)} ${text(payload.argument)}`.trimEnd();
+      return { name, fields: payload, resource: call };
+    }
     default:
       return { name, fields: payload, resource: undefined };
   }

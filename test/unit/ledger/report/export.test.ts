@@ -286,6 +286,14 @@ describe("CEF", () => {
       { request: "https://e.com/?a=1" },
     ],
     [
+      "a refused call",
+      draft("CALL_REFUSED", { call: "unshare", argument: "CLONE_NEWUSER", decision: "deny" }),
+      "CallRefused",
+      "CallRefused denied",
+      "8",
+      { requestContext: "unshare CLONE_NEWUSER", outcome: "deny" },
+    ],
+    [
       "a session",
       draft("SESSION_OPENED", {}),
       "SessionOpened",
