@@ -28,19 +28,19 @@ function onBoth(
     technique: `${technique}, ${on === "outside" ? "outside every grant" : "forbidden inside a grant"}`,
     words,
     on,
-    leaves: leavesOn(on, denied),
+    ...leavesOn(on, denied),
     ...rest,
   }));
 }
 
-function leavesOn(on: Row["on"], denied: Denied | undefined): Exclude<Row["leaves"], undefined> {
-  if (denied === undefined) return { namespaces: "hidden" };
+function leavesOn(on: Row["on"], denied: Denied | undefined): Pick<Row, "leaves"> {
+  if (denied === undefined) return on === "outside" ? {} : { leaves: { namespaces: "hidden" } };
   const [action, object, hidden] = denied;
-  if (on === "outside") return [action, object];
+  if (on === "outside") return { leaves: [action, object] };
   const left: Left = [action, object, byFlag];
-  if (hidden === undefined) return left;
+  if (hidden === undefined) return { leaves: left };
   const behind: Left | NoRow = hidden === "hidden" ? hidden : [hidden, object, byFlag];
-  return { namespaces: behind, shared: left };
+  return { leaves: { namespaces: behind, shared: left } };
 }
 
 const byFlag = "flag:--deny";
