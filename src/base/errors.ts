@@ -24,6 +24,7 @@ export type ErrorCode =
   | "ledger/tampered"
   | "ledger/encrypted"
   | "ledger/not-found"
+  | "ledger/purged"
   | "ledger/invalid-event"
   | "canonical/invalid"
   | "json/invalid"

@@ -6,8 +6,9 @@ import type { SessionId } from "../base/ids.ts";
 import type { EventDraft, SealedEvent } from "../model/event.ts";
 import type { PolicySnapshot } from "../model/policy-snapshot.ts";
 import { localTenant } from "./control/foreign.ts";
+import { sessionPurged } from "./purge/purged.ts";
 import type { Sealed, Sealer } from "./seal.ts";
-import { addEvent, decisionOf, newSession, type SessionState } from "./session-state.ts";
+import { addEvent, decisionOf, isPurged, newSession, type SessionState } from "./session-state.ts";
 import {
   type Addition,
   type AppendBase,
@@ -45,6 +46,7 @@ export function buildAddition(
   encode?: Store["encode"],
 ): BuiltAddition {
   const session = { ...(base.session ?? newSession(request.session)) };
+  if (isPurged(session)) throw sessionPurged(session.id);
   const events: NewEvent[] = [];
   const sealed: SealedEvent[] = [];
   let policyLoad: PolicyLoadRow | undefined;

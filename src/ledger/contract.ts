@@ -20,6 +20,8 @@ export interface SessionRecord {
   /** Accesses, not rows: a coalesced row counts `count` times. */
   readonly accessCount: number;
   readonly deniedCount: number;
+  /** Nothing is left of its events but their places in the tree. */
+  readonly purged?: true;
 }
 
 /** A C2SP signed checkpoint and the tree it speaks of. */
@@ -87,11 +89,34 @@ export interface CheckpointComparison {
   readonly proof: readonly string[];
 }
 
+/** What a purge takes out: ended sessions all of whose events are older. */
+export interface PurgeScope {
+  readonly sessionCount: number;
+  readonly eventCount: number;
+}
+
+export interface PurgeWish {
+  /** Events of this moment and later stay. */
+  readonly beforeUnixMs: number;
+  readonly tsUnixMs: number;
+  /** Who asked for it, for the ledger. */
+  readonly by: string;
+  readonly command: readonly string[];
+  readonly directory: string;
+}
+
+export interface Purged extends PurgeScope {
+  /** The session that says so, and the head with it; undefined where there was nothing to purge. */
+  readonly recorded: { readonly session: SessionId; readonly checkpoint: Checkpoint } | undefined;
+}
+
 export interface VerifyReport {
   readonly valid: boolean;
   readonly eventCount: number;
   /** Encrypted ones that nobody opened: their place was checked, what they say was not. */
   readonly unopened: number;
+  /** Of `eventCount` those that were purged: their places in the tree were checked. */
+  readonly purged: number;
   /** Every finding, in tree order; empty when valid. */
   readonly findings: readonly VerifyFinding[];
   /** Sessions without a close event, not counted as findings. */
@@ -117,6 +142,8 @@ export interface VerifyReport {
  * to.
  * - `record-invalid`: a record beside the events is not sealed with the ledger's key, or is none
  * that aegis keeps.
+ * - `purge-invalid`: events were taken out and no purge that is signed with the ledger's key says
+ * so, or one says so that is not signed.
  * - `schema-changed`: a table, index or guard trigger is missing or different.
  */
 export type FindingKind =
@@ -130,6 +157,7 @@ export type FindingKind =
   | "checkpoint-missing"
   | "derived-mismatch"
   | "record-invalid"
+  | "purge-invalid"
   | "schema-changed";
 
 export interface VerifyFinding {
@@ -221,6 +249,7 @@ export interface Ledger {
   session(id: SessionId): Promise<SessionRecord | undefined>;
   /** @throws {AegisError} `ledger/not-found` when there is no such session */
   tag(id: SessionId, tag: string, tsUnixMs: number): Promise<void>;
+  /** @throws {AegisError} `ledger/purged` when the filter names a session that was */
   events(
     filter: EventFilter,
     page: { readonly limit: number; readonly offset: number },
@@ -230,11 +259,22 @@ export interface Ledger {
     after: number,
     limit: number,
   ): Promise<readonly { readonly index: number; readonly event: SealedEvent }[]>;
+  /** Events in the tree, those that were purged among them. */
+  size(): Promise<number>;
   /** Tree index of an event. */
   indexOf(session: SessionId, seq: number): Promise<number | undefined>;
   /** Newest first. */
   policyHistory(last: number): Promise<readonly PolicyLoad[]>;
   verify(): Promise<VerifyReport>;
+  /** What `purge` would take out. */
+  purgeable(beforeUnixMs: number): Promise<PurgeScope>;
+  /**
+   * Takes the events of ended sessions out, in one transaction with a signed event for each of them
+   * that says so; chains, tree, checkpoints and proofs of others stay as they are.
+   * @throws {AegisError} `ledger/tampered` where the ledger does not verify: what a purge takes out
+   * is no evidence any more; `ledger/conflict` when another key signs the ledger
+   */
+  purge(wish: PurgeWish): Promise<Purged>;
   /**
    * Signs the tree as it is now, or returns the checkpoint that already covers it.
    * @throws {AegisError} `ledger/tampered` when the ledger is behind, or differs from, what was
@@ -243,7 +283,10 @@ export interface Ledger {
   checkpoint(): Promise<Checkpoint>;
   /** Stored checkpoints, newest first. */
   checkpoints(last: number): Promise<readonly Checkpoint[]>;
-  /** @throws {AegisError} `ledger/not-found` when there is no event at `index` */
+  /**
+   * @throws {AegisError} `ledger/not-found` when there is no event at `index`, `ledger/purged` when
+   * it is there no more
+   */
   prove(index: number): Promise<EventProof>;
   /**
    * Relates two signed notes of this ledger.

@@ -7,12 +7,21 @@ import { signEveryEvents } from "../base/limits.ts";
 import type { EventDraft, LostPayload, SealedEvent, SessionOpening } from "../model/event.ts";
 import { type PolicySnapshot, policySnapshot } from "../model/policy-snapshot.ts";
 import { type AdditionRequest, type BuiltAddition, buildAddition } from "./addition.ts";
-import type { Checkpoint, JoinedSession, Ledger, Patience, SessionWriter } from "./contract.ts";
+import { closingDraft, type SessionEnd } from "./closing.ts";
+import type {
+  Checkpoint,
+  JoinedSession,
+  Ledger,
+  Patience,
+  SessionRecord,
+  SessionWriter,
+} from "./contract.ts";
 import { localTenant, readSessionKey, sessionKey } from "./control/foreign.ts";
 import { isEncrypted, keysMissing, payloadsMarker, stillEncrypted } from "./encrypted/text.ts";
 import { joiningDrafts, openingDrafts } from "./opening.ts";
+import { requireKept } from "./purge/purged.ts";
 import { createSealer, readSealed } from "./seal.ts";
-import type { SessionState } from "./session-state.ts";
+import { isPurged, type SessionState } from "./session-state.ts";
 import type { Store, StoredEvent } from "./store.ts";
 import { readCheckpoint } from "./tree/checkpoint.ts";
 import { compareCheckpoints, proveEvent } from "./tree/claims.ts";
@@ -48,9 +57,13 @@ export function createLedger(parts: LedgerParts): Ledger {
     openSession: (...opening) => openSession(parts, append, ...opening),
     joinSession: (...joining) => joinSession(parts, append, ...joining),
     tag: (...tag) => tagSession(store, append, ...tag),
-    sessions: (page) => store.sessions(page),
-    session: (id) => store.session(id),
+    sessions: async (page) => (await store.sessions(page)).map(recordOf),
+    async session(id) {
+      const state = await store.session(id);
+      return state === undefined ? undefined : recordOf(state);
+    },
     async events(filter, page) {
+      if (filter.session !== undefined) await requireKept(store, filter.session);
       const { events, total } = await store.events(filter, page);
       return { events: events.map(requireEvent), total };
     },
@@ -58,9 +71,12 @@ export function createLedger(parts: LedgerParts): Ledger {
       const events = await store.eventsFrom(after + 1, limit);
       return events.map((event) => ({ index: event.index, event: requireEvent(event) }));
     },
+    size: async () => (await store.head()).size,
     indexOf: (session, seq) => store.indexOf(session, seq),
     policyHistory: (last) => store.policyLoads(last),
     verify: () => verifyLedger(parts),
+    purgeable: async (before) => (await import("./purge/purge.ts")).purgeable(store, before),
+    purge: async (wish) => (await import("./purge/purge.ts")).purgeLedger(parts, wish),
     checkpoint: () => signSharedHead(parts),
     async checkpoints(last): Promise<readonly Checkpoint[]> {
       return (await store.checkpoints(last)).map(({ note }) => readCheckpoint(note));
@@ -70,6 +86,10 @@ export function createLedger(parts: LedgerParts): Ledger {
     verifierKey: async () => (await keys.signer()).verifierKey,
     close: () => store.close(),
   };
+}
+
+function recordOf(state: SessionState): SessionRecord {
+  return isPurged(state) ? { ...state, purged: true } : state;
 }
 
 function createAppend(store: Store): Append {
@@ -253,25 +273,9 @@ async function tagSession(
   await append({ ...own, drafts: () => [draft], policy: undefined });
 }
 
-type SessionEnd = Parameters<SessionWriter["close"]>[0];
-
 function* lastDrafts(session: SessionState, end: SessionEnd): Iterable<EventDraft> {
   yield* end.last;
   yield closingDraft(session, end);
-}
-
-function closingDraft(
-  session: SessionState,
-  { tsUnixMs, exitStatus, summary }: SessionEnd,
-): EventDraft {
-  const payload = {
-    exit_status: exitStatus,
-    event_count: session.nextSeq + 1,
-    access_count: session.accessCount,
-    denied_count: session.deniedCount,
-    summary,
-  };
-  return { type: "SESSION_CLOSED", tsUnixMs, payload };
 }
 
 /** A text is hashed again only when it is about to be stored. */

@@ -13,6 +13,8 @@ import {
   type ChainQuery,
   type ManyBase,
   type PolicyLoadRow,
+  type Purge,
+  type PurgedEvent,
   type Snapshot,
   type Store,
   type StoredCheckpoint,
@@ -32,6 +34,8 @@ import {
 export interface MemoryRows {
   head: TreeHead;
   readonly events: StoredEvent[];
+  /** In tree order. */
+  readonly purged: PurgedEvent[];
   /** In the order they were opened. */
   readonly sessions: Map<SessionId, SessionState>;
   readonly policyLoads: PolicyLoadRow[];
@@ -50,6 +54,7 @@ export function createMemoryStore(origin: string): MemoryStore {
   const rows: MemoryRows = {
     head: emptyTree,
     events: [],
+    purged: [],
     sessions: new Map(),
     policyLoads: [],
     nodes: [],
@@ -96,6 +101,7 @@ export function createMemoryStore(origin: string): MemoryStore {
     },
     session: async (id) => rows.sessions.get(id),
     ...eventsOf(rows),
+    scrub: async () => undefined,
     snapshot: async () => snapshotOf(origin, rows),
     close: async () => undefined,
   };
@@ -121,13 +127,13 @@ function eventsOf(rows: MemoryRows): Pick<Store, EventReading> {
       const found = rows.events.filter((event) => matches(rows, filter, event)).reverse();
       return { events: found.slice(offset, offset + limit), total: found.length };
     },
-    eventsFrom: async (first, limit) => rows.events.slice(first, first + limit),
+    eventsFrom: async (first, limit) => from(rows.events, first, limit),
     indexOf: async (session, seq) =>
       rows.events.find((event) => event.session === session && event.seq === seq)?.index,
     policyLoads: async (last) => [...rows.policyLoads].reverse().slice(0, last),
     checkpoints: async (last) => [...rows.checkpoints].reverse().slice(0, last),
     nodes: async (places) =>
-      places.map(({ level, position }) => subtreeRoot(rows.events, level, position)),
+      places.map(({ level, position }) => subtreeRoot(rows, level, position)),
   };
 }
 
@@ -176,6 +182,31 @@ function add(rows: MemoryRows, addition: Addition): void {
   for (const record of addition.records ?? []) {
     rows.records.set(recordKey(record.kind, record.key), record);
   }
+  if (addition.purge !== undefined) purge(rows, addition.purge);
+}
+
+function purge(rows: MemoryRows, { sessions, records }: Purge): void {
+  for (const session of sessions) rows.sessions.set(session.id, session);
+  const gone = new Set(sessions.map(({ id }) => id));
+  const [out, kept] = [rows.events.filter(isOut), rows.events.filter((event) => !isOut(event))];
+  function isOut({ session }: StoredEvent): boolean {
+    return gone.has(session);
+  }
+  rows.events.splice(0, rows.events.length, ...kept);
+  rows.purged.push(...out.map(({ index, session, leaf }) => ({ index, session, leaf })));
+  rows.purged.sort((a, b) => a.index - b.index);
+  for (const { kind, key } of records) rows.records.delete(recordKey(kind, key));
+}
+
+/** @param all in tree order, though some may be missing */
+function from<T extends { readonly index: number }>(
+  all: readonly T[],
+  first: number,
+  limit: number,
+): readonly T[] {
+  const isWhole = all[first]?.index === first;
+  const at = isWhole ? first : all.findIndex(({ index }) => index >= first);
+  return at < 0 ? [] : all.slice(at, at + limit);
 }
 
 function recordKey(kind: string, key: string): string {
@@ -206,8 +237,13 @@ function matches(rows: MemoryRows, filter: EventFilter, event: StoredEvent): boo
   return payload !== undefined && matchesSearch(payload, filter.search.toLowerCase());
 }
 
-function subtreeRoot(events: readonly StoredEvent[], level: number, position: number): Hash {
-  const leaves = events.slice(position * 2 ** level, (position + 1) * 2 ** level);
+function subtreeRoot({ events, purged }: MemoryRows, level: number, position: number): Hash {
+  const [first, size] = [position * 2 ** level, 2 ** level];
+  const isIn = ({ index }: PurgedEvent) => index >= first && index < first + size;
+  const leaves: readonly PurgedEvent[] =
+    purged.length === 0
+      ? events.slice(first, first + size)
+      : [...events, ...purged].filter(isIn).sort((a, b) => a.index - b.index);
   const hashes = leaves.map(({ leaf }) => leaf);
   return rootOf(appendLeaves(emptyTree, hashes, () => undefined));
 }
@@ -216,6 +252,7 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
   const copy = {
     head: rows.head,
     events: [...rows.events],
+    purged: [...rows.purged],
     sessions: [...rows.sessions.values()],
     policyLoads: [...rows.policyLoads],
     nodes: [...rows.nodes],
@@ -225,7 +262,8 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
   return {
     origin,
     head: () => copy.head,
-    eventsFrom: (first, limit) => copy.events.slice(first, first + limit),
+    eventsFrom: (first, limit) => from(copy.events, first, limit),
+    purgedFrom: (first, limit) => from(copy.purged, first, limit),
     sessions: () => copy.sessions,
     policyLoads: () => copy.policyLoads,
     policies: () => copy.policyLoads.map(({ snapshot }) => snapshot),

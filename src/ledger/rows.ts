@@ -6,7 +6,7 @@ import { canonicalJson } from "../base/canonical-json.ts";
 import type { SessionId } from "../base/ids.ts";
 import type { PolicySnapshot, PolicySource } from "../model/policy-snapshot.ts";
 import type { SessionState } from "./session-state.ts";
-import type { StoredCheckpoint, StoredEvent } from "./store.ts";
+import type { PurgedEvent, StoredCheckpoint, StoredEvent } from "./store.ts";
 import type { Hash, TreeHead, TreeNode } from "./tree/merkle.ts";
 
 /** In a damaged database any column may hold anything. */
@@ -105,6 +105,13 @@ export function eventOf(row: EventRow, session = row.session): StoredEvent {
     leaf: bytesOf(row.leaf),
     body: bytesOf(row.body),
   };
+}
+
+export type PurgedRow = Row<"idx" | "session" | "leaf">;
+
+/** @param session its id, when the row has only its number */
+export function purgedOf(row: PurgedRow, session = row.session): PurgedEvent {
+  return { index: numberOf(row.idx), session: sessionIdOf(session), leaf: bytesOf(row.leaf) };
 }
 
 /** What a copy of one that nobody writes has: it is as wrong there. */

@@ -6,7 +6,10 @@ import { ledgerPageSize } from "../base/limits.ts";
 import type { SealedEvent } from "../model/event.ts";
 import type { Ledger } from "./contract.ts";
 
-/** In tree order from the session's first event to its last: other sessions may lie between. */
+/**
+ * In tree order from the session's first event to its last: other sessions may lie between.
+ * @throws {AegisError} `ledger/purged`
+ */
 export async function* sessionEvents(
   ledger: Ledger,
   id: SessionId,

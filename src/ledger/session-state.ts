@@ -10,11 +10,21 @@ import { localTenant } from "./control/foreign.ts";
 /** A session record while it is added up, with the end of its chain. */
 export interface SessionState extends SessionRecord {
   readonly nextSeq: number;
-  /** `hash` of the last event; `""` before the first. */
+  /** `hash` of the last event; `""` before the first, and where they were purged. */
   readonly lastHash: string;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Whether its events were purged: only then is there no hash of the last one.
+ */
+export function isPurged({
+  nextSeq,
+  lastHash,
+}: Pick<SessionState, "nextSeq" | "lastHash">): boolean {
+  return nextSeq > 0 && lastHash === "";
+}
 
 /** A copy that `addEvent` may change. */
 export type SessionTally = Mutable<SessionState>;

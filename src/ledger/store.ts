@@ -36,6 +36,9 @@ export interface StoredEvent extends Omit<EventColumns, "decision"> {
   readonly isMisplaced?: true;
 }
 
+/** What is left of an event that was purged: its place in the tree. */
+export type PurgedEvent = Pick<EventColumns, "index" | "session" | "leaf">;
+
 /** What an event's stored text is bound to. */
 export type EventPlace = Pick<EventColumns, "session" | "seq" | "tsUnixMs" | "type">;
 
@@ -50,6 +53,14 @@ export interface Addition {
   readonly policyLoad: PolicyLoadRow | undefined;
   /** Each takes the place of one with the same kind and key. */
   readonly records?: readonly LogRecord[];
+  readonly purge?: Purge;
+}
+
+/** What a transaction takes out once it has added its events. */
+export interface Purge {
+  /** As their rows are afterwards; of all their events only the places in the tree are left. */
+  readonly sessions: readonly SessionState[];
+  readonly records: readonly Pick<LogRecord, "kind" | "key">[];
 }
 
 export interface PolicyLoadRow {
@@ -188,6 +199,12 @@ export interface Store {
   checkpoints(last: number): Promise<readonly StoredCheckpoint[]>;
   /** Hash of each complete subtree, in the order asked for. */
   nodes(places: readonly NodePlace[]): Promise<readonly Hash[]>;
+  /**
+   * What was purged is gone from the store's own files as well when it resolves. A store on a
+   * server leaves that to the server.
+   * @throws {AegisError} `ledger/unavailable` while others are reading it
+   */
+  scrub(): Promise<void>;
   /** Everything as it is now, undisturbed by later appends; to be closed. */
   snapshot(): Promise<Snapshot>;
   close(): Promise<void>;
@@ -201,6 +218,11 @@ export interface Snapshot {
     first: number,
     limit: number,
   ): readonly StoredEvent[] | Promise<readonly StoredEvent[]>;
+  /** Those that were purged, in tree order from `first`. */
+  purgedFrom(
+    first: number,
+    limit: number,
+  ): readonly PurgedEvent[] | Promise<readonly PurgedEvent[]>;
   sessions(): readonly SessionState[];
   policyLoads(): readonly PolicyLoadRow[];
   /** Policies by hash, also those no event speaks of. */

@@ -36,6 +36,7 @@ export const eventTypes = [
   "COVERAGE",
   "POLICY_LOADED",
   "SESSION_TAGGED",
+  "SESSION_PURGED",
   "LIMIT_HIT",
   "CALL_REFUSED",
   "ACCESS_ASKED",

@@ -22,6 +22,7 @@ import {
   Refusal,
   type Route,
   rateLimited,
+  refusePurged,
   refuseUnknown,
   reply,
   replyLegacy,
@@ -59,9 +60,11 @@ export function eventRoutes(
     }),
     route(listEvents, async ({ query, headers }) => {
       const { limit } = query;
+      const session = given(query.session_id);
+      if (session !== undefined) refusePurged(await log.session(query.tenant_id, session));
       const events = await log.events({
         tenant: query.tenant_id,
-        session: given(query.session_id),
+        session,
         type: given(query.event_type),
         toolName: given(query.tool_name),
         outcome: given(query.policy_outcome),

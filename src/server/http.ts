@@ -65,6 +65,13 @@ export class Refusal extends Error {
   }
 }
 
+/** @throws {Refusal} where nothing is left to be said of its events */
+export function refusePurged(session: { readonly purged: boolean } | undefined): void {
+  if (session?.purged === true) {
+    throw new Refusal("session_purged", "the events of the session were purged");
+  }
+}
+
 /** Of one tool by one tenant there were too many calls in a minute. */
 export function rateLimited(seconds: number): Refusal {
   const text = "rate limit exceeded";

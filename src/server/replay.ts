@@ -7,7 +7,7 @@ import { budgetsOf } from "../control/state/budgets.ts";
 import type { ControlLog } from "../ledger/control/contract.ts";
 import type { JsonValue } from "../model/event.ts";
 import { getReplay, postReplay } from "./api/replay.ts";
-import { type Route, reply, route } from "./http.ts";
+import { type Route, refusePurged, reply, route } from "./http.ts";
 import type { StepRecorder } from "./steps.ts";
 
 export interface ReplayParts {
@@ -43,7 +43,9 @@ export function replayRoutes(parts: ReplayParts): readonly Route[] {
 async function answer(parts: ReplayParts, wish: Wish): Promise<Response> {
   const { tenant, session, mode, manifest } = wish;
   // What is stored from here on is not part of what is replayed.
-  const count = (await parts.log.session(tenant, session))?.eventCount ?? 0;
+  const known = await parts.log.session(tenant, session);
+  refusePurged(known);
+  const count = known?.eventCount ?? 0;
   const replay =
     mode === "exact"
       ? exactReplay(session, await parts.steps.recorded(tenant, session))

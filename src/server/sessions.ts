@@ -7,7 +7,16 @@ import { policyView, stateHash, stateJson } from "../control/state/view.ts";
 import type { ControlLog, LoggedSession } from "../ledger/control/contract.ts";
 import type { JsonObject } from "../model/event.ts";
 import { getSession, getSnapshot, listSessions, verifySession } from "./api/sessions.ts";
-import { type Call, Refusal, type Route, reply, replyLegacy, route, wantsLegacy } from "./http.ts";
+import {
+  type Call,
+  Refusal,
+  type Route,
+  refusePurged,
+  reply,
+  replyLegacy,
+  route,
+  wantsLegacy,
+} from "./http.ts";
 
 /** @param limits of the manifest in force */
 export function sessionRoutes(
@@ -20,6 +29,7 @@ export function sessionRoutes(
     route(getSession, async ({ params, query, headers }) => {
       const { tenant_id: tenant } = query;
       const session = await log.session(tenant, params.id);
+      refusePurged(session);
       const last = await log.event(tenant, params.id, (session?.eventCount ?? 0) - 1);
       if (session === undefined || last === undefined) throw unknownSession();
       const { seq, hash, tsUnixMs, type } = last;
@@ -34,7 +44,9 @@ export function sessionRoutes(
     }),
     route(getSnapshot, async ({ params, query, headers }) => {
       const [tenant, session] = [query.tenant_id, params.id];
-      if ((await log.session(tenant, session)) === undefined) throw unknownSession();
+      const known = await log.session(tenant, session);
+      if (known === undefined) throw unknownSession();
+      refusePurged(known);
       const state = await states.current(tenant, session);
       const hash = stateHash(state);
       if (wantsLegacy(headers)) {
@@ -53,6 +65,7 @@ export function sessionRoutes(
       return reply(200, { ...policyView(state, limits), ...place, ...more });
     }),
     route(verifySession, async ({ params, query, headers }) => {
+      refusePurged(await log.session(query.tenant_id, params.id));
       const { valid, firstBadSeq, error } = await log.verify(query.tenant_id, params.id);
       const verdict = { valid, first_bad_seq: firstBadSeq, error };
       if (!wantsLegacy(headers)) return reply(200, verdict);
@@ -91,6 +104,7 @@ function sessionJson(session: LoggedSession): JsonObject {
     event_count: session.eventCount,
     first_ts_unix_ms: session.firstTsUnixMs,
     closed: session.closed,
+    ...(session.purged ? { purged: true } : {}),
   };
 }
 

@@ -6,7 +6,7 @@ import type { JsonObject } from "../model/event.ts";
 import { tailEvents } from "./api/events.ts";
 import { eventStream } from "./api/operation.ts";
 import { eventJson, legacyEvent } from "./events.ts";
-import { type Route, route, wantsLegacy } from "./http.ts";
+import { type Route, refusePurged, route, wantsLegacy } from "./http.ts";
 
 const pollMs = 1000;
 /** Between comments that keep the connection open: the server closes those that are idle. */
@@ -25,6 +25,7 @@ export function tailRoute(
   return route(tailEvents, async ({ query, headers, signal }) => {
     const tenant = query.tenant_id;
     const session = query.session_id || undefined;
+    if (session !== undefined) refusePurged(await log.session(tenant, session));
     const resumed = headers.get("Last-Event-ID") || undefined;
     const end = (await log.size()) - 1;
     const start = resumed === undefined ? (query.after ?? end) : Number(resumed);

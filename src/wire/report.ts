@@ -18,6 +18,8 @@ const reportedSession = z.strictObject({
   exit_status: z.number().int().nullable(),
   total_actions: z.number().int(),
   denied_actions: z.number().int(),
+  /** Its entries are not there any more, nor counted above. */
+  purged: z.boolean(),
 });
 
 /** `aegis report --json` */

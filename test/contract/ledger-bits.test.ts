@@ -13,7 +13,16 @@ import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
 import { openSqliteStore } from "../../src/ledger/sqlite/store.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import { startHeadSigner } from "../../src/ledger/tree/head-signer.ts";
-import { memoryLedger, postgresLedger, sqliteLedger, type TestLedger } from "../support/ledger.ts";
+import {
+  memoryLedger,
+  opening,
+  postgresLedger,
+  recordSession,
+  sqliteLedger,
+  startMs,
+  type TestLedger,
+  testPolicy,
+} from "../support/ledger.ts";
 import {
   type CellValue,
   type LedgerCells,
@@ -93,6 +102,13 @@ describe.each(kinds)("one bit of every column of every row over %s", (kind, open
     console.log(`ledger bits: ${flips} turned over ${kind}, each found`);
   });
 
+  test("is found and named where events were purged as well", async () => {
+    const bits = await open(recordAndPurge);
+    const { missed, flips } = await sweep(bits, [], 23);
+    expect(missed).toEqual([]);
+    console.log(`ledger bits: ${flips} turned over ${kind} after a purge, each found`);
+  });
+
   test("of the head is found before the first checkpoint as well", async () => {
     const [one] = richSessions;
     const bits = await open(async (opened, log) => {
@@ -104,6 +120,21 @@ describe.each(kinds)("one bit of every column of every row over %s", (kind, open
     expect(missed).toEqual([]);
   });
 });
+
+/** Of five sessions two were purged, one of this machine and one of a client. */
+async function recordAndPurge({ ledger }: TestLedger, log: ControlLog): Promise<void> {
+  await recordSession(ledger, 12, { tag: "first" });
+  const [one] = richSessions;
+  const event = { ...one, user: "u", payload: null };
+  await log.append([
+    { ...event, type: "TOOL_CALL_PROPOSED", tsUnixMs: startMs, idempotencyKey: "k" },
+    { ...event, type: "TERMINATION", tsUnixMs: startMs },
+    { ...event, session: "kept", type: "X", tsUnixMs: startMs, idempotencyKey: "l" },
+  ]);
+  await ledger.openSession(opening({ name: "open" }), testPolicy, startMs);
+  const about = { by: "me", command: ["aegis"], directory: "/" };
+  await ledger.purge({ ...about, beforeUnixMs: startMs + 10, tsUnixMs: startMs + 20 });
+}
 
 test("a session is sound also where the ledger was signed with a key that is not here", async () => {
   const { ledger, store } = sqliteLedger();
@@ -276,7 +307,12 @@ function nameOf(table: string, row: LedgerRow, turned: LedgerRow): RegExp {
     );
   if (table === "node") return new RegExp(`tree node ${row.level}/${row.position}\\b`);
   if (table === "policy") return new RegExp(either("hash"));
-  if (table === "policy_load") return new RegExp(`by event ${row.idx}\\b`);
+  if (table === "policy_load") {
+    return new RegExp(`by event ${row.idx}\\b|session ".+" loaded other policies`);
+  }
+  // What is purged of a session stands or falls together.
+  if (table === "purged")
+    return new RegExp(`\\bevents? ${either("idx")}\\b|of session ".+" are not`);
   if (table === "checkpoint") return new RegExp(`over ${either("size")} events`);
   if (table === "record") return new RegExp(`${either("kind", quoted)} ${either("key", quoted)}`);
   return /\bhead\b|another ledger/;

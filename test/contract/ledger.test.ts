@@ -377,6 +377,7 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
         valid: true,
         eventCount: 0,
         unopened: 0,
+        purged: 0,
         findings: [],
         unclosed: [],
         losses: new Map(),

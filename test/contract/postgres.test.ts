@@ -4,14 +4,16 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { AegisError } from "../../src/base/errors.ts";
 import { parseJsonText } from "../../src/base/json-text.ts";
+import type { PurgeWish } from "../../src/ledger/contract.ts";
 import type { AppendRequest } from "../../src/ledger/control/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
+import { createLedger } from "../../src/ledger/ledger.ts";
 import { connect } from "../../src/ledger/postgres/connection.ts";
 import type { PostgresPlace } from "../../src/ledger/postgres/place.ts";
 import { prepareDatabase } from "../../src/ledger/postgres/prepare.ts";
-import { formats } from "../../src/ledger/postgres/schema.ts";
+import { formats, guards } from "../../src/ledger/postgres/schema.ts";
 import { openPostgresStore } from "../../src/ledger/postgres/store.ts";
-import { postgresLedger, recordSession } from "../support/ledger.ts";
+import { postgresLedger, recordSession, startMs } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 import { postgresPrograms, postgresServer, startPostgres } from "../support/postgres.ts";
 import { certificate } from "../support/tls.ts";
@@ -228,7 +230,10 @@ test.skipIf(!isHere).each(["0A000", "XX000"])(
 
 test.skipIf(!isHere)("works for a user who may not change or remove an event", async () => {
   const { place, edit } = await freshLedger();
-  const kept = "aegis_event, aegis_node, aegis_policy, aegis_policy_load, aegis_checkpoint";
+  const kept = [
+    ...["aegis_event", "aegis_purged", "aegis_node", "aegis_policy", "aegis_policy_load"],
+    "aegis_checkpoint",
+  ];
   await edit(`
     CREATE ROLE aegis_server LOGIN PASSWORD 'p';
     GRANT USAGE ON SCHEMA ${place.searchPath} TO aegis_server;
@@ -249,6 +254,60 @@ test.skipIf(!isHere)("works for a user who may not change or remove an event", a
   for (const sql of ["UPDATE aegis_event SET seq = 9", "DELETE FROM aegis_event"]) {
     await expect(edit(`SET LOCAL ROLE aegis_server; ${sql}`)).rejects.toThrow("permission denied");
   }
+});
+
+describe.skipIf(!isHere)("purging", () => {
+  const before = { beforeUnixMs: startMs + 10, tsUnixMs: startMs + 20 };
+  const wish: PurgeWish = { ...before, by: "me", command: [], directory: "/" };
+
+  test("a ledger of the second format, which gets what it lacks and no guard that was gone", async () => {
+    const { ledger, place, edit } = await freshLedger();
+    await recordSession(ledger, 3);
+    const refuse = "BEGIN RAISE EXCEPTION 'the ledger only grows'; RETURN NULL; END";
+    await edit(`
+      DROP TABLE aegis_purged;
+      CREATE OR REPLACE FUNCTION aegis_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ ${refuse} $$;
+      CREATE OR REPLACE FUNCTION aegis_session_grows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.next_seq <= OLD.next_seq THEN RAISE EXCEPTION 'the ledger only grows'; END IF;
+        RETURN NEW; END $$;
+      DROP TRIGGER aegis_node_keep ON aegis_node;
+      UPDATE aegis_head SET format = 2;
+    `);
+    const store = await openPostgresStore(place);
+    const message = '"aegis_node_keep" is missing from the database or off';
+    expect((await ledger.verify()).findings).toMatchObject([{ kind: "schema-changed", message }]);
+    await edit(guards.find((sql) => sql.includes("TRIGGER aegis_node_keep")) ?? "");
+    expect(await ledger.purge(wish)).toMatchObject({ sessionCount: 1 });
+    expect(await ledger.verify()).toMatchObject({ purged: 7, findings: [] });
+    const refused = [
+      "DELETE FROM aegis_event",
+      "DELETE FROM aegis_purged",
+      "TRUNCATE aegis_purged",
+      "UPDATE aegis_session SET last_hash = '' WHERE next_seq = 3",
+    ];
+    for (const sql of refused) await expect(edit(sql)).rejects.toThrow("the ledger only grows");
+    await store.close();
+  });
+
+  test("sessions of many events piece by piece, by one server while others write and purge", async () => {
+    const { ledger, log, place, store, keys, memory } = await freshLedger();
+    await recordSession(ledger, 5200);
+    for (let i = 0; i < 3; i++) await recordSession(ledger, 3);
+    const { store: second } = await postgresLedger(place);
+    const other = createLedger({ store: second, keys, memory });
+    const purges = [ledger, other].map((one) => one.purge(wish).catch((error) => error.code));
+    const writing = Array.from({ length: 40 }, () => log.append([event]));
+    const done = await Promise.all(purges);
+    const stored = (await Promise.all(writing)).flat();
+    expect(stored.every(({ kind }) => kind === "stored")).toBe(true);
+    const whole = done.filter(({ sessionCount }) => sessionCount === 4);
+    expect(whole).toHaveLength(1);
+    const rest = done.find((one) => one !== whole[0]);
+    expect(["ledger/conflict", 0]).toContain(rest.sessionCount ?? rest);
+    const report = await other.verify();
+    expect(report).toMatchObject({ findings: [], purged: 5204 + 3 * 6 });
+    expect((await store.head()).size).toBe(report.eventCount);
+  });
 });
 
 describe.skipIf(!isHere)("a database is refused", () => {

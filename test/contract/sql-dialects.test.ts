@@ -46,7 +46,8 @@ async function recorded(): Promise<readonly string[]> {
 
 const begins = "SELECT|INSERT|UPDATE|DELETE|WITH|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|CREATE";
 /** What is said to servers that may have guards. */
-const ofGuards = /^(SAVEPOINT|RELEASE|ROLLBACK TO|CREATE (FUNCTION|TRIGGER)|UPDATE OR)\b/;
+const ofGuards =
+  /^(SAVEPOINT|RELEASE|ROLLBACK TO|CREATE (?:OR REPLACE )?(?:FUNCTION|TRIGGER)|UPDATE OR)\b/;
 
 /** The texts of statements in the code, each with what may stand in its place. */
 function written(): readonly (readonly [text: string, sent: RegExp])[] {

@@ -50,6 +50,8 @@ export type AppendRefusalCode =
   /** What clients record is to be encrypted, and there is no key for this one. */
   | "tenant_keyless"
   | "type_reserved"
+  /** The session has ended, and its events were purged: nothing can follow them. */
+  | "session_purged"
   | "event_invalid";
 
 export type AppendOutcome =
@@ -109,6 +111,8 @@ export interface LoggedSession {
   readonly eventCount: number;
   readonly firstTsUnixMs: number;
   readonly closed: boolean;
+  /** Nothing is left of its events but their places in the tree. */
+  readonly purged: boolean;
 }
 
 export interface SessionVerdict {

@@ -9,6 +9,7 @@ import { isBoxEvent } from "../../model/event.ts";
 import {
   addEvent,
   decisionOf,
+  isPurged,
   newSession,
   type SessionState,
   type SessionTally,
@@ -126,6 +127,7 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const read = plainOf(request.payload);
   const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
+  if (isPurged(state)) return refused("session_purged", "the session's events were purged", state);
   if (!read.ok) return refused("event_invalid", `the event is not valid: ${read.error}`, state);
   const plain = read.value;
   const event = completed(request, state, plain);

@@ -6,7 +6,7 @@ import type { PlainJson } from "../../base/json-text.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { readClients } from "../seal.ts";
-import type { SessionState } from "../session-state.ts";
+import { isPurged, type SessionState } from "../session-state.ts";
 import type { Store, StoredEvent } from "../store.ts";
 import type { OutsideTree } from "../tree/standing.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
@@ -121,5 +121,6 @@ function loggedSession(tenant: string, state: SessionState): LoggedSession {
     eventCount: state.nextSeq,
     firstTsUnixMs: state.openedUnixMs,
     closed: state.closedUnixMs !== undefined,
+    purged: isPurged(state),
   };
 }

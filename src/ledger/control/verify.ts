@@ -11,6 +11,7 @@ import {
   addEvent,
   decisionOf,
   differences,
+  isPurged,
   newSession,
   type SessionTally,
 } from "../session-state.ts";
@@ -53,6 +54,7 @@ export async function verifyChain(
     if (tally.nextSeq === 0) return { valid: true, firstBadSeq: 0, error: "" };
     return bad(tally.nextSeq, "eventlog: the session has events but no row");
   }
+  if (isPurged(row)) return bad(0, "eventlog: the events of the session were purged");
   // What was stored between the two reads is no gap: it is there by now, up to what was counted.
   const second = await walk(store, session, reached, row.nextSeq);
   if (second !== undefined) return second;

@@ -154,6 +154,7 @@ export function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
       const stored = await inner.eventsFrom(first, limit);
       return stored.map((event) => opened(event, keys));
     },
+    purgedFrom: (first, limit) => inner.purgedFrom(first, limit),
     sessions: () => inner.sessions(),
     policyLoads: () => inner.policyLoads(),
     policies: () => inner.policies(),

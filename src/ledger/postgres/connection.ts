@@ -26,6 +26,8 @@ import {
 
 export interface Work<T> {
   run(session: Session): Promise<T>;
+  /** The rest of the transaction: each statement has its time, all of them as much as they need. */
+  lastly?(session: Session, value: T): Promise<void>;
   /** Whether an earlier `run` that gave `value` was stored, although nobody said so. */
   isStored(session: Session, value: T): Promise<boolean>;
 }
@@ -117,13 +119,19 @@ async function transact<T>(writers: Pool, name: string, work: Work<T>): Promise<
   let losses = 0;
   for (let run = 1; ; run++) {
     const before = unsure;
-    const outcome = await runOnce(writers, async (session) => {
-      if (before === undefined) return work.run(session);
-      return (await work.isStored(session, before.value)) ? before.value : work.run(session);
+    const outcome = await runOnce(writers, {
+      async run(session) {
+        const isThere = before !== undefined && (await work.isStored(session, before.value));
+        if (isThere) return { value: before.value, isThere };
+        return { value: await work.run(session), isThere };
+      },
+      async lastly(session, { value, isThere }) {
+        if (!isThere) await work.lastly?.(session, value);
+      },
     });
-    if (outcome.kind === "stored") return outcome.value;
+    if (outcome.kind === "stored") return outcome.value.value;
     const { error } = outcome;
-    if (outcome.kind === "unknown") unsure = { value: outcome.value };
+    if (outcome.kind === "unknown") unsure = { value: outcome.value.value };
     if (isUndone(error) && run < runsMax) {
       await pause(run);
       continue;
@@ -201,7 +209,10 @@ type Outcome<T> =
   /** The end was asked for, and no answer came. */
   | { readonly kind: "unknown"; readonly error: unknown; readonly value: T };
 
-async function runOnce<T>(pool: Pool, work: (session: Session) => Promise<T>): Promise<Outcome<T>> {
+async function runOnce<T>(
+  pool: Pool,
+  work: Required<Pick<Work<T>, "run" | "lastly">>,
+): Promise<Outcome<T>> {
   let reserved: Reserved;
   const from = pool.current();
   try {
@@ -213,7 +224,11 @@ async function runOnce<T>(pool: Pool, work: (session: Session) => Promise<T>): P
   let value: T;
   try {
     await inTime(writeSilenceMaxMs, session.query("BEGIN"), drop);
-    value = await inTime(writeSilenceMaxMs, work(session), drop);
+    value = await inTime(writeSilenceMaxMs, work.run(session), drop);
+    await work.lastly(
+      patient(reserved, (error) => error),
+      value,
+    );
   } catch (error) {
     await rollBack(reserved);
     if (error instanceof AegisError) throw error;

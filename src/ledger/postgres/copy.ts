@@ -77,6 +77,7 @@ async function fillWith(
       throw isAlreadyMade(error) ? exists(connections.name) : error;
     });
     const firsts = await copyEvents(session, whole);
+    await copyPurged(session, whole, firsts);
     await copySessions(session, whole, firsts);
     await copyDerived(session, whole);
     await copyRecords(session, whole);
@@ -100,10 +101,7 @@ function exists(name: string): AegisError {
 }
 
 /** @returns where each session begins */
-async function copyEvents(
-  session: Session,
-  whole: Snapshot,
-): Promise<ReadonlyMap<SessionId, number>> {
+async function copyEvents(session: Session, whole: Snapshot): Promise<Map<SessionId, number>> {
   const columns = "aegis_event(idx, session, seq, ts_ms, type, decision, leaf, body)";
   const firsts = new Map<SessionId, number>();
   for (let first = 0; ; ) {
@@ -118,6 +116,24 @@ async function copyEvents(
     const next = (page.at(-1)?.index ?? -1) + 1;
     if (next <= first) return firsts;
     first = next;
+  }
+}
+
+/** @param firsts is told where those sessions begin whose events were purged */
+async function copyPurged(
+  session: Session,
+  whole: Snapshot,
+  firsts: Map<SessionId, number>,
+): Promise<void> {
+  for (let page = await whole.purgedFrom(0, copyPageSize); ; ) {
+    const rows = page.map(({ index, session: id, leaf }): readonly SqlValue[] => {
+      if (!firsts.has(id)) firsts.set(id, index);
+      return [index, keyOf(id), leaf];
+    });
+    await insert(session, "aegis_purged(idx, session, leaf)", rows);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    page = await whole.purgedFrom(last.index + 1, copyPageSize);
   }
 }
 

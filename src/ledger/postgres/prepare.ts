@@ -9,7 +9,10 @@ import type { Connections } from "./connection.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { isAlreadyMade, isNoTable, isUnnamed, unavailable } from "./error.ts";
 import type { Session, SqlRow } from "./pool.ts";
-import { formats, guards, tables, triggers } from "./schema.ts";
+import { formats, guards, purgeGuards, tables, triggers } from "./schema.ts";
+
+/** From which on events may be purged. */
+const purgeFormat = 3;
 
 const attemptsMax = 20;
 const attemptPauseMs = 50;
@@ -120,9 +123,14 @@ async function migrate(session: Session, steps: typeof formats): Promise<void> {
     await make(session, steps);
     return;
   }
-  const { rows } = await session.query("SELECT format FROM aegis_head WHERE id = 1 FOR UPDATE");
+  const { rows } = await session.query(
+    "SELECT format, guarded FROM aegis_head WHERE id = 1 FOR UPDATE",
+  );
   const format = Number(rows[0]?.format ?? steps.length);
   await change(session, await dialectOf(session), steps.slice(format).flat());
+  if (format < purgeFormat && Number(rows[0]?.guarded) === 1) {
+    for (const statement of purgeGuards) await session.query(statement);
+  }
   await session.query("UPDATE aegis_head SET format = $1 WHERE id = 1", [steps.length]);
 }
 
@@ -231,7 +239,10 @@ async function triggersOf(session: Session): Promise<ReadonlySet<string>> {
 async function displacedSessions(session: Session): Promise<readonly string[]> {
   const { rows } = await session.query(
     "SELECT s.id FROM aegis_session s JOIN aegis_event e ON e.session = s.id AND e.seq = 0 " +
-      "WHERE e.idx <> s.first_idx",
+      "WHERE e.idx <> s.first_idx UNION ALL " +
+      "SELECT s.id FROM aegis_session s JOIN " +
+      "(SELECT session, min(idx) AS idx FROM aegis_purged GROUP BY session) p " +
+      "ON p.session = s.id WHERE p.idx <> s.first_idx",
   );
   return rows.map((row) => textOf(row.id));
 }

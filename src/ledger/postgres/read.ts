@@ -10,20 +10,22 @@ import {
   type HeadRow,
   headOf,
   numberOf,
+  type PurgedRow,
   policyOf,
+  purgedOf,
   sessionColumns,
   sessionIdOf,
   textOf,
 } from "../rows.ts";
 import { readSealed } from "../seal.ts";
-import { type Store, type StoredEvent, storedLevelMin } from "../store.ts";
+import { type PurgedEvent, type Store, type StoredEvent, storedLevelMin } from "../store.ts";
 import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "../tree/merkle.ts";
 import { readChain, readEvent, readSession, readSessionsUnder, textRange } from "./chains.ts";
 import type { Connections } from "./connection.ts";
 import type { Session, SqlRow, SqlValue } from "./pool.ts";
 import { eventColumns, keyOf, plainRow, storedEvent, storedSession, toldText } from "./rows.ts";
 
-type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord";
+type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord" | "scrub";
 type Reader = Omit<Store, Writing | "origin" | "snapshot" | "close">;
 
 const searchPageSize = 1000;
@@ -83,6 +85,16 @@ export async function readSessions(
 export async function readFrom(session: Session, first: number, limit: number) {
   const sql = `SELECT ${eventColumns} FROM aegis_event e WHERE e.idx >= $1 ORDER BY e.idx LIMIT $2`;
   return (await session.query(sql, [first, limit])).rows.map(storedEvent);
+}
+
+export async function readPurgedFrom(
+  session: Session,
+  first: number,
+  limit: number,
+): Promise<readonly PurgedEvent[]> {
+  const sql = "SELECT idx, session, leaf FROM aegis_purged WHERE idx >= $1 ORDER BY idx LIMIT $2";
+  const { rows } = await session.query(sql, [first, limit]);
+  return rows.map((row) => purgedOf(plainRow<PurgedRow>(row)));
 }
 
 export async function readRecord(
@@ -153,7 +165,10 @@ async function readNode(session: Session, { level, position }: NodePlace): Promi
     const [row] = (await session.query(sql, [level, position])).rows;
     return bytesOf(row === undefined ? undefined : plainRow(row).hash);
   }
-  const sql = "SELECT leaf FROM aegis_event WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+  const range = "WHERE idx >= $1 AND idx < $2";
+  const sql =
+    `SELECT idx, leaf FROM aegis_event ${range} UNION ALL ` +
+    `SELECT idx, leaf FROM aegis_purged ${range} ORDER BY idx`;
   const ends = [position * 2 ** level, (position + 1) * 2 ** level];
   const { rows } = await session.query(sql, ends);
   const leaves = rows.map((row) => bytesOf(plainRow(row).leaf));
@@ -161,7 +176,7 @@ async function readNode(session: Session, { level, position }: NodePlace): Promi
 }
 
 const everything = "TRUE";
-const countAll = "SELECT size AS count FROM aegis_head";
+const countAll = "SELECT size, (SELECT count(*) FROM aegis_purged) AS count FROM aegis_head";
 
 interface Where {
   readonly sql: string;
@@ -204,8 +219,11 @@ async function readEvents(
     session.query(page, [...values, limit, offset]),
     session.query(sql === everything ? countAll : `SELECT count(*) AS count ${from}`, values),
   ]);
-  const count = counted.rows.map((row: SqlRow) => numberOf(plainRow(row).count))[0] ?? 0;
-  return { events: found.rows.map(storedEvent), total: count };
+  const [total = 0] = counted.rows.map((row: SqlRow) => {
+    const { size, count } = plainRow(row);
+    return size === undefined ? numberOf(count) : numberOf(size) - numberOf(count);
+  });
+  return { events: found.rows.map(storedEvent), total };
 }
 
 async function searchEvents(

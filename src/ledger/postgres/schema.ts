@@ -63,6 +63,13 @@ export const tables: Readonly<Record<string, Table>> = {
       aegis_event_leaf: "CHECK (octet_length(leaf) = 32)",
     },
   },
+  aegis_purged: {
+    columns: { idx: ["bigint"], session: ["text"], leaf: ["bytea"] },
+    keys: {
+      aegis_purged_pkey: "PRIMARY KEY (idx)",
+      aegis_purged_leaf: "CHECK (octet_length(leaf) = 32)",
+    },
+  },
   aegis_node: {
     columns: { level: ["smallint"], position: ["bigint"], hash: ["bytea"] },
     keys: { aegis_node_pkey: "PRIMARY KEY (level, position)" },
@@ -94,11 +101,14 @@ const indexes: readonly string[] = [
   `CREATE INDEX aegis_event_tenant ON aegis_event ((${tenantOf("session")}), idx)`,
 ];
 
+const { aegis_purged: purged, ...before } = tables;
+
 /** What each format adds to the one before it; the first makes a ledger. */
 export const formats: readonly (readonly string[])[] = [
-  [...Object.entries(tables).map(([name, table]) => creating(name, table)), ...indexes],
+  [...Object.entries(before).map(([name, table]) => creating(name, table)), ...indexes],
   // The same tables: those before it know of no seals of records.
   [],
+  purged === undefined ? [] : [creating("aegis_purged", purged)],
 ];
 
 function creating(name: string, { columns, keys }: Table): string {
@@ -113,10 +123,22 @@ function creating(name: string, { columns, keys }: Table): string {
 const refusing = "RAISE EXCEPTION 'the ledger only grows';";
 const refusingWhere = (what: string): string => `IF ${what} THEN ${refusing} END IF; RETURN NEW;`;
 
+/** The row of a session whose events are gone may lose what they said. */
+const isPurge =
+  "NEW.next_seq = OLD.next_seq AND NEW.last_hash = '' AND " +
+  "NOT EXISTS (SELECT 1 FROM aegis_event WHERE session = OLD.id)";
+/** An event may go whose place in the tree is kept already. */
+const lettingPurge =
+  "IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'aegis_event' THEN " +
+  "IF EXISTS (SELECT 1 FROM aegis_purged WHERE idx = OLD.idx AND leaf = OLD.leaf) " +
+  "THEN RETURN OLD; END IF; END IF;";
+
 const functions: Readonly<Record<string, string>> = {
-  aegis_refuse: `${refusing} RETURN NULL;`,
+  aegis_refuse: `${lettingPurge} ${refusing} RETURN NULL;`,
   aegis_head_grows: refusingWhere("NEW.origin <> OLD.origin OR NEW.size < OLD.size"),
-  aegis_session_grows: refusingWhere("NEW.next_seq <= OLD.next_seq"),
+  aegis_session_grows:
+    `IF NEW.next_seq <= OLD.next_seq THEN IF ${isPurge} THEN RETURN NEW; END IF; ` +
+    `${refusing} END IF; RETURN NEW;`,
 };
 
 const kept: readonly string[] = Object.keys(tables).filter((name) => name !== "aegis_record");
@@ -133,13 +155,27 @@ export const triggers: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** For servers that have them; without, the ledger works the same. */
 export const guards: readonly string[] = [
-  ...Object.entries(functions).map(
-    ([name, body]) =>
-      `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} END $$`,
-  ),
-  ...Object.entries(triggers).map(([name, when]) => {
-    const each = name.endsWith("_whole") ? "STATEMENT" : "ROW";
-    const does = name.endsWith("_grow") ? `${name}s` : "aegis_refuse";
-    return `CREATE TRIGGER ${name} ${when} FOR EACH ${each} EXECUTE FUNCTION ${does}()`;
-  }),
+  ...definitions("CREATE FUNCTION"),
+  ...Object.keys(triggers).map(guarding),
 ];
+
+/** What a guarded ledger lacks that was made before events could be purged. */
+export const purgeGuards: readonly string[] = [
+  ...definitions("CREATE OR REPLACE FUNCTION"),
+  ...Object.keys(triggers)
+    .filter((name) => name.startsWith("aegis_purged_"))
+    .map(guarding),
+];
+
+function definitions(create: string): readonly string[] {
+  return Object.entries(functions).map(
+    ([name, body]) =>
+      `${create} ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} END $$`,
+  );
+}
+
+function guarding(name: string): string {
+  const each = name.endsWith("_whole") ? "STATEMENT" : "ROW";
+  const does = name.endsWith("_grow") ? `${name}s` : "aegis_refuse";
+  return `CREATE TRIGGER ${name} ${triggers[name]} FOR EACH ${each} EXECUTE FUNCTION ${does}()`;
+}

@@ -16,7 +16,7 @@ import type { PolicyLoadRow, Snapshot } from "../store.ts";
 import type { Connections, View } from "./connection.ts";
 import type { Session } from "./pool.ts";
 import { schemaProblems } from "./prepare.ts";
-import { readFrom, readHead, readRecordsFrom, readSessions } from "./read.ts";
+import { readFrom, readHead, readPurgedFrom, readRecordsFrom, readSessions } from "./read.ts";
 import { plainRow } from "./rows.ts";
 
 export async function openSnapshot(connections: Connections, origin: string): Promise<Snapshot> {
@@ -42,6 +42,7 @@ export async function snapshotOf({ session, end }: View, origin: string): Promis
     origin,
     head: () => head,
     eventsFrom: (first, limit) => readFrom(session, first, limit),
+    purgedFrom: (first, limit) => readPurgedFrom(session, first, limit),
     sessions: () => sessions,
     policyLoads: () => loads,
     policies: () => policies.map((row) => policyOf(plainRow<PolicyRow>(row))),

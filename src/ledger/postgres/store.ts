@@ -6,6 +6,7 @@ import type { Addition, Store } from "../store.ts";
 import { type Connections, connect } from "./connection.ts";
 import type { PostgresPlace } from "./place.ts";
 import { prepareDatabase } from "./prepare.ts";
+import { takeOut } from "./purge.ts";
 import { createReader } from "./read.ts";
 import { toldText } from "./rows.ts";
 import { openSnapshot } from "./snapshot.ts";
@@ -28,6 +29,7 @@ export async function openPostgresStore(
       origin,
       ...createReader(connections),
       ...createWriter(connections),
+      scrub: async () => undefined,
       snapshot: () => openSnapshot(connections, origin),
       close: () => connections.close(),
     };
@@ -47,6 +49,9 @@ function createWriter(connections: Connections): Pick<Store, Writing> {
         const additions = build(await readBase(session, needs));
         await write(session, additions);
         return additions;
+      },
+      async lastly(session, additions) {
+        for (const { purge } of additions) if (purge !== undefined) await takeOut(session, purge);
       },
       isStored,
     });

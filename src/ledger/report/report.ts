@@ -53,6 +53,8 @@ export interface ReportedSession {
   readonly exit_status: number | null;
   readonly total_actions: number;
   readonly denied_actions: number;
+  /** What it did is not part of what is counted above: its entries are not there any more. */
+  readonly purged: boolean;
 }
 
 export interface ComplianceReport {
@@ -240,6 +242,7 @@ function reportedSession(session: SessionRecord): ReportedSession {
     exit_status: session.exitStatus ?? null,
     total_actions: session.accessCount,
     denied_actions: session.deniedCount,
+    purged: session.purged === true,
   };
 }
 

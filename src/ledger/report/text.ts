@@ -82,12 +82,12 @@ function denied({ top_denied }: ComplianceReport, safe: (text: string) => string
 }
 
 function sessionLines(session: ReportedSession, safe: (text: string) => string): string[] {
-  const { session_id, name, tag, exit_status, end_time } = session;
+  const { session_id, name, tag, exit_status, end_time, purged } = session;
   const end = end_time === null ? "not closed" : `exit ${exit_status ?? "?"}, ${end_time}`;
   const counts = `${session.total_actions} actions, ${session.denied_actions} denied`;
   return [
     `${session_id}  ${safe(name)}${tag === null ? "" : ` [${safe(tag)}]`}`,
-    `  ${safe(session.command.join(" "))}`,
+    purged ? "  (purged)" : `  ${safe(session.command.join(" "))}`,
     `  ${session.start_time} to ${end}; ${counts}`,
   ];
 }

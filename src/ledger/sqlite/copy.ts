@@ -26,6 +26,7 @@ export async function copyIntoSqlite(path: string, whole: Snapshot): Promise<voi
     const numbers = copySessions(db, whole);
     copyDerived(db, whole, numbers);
     await copyEvents(db, whole, numbers);
+    await copyPurged(db, whole, numbers);
     await copyRecords(db, whole);
     closeCopy(db);
     db.run("COMMIT");
@@ -81,6 +82,18 @@ async function copyEvents(db: Database, whole: Snapshot, numbers: Numbers): Prom
     const next = (page.at(-1)?.index ?? -1) + 1;
     if (next <= first) return;
     first = next;
+  }
+}
+
+async function copyPurged(db: Database, whole: Snapshot, numbers: Numbers): Promise<void> {
+  const put = inserter(db, "purged(idx, session, leaf)");
+  for (let page = await whole.purgedFrom(0, copyPageSize); ; ) {
+    for (const { index, session, leaf } of page) {
+      put([index, numberOf(numbers, session, index), leaf]);
+    }
+    const last = page.at(-1);
+    if (last === undefined) return;
+    page = await whole.purgedFrom(last.index + 1, copyPageSize);
   }
 }
 

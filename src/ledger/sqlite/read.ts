@@ -26,7 +26,7 @@ import { eventColumns, readChain, readEvent, readSessionsUnder } from "./chains.
 import { unavailable } from "./error.ts";
 import { readRecord, readRecords } from "./records.ts";
 
-type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord";
+type Writing = "append" | "appendMany" | "addCheckpoint" | "putRecord" | "removeRecord" | "scrub";
 type Reader = Omit<Store, Writing | "origin" | "snapshot" | "close">;
 
 const fromEvents = "FROM event e LEFT JOIN session s ON s.num = e.session";
@@ -118,7 +118,10 @@ function readNode(db: Database, { level, position }: NodePlace): Hash {
     const row = db.query<{ hash: unknown }, [number, number]>(sql).get(level, position);
     return bytesOf(row?.hash);
   }
-  const sql = "SELECT leaf FROM event WHERE idx >= ? AND idx < ? ORDER BY idx";
+  const range = "WHERE idx >= ?1 AND idx < ?2";
+  const sql =
+    `SELECT idx, leaf FROM event ${range} UNION ALL ` +
+    `SELECT idx, leaf FROM purged ${range} ORDER BY idx`;
   const rows = db
     .query<{ leaf: unknown }, [number, number]>(sql)
     .all(position * 2 ** level, (position + 1) * 2 ** level);
@@ -173,7 +176,7 @@ function readEvents(
 }
 
 function countEvents(db: Database, where: Where): number {
-  if (where.sql === "") return readHead(db).size;
+  if (where.sql === "") return readHead(db).size - countPurged(db);
   const count = db.prepare<{ count: number }, SQLQueryBindings[]>(
     `SELECT count(*) AS count FROM event e ${where.sql}`,
   );
@@ -182,6 +185,11 @@ function countEvents(db: Database, where: Where): number {
   } finally {
     count.finalize();
   }
+}
+
+function countPurged(db: Database): number {
+  const sql = "SELECT count(*) AS count FROM purged";
+  return db.query<{ count: number }, []>(sql).get()?.count ?? 0;
 }
 
 function searchEvents(

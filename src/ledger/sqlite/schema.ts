@@ -9,7 +9,7 @@ import { ledgerLockWaitMs, walSizeMaxBytes } from "../../base/limits.ts";
 /** "AEGS": marks the file as a ledger. */
 const applicationId = 0x41454753;
 /** Raised when tables change; an older aegis then refuses the file instead of guessing. */
-const schemaVersion = 3;
+const schemaVersion = 4;
 
 type Pragma = readonly [name: string, wanted: string, readBack: string | number];
 
@@ -68,6 +68,11 @@ const tables: Readonly<Record<string, string>> = {
     leaf BLOB NOT NULL,
     body TEXT NOT NULL
   ) STRICT`,
+  purged: `CREATE TABLE purged(
+    idx INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES session(num),
+    leaf BLOB NOT NULL
+  ) STRICT`,
   node: `CREATE TABLE node(
     level INTEGER NOT NULL,
     position INTEGER NOT NULL,
@@ -96,18 +101,28 @@ const tables: Readonly<Record<string, string>> = {
   ) STRICT, WITHOUT ROWID`,
 };
 
-/** What a ledger of an older version lacks; those before the third know of no seals of records. */
-const olderVersions: Readonly<Record<number, readonly string[]>> = { 1: ["record"], 2: [] };
-
 const indexes: Readonly<Record<string, string>> = {
   session_name: "CREATE INDEX session_name ON session(name)",
   event_chain: "CREATE UNIQUE INDEX event_chain ON event(session, seq)",
   event_denied: "CREATE INDEX event_denied ON event(idx) WHERE decision = 0",
 };
 
+/** A row that may go: its place in the tree is kept already. */
+const isKeptAsPurged = "EXISTS (SELECT 1 FROM purged WHERE idx = OLD.idx AND leaf = OLD.leaf)";
+/** The row of a session whose events are gone may lose what they said. */
+const isPurge =
+  "NEW.next_seq IS OLD.next_seq AND NEW.last_hash = '' AND " +
+  "NOT EXISTS (SELECT 1 FROM event WHERE session = OLD.num)";
+
 /** `INSERT OR REPLACE` slips past a DELETE trigger, so inserts are guarded by themselves. */
 const guards: Readonly<Record<string, string>> = {
-  ...keepRows("event", "NEW.idx IS NOT (SELECT coalesce(max(idx), -1) + 1 FROM event)"),
+  ...guard("event", "delete", `NOT ${isKeptAsPurged}`),
+  ...guard("event", "update", "TRUE"),
+  ...guard("event", "insert", "NEW.idx IS NOT (SELECT coalesce(max(idx), -1) + 1 FROM event)"),
+  ...keepRows(
+    "purged",
+    "NOT EXISTS (SELECT 1 FROM event WHERE (idx, session, leaf) = (NEW.idx, NEW.session, NEW.leaf))",
+  ),
   ...keepRows(
     "node",
     "EXISTS (SELECT 1 FROM node WHERE (level, position) = (NEW.level, NEW.position))",
@@ -117,7 +132,11 @@ const guards: Readonly<Record<string, string>> = {
   ...keepRows("checkpoint", "EXISTS (SELECT 1 FROM checkpoint WHERE size = NEW.size)"),
   ...guard("session", "delete", "TRUE"),
   ...guard("session", "insert", "EXISTS (SELECT 1 FROM session WHERE id = NEW.id)"),
-  ...guard("session", "update", "NEW.id IS NOT OLD.id OR NEW.next_seq <= OLD.next_seq"),
+  ...guard(
+    "session",
+    "update",
+    `NEW.id IS NOT OLD.id OR (NEW.next_seq <= OLD.next_seq AND NOT (${isPurge}))`,
+  ),
   ...guard("head", "delete", "TRUE"),
   ...guard("head", "insert", "EXISTS (SELECT 1 FROM head)"),
   ...guard("head", "update", "NEW.origin IS NOT OLD.origin OR NEW.size <= OLD.size"),
@@ -144,6 +163,25 @@ function guard(table: string, verb: string, refused: string): Record<string, str
 /** Every object of the schema with the text that makes it. */
 const schema: Readonly<Record<string, string>> = { ...tables, ...indexes, ...guards };
 
+/** What the fourth version has and those before it have not, or otherwise: nothing was purged. */
+const purgeObjects: readonly string[] = Object.keys({ purged: "", ...keepRows("purged", "") });
+const guardsBeforePurge: Readonly<Record<string, string>> = {
+  ...guard("event", "delete", "TRUE"),
+  ...guard("session", "update", "NEW.id IS NOT OLD.id OR NEW.next_seq <= OLD.next_seq"),
+};
+
+/** The schemas of older versions; those before the third know of no seals of records. */
+const olderSchemas: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  1: olderSchema(["record", ...purgeObjects]),
+  2: olderSchema(purgeObjects),
+  3: olderSchema(purgeObjects),
+};
+
+function olderSchema(lacking: readonly string[]): Readonly<Record<string, string>> {
+  const kept = Object.entries(schema).filter(([name]) => !lacking.includes(name));
+  return { ...Object.fromEntries(kept), ...guardsBeforePurge };
+}
+
 /**
  * Sets up a connection: recognises the file before it changes anything in it, then makes the tables
  * in an empty one.
@@ -169,7 +207,7 @@ export function recognise(db: Database, path: string): "ledger" | "older" | "emp
   const [application, version, objects] = firstRow(db, marks);
   const isOurs = application === applicationId;
   if (isOurs && version === schemaVersion) return "ledger";
-  if (isOurs && typeof version === "number" && version in olderVersions) return "older";
+  if (isOurs && typeof version === "number" && version in olderSchemas) return "older";
   if (isOurs) {
     const format = `its format ${version} is newer than ${schemaVersion}`;
     const message = `Cannot open the ledger "${path}": ${format}`;
@@ -212,8 +250,16 @@ function create(db: Database, path: string): void {
 
 /** Adds what newer versions have; nothing that was written is touched. */
 function upgrade(db: Database): void {
-  const version = pragmaValue(db, "user_version");
-  for (const name of olderVersions[Number(version)] ?? []) db.run(schema[name] ?? "");
+  const older = olderSchemas[Number(pragmaValue(db, "user_version"))] ?? schema;
+  const found = objectsOf(db);
+  for (const [name, sql] of Object.entries(schema)) {
+    if (!(name in older)) db.run(sql);
+    // A guard that was taken away or changed stays so, for verify to find.
+    else if (older[name] !== sql && found.get(name) === older[name]) {
+      db.run(`DROP TRIGGER ${name}`);
+      db.run(sql);
+    }
+  }
   db.run(`PRAGMA user_version = ${schemaVersion}`);
 }
 
@@ -240,20 +286,30 @@ export function closeCopy(db: Database): void {
   mark(db);
 }
 
-/** Objects of the schema that are missing, different or additional. */
+/** Whether events can have been purged from it: not from a copy that an older aegis made. */
+export function knowsPurges(db: Database): boolean {
+  return !(Number(pragmaValue(db, "user_version")) in olderSchemas);
+}
+
+/** Objects of the schema of its version that are missing, different or additional. */
 export function schemaProblems(db: Database): readonly string[] {
-  const rows = db.query<{ name: string; sql: string | null }, []>(
-    "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'",
-  );
-  const found = new Map(rows.all().map(({ name, sql }) => [name, sql]));
-  const problems = Object.entries(schema).flatMap(([name, sql]) => {
+  const wanted = olderSchemas[Number(pragmaValue(db, "user_version"))] ?? schema;
+  const found = objectsOf(db);
+  const problems = Object.entries(wanted).flatMap(([name, sql]) => {
     if (!found.has(name)) return [`"${name}" is missing from the database`];
     return found.get(name) === sql ? [] : [`"${name}" is not as it was made`];
   });
-  const extra = [...found.keys()].filter((name) => !(name in schema));
+  const extra = [...found.keys()].filter((name) => !(name in wanted));
   const [heads, id] = firstRow(db, "SELECT count(*), max(id) FROM head");
   if (heads !== 1 || id !== 1) problems.push("the head is not the one row it was made as");
   return [...problems, ...extra.map((name) => `"${name}" does not belong in a ledger`)];
+}
+
+function objectsOf(db: Database): ReadonlyMap<string, string | null> {
+  const rows = db.query<{ name: string; sql: string | null }, []>(
+    "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+  );
+  return new Map(rows.all().map(({ name, sql }) => [name, sql]));
 }
 
 function pragmaValue(db: Database, name: string): unknown {

@@ -14,14 +14,16 @@ import {
   nodeOf,
   numberOf,
   type PolicyRow,
+  type PurgedRow,
   policyOf,
+  purgedOf,
   sessionIdOf,
   textOf,
 } from "../rows.ts";
-import type { PolicyLoadRow, Snapshot, StoredEvent } from "../store.ts";
+import type { PolicyLoadRow, PurgedEvent, Snapshot, StoredEvent } from "../store.ts";
 import { unavailable } from "./error.ts";
 import { readHead, readSessions } from "./read.ts";
-import { schemaProblems } from "./schema.ts";
+import { knowsPurges, schemaProblems } from "./schema.ts";
 
 /** @throws {AegisError} `ledger/unavailable`, as every read of the snapshot */
 export function openSnapshot(path: string, origin: string): Snapshot {
@@ -59,6 +61,8 @@ function createSnapshot(db: Database, path: string, origin: string): Snapshot {
     origin,
     head: () => read(() => readHead(db)),
     eventsFrom: (first, limit) => read(() => eventsFrom(db, sessions, first, limit)),
+    purgedFrom: (first, limit) =>
+      read(() => (knowsPurges(db) ? purgedFrom(db, sessions, first, limit) : [])),
     sessions: () => read(() => readSessions(db, -1, undefined)),
     policyLoads: () => read(() => policyLoads(db, sessions)),
     policies: () =>
@@ -89,6 +93,17 @@ function eventsFrom(
     "FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
   const rows = db.query<EventRow, [number, number]>(sql).all(first, limit);
   return rows.map((row) => eventOf(row, sessions.get(row.session)));
+}
+
+function purgedFrom(
+  db: Database,
+  sessions: SessionIds,
+  first: number,
+  limit: number,
+): readonly PurgedEvent[] {
+  const sql = "SELECT idx, session, leaf FROM purged WHERE idx >= ? ORDER BY idx LIMIT ?";
+  const rows = db.query<PurgedRow, [number, number]>(sql).all(first, limit);
+  return rows.map((row) => purgedOf(row, sessions.get(row.session)));
 }
 
 /** The bytes of names that are no text, and so are read as others. */

@@ -47,8 +47,13 @@ export function openSteadyStore(path: string): Store {
     throw unusable(path, "the file was moved meanwhile");
   }
 
+  return { origin, ...through(steadily), close: () => now.store.close() };
+}
+
+type Steadily = <T>(work: (store: Store) => Promise<T>) => Promise<T>;
+
+function through(steadily: Steadily): Omit<Store, "origin" | "encode" | "close"> {
   return {
-    origin,
     append: (...given) => steadily((store) => store.append(...given)),
     appendMany: (...given) => steadily((store) => store.appendMany(...given)),
     addCheckpoint: (...given) => steadily((store) => store.addCheckpoint(...given)),
@@ -68,8 +73,8 @@ export function openSteadyStore(path: string): Store {
     policyLoads: (...given) => steadily((store) => store.policyLoads(...given)),
     checkpoints: (...given) => steadily((store) => store.checkpoints(...given)),
     nodes: (...given) => steadily((store) => store.nodes(...given)),
+    scrub: () => steadily((store) => store.scrub()),
     snapshot: () => steadily((store) => store.snapshot()),
-    close: () => now.store.close(),
   };
 }
 

@@ -5,7 +5,6 @@
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { canonicalJson } from "../../base/canonical-json.ts";
 import { AegisError } from "../../base/errors.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { ledgerLockWaitMs, sharedWalSizeMaxBytes, walSizeMaxBytes } from "../../base/limits.ts";
@@ -20,21 +19,17 @@ import {
   textOf,
 } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
-import type {
-  Addition,
-  ManyBase,
-  NewEvent,
-  PolicyLoadRow,
-  Store,
-  StoredCheckpoint,
-} from "../store.ts";
+import type { Addition, ManyBase, NewEvent, Store, StoredCheckpoint } from "../store.ts";
 import type { TreeHead, TreeNode } from "../tree/merkle.ts";
 import { readEvent } from "./chains.ts";
 import { isBusy, isConstraint, isFull, unavailable } from "./error.ts";
 import { createKnown, type Known } from "./known.ts";
+import { writePolicyLoad } from "./policy-load.ts";
+import { purge } from "./purge.ts";
 import { createReader } from "./read.ts";
 import { deleteRecord, readRecord, writeRecord } from "./records.ts";
 import { prepareDatabase } from "./schema.ts";
+import { scrub } from "./scrub.ts";
 import { openSnapshot } from "./snapshot.ts";
 import { createLogSync } from "./sync.ts";
 import { beginWrite, inTurn, LockTaken } from "./turn.ts";
@@ -60,6 +55,7 @@ export function openSqliteStore(path: string): Store {
     removeRecord: async (record) => writer.removeRecord(record),
     addCheckpoint: async (checkpoint, patience) =>
       inTurn(path, () => writer.addCheckpoint(checkpoint), patience),
+    scrub: () => scrub(path),
     snapshot: async () => openSnapshot(path, origin),
     close: async () => writer.close(),
   };
@@ -324,6 +320,11 @@ function writeMany(db: Database, known: Known, additions: readonly Addition[]): 
   }
   writeHead(db, last.head);
   known.wroteHead(last.head);
+  for (const addition of additions) {
+    if (addition.purge === undefined) continue;
+    purge(db, addition.purge);
+    known.forget();
+  }
 }
 
 function writeHead(db: Database, head: TreeHead): void {
@@ -382,18 +383,4 @@ function writeEvents(insert: Insert, session: number, events: readonly NewEvent[
   for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
     insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
   }
-}
-
-function writePolicyLoad(db: Database, session: number, load: PolicyLoadRow): void {
-  const { hash, sources } = load.snapshot;
-  const known = db.query<null, [string]>("SELECT 1 FROM policy WHERE hash = ?").get(hash);
-  if (known === null) {
-    db.query<null, [string, string]>("INSERT INTO policy(hash, sources) VALUES (?, ?)").run(
-      hash,
-      canonicalJson(sources),
-    );
-  }
-  db.query<null, [number, number, number, string]>(
-    "INSERT INTO policy_load(idx, session, ts_ms, hash) VALUES (?, ?, ?, ?)",
-  ).run(load.index, session, load.tsUnixMs, hash);
 }

@@ -23,6 +23,9 @@ export async function proveEvent(parts: Parts, index: number): Promise<EventProo
   const [event] = await store.eventsFrom(index, 1);
   if (event?.index !== index) {
     const { size } = await store.head();
+    if (Number.isSafeInteger(index) && index >= 0 && index < size) {
+      throw new AegisError("ledger/purged", `Cannot prove event ${index}: it was purged`);
+    }
     const message = `Cannot prove event ${index}: the ledger has events 0 to ${size - 1}`;
     throw new AegisError("ledger/not-found", message);
   }

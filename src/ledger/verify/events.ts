@@ -5,13 +5,14 @@ import { equalBytes } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
 import { eventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
-import type { SealedEvent } from "../../model/event.ts";
+import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import type { FindingKind, Loss, VerifyFinding } from "../contract.ts";
 import { localTenant, readSessionKey, sessionKey } from "../control/foreign.ts";
 import { isEncrypted } from "../encrypted/text.ts";
+import { createPlacesDigest, type PlacesDigest } from "../purge/statement.ts";
 import { checkSealed } from "../seal.ts";
 import { addEvent, decisionOf, lossOf, newSession, type SessionTally } from "../session-state.ts";
-import { type StoredEvent, storedLevelMin } from "../store.ts";
+import { type PurgedEvent, type StoredEvent, storedLevelMin } from "../store.ts";
 import {
   appendLeaves,
   createLeafHasher,
@@ -37,6 +38,9 @@ export interface EventFacts {
   readonly damaged: ReadonlySet<SessionId>;
   readonly policyLoads: readonly PolicyLoadFact[];
   readonly losses: ReadonlyMap<SessionId, Omit<Loss, "tsUnixMs">>;
+  /** Events that are not there any more, to be held against what was signed about them. */
+  readonly purged: ReadonlyMap<SessionId, PurgedFact>;
+  readonly purges: readonly PurgeFact[];
   /** Events that are encrypted and were not opened: in the tree, but nobody knows what they say. */
   readonly unopened: number;
   /** There are encrypted ones, opened or not. */
@@ -50,9 +54,23 @@ export interface PolicyLoadFact {
   readonly hash: string;
 }
 
+/** Places in the tree that are left of a session. */
+export interface PurgedFact {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  readonly digest: PlacesDigest;
+}
+
+/** A purge that an event tells of, whoever wrote it. */
+export interface PurgeFact {
+  readonly index: number;
+  readonly payload: JsonObject;
+}
+
 export interface EventCheck {
   /** In tree order. */
-  add(page: readonly StoredEvent[]): void;
+  add(page: readonly (StoredEvent | PurgedEvent)[]): void;
   finish(): EventFacts;
 }
 
@@ -64,6 +82,8 @@ interface Pass {
   readonly damaged: Set<SessionId>;
   readonly policyLoads: PolicyLoadFact[];
   readonly losses: Map<SessionId, Omit<Loss, "tsUnixMs">>;
+  readonly purged: Map<SessionId, PurgedFact>;
+  readonly purges: PurgeFact[];
   /** Sessions whose last event is damaged: the next one has nothing to follow. */
   readonly unanchored: Set<SessionId>;
   readonly hashLeaf: (data: Uint8Array) => Hash;
@@ -84,6 +104,8 @@ export function createEventCheck(
     damaged: new Set(),
     policyLoads: [],
     losses: new Map(),
+    purged: new Map(),
+    purges: [],
     unanchored: new Set(),
     hashLeaf: createLeafHasher(eventSizeMaxBytes),
     next: 0,
@@ -92,7 +114,10 @@ export function createEventCheck(
   };
   return {
     add(page) {
-      for (const stored of page) addEventTo(pass, stored);
+      for (const stored of page) {
+        if ("body" in stored) addEventTo(pass, stored);
+        else addPurgedTo(pass, stored);
+      }
       pass.tree.add(page.map(({ leaf }) => leaf));
     },
     finish() {
@@ -101,7 +126,7 @@ export function createEventCheck(
         pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
       const { findings, next: count, sessions, damaged, policyLoads, losses, unopened } = pass;
-      const { hasEncrypted } = pass;
+      const { purged, purges, hasEncrypted } = pass;
       return {
         findings,
         count,
@@ -112,6 +137,8 @@ export function createEventCheck(
         damaged,
         policyLoads,
         losses,
+        purged,
+        purges,
         unopened,
         hasEncrypted,
       };
@@ -143,11 +170,24 @@ function addEventTo(pass: Pass, stored: StoredEvent): void {
   follow(pass, stored.index, event);
   const loss = lossOf(event);
   if (loss !== undefined) pass.losses.set(sessionKey(event.tenant_id, event.session_id), loss);
+  if (event.event_type === "SESSION_PURGED" && event.tenant_id === localTenant) {
+    pass.purges.push({ index: stored.index, payload: event.payload });
+  }
   const hash = loadedPolicy(event);
   if (hash !== undefined) {
     const session = sessionKey(event.tenant_id, event.session_id);
     pass.policyLoads.push({ index: stored.index, session, tsUnixMs: event.ts_unix_ms, hash });
   }
+}
+
+function addPurgedTo(pass: Pass, event: PurgedEvent): void {
+  if (!isInPlace(pass, event)) return;
+  const { index, session } = event;
+  const known = pass.purged.get(session);
+  const digest = known?.digest ?? createPlacesDigest();
+  digest.add(event);
+  const { first = index, count = 0 } = known ?? {};
+  pass.purged.set(session, { first, last: index, count: count + 1, digest });
 }
 
 /** Hash of the policy that this event says was loaded. */
@@ -157,7 +197,7 @@ function loadedPolicy({ event_type, tenant_id, payload }: SealedEvent): string |
   return event_type === "POLICY_LOADED" ? String(payload.hash) : undefined;
 }
 
-function isInPlace(pass: Pass, { index }: StoredEvent): boolean {
+function isInPlace(pass: Pass, { index }: Pick<StoredEvent, "index">): boolean {
   const { next } = pass;
   if (index < next) {
     report(pass, "chain-broken", index, `comes after event ${next - 1}`);

@@ -1,7 +1,6 @@
 // Verifying a ledger from nothing but its bytes, the signing key and the head memory: content,
 // chains, tree, signed heads, everything derived, and the schema. Nothing stored is believed.
 
-import { ledgerPageSize } from "../../base/limits.ts";
 import type { VerifyFinding, VerifyReport } from "../contract.ts";
 import type { Snapshot, Store } from "../store.ts";
 import type { HeadMemory } from "../tree/head-memory.ts";
@@ -10,6 +9,8 @@ import type { KeySource } from "../tree/signer.ts";
 import { derivedFindings } from "./derived.ts";
 import { createEventCheck } from "./events.ts";
 import { checkHeads } from "./heads.ts";
+import { leafPages } from "./leaf-pages.ts";
+import { checkPurges } from "./purges.ts";
 import { checkRecords } from "./records.ts";
 
 export interface VerifyParts {
@@ -47,20 +48,17 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
   const checkpoints = snapshot.checkpoints();
   const sizes = [...checkpoints, ...outside.remembered.heads].map(({ size }) => size);
   const check = createEventCheck(snapshot.nodes(), sizes);
-  for (let first = 0; ; ) {
-    const page = await snapshot.eventsFrom(first, ledgerPageSize);
+  for await (const page of leafPages(snapshot)) {
     check.add(page);
-    const next = (page.at(-1)?.index ?? -1) + 1;
-    // A damaged file can give rows that are out of order: told above, and no reason to go round.
-    if (next <= first) break;
-    first = next;
     await oneTurn();
   }
-  const facts = check.finish();
+  const purges = await checkPurges(snapshot, check.finish(), outside);
+  const { facts } = purges;
   const heads = await checkHeads(snapshot, checkpoints, facts, outside);
   const records = await checkRecords(snapshot, facts, outside);
   const findings: VerifyFinding[] = [
     ...facts.findings,
+    ...purges.findings,
     ...heads.findings,
     ...derivedFindings(snapshot, facts),
     ...records.findings,
@@ -75,10 +73,11 @@ export async function verifySnapshot(snapshot: Snapshot, outside: Outside): Prom
     valid: findings.length === 0,
     eventCount: facts.count,
     unopened: facts.unopened,
+    purged: purges.count,
     findings: findings.sort((a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0),
     unclosed: open.map(({ id }) => id),
     losses: facts.losses,
-    warnings: [...heads.warnings, ...records.warnings],
+    warnings: [...purges.warnings, ...heads.warnings, ...records.warnings],
     checkpoint: heads.newest,
   };
 }

@@ -60,6 +60,10 @@ export const codes = {
       "the event does not follow the last one; `expected_seq` and `expected_prev_hash` say what would",
   },
   approval_decided: { status: 409, meaning: "the approval was decided before" },
+  session_purged: {
+    status: 410,
+    meaning: "the events of the session were purged: they cannot be read, and nothing follows them",
+  },
   approval_expired: { status: 410, meaning: "the approval was not decided in time" },
   body_too_large: { status: 413, meaning: "the body is larger than 8 MiB" },
   batch_too_large: { status: 413, meaning: "a batch has more than 1000 events" },

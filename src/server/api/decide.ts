@@ -61,6 +61,7 @@ export const decide = {
     "tenant_reserved",
     "tenant_keyless",
     "event_invalid",
+    "session_purged",
     "idempotency_mismatch",
   ],
   examples: [

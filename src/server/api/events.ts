@@ -111,6 +111,7 @@ export const postEvent = {
     "tenant_keyless",
     "type_reserved",
     "chain_conflict",
+    "session_purged",
     "idempotency_mismatch",
     "rate_limited",
   ],
@@ -248,7 +249,7 @@ export const listEvents = {
       ),
     },
   },
-  codes: [],
+  codes: ["session_purged"],
   examples: [
     {
       name: "a session's first event",
@@ -317,7 +318,7 @@ export const tailEvents = {
       content: { [eventStream]: { schema: event } },
     },
   },
-  codes: [],
+  codes: ["session_purged"],
   examples: [
     {
       name: "from the first event on",

@@ -55,7 +55,7 @@ export const getReplay = {
   method: "GET",
   summary: "Replay a session and list what differs",
   query: z.strictObject({ tenant_id: tenantId, mode }),
-  codes: [],
+  codes: ["session_purged"],
   examples: [
     {
       name: "exactly",
@@ -92,7 +92,7 @@ export const postReplay = {
     type: json,
     isReadByHand: false,
   },
-  codes: ["json_invalid", "member_missing", "member_unknown", "type_invalid"],
+  codes: ["json_invalid", "member_missing", "member_unknown", "type_invalid", "session_purged"],
   examples: [
     {
       name: "live",

@@ -25,6 +25,7 @@ const session = named(
     event_count: count,
     first_ts_unix_ms: unixMs,
     closed: z.boolean(),
+    purged: z.literal(true).optional().describe("Its events are not there any more"),
   }),
 );
 
@@ -122,7 +123,7 @@ export const getSession = {
   answers: {
     200: { description: "The session", content: answers(sessionHead, legacySessionHead) },
   },
-  codes: ["session_not_found"],
+  codes: ["session_not_found", "session_purged"],
   examples: [
     {
       name: "where it stands",
@@ -206,7 +207,7 @@ export const getSnapshot = {
   params,
   query: z.strictObject(tenant),
   answers: { 200: { description: "The state", content: answers(snapshot, legacySnapshot) } },
-  codes: ["session_not_found"],
+  codes: ["session_not_found", "session_purged"],
   examples: [
     {
       name: "after a tool's result",
@@ -341,7 +342,7 @@ export const verifySession = {
   params,
   query: z.strictObject(tenant),
   answers: { 200: { description: "The verdict", content: answers(verdict, legacyVerdict) } },
-  codes: [],
+  codes: ["session_purged"],
   examples: [
     {
       name: "a sound session",

@@ -191,6 +191,7 @@ function snapshotOf(chain: GoldenChain): Snapshot {
     origin: chain.origin,
     head: () => emptyTree,
     eventsFrom: (first, limit) => events.filter(({ index }) => index >= first).slice(0, limit),
+    purgedFrom: () => [],
     sessions: () => [],
     policyLoads: () => [],
     policies: () => [],

@@ -29,6 +29,7 @@ import {
   startMs,
   testPolicy,
 } from "../../support/ledger.ts";
+import { makeOlder } from "../../support/older-ledger.ts";
 import { testMs } from "../../support/patience.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -281,8 +282,7 @@ test("a ledger of the first version is brought up to date, and says the same as 
   await recordSession(before, 5);
   await before.close();
   const db = new Database(place.database);
-  db.run("DROP TABLE record");
-  db.run("PRAGMA user_version = 1");
+  makeOlder(db, 1);
   db.close();
   const after = await openLedger(place);
   expect(await after.verify()).toMatchObject({ valid: true, eventCount: 9 });
@@ -299,7 +299,7 @@ test("a ledger of the second version is, and its records are told of until a ser
   await before.close();
   const db = new Database(place.database);
   db.run("INSERT INTO record VALUES ('idempotency', 'acme/k', '{}')");
-  db.run("PRAGMA user_version = 2");
+  makeOlder(db, 2);
   db.close();
   const after = await openLedger(place);
   const told = [expect.stringContaining("1 records are of an older aegis")];

@@ -34,6 +34,7 @@ export type Failure = {
     | "request_timeout"
     | "chain_conflict"
     | "approval_decided"
+    | "session_purged"
     | "approval_expired"
     | "body_too_large"
     | "batch_too_large"

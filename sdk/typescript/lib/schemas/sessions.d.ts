@@ -79,6 +79,8 @@ export type Session = {
   /** Milliseconds since 1970. */
   readonly first_ts_unix_ms: number;
   readonly closed: boolean;
+  /** Its events are not there any more. */
+  readonly purged?: true;
 };
 export type SessionHead = {
   readonly session_id: string;
@@ -87,6 +89,8 @@ export type SessionHead = {
   /** Milliseconds since 1970. */
   readonly first_ts_unix_ms: number;
   readonly closed: boolean;
+  /** Its events are not there any more. */
+  readonly purged?: true;
   readonly last_seq: number;
   /** What the next event has as `prev_hash`. */
   readonly last_hash: Hash;

@@ -1,0 +1,160 @@
+// Purging: the ledger is verified, what may go is found, a statement about each session is signed,
+// and one transaction adds the statements and takes the events out. Then files are written anew.
+
+import { AegisError } from "../../base/errors.ts";
+import { newSessionId, type SessionId } from "../../base/ids.ts";
+import type { EventDraft } from "../../model/event.ts";
+import { policySnapshot } from "../../model/policy-snapshot.ts";
+import { buildAddition } from "../addition.ts";
+import { closingDraft } from "../closing.ts";
+import type { Purged, PurgeScope, PurgeWish } from "../contract.ts";
+import { localTenant } from "../control/foreign.ts";
+import { openingDrafts } from "../opening.ts";
+import { createSealer } from "../seal.ts";
+import { differences } from "../session-state.ts";
+import type { Addition, ManyBase, Purge, Snapshot, Store } from "../store.ts";
+import { rootOf, type TreeHead } from "../tree/merkle.ts";
+import {
+  refuseContradiction,
+  requireOwnKey,
+  type SigningParts,
+  signHead,
+  signSharedHead,
+} from "../tree/signing.ts";
+import { verifyLedger } from "../verify/verify.ts";
+import { type Candidate, findCandidates, purgeMode, recordsThatGo } from "./candidates.ts";
+import {
+  policyLoadsDigest,
+  purgedPayload,
+  purgedRow,
+  statementOf,
+  statementText,
+} from "./statement.ts";
+
+/** Agent of the sessions that say what was purged: no configuration has a space in its name. */
+const agent = "audit purge";
+
+export async function purgeable(store: Store, beforeUnixMs: number): Promise<PurgeScope> {
+  return scopeOf((await findCandidates(store, beforeUnixMs)).sessions);
+}
+
+function scopeOf(sessions: readonly Candidate[]): PurgeScope {
+  const eventCount = sessions.reduce((sum, { state }) => sum + state.nextSeq, 0);
+  return { sessionCount: sessions.length, eventCount };
+}
+
+export async function purgeLedger(parts: SigningParts, wish: PurgeWish): Promise<Purged> {
+  const { store } = parts;
+  await requireOwnKey(parts);
+  await requireSound(parts);
+  const candidates = await findCandidates(store, wish.beforeUnixMs);
+  const { sessions } = candidates;
+  if (sessions.length === 0) {
+    // One that was interrupted may have left bytes behind.
+    await store.scrub();
+    return { ...scopeOf(sessions), recorded: undefined };
+  }
+  // What is there before is signed, by whose ledger it is.
+  await signSharedHead(parts);
+  const snapshot = await store.snapshot();
+  let drafts: readonly EventDraft[];
+  let purge: Purge;
+  try {
+    drafts = await statementDrafts(parts, snapshot, sessions, wish);
+    const records = await recordsThatGo(snapshot, candidates);
+    purge = { sessions: sessions.map(({ state }) => purgedRow(state)), records };
+  } finally {
+    await snapshot.close();
+  }
+  const session = await record(parts, sessions, { drafts, purge, wish });
+  const checkpoint = await signHead(parts);
+  await store.scrub();
+  return { ...scopeOf(sessions), recorded: { session, checkpoint } };
+}
+
+/** What is taken out is no evidence any more, so it goes only where there is none to be kept. */
+async function requireSound(parts: SigningParts): Promise<void> {
+  const { findings } = await verifyLedger(parts);
+  const [first] = findings;
+  if (first === undefined) return;
+  const more = findings.length === 1 ? "" : `, and ${findings.length - 1} more findings`;
+  throw new AegisError("ledger/tampered", `Cannot purge the ledger: ${first.message}${more}`, {
+    hint: "run `aegis audit verify`",
+  });
+}
+
+async function statementDrafts(
+  { store, keys }: SigningParts,
+  snapshot: Snapshot,
+  sessions: readonly Candidate[],
+  { beforeUnixMs, tsUnixMs, by }: PurgeWish,
+): Promise<readonly EventDraft[]> {
+  const signer = await keys.signer();
+  const loads = Map.groupBy(snapshot.policyLoads(), ({ session }) => session);
+  const drafts: EventDraft[] = [];
+  for (const { state, places } of sessions) {
+    const policyLoads = policyLoadsDigest(loads.get(state.id) ?? []);
+    const about = { by, purged_ms: tsUnixMs, before_ms: beforeUnixMs };
+    const statement = statementOf({ session: state, places, policyLoads }, about);
+    const note = await signer.sign(statementText(store.origin, statement));
+    drafts.push({ type: "SESSION_PURGED", tsUnixMs, payload: purgedPayload(statement, note) });
+  }
+  return drafts;
+}
+
+interface Recorded {
+  readonly drafts: readonly EventDraft[];
+  readonly purge: Purge;
+  readonly wish: PurgeWish;
+}
+
+/** @returns the session that says so */
+async function record(
+  { store, memory }: SigningParts,
+  sessions: readonly Candidate[],
+  { drafts, purge, wish }: Recorded,
+): Promise<SessionId> {
+  const id = newSessionId();
+  const sealer = createSealer();
+  const remembered = memory.latest();
+  let head: TreeHead | undefined;
+  const build = (base: ManyBase): readonly Addition[] => {
+    refuseContradiction(store.origin, base.head, remembered, memory.place);
+    for (const { state } of sessions) requireSame(state, base);
+    const made = buildAddition(
+      sealer,
+      { head: base.head, session: undefined },
+      {
+        ...{ session: id, tenant: localTenant, user: agent, policy: undefined },
+        *drafts(session, found) {
+          yield* beginning(wish, found);
+          yield* drafts;
+          yield closingDraft(session, { tsUnixMs: wish.tsUnixMs, exitStatus: 0, summary: {} });
+        },
+      },
+    );
+    head = made.addition.head;
+    return [{ ...made.addition, purge }];
+  };
+  const needed = [id, ...sessions.map(({ state }) => state.id)];
+  await store.appendMany(() => ({ sessions: needed, events: [], records: [] }), build);
+  if (head === undefined) throw new Error("broken invariant: the store did not build");
+  const root = rootOf(head).toBase64();
+  memory.remember({ origin: store.origin, size: head.size, root }, false);
+  return id;
+}
+
+/** @throws {AegisError} `ledger/conflict` when something was added to it since it was read */
+function requireSame(state: Candidate["state"], base: ManyBase): void {
+  const now = base.session(state.id);
+  if (now !== undefined && differences(now, state).length === 0) return;
+  const message = `Cannot purge the ledger: session "${state.id}" was changed meanwhile`;
+  throw new AegisError("ledger/conflict", message, { hint: "try again" });
+}
+
+function beginning({ command, directory, tsUnixMs }: PurgeWish, head: TreeHead) {
+  const snapshot = policySnapshot([]);
+  const named = { name: agent, mode: purgeMode, command, directory, tag: undefined };
+  const opening = { ...named, policyHash: snapshot.hash, coverage: [] };
+  return openingDrafts({ opening, snapshot, isNewPolicy: false, head, tsUnixMs }).slice(0, 1);
+}

@@ -1,0 +1,232 @@
+// Purging, over every store: what goes, what stays, and that nobody without the key can do it.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { parseJsonText } from "../../src/base/json-text.ts";
+import type { PurgeWish } from "../../src/ledger/contract.ts";
+import { createControlLog } from "../../src/ledger/control/log.ts";
+import { sealRecords } from "../../src/ledger/control/sealed-store.ts";
+import { stepsPrefix } from "../../src/ledger/control/session-records.ts";
+import { createLedger } from "../../src/ledger/ledger.ts";
+import type { Store } from "../../src/ledger/store.ts";
+import { proveEvent } from "../../src/ledger/tree/claims.ts";
+import {
+  access,
+  ledgerKinds,
+  opening,
+  recordSession,
+  startMs,
+  type TestLedger,
+  testPolicy,
+} from "../support/ledger.ts";
+import { testMs } from "../support/patience.ts";
+import { throughKeys } from "../support/rich-ledger.ts";
+
+setDefaultTimeout(testMs);
+
+const dayMs = 86_400_000;
+const wish: PurgeWish = {
+  beforeUnixMs: startMs + dayMs,
+  tsUnixMs: startMs + 31 * dayMs,
+  by: "me",
+  command: ["aegis", "audit", "purge", "30d"],
+  directory: "/",
+};
+const everything = { limit: 10_000, offset: 0 };
+
+/** Recorded a month after all others. */
+async function recordNew({ ledger }: TestLedger) {
+  const tsUnixMs = startMs + 30 * dayMs;
+  const writer = await ledger.openSession(opening({ name: "new" }), testPolicy, tsUnixMs);
+  await writer.append([{ ...access("/usr/new"), tsUnixMs }]);
+  await writer.close({ last: [], tsUnixMs, exitStatus: 0, summary: {} });
+  return writer.id;
+}
+
+async function filled(open: () => Promise<TestLedger>) {
+  const opened = await open();
+  const { ledger } = opened;
+  const old = await recordSession(ledger, 300, {
+    tag: "planted-tag",
+    command: ["planted-command"],
+  });
+  const running = await ledger.openSession(opening({ name: "open" }), testPolicy, startMs);
+  await running.append([access("/usr/open")]);
+  const older = await recordSession(ledger, 20);
+  const fresh = await recordNew(opened);
+  return { ...opened, old: old.id, older: older.id, running, fresh };
+}
+
+async function code(trying: Promise<unknown>): Promise<unknown> {
+  return trying.then(
+    () => "no error",
+    (error: { code?: unknown }) => error.code ?? error,
+  );
+}
+
+describe.each(ledgerKinds)("purging over %s", (_, open) => {
+  test("takes old ended sessions out, keeps all others, and everything verifies", async () => {
+    const { ledger, old, older, running, fresh, ...parts } = await filled(open);
+    const before = await ledger.checkpoint();
+    const receipt = await ledger.prove(before.size - 1);
+    const total = (await ledger.events({}, everything)).total;
+    expect(await ledger.purgeable(wish.beforeUnixMs)).toEqual({
+      sessionCount: 2,
+      eventCount: 304 + 23,
+    });
+    const purged = await ledger.purge(wish);
+    expect(purged).toMatchObject({ sessionCount: 2, eventCount: 327 });
+    const report = await ledger.verify();
+    expect(report.findings).toEqual([]);
+    expect(report).toMatchObject({ valid: true, purged: 327, eventCount: total + 4, warnings: [] });
+    expect(report.unclosed).toEqual([running.id]);
+
+    const left = await ledger.events({}, everything);
+    expect(left.total).toBe(total - 327 + 4);
+    expect(left.events).toHaveLength(left.total);
+    const ids = new Set(left.events.map(({ session_id }) => session_id));
+    expect(ids).toEqual(new Set([running.id, fresh, purged.recorded?.session ?? running.id]));
+    expect(await ledger.eventsAfter(-1, 10_000)).toHaveLength(left.total);
+    const told = left.events.filter(({ event_type }) => event_type === "SESSION_PURGED");
+    expect(told.map(({ payload }) => payload.session)).toEqual([older, old]);
+    expect(told[0]?.payload).toMatchObject({
+      by: "me",
+      event_count: 23,
+      before_ms: wish.beforeUnixMs,
+    });
+
+    const listed = await ledger.sessions({ last: 10 });
+    expect(listed.map(({ purged }) => purged === true)).toEqual([false, false, true, false, true]);
+    expect(listed.at(-1)).toMatchObject({
+      ...{ id: old, name: "agent", accessCount: 300, exitStatus: 0, openedUnixMs: startMs },
+      ...{ command: [], directory: "", tag: undefined },
+    });
+    expect(await code(ledger.events({ session: old }, everything))).toBe("ledger/purged");
+    expect(await code(ledger.tag(old, "x", startMs))).toBe("ledger/purged");
+    expect(await code(proveEvent({ ...parts }, 0))).toBe("ledger/purged");
+    // What was proven before still is, and what is there can be.
+    const after = await ledger.checkpoint();
+    expect(await ledger.prove(before.size - 1)).toMatchObject({ body: receipt.body });
+    expect(await ledger.compare(before.note, after.note)).toMatchObject({ relation: "extends" });
+    // Those that go on do, and a new one knows its policy.
+    await running.append([access("/usr/more")]);
+    await recordSession(ledger, 3, { name: "later" });
+    expect((await ledger.verify()).findings).toEqual([]);
+    expect((await ledger.policyHistory(10)).length).toBeGreaterThan(2);
+  });
+
+  test("does it once, again for what became old, and says when there is nothing", async () => {
+    const { ledger } = await filled(open);
+    const { recorded } = await ledger.purge(wish);
+    const nothing = { sessionCount: 0, eventCount: 0, recorded: undefined };
+    expect(await ledger.purge(wish)).toEqual(nothing);
+    const later = { ...wish, beforeUnixMs: startMs + 40 * dayMs, tsUnixMs: startMs + 41 * dayMs };
+    expect(await ledger.purge(later)).toMatchObject({ sessionCount: 1, eventCount: 5 });
+    // What a purge says is never purged.
+    const all = await ledger.sessions({ last: 100 });
+    expect(all.find(({ id }) => id === recorded?.session)?.purged).toBeUndefined();
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("keeps a session to which something was added later, by a tag or by its client", async () => {
+    const { ledger, store, old, older } = await filled(open);
+    await ledger.tag(old, "kept", startMs + 29 * dayMs);
+    expect(await ledger.purge(wish)).toMatchObject({ sessionCount: 1 });
+    expect((await store.session(older))?.lastHash).toBe("");
+    expect((await ledger.session(old))?.tag).toBe("kept");
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("of clients takes the records about them as well, and lets nothing follow", async () => {
+    const { ledger, store: inner, ...outside } = await open();
+    const store = await sealRecords(inner, outside);
+    const log = createControlLog(store);
+    const event = (session: string, type: string, tsUnixMs: number, key: string) => ({
+      ...{ tenant: "acme", user: "u", session, type, tsUnixMs, idempotencyKey: key },
+      payload: parseJsonText(`{"approval_token_hash":"${session}-hash"}`),
+    });
+    const late = startMs + 30 * dayMs;
+    await log.append([
+      event("gone", "TOOL_CALL_PROPOSED", startMs, "g0"),
+      event("kept", "TOOL_CALL_PROPOSED", startMs, "k0"),
+      event("gone", "TERMINATION", startMs + 1, "g1"),
+      event("kept", "TERMINATION", late, "k1"),
+    ]);
+    for (const session of ["gone", "kept"]) {
+      const steps = `${stepsPrefix("acme", session)}000000000000`;
+      await store.putRecord({ kind: "steps", key: steps, json: '"00"' }, undefined);
+      const approval = { kind: "approval", key: `acme/${session}-hash`, json: "{}" };
+      await store.putRecord(approval, undefined);
+    }
+    const keys = async (kind: string) => (await store.records(kind, "", 100)).map(({ key }) => key);
+    const steps = await keys("steps");
+    expect(await ledger.purge(wish)).toMatchObject({ sessionCount: 1, eventCount: 2 });
+    expect(await keys("idempotency")).toEqual(["acme/k0", "acme/k1"]);
+    expect(await keys("approval")).toEqual(["acme/kept-hash"]);
+    expect(steps.length - (await keys("steps")).length).toBe(1);
+    expect(await store.record("steps", `${stepsPrefix("acme", "kept")}000000000000`)).toBeDefined();
+    const [again] = await log.append([event("gone", "TOOL_CALL_PROPOSED", late, "g2")]);
+    expect(again).toMatchObject({ kind: "refused", code: "session_purged" });
+    const [next] = await log.append([event("kept", "TOOL_CALL_PROPOSED", late, "k2")]);
+    expect(next).toMatchObject({ kind: "stored", seq: 2 });
+    const listed = await log.sessions("acme", 10);
+    expect(listed.map(({ session, purged, eventCount }) => [session, purged, eventCount])).toEqual([
+      ["kept", false, 3],
+      ["gone", true, 2],
+    ]);
+    expect(await log.events({ tenant: "acme", limit: 100 })).toHaveLength(3);
+    expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("does nothing where one of the sessions is added to meanwhile", async () => {
+    const { ledger, store, keys, memory, old } = await filled(open);
+    const late: Store = {
+      ...store,
+      async appendMany(needs, build) {
+        await ledger.tag(old, "meanwhile", startMs + 2);
+        return store.appendMany(needs, build);
+      },
+    };
+    const before = await store.head();
+    expect(await code(createLedger({ store: late, keys, memory }).purge(wish))).toBe(
+      "ledger/conflict",
+    );
+    expect((await store.head()).size).toBe(before.size + 1);
+    expect(await ledger.verify()).toMatchObject({ purged: 0, findings: [] });
+    expect(await ledger.purge(wish)).toMatchObject({ sessionCount: 2 });
+  });
+
+  test("opens what is encrypted, and refuses where it cannot", async () => {
+    const { ledger, store, keys, memory } = await open();
+    const opened = throughKeys(store);
+    const log = createControlLog(opened);
+    const event = { tenant: "secretive", user: "u", session: "s", payload: null };
+    await log.append([
+      { ...event, type: "X", tsUnixMs: startMs },
+      { ...event, type: "TERMINATION", tsUnixMs: startMs },
+    ]);
+    expect(await code(ledger.purge(wish))).toBe("ledger/encrypted");
+    const withKeys = createLedger({ store: opened, keys, memory });
+    expect(await withKeys.purge(wish)).toMatchObject({ sessionCount: 1, eventCount: 2 });
+    for (const one of [ledger, withKeys]) {
+      expect(await one.verify()).toMatchObject({ purged: 2, unopened: 0, findings: [] });
+    }
+  });
+
+  test("refuses while the ledger does not verify", async () => {
+    const { ledger, store } = await filled(open);
+    const node = { level: 20, position: 20, hash: new Uint8Array(32) };
+    const writer = await ledger.openSession(opening(), testPolicy, startMs);
+    await store.append(writer.id, ({ head, session }) => {
+      if (session === undefined) throw new Error("no session");
+      const state = { ...session, nextSeq: session.nextSeq + 1 };
+      const event = {
+        ...{ index: head.size, session: writer.id, seq: session.nextSeq, tsUnixMs: 0, type: "X" },
+        ...{ decision: undefined, leaf: new Uint8Array(32), body: "no event" },
+      };
+      const grown = { ...head, size: head.size + 1 };
+      return { events: [event], head: grown, nodes: [node], session: state, policyLoad: undefined };
+    });
+    expect(await code(ledger.purge(wish))).toBe("ledger/tampered");
+    expect((await ledger.verify()).purged).toBe(0);
+  });
+});
