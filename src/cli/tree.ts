@@ -49,6 +49,7 @@ const audit: Branch = {
     checkpoint: async () => (await import("./command/audit/checkpoint.ts")).command,
     prove: async () => (await import("./command/audit/prove.ts")).command,
     tag: async () => (await import("./command/audit/tag.ts")).command,
+    purge: async () => (await import("./command/audit/purge.ts")).command,
     watch: async () => (await import("./command/audit/watch.ts")).command,
   },
 };

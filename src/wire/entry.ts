@@ -44,6 +44,8 @@ export const session = z.strictObject({
   exit_status: z.number().int().nullable(),
   total_actions: z.number().int(),
   denied_actions: z.number().int(),
+  /** Its entries, its command, folder and tag are not there any more. */
+  purged: z.boolean(),
   /** What it did and could not store; null when it says of nothing. */
   lost: z.strictObject({ actions: z.number().int(), reason: z.string() }).nullable(),
 });
@@ -78,6 +80,8 @@ export const integrity = z.strictObject({
   ledger: z.string(),
   valid: z.boolean(),
   total_entries: z.number().int(),
+  /** Of these, those that were purged and of which only the place in the tree is left. */
+  purged_entries: z.number().int(),
   findings: z.array(
     z.strictObject({
       kind: z.string(),
@@ -113,6 +117,19 @@ export type PolicyHistory = z.infer<typeof policyHistory>;
 /** `aegis audit tag --json` */
 export const taggedSession = z.strictObject({ session_id: z.string(), tag: z.string() });
 export type TaggedSession = z.infer<typeof taggedSession>;
+
+/** `aegis audit purge --json` */
+export const purgedLedger = z.strictObject({
+  ledger: z.string(),
+  purged_sessions: z.number().int(),
+  purged_entries: z.number().int(),
+  /** The session that says so; null where there was nothing to purge. */
+  session_id: z.string().nullable(),
+  /** As it is now. */
+  valid: z.boolean(),
+  checkpoint: checkpoint.nullable(),
+});
+export type PurgedLedger = z.infer<typeof purgedLedger>;
 
 /** `aegis audit prove --json` */
 export const entryProof = z.strictObject({

@@ -85,7 +85,7 @@ async function ledgerHealth(around: Surroundings, path: AbsPath): Promise<Ledger
       const report = await ledger.verify();
       const sessions = await ledger.sessions({ last: Number.MAX_SAFE_INTEGER });
       const message = report.findings[0]?.message ?? "";
-      return { entries: report.eventCount, valid: report.valid, message, sessions };
+      return { entries: report.eventCount - report.purged, valid: report.valid, message, sessions };
     });
     return { path, sizeBytes, content, problem: undefined };
   } catch (error) {

@@ -5,6 +5,7 @@ import { AegisError } from "../../base/errors.ts";
 import { parseSessionId, type SessionId } from "../../base/ids.ts";
 import type { Ledger, SessionRecord } from "../../ledger/contract.ts";
 import { readSessionKey } from "../../ledger/control/foreign.ts";
+import { sessionPurged } from "../../ledger/purge/purged.ts";
 
 /** Shortest piece taken for an id. */
 const pieceMin = 4;
@@ -22,6 +23,13 @@ export async function findSession(ledger: Ledger, text: string): Promise<Session
   throw new AegisError("ledger/not-found", `Cannot choose a session: "${text}" fits several`, {
     hint: `give one of ${ids.join(", ")}`,
   });
+}
+
+/** As `findSession`, for what is read in it. @throws {AegisError} also `ledger/purged` */
+export async function findKeptSession(ledger: Ledger, text: string): Promise<SessionRecord> {
+  const session = await findSession(ledger, text);
+  if (session.purged === true) throw sessionPurged(session.id);
+  return session;
 }
 
 /** @throws {AegisError} `usage` when `text` is no id */

@@ -1,6 +1,6 @@
 // `aegis diff`
 
-import { findSession } from "../../app/ledger/find-session.ts";
+import { findKeptSession } from "../../app/ledger/find-session.ts";
 import { collectDiff, renderDiff } from "../../ledger/report/diff.ts";
 import { defineCommand } from "../command.ts";
 import { jsonFlag } from "../flags.ts";
@@ -23,8 +23,8 @@ export const command = defineCommand(
   },
   async ({ flags, operands }, context) =>
     readLedger(context, { session: operands.SESSION1, flags }, async (ledger) => {
-      const a = await findSession(ledger, operands.SESSION1);
-      const b = await findSession(ledger, operands.SESSION2);
+      const a = await findKeptSession(ledger, operands.SESSION1);
+      const b = await findKeptSession(ledger, operands.SESSION2);
       const diff = await collectDiff(ledger, a, b);
       writeOut(flags.json ? jsonText(diff) : renderDiff(diff, (text) => escapeControls(text)));
       return 0;

@@ -4,7 +4,7 @@ import { launch } from "../../app/launch/launch.ts";
 import type { LaunchOptions } from "../../app/launch/options.ts";
 import type { LaunchResult } from "../../app/launch/result.ts";
 import { type LearnedPolicy, learnFromSession } from "../../app/learn.ts";
-import { findSession } from "../../app/ledger/find-session.ts";
+import { findKeptSession } from "../../app/ledger/find-session.ts";
 import { withExistingLedger } from "../../app/ledger/ledgers.ts";
 import { refuseExisting, writeNewFile } from "../../app/write-new-file.ts";
 import { AegisError } from "../../base/errors.ts";
@@ -87,7 +87,7 @@ async function learnFromRecord(
     });
   const learned: LearnedPolicy[] = [];
   await readLedger(context, { session, flags }, async (ledger) => {
-    learned.push(await learnFromSession(ledger, await findSession(ledger, session), context));
+    learned.push(await learnFromSession(ledger, await findKeptSession(ledger, session), context));
     return 0;
   });
   const [policy] = learned;
@@ -112,7 +112,8 @@ async function learnFromRun(
   const policy = await withExistingLedger(
     context,
     resolvePath(context.directory, result.ledger),
-    async (ledger) => learnFromSession(ledger, await findSession(ledger, result.session), context),
+    async (ledger) =>
+      learnFromSession(ledger, await findKeptSession(ledger, result.session), context),
   );
   return { status, policy };
 }

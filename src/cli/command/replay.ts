@@ -1,6 +1,6 @@
 // `aegis replay`
 
-import { findSession } from "../../app/ledger/find-session.ts";
+import { findKeptSession } from "../../app/ledger/find-session.ts";
 import { replaySession } from "../../app/replay.ts";
 import { defineCommand } from "../command.ts";
 import { exitStatus } from "../exit.ts";
@@ -36,7 +36,7 @@ export const command = defineCommand(
   },
   async ({ flags, operands }, context) =>
     readLedger(context, { session: operands.SESSION, flags }, async (ledger) => {
-      const session = await findSession(ledger, operands.SESSION);
+      const session = await findKeptSession(ledger, operands.SESSION);
       const options = { ...policyOptions(flags), config: undefined };
       const replay = await replaySession(ledger, session, options, context);
       writeOut(flags.json ? jsonText(replayView(replay)) : renderReplay(replay));

@@ -90,6 +90,8 @@ function detailOf({ event_type, payload }: SealedEvent): string {
       return `exit ${payload.exit_status}`;
     case "SESSION_TAGGED":
       return text(payload.tag);
+    case "SESSION_PURGED":
+      return `${text(payload.session)}: ${payload.event_count} entries`;
     case "EVENTS_LOST":
       return `${payload.accesses} accesses: ${text(payload.reason)}`;
     case "LIMIT_HIT":

@@ -25,7 +25,8 @@ export interface ShownSession extends SessionRecord {
 
 export async function shownSession(ledger: Ledger, session: SessionRecord): Promise<ShownSession> {
   // One that a box joined may have an end of its own.
-  const mayLack = session.closedUnixMs === undefined || session.mode === "api";
+  const isOpenOrApi = session.closedUnixMs === undefined || session.mode === "api";
+  const mayLack = isOpenOrApi && session.purged !== true;
   const filter = { session: session.id, type: "EVENTS_LOST" };
   const found = mayLack ? await ledger.events(filter, { limit: 1, offset: 0 }) : undefined;
   const [event] = found?.events ?? [];
@@ -60,6 +61,7 @@ export function sessionFacts(session: ShownSession): Fact[] {
     ["Exit code", exitStatus === undefined ? "-" : String(exitStatus)],
     ["Total actions", String(session.accessCount)],
     ["Denied", String(session.deniedCount)],
+    ...(session.purged === true ? [["Entries", "purged"] as const] : []),
     ...(loss === undefined ? [] : [["Not stored", `${loss.accesses}: ${loss.reason}`] as const]),
   ];
 }
@@ -79,12 +81,14 @@ export function sessionView(session: ShownSession): Session {
     exit_status: session.exitStatus ?? null,
     total_actions: session.accessCount,
     denied_actions: session.deniedCount,
+    purged: session.purged === true,
     lost: loss === undefined ? null : { actions: loss.accesses, reason: loss.reason },
   };
 }
 
 /** A session without an end may run still or have been killed: the ledger cannot tell. */
 function statusOf(session: ShownSession): string {
+  if (session.purged === true) return "purged";
   if (session.loss !== undefined) return "incomplete";
   if (session.closedUnixMs === undefined) return "open";
   return session.exitStatus === 0 ? "ok" : `exit ${session.exitStatus ?? "?"}`;

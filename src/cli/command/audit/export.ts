@@ -81,11 +81,13 @@ async function eachChunk(
   write: (events: readonly SealedEvent[]) => boolean,
 ): Promise<boolean> {
   let end = await newestIndex(ledger);
-  const last = Math.max(-1, end - limit);
-  while (end > last) {
-    const start = Math.max(last, end - chunkMax);
+  for (let left = limit; end >= 0 && left > 0; ) {
+    const start = Math.max(-1, end - Math.min(left, chunkMax));
     const chunk = await ledger.eventsAfter(start, end - start);
-    if (!write(chunk.map(({ event }) => event).reverse())) return false;
+    // Where events were purged, what is behind the end takes their place.
+    const own = chunk.filter(({ index }) => index <= end);
+    if (!write(own.map(({ event }) => event).reverse())) return false;
+    left -= own.length;
     end = start;
   }
   return true;

@@ -1,6 +1,6 @@
 // `aegis audit prove`: a receipt for one entry that anybody can check without the ledger.
 
-import { findSession } from "../../../app/ledger/find-session.ts";
+import { findKeptSession } from "../../../app/ledger/find-session.ts";
 import { AegisError } from "../../../base/errors.ts";
 import type { EntryProof } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";
@@ -23,7 +23,7 @@ export const command = defineCommand(
   async ({ flags, operands }, context) => {
     const [piece, seq] = entryParts(operands.ENTRY);
     return useLedger(context, { session: piece, flags }, async (ledger) => {
-      const session = await findSession(ledger, piece);
+      const session = await findKeptSession(ledger, piece);
       const index = await ledger.indexOf(session.id, seq);
       if (index === undefined)
         throw new AegisError("ledger/not-found", `entry "${operands.ENTRY}" not found`);

@@ -47,7 +47,10 @@ export const command = defineCommand(
     const name = flags.id === undefined ? undefined : operand;
     return readLedger(context, { name, session: id, flags }, async (ledger, { path }) => {
       const session = await shownSession(ledger, await findSession(ledger, id));
-      const found = await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
+      const found =
+        session.purged === true
+          ? { events: [], total: 0 }
+          : await ledger.events({ session: session.id }, { limit: flags.last, offset: 0 });
       const events = [...found.events].reverse();
       if (flags.json) {
         const details: SessionDetails = {
@@ -58,7 +61,12 @@ export const command = defineCommand(
         writeOut(jsonText(details));
         return 0;
       }
-      writeOut(`${renderFacts(sessionFacts(session))}\nEntries\n`);
+      const facts = renderFacts(sessionFacts(session));
+      if (session.purged === true) {
+        writeOut(facts);
+        return 0;
+      }
+      writeOut(`${facts}\nEntries\n`);
       writeOut(renderEntries(events, context));
       if (found.total > events.length)
         writeOut(`Showing the newest ${events.length} of ${found.total} entries\n`);

@@ -35,6 +35,7 @@ function renderReport(label: string, report: VerifyReport): string {
   const { findings, unclosed, losses, checkpoint } = report;
   const facts: Fact[] = [
     ["Total entries", String(report.eventCount)],
+    ...(report.purged === 0 ? [] : [["Purged", String(report.purged)] as const]),
     ["Valid", report.valid ? "YES" : "NO"],
   ];
   const first = findings.find(({ index }) => index !== undefined);
@@ -62,9 +63,11 @@ function messageOf(report: VerifyReport): string {
     return "the ledger was changed after it was written";
   if (!report.valid) return "its checkpoints are not signed with the key that is here";
   if (report.eventCount === 0) return "the ledger is empty";
-  const { eventCount, unopened } = report;
-  if (unopened === 0) return `all ${eventCount} entries verified`;
-  return `${eventCount - unopened} of ${eventCount} entries verified, the others by place alone`;
+  const { eventCount, unopened, purged } = report;
+  if (unopened + purged === 0) return `all ${eventCount} entries verified`;
+  const others = purged > 0 && unopened === 0 ? "the purged ones" : "the others";
+  const whole = eventCount - unopened - purged;
+  return `${whole} of ${eventCount} entries verified, ${others} by place alone`;
 }
 
 function integrity(ledger: string, report: VerifyReport): Integrity {
@@ -72,6 +75,7 @@ function integrity(ledger: string, report: VerifyReport): Integrity {
     ledger,
     valid: report.valid,
     total_entries: report.eventCount,
+    purged_entries: report.purged,
     findings: report.findings.map(({ kind, index, message }) => ({
       kind,
       index: index ?? null,
