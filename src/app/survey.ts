@@ -12,6 +12,8 @@ import { gapsOf } from "../enforce/coverage.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
 import type { Coverage } from "../model/coverage.ts";
 import { findProgram } from "../supervise/find-program.ts";
+import { countTemporary } from "../supervise/stale-temporary.ts";
+import { temporaryBase } from "../supervise/temporary-folder.ts";
 import { accessSources } from "./launch/access-sources.ts";
 import { canonicalPath } from "./launch/subject.ts";
 import { policyInForce } from "./policy/in-force.ts";
@@ -27,6 +29,8 @@ export interface Feature {
 export interface Survey {
   readonly platform: "linux" | "macos";
   readonly home: AbsPath;
+  /** Where boxes that get no private /tmp keep temporary files, and of how many workspaces. */
+  readonly temporary: { readonly path: AbsPath; readonly workspaces: number };
   readonly features: readonly Feature[];
   readonly coverage: Coverage;
   readonly trial: { readonly passed: boolean; readonly message: string };
@@ -46,10 +50,24 @@ export async function survey(around: Surroundings): Promise<Survey> {
     const box = await backend.prepare(request);
     const trial = await tryBox(backend, box, request, around);
     const ready = trial.passed && gapsOf(box.coverage).length === 0;
-    return { platform: platformName, home, features, coverage: box.coverage, trial, ready };
+    const { coverage } = box;
+    return {
+      platform: platformName,
+      home,
+      temporary: temporary(),
+      features,
+      coverage,
+      trial,
+      ready,
+    };
   } finally {
     rmSync(workspace, { recursive: true, force: true });
   }
+}
+
+function temporary(): Survey["temporary"] {
+  const path = temporaryBase();
+  return { path, workspaces: countTemporary(path) };
 }
 
 async function linuxFeatures(helperDirectory: string): Promise<Feature[]> {

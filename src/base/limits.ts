@@ -57,6 +57,12 @@ export const askWithdrawnMs = 500;
 export const askGuardMs = 300;
 /** How often a terminal is looked at for a key, milliseconds, while a question stands there. */
 export const askLookMs = 40;
+/** Days a folder for temporary files is kept that no box has used; caches are of use until then. */
+export const temporaryKeptDays = 14;
+/** Days between two looks for such folders. */
+export const temporaryLookDays = 1;
+/** Most names removed from them by one launch, which waits for that; the next one goes on. */
+export const temporaryNamesAtOnce = 2000;
 /** Plans kept in the cache; the oldest go first. */
 export const cachedPlansMax = 64;
 /**

@@ -2,29 +2,70 @@
 // workspace, below /tmp. Other users can make names in there, so what is found is looked at before
 // it is used: owner, mode, and that it is no link.
 
-import { lstatSync, mkdirSync, realpathSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, realpathSync, type Stats } from "node:fs";
+import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 import { assert } from "../base/result.ts";
 import type { OwnFolder } from "../enforce/backend.ts";
+import { holdFolder, removeStale } from "./stale-temporary.ts";
 
 /** Where programs look for temporary files; in most boxes a private one. */
 export const temporaryFolder = "/tmp";
 
-/** The same for every box of this user in `workspace`, so that what is cached there is of use. */
-export function ownTemporaryFolder(workspace: AbsPath): OwnFolder {
+/** Where all those of this user are. */
+export function temporaryBase(): AbsPath {
+  return resolvePath(realParent(), `aegis-${ownUser()}`);
+}
+
+/**
+ * The same for every box of this user in `workspace`, so that what is cached there is of use. Once
+ * made it stays until this process ends, and what nobody used for long is removed.
+ */
+export function ownTemporaryFolder(workspace: AbsPath, clock: Clock): OwnFolder {
   const parent = realParent();
-  const user = process.geteuid?.() ?? 0;
-  const base = resolvePath(parent, `aegis-${user}`);
+  const user = ownUser();
+  const base = temporaryBase();
   const digest = new Bun.CryptoHasher("sha256").update(workspace).digest("hex");
   const path = resolvePath(base, digest.slice(0, 16));
   return {
     path,
     make() {
       requireSticky(parent, user);
-      for (const folder of [base, path]) makePrivate(folder, user);
+      makePrivate(base, user);
+      hold(path, clock);
+      makePrivate(path, user);
+      tidy(base, clock);
     },
   };
+}
+
+function ownUser(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+/** Without it nothing can be removed below a descriptor. macOS empties /tmp by itself. */
+function removesStale(): boolean {
+  return existsSync("/proc/self/fd");
+}
+
+/** A folder that is not held is used all the same: only one that is old could be removed. */
+function hold(folder: AbsPath, clock: Clock): void {
+  if (!removesStale()) return;
+  try {
+    holdFolder(folder, clock.nowUnixMs());
+  } catch {
+    // ignored: the launch has its folder, whether or not its lock can be had
+  }
+}
+
+function tidy(base: AbsPath, clock: Clock): void {
+  if (!removesStale()) return;
+  try {
+    removeStale(base, clock.nowUnixMs());
+  } catch {
+    // ignored: what could not be removed is in nobody's way, and the next launch tries again
+  }
 }
 
 /** /tmp is a link on some systems. */

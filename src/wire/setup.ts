@@ -5,6 +5,8 @@ import { z } from "zod";
 export const setupReport = z.strictObject({
   platform: z.enum(["linux", "macos"]),
   home: z.string(),
+  /** Where boxes without a private /tmp keep temporary files, and of how many workspaces. */
+  temporary: z.strictObject({ path: z.string(), workspaces: z.int().nonnegative() }),
   /** What the kernel lets this user use, each tried for real. */
   features: z.array(z.strictObject({ name: z.string(), usable: z.boolean(), note: z.string() })),
   coverage: z.array(

@@ -11,12 +11,15 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { dirname } from "node:path";
 import { programs, type Setting, settings } from "../support/box.ts";
-import { giveToPlainUser, isRoot, type Outcome } from "../support/harness.ts";
+import { giveToPlainUser, isRoot, type Outcome, waitFor } from "../support/harness.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
 import { testMs } from "../support/patience.ts";
 import { removeTree } from "../support/temp.ts";
@@ -122,6 +125,28 @@ for (const setting of settings()) {
         expect(readFileSync(`${outside.folder}/secret`, "utf8")).toBe("secret\n");
         expect(existsSync(`${outside.folder}/planted`)).toBe(false);
         expect(existsSync("/tmp/aegis-planted")).toBe(false);
+      });
+    }
+
+    if (!hasMounts(setting)) {
+      test("a folder nobody has used for long goes when another one is made", async () => {
+        const scene = scenes(setting);
+        const { stdout } = await inBox(scene, "printf %s $TMPDIR");
+        const base = dirname(stdout);
+        const stale = `${base}/${"0".repeat(16)}`;
+        mkdirSync(`${stale}/folder`, { recursive: true, mode: 0o700 });
+        writeFileSync(`${stale}/folder/file`, "old");
+        symlinkSync(scene.ws, `${stale}/link`);
+        for (const path of [`${stale}/folder`, `${stale}/link`, stale]) own(scene, path);
+        utimesSync(stale, 0, 0);
+        // Launches of others may be looking there as well.
+        await waitFor("the folder to go", async () => {
+          rmSync(`${base}/looked`, { force: true });
+          expect((await inBox(scene, "cat attempt > $TMPDIR/mine")).exitCode).toBe(0);
+          return !existsSync(stale);
+        });
+        expect(existsSync(`${scene.ws}/attempt`)).toBe(true);
+        expect(existsSync(`${stdout}/mine`)).toBe(true);
       });
     }
 

@@ -134,7 +134,7 @@ async function subjectOf(
   credentials: LaunchCredentials | undefined,
 ): Promise<Subject> {
   const subject = await judgedSubject(options, around);
-  const temporary = ownTemporaryFolder(subject.workspace);
+  const temporary = ownTemporaryFolder(subject.workspace, around.clock);
   const places = placesOf(subject, temporary, around);
   const whole = await launchEnvironment(options, around, subject);
   const environment = credentials?.censor(whole) ?? whole;

@@ -97,7 +97,7 @@ function policySubject(
     json: false,
   };
   const subject = launchSubject(options, around);
-  const temporary = ownTemporaryFolder(subject.workspace);
+  const temporary = ownTemporaryFolder(subject.workspace, around.clock);
   return {
     options,
     subject,

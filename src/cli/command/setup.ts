@@ -1,6 +1,7 @@
 // `aegis setup`, also `aegis doctor`: what works here, found out by doing it.
 
 import { type Survey, survey } from "../../app/survey.ts";
+import { temporaryKeptDays } from "../../base/limits.ts";
 import type { CoverageRow } from "../../model/coverage.ts";
 import type { SetupReport } from "../../wire/setup.ts";
 import { defineCommand } from "../command.ts";
@@ -72,6 +73,7 @@ function renderSurvey(found: Survey, width: number | undefined): string {
   const facts = renderFacts([
     ["Platform", found.platform],
     ["State", found.home],
+    ...(found.temporary.workspaces === 0 ? [] : [temporaryFact(found)]),
     ["Trial", `${found.trial.passed ? "OK" : "FAILED"} - ${found.trial.message}`],
   ]);
   const features = found.features.map(({ name, usable, note }) => [
@@ -91,6 +93,11 @@ function renderSurvey(found: Survey, width: number | undefined): string {
   ].join("\n");
 }
 
+function temporaryFact({ temporary: { path, workspaces } }: Survey): [string, string] {
+  const count = `${workspaces} workspace${workspaces === 1 ? "" : "s"}`;
+  return ["Temporary", `${path}, of ${count}; removed when unused for ${temporaryKeptDays} days`];
+}
+
 function coverageRow({ protection, level, by, why }: CoverageRow): string[] {
   return [protection, level, why === "" ? by : why];
 }
@@ -99,6 +106,7 @@ function setupReport(found: Survey): SetupReport {
   return {
     platform: found.platform,
     home: found.home,
+    temporary: { ...found.temporary },
     features: found.features.map((feature) => ({ ...feature })),
     coverage: found.coverage.map((row) => ({ ...row })),
     trial: { ...found.trial },
