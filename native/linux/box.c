@@ -122,12 +122,24 @@ static void tell_supervisor(const struct box *box, enum control_kind kind, int v
 	(void)fd_write_all(box->links->control, &message, sizeof(message));
 }
 
+/* As waitpid for any child, without waiting. Orphans are looked at before they are gone. */
+static pid_t take_child(const struct box *box, int *status)
+{
+	siginfo_t child = {.si_pid = 0};
+
+	if (waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WCONTINUED | WNOWAIT | WNOHANG) < 0)
+		return -1;
+	if (child.si_pid != box->command)
+		limit_hits_end(&child);
+	return child.si_pid ? waitpid(child.si_pid, status, WNOHANG | WUNTRACED | WCONTINUED) : 0;
+}
+
 static void reap(struct box *box)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+	while ((pid = take_child(box, &status)) > 0) {
 		if (pid != box->command)
 			continue;
 		if (WIFSTOPPED(status)) {

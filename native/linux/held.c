@@ -23,6 +23,7 @@
 #include "broker.h"
 #include "datagrams.h"
 #include "held_places.h"
+#include "limit_hits.h"
 
 enum {
 	HELD_MAX = PLACES_MAX,
@@ -174,6 +175,7 @@ int held_make(struct request *request)
 	answer = is_mute ? give_high(&request->caller, fd_steal(&made), type & SOCK_CLOEXEC)
 			 : broker_give(&request->caller, fd_steal(&made), type & SOCK_CLOEXEC);
 	finish_making(status.st_ino, answer == ANSWER_SENT);
+	limit_hits_open(&request->caller, answer);
 	return answer;
 }
 

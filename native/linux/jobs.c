@@ -21,6 +21,7 @@
 #include "../common/fd.h"
 #include "broker.h"
 #include "held.h"
+#include "limit_hits.h"
 #include "notify.h"
 #include "resolve_name.h"
 
@@ -90,8 +91,10 @@ static int hand_over(const struct running *running, int fd)
 		return reply(running, fd);
 	stop_listening();
 	answer = broker_give_alone(&running->job.caller, fd, running->job.close_on_exec);
-	if (answer > 0)
+	if (answer > 0) {
+		limit_hits_open(&running->job.caller, answer);
 		return reply(running, -answer);
+	}
 	return answer == ANSWER_SENT ? 0 : JOB_UNANSWERED;
 }
 

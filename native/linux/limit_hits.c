@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "../common/fd.h"
@@ -17,8 +18,10 @@
 enum { FILES_USUAL = 65536 };
 
 static struct {
-	/* 0: none that is looked at. */
+	/* 0: none. */
 	uint64_t files;
+	/* Looked at with every open, not only when one has failed. */
+	bool looks;
 	uint64_t file_size;
 	atomic_bool has_told_files;
 	atomic_bool has_told_size;
@@ -29,8 +32,9 @@ void limit_hits_start(const struct plan *plan)
 	const struct plan_limit *files = &plan->limits[LIMIT_FILES];
 	const struct plan_limit *size = &plan->limits[LIMIT_FILE_SIZE];
 
-	if (files->means & BY_RLIMIT && files->value < FILES_USUAL)
+	if (files->means & BY_RLIMIT)
 		hits.files = files->value;
+	hits.looks = hits.files < FILES_USUAL;
 	if (size->means & BY_RLIMIT)
 		hits.file_size = size->value;
 }
@@ -48,7 +52,8 @@ void limit_hits_open(const struct caller *caller, int answer)
 {
 	uint64_t count;
 
-	if (!hits.files || hits.has_told_files || (answer != ANSWER_CONTINUE && answer != EMFILE))
+	if (!hits.files || hits.has_told_files ||
+	    (answer != EMFILE && (answer != ANSWER_CONTINUE || !hits.looks)))
 		return;
 	count = count_open(caller);
 	if (count == 0 && answer == EMFILE)
@@ -56,6 +61,20 @@ void limit_hits_open(const struct caller *caller, int answer)
 	if (count < hits.files || atomic_exchange(&hits.has_told_files, true))
 		return;
 	limits_report(LIMIT_FILES, EFFECT_REFUSED, hits.files, count, caller->tid);
+}
+
+/* A limit of its own that is lower is not the box's. */
+void limit_hits_end(const siginfo_t *child)
+{
+	struct rlimit limit;
+
+	if ((child->si_code != CLD_KILLED && child->si_code != CLD_DUMPED) ||
+	    child->si_status != SIGXFSZ || !hits.file_size ||
+	    prlimit(child->si_pid, RLIMIT_FSIZE, NULL, &limit) < 0 ||
+	    limit.rlim_cur != hits.file_size || atomic_exchange(&hits.has_told_size, true))
+		return;
+	limits_report(LIMIT_FILE_SIZE, EFFECT_REFUSED, hits.file_size, hits.file_size,
+		      child->si_pid);
 }
 
 void limit_hits_size(const struct caller *caller, uint64_t limit)
