@@ -2,9 +2,16 @@
 // in bounded time, and nothing is run.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis } from "../support/harness.ts";
+import { testWith } from "../support/features.ts";
+import {
+  aegisBinary,
+  cleanEnvironment,
+  giveToPlainUser,
+  type Outcome,
+  spawnAegis,
+} from "../support/harness.ts";
 import { programMs, testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -94,3 +101,16 @@ test.each([["run"], ["kept"], ["restore"], ["wraps"], ["current"], ["traces.ndjs
   },
   testMs,
 );
+
+testWith(["root", "landlock"], "root is told that a box has none of its rights", async () => {
+  const { folder, aegis } = place();
+  giveToPlainUser(folder);
+  chmodSync(folder, 0o700);
+  const refused = await aegis("run", "--", "true");
+  expect([refused.exitCode, refused.stderr]).toEqual([
+    125,
+    expect.stringMatching(/error: Cannot enter the directory .*\nhint: .*without root's rights/),
+  ]);
+  chmodSync(folder, 0o755);
+  expect((await aegis("run", "--", "true")).exitCode).toBe(0);
+});

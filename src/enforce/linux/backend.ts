@@ -240,7 +240,8 @@ const hints: Readonly<Record<string, string>> = {
   helper: endedWithIt,
   limits: "redirect standard input, output and error, or leave the limit out",
   exec: "grant ProcessSpawn on the program and FileRead on what it loads, or see the denials",
-  directory: "grant the working folder, or choose another with --dir",
+  directory:
+    "you have to be able to enter it, without root's rights, which a box has not; else grant it, or choose another with --dir",
   namespaces: "run `aegis setup`: what the plan was made for is gone",
   mount: "run again: the plan was made for files that have changed",
   overlay:
