@@ -17,6 +17,9 @@ import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, parentOf } from "../base/paths.ts";
 
+/** Read at a time of what may have no end. */
+const pieceBytes = 64 * 1024;
+
 /**
  * The text of a file, or undefined when there is none.
  * @throws {AegisError} `config/invalid` when it is not UTF-8: read otherwise, a name in it would be
@@ -52,11 +55,14 @@ export function readWithin(path: string, sizeMaxBytes: number): string | undefin
 
 /** @throws {AegisError} `config/invalid` */
 export function bytesWithin(path: string, fd: number, sizeMaxBytes: number): Uint8Array {
-  const buffer = Buffer.alloc(sizeMaxBytes + 1);
-  let size = 0;
-  for (let read = -1; read !== 0 && size < buffer.length; size += read)
-    read = readSync(fd, buffer, size, buffer.length - size, null);
-  if (size <= sizeMaxBytes) return buffer.subarray(0, size);
+  const pieces: Uint8Array[] = [];
+  for (let size = 0; size <= sizeMaxBytes; ) {
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    const read = readSync(fd, piece);
+    if (read === 0) return Buffer.concat(pieces);
+    pieces.push(piece.subarray(0, read));
+    size += read;
+  }
   const why = `it has more than ${sizeMaxBytes} bytes`;
   throw new AegisError("config/invalid", `Cannot read "${path}": ${why}`, {
     hint: "name a smaller file",

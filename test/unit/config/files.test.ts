@@ -9,7 +9,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { AbsPath } from "../../../src/base/paths.ts";
-import { isDirectory, isFile, readIfPresent, replaceFile } from "../../../src/config/files.ts";
+import {
+  isDirectory,
+  isFile,
+  readIfPresent,
+  readWithin,
+  replaceFile,
+} from "../../../src/config/files.ts";
 import { tempDir } from "../../support/temp.ts";
 
 function fileIn(directory: string, name: string): AbsPath {
@@ -69,5 +75,22 @@ describe("readIfPresent()", () => {
       writeFileSync(path, Uint8Array.from(bytes));
       expect(() => readIfPresent(path)).toThrow(`Cannot read "${path}": it is not UTF-8`);
     }
+  });
+});
+
+describe("readWithin()", () => {
+  test.each([0, 1, 65_535, 65_536, 65_537, 200_000])("reads %d bytes, and not one more", (size) => {
+    const path = fileIn(tempDir(), "text");
+    const text = "é".repeat(Math.floor(size / 2)) + "e".repeat(size % 2);
+    writeFileSync(path, text);
+    expect(readWithin(path, size)).toBe(text);
+    writeFileSync(path, `${text}+`);
+    expect(() => readWithin(path, size)).toThrow(`it has more than ${size} bytes`);
+  });
+  test("says what is not there and what is a folder", () => {
+    const directory = tempDir();
+    expect(readWithin(join(directory, "none"), 10)).toBeUndefined();
+    expect(() => readWithin(directory, 10)).toThrow("it is a folder");
+    expect(() => readWithin("/dev/zero", 10)).toThrow("more than 10 bytes");
   });
 });
