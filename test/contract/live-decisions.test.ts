@@ -106,6 +106,37 @@ describe.each(kinds)("under one key %s", (_, open) => {
     expect((await first.get(decisions)).body.Events).toHaveLength(2);
   });
 
+  test.each([
+    ["events", "/v1/events", '"event_type":"TOOL_CALL_PROPOSED","payload":', 201],
+    [
+      "questions",
+      "/v1/policy/decide",
+      '"event":{"event_type":"TOOL_CALL_PROPOSED","payload":{"tool_name":"read"}},"manifest":',
+      200,
+    ],
+  ])("tell %s with numbers apart that are one double", async (_, path, members, status) => {
+    const [store = memoryLedger().store] = await open();
+    const server = decidingOver(store);
+    const place = '"tenant_id":"acme","session_id":"s"';
+    const send = async (number: string, key: string) => {
+      const where = path === "/v1/events" ? place : `"session":{${place}}`;
+      const body = `{${where},${members}{"id":${number}}}`;
+      const headers = { "Idempotency-Key": key };
+      const answer = await fetch(`${server.url}${path}`, { method: "POST", headers, body });
+      return [answer.status, ((await answer.json()) as { readonly code?: string }).code];
+    };
+    const pairs = [
+      ["9007199254740993", "9007199254740992"],
+      ["0.1000000000000000055511151231257827", "0.1"],
+      ["123456789012345678901234567890", "123456789012345678901234567891"],
+    ] as const;
+    for (const [at, [one, other]] of pairs.entries()) {
+      expect(await send(one, `k${at}`)).toEqual([status, undefined]);
+      expect(await send(other, `k${at}`)).toEqual([422, "idempotency_mismatch"]);
+      expect(await send(one, `k${at}`)).toEqual([200, undefined]);
+    }
+  });
+
   test("refuse another question, another session and an event", async () => {
     const [store = memoryLedger().store] = await open();
     const server = decidingOver(store);
