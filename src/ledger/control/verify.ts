@@ -19,6 +19,7 @@ import type { Store, StoredEvent } from "../store.ts";
 import { leafHash } from "../tree/merkle.ts";
 import { type OutsideTree, type StandingEvent, standingProblem } from "../tree/standing.ts";
 import type { SessionVerdict } from "./contract.ts";
+import { type DecidedApprovals, noteDecision } from "./decided-approvals.ts";
 import { readSessionKey, sessionKey } from "./foreign.ts";
 import { sessionRecordsProblem } from "./session-records.ts";
 
@@ -29,6 +30,7 @@ interface Reached {
   last: StandingEvent | undefined;
   /** Hashes of tokens that its events name. */
   readonly approvals: Set<string>;
+  readonly decided: DecidedApprovals;
 }
 
 type ReadStore = Pick<
@@ -45,8 +47,9 @@ export async function verifyChain(
     tally: newSession(session),
     last: undefined,
     approvals: new Set(),
+    decided: new Map(),
   };
-  const { tally, approvals } = reached;
+  const { tally, approvals, decided } = reached;
   const first = await walk(store, session, reached, Number.MAX_SAFE_INTEGER);
   if (first !== undefined) return first;
   const row = await store.session(session);
@@ -69,7 +72,7 @@ export async function verifyChain(
   const problem = last === undefined ? undefined : await standingProblem(store, last, outside);
   if (problem !== undefined) return bad(nextSeq, `eventlog: ${problem}`);
   const named = readSessionKey(session);
-  const changed = named && (await sessionRecordsProblem(store, { ...named, approvals }));
+  const changed = named && (await sessionRecordsProblem(store, { ...named, approvals, decided }));
   if (changed !== undefined) return bad(nextSeq, `eventlog: ${changed}`);
   return { valid: true, firstBadSeq: 0, error: "" };
 }
@@ -120,6 +123,7 @@ function follow(reached: Reached, stored: StoredEvent, session: SessionId): stri
   addEvent(tally, event);
   const { approval_token_hash: hash } = event.payload;
   if (typeof hash === "string") reached.approvals.add(hash);
+  noteDecision(reached.decided, event);
   reached.last = { index, leaf };
   return undefined;
 }

@@ -7,6 +7,7 @@ import { eventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import type { FindingKind, Loss, VerifyFinding } from "../contract.ts";
+import { type DecidedApprovals, noteDecision } from "../control/decided-approvals.ts";
 import { localTenant, readSessionKey, sessionKey } from "../control/foreign.ts";
 import { isEncrypted } from "../encrypted/text.ts";
 import { createPlacesDigest, type PlacesDigest } from "../purge/statement.ts";
@@ -45,6 +46,7 @@ export interface EventFacts {
   readonly unopened: number;
   /** There are encrypted ones, opened or not. */
   readonly hasEncrypted: boolean;
+  readonly decided: DecidedApprovals;
 }
 
 export interface PolicyLoadFact {
@@ -91,6 +93,7 @@ interface Pass {
   next: number;
   unopened: number;
   hasEncrypted: boolean;
+  readonly decided: DecidedApprovals;
 }
 
 export function createEventCheck(
@@ -111,6 +114,7 @@ export function createEventCheck(
     next: 0,
     unopened: 0,
     hasEncrypted: false,
+    decided: new Map(),
   };
   return {
     add(page) {
@@ -126,7 +130,7 @@ export function createEventCheck(
         pass.findings.push({ kind: "derived-mismatch", index: undefined, message });
       }
       const { findings, next: count, sessions, damaged, policyLoads, losses, unopened } = pass;
-      const { purged, purges, hasEncrypted } = pass;
+      const { purged, purges, hasEncrypted, decided } = pass;
       return {
         findings,
         count,
@@ -141,6 +145,7 @@ export function createEventCheck(
         purges,
         unopened,
         hasEncrypted,
+        decided,
       };
     },
   };
@@ -168,6 +173,7 @@ function addEventTo(pass: Pass, stored: StoredEvent): void {
     report(pass, "modified", stored.index, what);
   }
   follow(pass, stored.index, event);
+  noteDecision(pass.decided, event);
   const loss = lossOf(event);
   if (loss !== undefined) pass.losses.set(sessionKey(event.tenant_id, event.session_id), loss);
   if (event.event_type === "SESSION_PURGED" && event.tenant_id === localTenant) {

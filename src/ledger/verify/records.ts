@@ -3,8 +3,9 @@
 
 import type { VerifyFinding } from "../contract.ts";
 import type { LogRecord } from "../control/contract.ts";
+import { decisionProblem } from "../control/decided-approvals.ts";
 import { recordPages } from "../control/record-pages.ts";
-import { isSealed, openedRecord, sealedKinds } from "../control/record-seal.ts";
+import { isSealed, openedRecord, sealedKinds, withoutSeal } from "../control/record-seal.ts";
 import { payloadsMarker } from "../encrypted/text.ts";
 import type { Snapshot } from "../store.ts";
 import { firstKey } from "../tree/signing.ts";
@@ -18,7 +19,7 @@ export interface RecordCheck {
 
 export async function checkRecords(
   snapshot: Snapshot,
-  { hasEncrypted }: Pick<EventFacts, "hasEncrypted">,
+  { hasEncrypted, decided }: Pick<EventFacts, "hasEncrypted" | "decided">,
   outside: Outside,
 ): Promise<RecordCheck> {
   const findings: VerifyFinding[] = [];
@@ -34,6 +35,11 @@ export async function checkRecords(
         ? sealProblem(record, outside, unchecked)
         : ownProblem(record, outside);
       if (problem !== undefined) find(`record ${nameOf(record)} ${problem}`);
+      const older =
+        record.kind === "approval" && problem === undefined
+          ? decisionProblem(decided, record.key, withoutSeal(record.json))
+          : undefined;
+      if (older !== undefined) find(`record ${nameOf(record)} ${older}`);
     }
   }
   const warnings = warningsOf(unchecked);
