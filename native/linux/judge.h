@@ -14,6 +14,8 @@
 #define JUDGE_SEVERAL_NAMES (UINT32_MAX - 1)
 /* And for a socket of a kind that no policy grants. */
 #define JUDGE_NO_SOCKET (UINT32_MAX - 2)
+/* And for a ping where only a policy for everything could have one. */
+#define JUDGE_NO_PING (UINT32_MAX - 3)
 /* In place of a rule: a person was asked; the answer is added. */
 #define JUDGE_ASKED 0xffffff00u
 

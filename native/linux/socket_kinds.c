@@ -103,19 +103,24 @@ static bool is_granted(const struct request *request)
 	return family_of(request) == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
 }
 
+static bool is_ping(const struct request *request)
+{
+	int protocol = protocol_of(request);
+
+	return is_internet(family_of(request)) && type_of(request) == SOCK_DGRAM &&
+	       (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6);
+}
+
 /* What some policy grants, on its own or with everything. */
 static bool could_be_granted(const struct request *request)
 {
 	const uint32_t all = NOTIFY_MAKES_TCP | NOTIFY_MAKES_UDP;
-	int protocol = protocol_of(request);
 
 	if (family_of(request) == AF_NETLINK)
-		return protocol == NETLINK_ROUTES;
+		return protocol_of(request) == NETLINK_ROUTES;
 	if (!is_internet(family_of(request)))
 		return false;
-	return is_internet_granted(request, all) ||
-	       (type_of(request) == SOCK_DGRAM &&
-		(protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6));
+	return is_internet_granted(request, all) || is_ping(request);
 }
 
 static const char *name_of(const struct number_name *names, size_t count, int number, char text[16])
@@ -153,14 +158,21 @@ static void name_kind(const struct request *request, struct named *named)
 	memcpy(named->at.target.path, text, (size_t)size);
 }
 
+/* Pings by name take a socket out of the caller, which whoever makes sockets cannot. */
+static uint32_t refusing_rule(const struct request *request)
+{
+	if (is_ping(request) && request->rules->makes_sockets)
+		return JUDGE_NO_PING;
+	return could_be_granted(request) ? JUDGE_NO_RULE : JUDGE_NO_SOCKET;
+}
+
 static int refuse(struct request *request)
 {
 	int family = family_of(request);
 
 	request->is_refused = true;
 	name_kind(request, &request->first);
-	request_refuse(request, ACTION_NET_CONNECT, &request->first,
-		       could_be_granted(request) ? JUDGE_NO_RULE : JUDGE_NO_SOCKET);
+	request_refuse(request, ACTION_NET_CONNECT, &request->first, refusing_rule(request));
 	return family == AF_UNIX || is_internet(family) ? EACCES : EAFNOSUPPORT;
 }
 

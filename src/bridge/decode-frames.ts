@@ -11,6 +11,7 @@ import {
   type AccessFrame,
   type Frame,
   type LimitFrame,
+  noPingRule,
   noSocketRule,
   type RefusedFrame,
   severalNamesRule,
@@ -33,7 +34,7 @@ const headerSize = 8;
 const noRule = 0xffffffff;
 /** The same: a person was asked, and the number of the answer is added. */
 const askedRules = 0xffffff00;
-const builtInRules: ReadonlySet<number> = new Set([severalNamesRule, noSocketRule]);
+const builtInRules: ReadonlySet<number> = new Set([severalNamesRule, noSocketRule, noPingRule]);
 
 export function createFrameDecoder(): FrameDecoder {
   const programs = new Map<number, string>();

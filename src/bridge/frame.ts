@@ -27,6 +27,9 @@ export const severalNamesRule = 0xfffffffe;
 /** The same for a socket of a kind that no policy grants. */
 export const noSocketRule = 0xfffffffd;
 
+/** The same for a ping by name where sockets are made by the helper. */
+export const noPingRule = 0xfffffffc;
+
 /** One notified call, after it was judged. */
 export interface AccessFrame {
   readonly kind: "access";

@@ -2,7 +2,7 @@
 // test's own: to what is granted, and to nothing else.
 
 import { afterAll, expect } from "bun:test";
-import { type Setting, settings } from "../support/box.ts";
+import { containers, type Setting, settings } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { isRoot } from "../support/harness.ts";
 import { makeScene, removeScenes, runIn } from "../support/in-setting.ts";
@@ -72,5 +72,32 @@ if (isRoot())
         "192.0.2.2 answered",
         "192.0.2.2 answered",
       ]);
+    });
+  }
+
+if (isRoot())
+  for (const setting of containers()) {
+    const run = async (...flags: readonly string[]) => {
+      const scene = makeScene(ownNetwork(setting));
+      const command = ["--", "/usr/bin/python3", "-c", ping, "192.0.2.1"];
+      const { stdout, stderr } = await runIn(scene, [
+        "run",
+        "--allow-weaker",
+        ...flags,
+        ...command,
+      ]);
+      return { answers: stdout.trim().split("\n"), stderr };
+    };
+
+    testWith(needs, `${setting.name}: no ping goes by name, which is said`, async () => {
+      const { answers, stderr } = await run("--net", "icmp:192.0.2.1", "--net", "192.0.2.1:9");
+      expect(answers).toEqual(["192.0.2.1 PermissionError", "192.0.2.1 PermissionError"]);
+      expect(stderr).toContain("denied by box:ping: in a container");
+      expect(stderr).toContain("allow it with --net all (or --net icmp:HOST");
+    });
+
+    testWith(needs, `${setting.name}: where everything is granted it is answered`, async () => {
+      const { answers } = await run("--net", "all");
+      expect(answers).toEqual(["192.0.2.1 answered", "192.0.2.1 answered"]);
     });
   }

@@ -50,6 +50,7 @@ function isSocketCall(flags: string): boolean {
 export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
   if (/^(protected|aegis):/.test(rule) || rule === "box:sockets") return only("");
+  if (rule === "box:ping") return { fix: "--net all", note: pingNote };
   if (rule === "box:several-names") return only(severalNamesFix(action));
   if (rule.endsWith(":unchanged")) return only("");
   if (action === "ProcessSpawn" && rule === "flag:--exec") return only(`--exec ${path}`);
@@ -69,6 +70,7 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   return only(grant.flag ?? `the policy line ${grant.cedar}`);
 }
 
+const pingNote = "or --net icmp:HOST, where the container is given --cap-add SYS_PTRACE";
 const refusedEarly = "it was refused before it could say where to";
 
 /** What grants a socket of this kind; undefined for what names no kind of the internet's. */

@@ -3,6 +3,7 @@
 
 import {
   type AccessFrame,
+  noPingRule,
   noSocketRule,
   type RefusedFrame,
   severalNamesRule,
@@ -11,7 +12,13 @@ import type { Origin } from "../../model/capability.ts";
 import type { AccessPayload } from "../../model/event.ts";
 import { reasonFor } from "../../policy/decide.ts";
 import type { BoxAccess, BoxRefusal } from "../backend.ts";
-import { abstractSource, noCallSource, noSocketSource, severalNamesSource } from "./built-in.ts";
+import {
+  abstractSource,
+  noCallSource,
+  noPingSource,
+  noSocketSource,
+  severalNamesSource,
+} from "./built-in.ts";
 import { describeCall, describeRefusedCall } from "./describe-call.ts";
 import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
@@ -75,6 +82,8 @@ function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): s
   if (origin?.rule === abstractSource.rule)
     return `${reason}: without a file it reaches sockets of the box alone`;
   if (rule === noSocketRule) return `${reason}: no policy grants sockets of this kind`;
+  if (rule === noPingRule)
+    return `${reason}: in a container that keeps pidfd_getfd away no ping goes by name`;
   if (rule !== severalNamesRule) return reason;
   return `${reason}: it has other names (hard links), and one of them may be out of bounds`;
 }
@@ -83,6 +92,7 @@ function sourceOf(frame: AccessFrame, box: KeptBox): RuleSource | undefined {
   const { rule } = frame;
   if (rule === severalNamesRule) return severalNamesSource;
   if (rule === noSocketRule) return noSocketSource;
+  if (rule === noPingRule) return noPingSource;
   if (rule !== undefined) return box.sources()[rule];
   return isInside(frame) ? abstractSource : undefined;
 }

@@ -102,6 +102,14 @@ export const noSocketSource: RuleSource = {
   effect: "forbid",
 };
 
+/** Of a ping where none goes by name. */
+export const noPingSource: RuleSource = {
+  rule: "box:ping",
+  source: "built-in",
+  line: 0,
+  effect: "forbid",
+};
+
 /** Of a system call that no box may make. */
 export const noCallSource: RuleSource = {
   rule: "box:calls",

@@ -153,7 +153,11 @@ export const network = rows("H", [
     name: "ping",
     technique: "an ICMP echo socket",
     words: ["socket", "2", "2", "1"],
-    leaves: socketRow("inet/dgram/icmp"),
+    leaves: {
+      namespaces: socketRow("inet/dgram/icmp"),
+      shared: socketRow("inet/dgram/icmp"),
+      container: ["NetConnect", "socket:inet/dgram/icmp", "box:ping"],
+    },
     twin: ["socket", "1", "1", "0"],
     wanted: ownNetwork,
     wantedOnly: "namespaces",

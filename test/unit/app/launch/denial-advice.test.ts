@@ -57,6 +57,7 @@ const fixes = [
     { action: "FileWrite", rule: "sockets:found" },
     `--net unix:${root}/there`,
   ],
+  ["a ping in a container", { action: "NetConnect", rule: "box:ping" }, "--net all"],
   ["removing one", { action: "FileDelete", rule: "sockets:found" }, `--write ${root}/there`],
   ["a protected name", { rule: "protected:git-hooks" }, ""],
   [
