@@ -6,9 +6,11 @@
 
 import { hasLoneBytes } from "../base/byte-text.ts";
 import { type AbsPath, absPath, contains, parentOf } from "../base/paths.ts";
-import type { Action, Capabilities, PathAction } from "../model/capability.ts";
+import type { Action, Capabilities, Origin, PathAction } from "../model/capability.ts";
 import { pathActions } from "../model/capability.ts";
 import { prepareDecider } from "./decide.ts";
+import { socketGrant } from "./grant.ts";
+import { socketsSource } from "./layers.ts";
 import { closeUnderMoves, collapseReads } from "./learn-folders.ts";
 import { type ExactGrant, type FolderGrant, GrantSet, selfAndAbove } from "./learn-grants.ts";
 import { type Endpoint, learnNetwork } from "./learn-network.ts";
@@ -103,7 +105,7 @@ function sortOut(seen: readonly SeenAccess[], context: LearnContext): SortedOut 
     const { outcome, rule } = decider.decide(attempt);
     distinct.set(key, outcome === "allow");
     if (outcome === "allow") return;
-    const problem = rule === undefined ? problemOf(access) : `forbidden by ${rule.rule}`;
+    const problem = rule === undefined ? problemOf(access) : forbiddenBy(rule, access);
     if (problem !== undefined) notGranted.set(key, { action, resource, reason: problem });
     else if (port !== undefined) network.push(access);
     else if (isOnPath(access)) paths.push(access);
@@ -126,6 +128,12 @@ function isOnPath(access: SeenAccess): access is SeenPath {
   return (
     pathActions.some((action) => action === access.action) && absPath(access.path) === access.path
   );
+}
+
+/** A flag of the run may open what no policy does. */
+function forbiddenBy({ rule, source }: Origin, { action, path }: SeenAccess): string {
+  const isOpened = source === socketsSource && action === "FileWrite";
+  return `forbidden by ${rule}${isOpened ? `, which ${socketGrant(path)} lifts` : ""}`;
 }
 
 /** Why a policy cannot name this resource. */

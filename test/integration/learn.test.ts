@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
@@ -194,6 +195,33 @@ test("what is forbidden for good is listed and not granted; what fails is looked
     ({ resource }: Record<string, string>) => resource,
   );
   expect(denied.sort()).toEqual([`${scene.home}/.ssh/id_ed25519`, `${scene.ws}/.claude`].sort());
+});
+
+test("a socket that acts outside is not granted, and the flag that opens it is told", async () => {
+  const [setting] = here;
+  if (setting === undefined) throw new Error("there is no setting to run in");
+  const scene = makeScene(setting);
+  mkdirSync(`${scene.home}/.1password`);
+  const socket = `${scene.home}/.1password/agent.sock`;
+  const server = createServer((peer) => peer.end("signed"));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  try {
+    own(scene, scene.home);
+    own(scene, socket);
+    const connect = `import socket; s = socket.socket(socket.AF_UNIX); s.connect("${socket}"); print(s.recv(9))`;
+    const command = ["--", "/usr/bin/python3", "-ISc", connect];
+    const policy = `${scene.home}/p.cedar`;
+    const learned = await runIn(scene, ["learn", "--output", policy, ...command], { env });
+    const told = `FileWrite ${socket}: forbidden by sockets:agents, which --net unix:${socket} lifts`;
+    expect(learned.stderr).toContain(told);
+    const run = ["run", "--policy", policy];
+    const { stderr } = await runIn(scene, [...run, ...command], { env });
+    expect(stderr).toContain(`allow it with --net unix:${socket}`);
+    const opened = await runIn(scene, [...run, "--net", `unix:${socket}`, ...command], { env });
+    expect(opened.stdout).toBe("b'signed'\n");
+  } finally {
+    server.close();
+  }
 });
 
 test("an enforced run teaches what was denied; a session teaches again; nothing is overwritten", async () => {
