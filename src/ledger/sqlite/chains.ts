@@ -42,7 +42,11 @@ export function readChain(db: Database, query: ChainQuery): readonly StoredEvent
     values.push(...bound);
   };
   if (query.session !== undefined) {
-    add("e.session = (SELECT num FROM session WHERE id = ?)", query.session);
+    const num = "(SELECT num FROM session WHERE id = ?)";
+    add(`e.session = ${num}`, query.session);
+    // Where `after` is an event of the session, its index leads straight behind it.
+    const reached = `SELECT r.seq FROM event r WHERE r.idx = ? AND r.session = ${num}`;
+    add(`e.seq > coalesce((${reached}), -1)`, query.after, query.session);
   }
   const isWide = query.prefix !== undefined && hasManySessions(db, query.prefix);
   if (query.prefix !== undefined) {
