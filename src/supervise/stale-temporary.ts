@@ -60,13 +60,15 @@ export function removeStale(base: AbsPath, nowUnixMs: number): void {
   const queue = readdirSync(base).filter((name) => gone.test(name));
   let left = temporaryNamesAtOnce;
   while (queue.length > 0 && left > 0) {
-    const path = resolvePath(base, queue.pop() ?? "");
+    const name = queue.pop() ?? "";
+    const path = resolvePath(base, name);
     attempt(() => {
       if (removeFile(Buffer.from(path))) return;
       const { removed, folders } = empty(path, base, left);
       left -= removed;
       queue.push(...folders);
       if (left > 0) rmdirSync(path);
+      else queue.push(name);
     });
   }
   if (queue.length > 0) return;

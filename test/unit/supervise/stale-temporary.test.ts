@@ -136,6 +136,20 @@ describe("what a box left", () => {
     for (let turn = 0; turn < 3; turn++) removeStale(path(base), now);
     expect(readdirSync(base)).toEqual(["looked"]);
   });
+
+  testWith(needs, "goes launch by launch when it is one folder of more names", () => {
+    const base = tempDir("stale");
+    const folder = folderIn(base, "a", temporaryKeptDays + 1);
+    for (let name = 0; name < 2 * temporaryNamesAtOnce; name++) {
+      writeFileSync(`${folder}/${name}`, "");
+    }
+    for (let turn = 0; turn < 2; turn++) {
+      removeStale(path(base), now);
+      expect(readdirSync(base)).not.toContain("looked");
+    }
+    removeStale(path(base), now);
+    expect(readdirSync(base)).toEqual(["looked"]);
+  });
 });
 
 test("where there is no folder there is none to count", () => {
