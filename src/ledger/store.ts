@@ -238,6 +238,11 @@ export interface Snapshot {
     after: LogRecord | undefined,
     limit: number,
   ): readonly LogRecord[] | Promise<readonly LogRecord[]>;
+  /**
+   * A record, without its seal, as it was before it was encrypted; undefined where no key opens it.
+   * Absent: there are no keys.
+   */
+  readonly openRecord?: (record: LogRecord) => LogRecord | undefined;
   /** Tables, indexes and triggers that are not as they were made, one sentence each. */
   schemaProblems(): readonly string[];
   close(): void | Promise<void>;

@@ -43,7 +43,7 @@ function statusIn(json: string): string | undefined {
     const status = memberOf(JSON.parse(json), "status");
     return typeof status === "string" ? status : undefined;
   } catch {
-    // ignored: what is no JSON, or encrypted, is told of elsewhere
+    // ignored: what is no JSON is told of elsewhere
     return undefined;
   }
 }

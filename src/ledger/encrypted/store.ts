@@ -7,7 +7,7 @@ import type { LogRecord } from "../control/contract.ts";
 import { readSessionKey } from "../control/foreign.ts";
 import type { Addition, EventPlace, ManyBase, Snapshot, Store, StoredEvent } from "../store.ts";
 import type { PayloadKeys, Place } from "./payload-keys.ts";
-import { encryptedPrefix, isEncrypted, payloadsMarker, stillEncrypted } from "./text.ts";
+import { encryptedTextOf, isEncrypted, payloadsMarker, stillEncrypted } from "./text.ts";
 
 /** Records that hold nothing but hashes, and so stay as they are. */
 const clearKinds: ReadonlySet<string> = new Set(["idempotency", "steps", payloadsMarker.kind]);
@@ -141,10 +141,6 @@ function recordPlace({ kind, key }: LogRecord): Place | undefined {
   return tenant === undefined ? undefined : { tenant, names: [`record ${kind}`, key] };
 }
 
-function encryptedTextOf(json: string): string | undefined {
-  return json.startsWith(`"${encryptedPrefix}`) ? json.slice(1, -1) : undefined;
-}
-
 /** What is encrypted in it as it was recorded, as far as there are keys for it. */
 export function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
   return {
@@ -161,6 +157,7 @@ export function openedSnapshot(inner: Snapshot, keys: PayloadKeys): Snapshot {
     nodes: () => inner.nodes(),
     checkpoints: () => inner.checkpoints(),
     recordsFrom: (after, limit) => inner.recordsFrom(after, limit),
+    openRecord: (record) => openedText(record, keys),
     schemaProblems: () => inner.schemaProblems(),
     close: () => inner.close(),
   };

@@ -11,6 +11,11 @@ export function isEncrypted(body: Uint8Array): boolean {
   return body.length > prefixBytes.length && prefixBytes.every((byte, at) => body[at] === byte);
 }
 
+/** Of a record's JSON; undefined where it is not encrypted. */
+export function encryptedTextOf(json: string): string | undefined {
+  return json.startsWith(`"${encryptedPrefix}`) ? json.slice(1, -1) : undefined;
+}
+
 /** Somebody without its key asked what it says. @param what "event 12" */
 export function stillEncrypted(what: string, body: Uint8Array): AegisError {
   const id = new TextDecoder().decode(body.subarray(prefixBytes.length, prefixBytes.length + 16));

@@ -5,7 +5,8 @@ import type { VerifyFinding } from "../contract.ts";
 import type { LogRecord } from "../control/contract.ts";
 import { decisionProblem } from "../control/decided-approvals.ts";
 import { recordPages } from "../control/record-pages.ts";
-import { isSealed, openedRecord, sealedKinds, withoutSeal } from "../control/record-seal.ts";
+import { isSealed, openedRecord, sealedKinds } from "../control/record-seal.ts";
+import { recordText } from "../encrypted/record-text.ts";
 import { payloadsMarker } from "../encrypted/text.ts";
 import type { Snapshot } from "../store.ts";
 import { firstKey } from "../tree/signing.ts";
@@ -23,7 +24,7 @@ export async function checkRecords(
   outside: Outside,
 ): Promise<RecordCheck> {
   const findings: VerifyFinding[] = [];
-  const unchecked = { sealed: 0, bare: 0 };
+  const unchecked = { sealed: 0, bare: 0, encrypted: 0 };
   let isMarked = false;
   const find = (message: string): void => {
     findings.push({ kind: "record-invalid", index: undefined, message });
@@ -35,10 +36,13 @@ export async function checkRecords(
         ? sealProblem(record, outside, unchecked)
         : ownProblem(record, outside);
       if (problem !== undefined) find(`record ${nameOf(record)} ${problem}`);
-      const older =
-        record.kind === "approval" && problem === undefined
-          ? decisionProblem(decided, record.key, withoutSeal(record.json))
-          : undefined;
+      if (record.kind !== "approval" || problem !== undefined) continue;
+      const text = recordText(snapshot, record);
+      if (text === undefined) {
+        unchecked.encrypted += 1;
+        continue;
+      }
+      const older = decisionProblem(decided, record.key, text);
       if (older !== undefined) find(`record ${nameOf(record)} ${older}`);
     }
   }
@@ -54,6 +58,7 @@ export async function checkRecords(
 interface Unchecked {
   sealed: number;
   bare: number;
+  encrypted: number;
 }
 
 function sealProblem(
@@ -91,13 +96,18 @@ function nameOf({ kind, key }: Pick<LogRecord, "kind" | "key">): string {
   return `${JSON.stringify(kind)} ${JSON.stringify(key)}`;
 }
 
-function warningsOf({ sealed, bare }: Unchecked): string[] {
+function warningsOf({ sealed, bare, encrypted }: Unchecked): string[] {
   const warnings: string[] = [];
   if (sealed > 0) {
     warnings.push(`the signing key is not here, so ${sealed} sealed records were not checked`);
   }
   if (bare > 0) {
     warnings.push(`${bare} records are of an older aegis and not sealed: a server seals them once`);
+  }
+  if (encrypted > 0) {
+    const records = encrypted === 1 ? "1 approval is" : `${encrypted} approvals are`;
+    const what = "whether they are the latest was not checked";
+    warnings.push(`${records} encrypted for keys that are not here: ${what}`);
   }
   return warnings;
 }
