@@ -3,6 +3,7 @@
 // own choice, but must be absolute.
 
 import { mkdirSync, type Stats, statSync } from "node:fs";
+import { hasLoneBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
 import { type AbsPath, absPath, resolvePath } from "../base/paths.ts";
 
@@ -37,6 +38,7 @@ export interface ConfigPaths {
 export function aegisHome(environment: Environment): AbsPath {
   const named = environment.AEGIS_HOME;
   if (named === undefined || named === "") return resolvePath(userHome(environment), ".aegis");
+  requireText("AEGIS_HOME", named);
   const home = absPath(named);
   if (home !== undefined && home !== "/") return home;
   throw new AegisError("config/invalid", `Cannot use AEGIS_HOME "${named}": it is no folder path`, {
@@ -48,7 +50,9 @@ export function aegisHome(environment: Environment): AbsPath {
  * The person's home folder. @throws {AegisError} `config/invalid` when HOME is unset or relative
  */
 export function userHome(environment: Environment): AbsPath {
-  const home = absPath(environment.HOME ?? "");
+  const named = environment.HOME ?? "";
+  requireText("HOME", named);
+  const home = absPath(named);
   if (home !== undefined) return home;
   throw new AegisError(
     "config/invalid",
@@ -57,6 +61,14 @@ export function userHome(environment: Environment): AbsPath {
       hint: "set HOME, or set AEGIS_HOME to the folder that shall hold the ledger",
     },
   );
+}
+
+/** Its spelling would be the name of another folder. */
+function requireText(variable: string, value: string): void {
+  if (!hasLoneBytes(value)) return;
+  throw new AegisError("config/invalid", `Cannot use ${variable}: it names no folder in UTF-8`, {
+    hint: `set ${variable} to a path that is UTF-8 and has no U+FFFD in it`,
+  });
 }
 
 export function aegisPaths(environment: Environment): AegisPaths {

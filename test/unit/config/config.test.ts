@@ -79,7 +79,16 @@ describe("aegisHome()", () => {
     expect(aegisHome({ AEGIS_HOME: "/state/", HOME: "/home/me" }) as string).toBe("/state");
     expect(aegisHome({ AEGIS_HOME: "", HOME: "/home/me" }) as string).toBe("/home/me/.aegis");
   });
-  for (const environment of [{ AEGIS_HOME: "state" }, { AEGIS_HOME: "/" }, { HOME: "me" }, {}]) {
+  const none = [
+    { AEGIS_HOME: "state" },
+    { AEGIS_HOME: "/" },
+    // What the bytes of names that are no UTF-8 are spelled as.
+    { AEGIS_HOME: "/state\ufffdff", HOME: "/home/me" },
+    { HOME: "/home/m\ufffdff" },
+    { HOME: "me" },
+    {},
+  ];
+  for (const environment of none) {
     test(`refuses ${JSON.stringify(environment)}`, () => {
       expect(() => aegisHome(environment)).toThrow("Cannot");
     });
