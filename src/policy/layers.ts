@@ -9,7 +9,7 @@ import { AegisError } from "../base/errors.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { PolicySource } from "../model/policy-snapshot.ts";
 import { printCapabilities } from "./cedar/print.ts";
-import { controlSocketRules } from "./control-sockets.ts";
+import { type ControlSockets, controlSocketRules } from "./control-sockets.ts";
 import { flagsSource } from "./flags.ts";
 import { type Platform, profileSource, profileTexts } from "./profiles.ts";
 import { type Repository, repositoryRules } from "./repository.ts";
@@ -44,7 +44,7 @@ export interface Protections {
   readonly names: boolean;
   readonly credentials: boolean;
   /** What `findControlSockets` found. */
-  readonly sockets: readonly string[];
+  readonly sockets: ControlSockets;
 }
 
 /** @throws {AegisError} `policy/not-found` for an unknown template or profile */
@@ -96,8 +96,9 @@ export function protectionSources(protections: Protections): readonly PolicySour
   if (git !== "") sources.push(cedar("protected:git", git));
   if (protections.names) sources.push(cedar("protected:names", protectedNames));
   if (protections.credentials) sources.push(cedar(credentialsSource, credentials));
-  const found = sockets.length === 0 ? "" : `\n${controlSocketRules(sockets)}`;
-  sources.push(cedar(socketsSource, `${controlSockets}${found}`));
+  const found = controlSocketRules(sockets);
+  const text = found === "" ? controlSockets : `${controlSockets}\n${found}`;
+  sources.push(cedar(socketsSource, text));
   return sources;
 }
 

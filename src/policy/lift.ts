@@ -2,6 +2,7 @@
 
 import { contains } from "../base/paths.ts";
 import type { Action, Atom, Capability } from "../model/capability.ts";
+import { isLike } from "./like.ts";
 
 export interface Lifts {
   /** Paths that may be read in spite of the forbid. */
@@ -39,35 +40,44 @@ export function liftForbids(forbid: Capability, lifts: Lifts): readonly Capabili
 
 /** The same for a forbid about sockets, which are connected to and not read. */
 export function liftSockets(forbid: Capability, lifts: SocketLifts): readonly Capability[] {
-  const folder = folderOf(forbid);
-  if (folder === undefined) return [forbid];
-  const written = inside(folder, lifts.written);
-  const connected = [...new Set([...inside(folder, lifts.connected), ...written])];
+  const about = folderOf(forbid) ?? patternOf(forbid);
+  if (about === undefined) return [forbid];
+  const written = inside(about, lifts.written);
+  const connected = [...new Set([...inside(about, lifts.connected), ...written])];
   if (connected.length === 0) return [forbid];
   const connecting = forbid.actions.filter((action) => action === "FileWrite");
   const changing = forbid.actions.filter((action) => action !== "FileWrite");
   return [
-    ...without({ ...forbid, actions: connecting }, folder, connected),
-    ...without({ ...forbid, actions: changing }, folder, written),
+    ...without({ ...forbid, actions: connecting }, about, connected),
+    ...without({ ...forbid, actions: changing }, about, written),
   ];
 }
 
 type Folder = Extract<Atom, { kind: "path-in" }>;
+type Pattern = Extract<Atom, { kind: "path-like" }>;
 
 function folderOf({ where: [folder, ...more] }: Capability): Folder | undefined {
   return folder?.kind === "path-in" && !folder.negated && more.length === 0 ? folder : undefined;
 }
 
-function inside(folder: Folder, paths: readonly string[]): readonly string[] {
-  return [...new Set(paths.filter((path) => contains(folder.path, path)))];
+function patternOf({ where: [pattern, ...more] }: Capability): Pattern | undefined {
+  const isOne = pattern?.kind === "path-like" && !pattern.negated && more.length === 0;
+  return isOne ? pattern : undefined;
+}
+
+function inside(about: Folder | Pattern, paths: readonly string[]): readonly string[] {
+  const isInside = (path: string): boolean =>
+    about.kind === "path-in" ? contains(about.path, path) : isLike(about.parts, path);
+  return [...new Set(paths.filter(isInside))];
 }
 
 function without(
   forbid: Capability,
-  folder: Folder,
+  about: Folder | Pattern,
   lifted: readonly string[],
 ): readonly Capability[] {
-  if (forbid.actions.length === 0 || lifted.includes(folder.path)) return [];
+  const isWhole = about.kind === "path-in" && lifted.includes(about.path);
+  if (forbid.actions.length === 0 || isWhole) return [];
   const holes = lifted.map((path): Atom => ({ kind: "path-in", path, negated: true }));
-  return [{ ...forbid, where: [folder, ...holes] }];
+  return [{ ...forbid, where: [about, ...holes] }];
 }

@@ -1,21 +1,28 @@
 // Sockets that act outside the box stay closed in a box that may change every file, and open by
 // their own name.
 
-import { afterAll, expect } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { policyDisk } from "../../src/app/policy/disk.ts";
-import { findControlSockets } from "../../src/policy/control-sockets.ts";
+import {
+  type ControlSockets,
+  findControlSockets,
+  type SessionOfUser,
+} from "../../src/policy/control-sockets.ts";
 import { flagsToCapabilities } from "../../src/policy/flags.ts";
 import { containers, runBare, runBox, type Setting, settings, testFolder } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { standOutside } from "../support/outside.ts";
 import { compiled, layersOf } from "../support/policies.ts";
+import { tempDir } from "../support/temp.ts";
 
 const needs = ["linux", "landlock", "seccomp"] as const;
 const session = await standOutside();
 const other = await standOutside();
 afterAll(() => Promise.all([session, other].map((outside) => outside[Symbol.asyncDispose]())));
 
+const tmp = realpathSync("/tmp");
 const stream = `${session.folder}/stream`;
 const packets = `${session.folder}/packets`;
 const both = [`unix ${stream}`, `unix-packets ${packets}`];
@@ -55,17 +62,61 @@ for (const setting of [...settings(), ...containers()]) {
     expect(answers).toEqual(["ok", "ok"]);
   });
 
+  testWith(needs, `${setting.name}: too many are closed by how their names begin`, async () => {
+    const sockets = { paths: [], beginnings: [`${session.folder}/str`] };
+    const closed = await runWith(setting, {}, both, sockets);
+    expect(closed.answers).toEqual(["EACCES", "ok"]);
+    const denied = closed.accesses.filter(({ allowed, path }) => !allowed && path === stream);
+    expect(denied.map(({ rule = -1 }) => closed.planned.sources[rule]?.rule)).toEqual([
+      "sockets:many",
+    ]);
+    const named = await runWith(setting, { net: [`unix:${stream}`] }, both, sockets);
+    expect(named.answers).toEqual(["ok", "ok"]);
+  });
+
   testWith(needs, `${setting.name}: the folder around theirs does not`, async () => {
     const { answers } = await runWith(setting, { write: [dirname(session.folder)] }, both);
     expect(answers).toEqual(["EACCES", "EACCES"]);
   });
 }
 
+function sessionIn(home: string): SessionOfUser {
+  return {
+    user: 1,
+    variables: [`unix:path=${stream},guid=0`],
+    runtimeFolder: session.folder,
+    worked: [home],
+  };
+}
+
+test("folders and sockets are found in the real /tmp, and what links lead to is not", () => {
+  const names = ["dir", "link", "file"].map((kind) => `/tmp/ssh-${kind}${process.pid}`);
+  const [folder = "", link = "", file = ""] = names.map((path) => path.replace("/tmp", tmp));
+  const target = tempDir("target");
+  try {
+    mkdirSync(folder);
+    symlinkSync(target, link);
+    writeFileSync(file, "");
+    const user = process.geteuid?.() ?? -1;
+    const { paths } = findControlSockets({ ...sessionIn(target), user }, policyDisk);
+    expect([folder, link, file, target].map((path) => paths.includes(path))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(policyDisk.socketOwner(stream)).toBe(user);
+  } finally {
+    for (const path of [folder, link, file]) rmSync(path, { recursive: true, force: true });
+  }
+});
+
 /** In a box that may read, change and run everything, with what every launch adds. */
 async function runWith(
   setting: Setting,
   flags: { net?: readonly string[]; write?: readonly string[] },
   attempts: readonly string[],
+  sockets?: ControlSockets,
 ) {
   const home = testFolder(setting);
   const places = { workspace: home, home, tmp: `${home}/tmp` };
@@ -74,12 +125,6 @@ async function runWith(
     { directory: "/", home, realPath: policyDisk.realPath, findProgram: () => [] },
   );
   if (!given.ok) throw new Error(JSON.stringify(given.error));
-  const found = {
-    user: 1,
-    variables: [`unix:path=${stream},guid=0`],
-    runtimeFolder: session.folder,
-    worked: [home],
-  };
   const sources = layersOf({
     templates: ["allow-read-write"],
     flags: given.value,
@@ -89,7 +134,7 @@ async function runWith(
       repository: undefined,
       names: true,
       credentials: true,
-      sockets: findControlSockets(found, policyDisk),
+      sockets: sockets ?? findControlSockets(sessionIn(home), policyDisk),
     },
   });
   const { capabilities } = await compiled(sources, { places, realPath: policyDisk.realPath });

@@ -9,6 +9,7 @@ import {
   type CompileRequest,
   compilePolicy,
 } from "../../src/policy/compile.ts";
+import { noControlSockets } from "../../src/policy/control-sockets.ts";
 import { type Decider, prepareDecider } from "../../src/policy/decide.ts";
 import { diagnosticText } from "../../src/policy/diagnostic.ts";
 import { type PolicyLayers, policySources } from "../../src/policy/layers.ts";
@@ -72,7 +73,7 @@ export function layersOf(layers: Partial<PolicyLayers> = {}): readonly PolicySou
       repository: undefined,
       names: true,
       credentials: true,
-      sockets: [],
+      sockets: noControlSockets,
     },
     ...layers,
   });

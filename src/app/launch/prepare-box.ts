@@ -12,7 +12,7 @@ import {
   type PolicySource,
   policySnapshot,
 } from "../../model/policy-snapshot.ts";
-import { findControlSockets } from "../../policy/control-sockets.ts";
+import { type ControlSockets, findControlSockets } from "../../policy/control-sockets.ts";
 import type { Diagnostic } from "../../policy/diagnostic.ts";
 import { flagsToCapabilities } from "../../policy/flags.ts";
 import { policySources } from "../../policy/layers.ts";
@@ -144,7 +144,7 @@ export function collectSources(subject: PolicySubject): readonly PolicySource[] 
 }
 
 /** Of the session aegis was started in, whose variables tell where they are. */
-function controlSockets({ around, places }: PolicySubject): readonly string[] {
+function controlSockets({ around, places }: PolicySubject): ControlSockets {
   const { environment } = around;
   const outside = Object.entries(environment).filter(([name]) => leadsOutside(name));
   const session = {

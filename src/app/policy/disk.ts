@@ -3,7 +3,7 @@
 
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { realPath } from "../../enforce/real-path.ts";
-import type { Disk } from "../../policy/repository.ts";
+import type { SocketDisk } from "../../policy/control-sockets.ts";
 
 /**
  * Largest text read to find out what a repository is, bytes; git's own files of this kind are far
@@ -11,7 +11,7 @@ import type { Disk } from "../../policy/repository.ts";
  */
 const textMaxBytes = 256 * 1024;
 
-export const policyDisk: Disk = {
+export const policyDisk: SocketDisk = {
   kind(path) {
     const found = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
     if (found === undefined) return "absent";
@@ -25,6 +25,10 @@ export const policyDisk: Disk = {
   },
   list: (path) => attempt(() => readdirSync(path)) ?? [],
   realPath: (path) => attempt(() => realPath(path)),
+  socketOwner(path) {
+    const found = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
+    return found?.isDirectory() === true || found?.isSocket() === true ? found.uid : undefined;
+  },
 };
 
 function attempt<T>(look: () => T): T | undefined {

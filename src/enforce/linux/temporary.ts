@@ -185,9 +185,12 @@ function settled(
 function isOfOthers({ where, origin }: Capability, fresh: readonly Place[]): boolean {
   if (origin.source !== socketsSource) return false;
   return where.some((atom) => {
-    if (atom.kind !== "path-in" || atom.negated) return false;
-    const place = fresh.find(({ path }) => isBelow(atom.path, path));
-    const isNear = (path: AbsPath) => contains(path, atom.path) || contains(atom.path, path);
+    if ((atom.kind !== "path-in" && atom.kind !== "path-like") || atom.negated) return false;
+    const start = atom.kind === "path-in" ? atom.path : (atom.parts[0] ?? "");
+    const place = fresh.find(({ path }) => isBelow(start, path));
+    const isNear = (path: AbsPath) =>
+      contains(path, start) ||
+      (atom.kind === "path-in" ? contains(start, path) : path.startsWith(start));
     return place !== undefined && !place.returned.some(isNear);
   });
 }

@@ -282,7 +282,7 @@ export const localSockets = rows("I", [
     ["nscd", "/var/run/nscd/socket", ""],
     ["resolved", "/run/systemd/resolve/io.systemd.Resolve", "sockets:system"],
     ["avahi", "/run/avahi-daemon/socket", ""],
-    ["x11", "/tmp/.X11-unix/X0", "sockets:terminals"],
+    ["x11", "/tmp/.X11-unix/X0", "sockets:found"],
     ["x11-abstract", "@/tmp/.X11-unix/X0", ""],
     ["snapd", "/run/snapd.socket", "sockets:system"],
     ["journal", "/run/systemd/journal/stdout", "sockets:system"],

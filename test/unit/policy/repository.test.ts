@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { noControlSockets } from "../../../src/policy/control-sockets.ts";
 import { type Disk, findRepository } from "../../../src/policy/repository.ts";
 import { testWith } from "../../support/features.ts";
 import { attemptOf, deciderOf, layersOf } from "../../support/policies.ts";
@@ -55,7 +56,7 @@ async function judge(workspace: string, rows: readonly (readonly [string, string
       repository: findRepository(workspace, disk),
       names: true,
       credentials: true,
-      sockets: [],
+      sockets: noControlSockets,
     },
   });
   const places = { workspace, home: "/home/ada", tmp: "/tmp/aegis" };

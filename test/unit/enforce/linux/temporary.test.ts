@@ -2,10 +2,12 @@ import { describe, expect, test } from "bun:test";
 import type { HostFeatures } from "../../../../src/enforce/linux/features.ts";
 import { type LinuxPlan, planLinux } from "../../../../src/enforce/linux/plan.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
+import { socketsSource } from "../../../../src/policy/layers.ts";
 import {
   at,
   disk,
   exactly,
+  forbid,
   host,
   like,
   namespaces,
@@ -66,6 +68,19 @@ describe("a box that may keep temporary files", () => {
     expect(planned.temporary).toBe("/tmp");
     expect(row(planned)).toEqual(["enforced", "private /tmp, private /dev/shm"]);
     expect(planned.plan.landlock?.paths.map(({ path }) => path)).toContain("/tmp");
+  });
+
+  test("may make sockets there as those of sessions are called, but not in what is the host's", () => {
+    const ofSessions = (capability: Capability): Capability => ({
+      ...capability,
+      origin: { ...capability.origin, source: socketsSource },
+    });
+    const forbids = [under("/tmp/tmux-1"), like("/tmp/ssh-*"), like("/tmp/ws*")].map((at) =>
+      ofSessions(forbid("change", at)),
+    );
+    const held = plan([tmp, permit("read change", under("/tmp/ws")), ...forbids]).plan.rules;
+    const atoms = held.filter(({ effect }) => effect === "forbid").flatMap(({ where }) => where);
+    expect(atoms).toEqual([{ kind: "path-like", parts: ["/tmp/ws", ""], negated: false }]);
   });
 
   test("and one that may not gets none", () => {

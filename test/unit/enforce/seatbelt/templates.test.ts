@@ -7,6 +7,7 @@ import { compileSeatbelt } from "../../../../src/enforce/seatbelt/plan.ts";
 import { renderProfile } from "../../../../src/enforce/seatbelt/sbpl.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { compilePolicy } from "../../../../src/policy/compile.ts";
+import { noControlSockets } from "../../../../src/policy/control-sockets.ts";
 import { policySources } from "../../../../src/policy/layers.ts";
 import { templates } from "../../../../src/policy/templates.ts";
 import { testCedar } from "../../../support/cedar.ts";
@@ -34,7 +35,7 @@ async function capabilitiesOf(template: string): Promise<readonly Capability[]> 
       },
       names: true,
       credentials: template !== "permit-all",
-      sockets: [],
+      sockets: noControlSockets,
     },
   });
   const places = { workspace, home, tmp: "/private/tmp/run" };
