@@ -144,10 +144,16 @@ function createPace({ take, isWanted }: Paced, monotonicMs: () => number) {
 
 /** By the page that its last step would be in: pages are filled in order. */
 async function isBehind(log: ControlLog, tenant: string, session: string): Promise<boolean> {
-  const count = (await log.session(tenant, session))?.eventCount ?? 0;
+  const count = await countOf(log, tenant, session);
   if (count === 0) return false;
   const page = textOf((await log.record(kind, pageKey(tenant, session, count - 1)))?.json);
   return page.length < (((count - 1) % pageSize) + 1) * hashLength;
+}
+
+/** Events that there are: none of a session that was purged, whatever it had. */
+async function countOf(log: ControlLog, tenant: string, session: string): Promise<number> {
+  const state = await log.session(tenant, session);
+  return state === undefined || state.purged ? 0 : state.eventCount;
 }
 
 async function readPages(
@@ -183,7 +189,8 @@ function createFollower(log: ControlLog): Follower {
     const one = followed.get(key) ?? (await begin(log, tenant, session));
     // Until it is whole again: after an error it is begun anew.
     followed.forget(key);
-    const count = (await log.session(tenant, session))?.eventCount ?? 0;
+    const count = await countOf(log, tenant, session);
+    if (count === 0) return true;
     for (let left = most; left > 0 && one.nextSeq < count; ) {
       const events = await eventsFrom(log, one, Math.min(left, readSize));
       if (events.length === 0) break;

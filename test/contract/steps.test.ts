@@ -14,7 +14,7 @@ const types = ["MODEL_CALL_STARTED", "TOOL_CALL_PROPOSED", "TOOL_RESULT"];
 
 describe.each(ledgerKinds)("steps over %s", (_, open) => {
   async function opened() {
-    const { store } = await open();
+    const { store, ledger } = await open();
     const log = createControlLog(store);
     const expected: string[] = [];
     let state = newState();
@@ -40,7 +40,7 @@ describe.each(ledgerKinds)("steps over %s", (_, open) => {
       return expected.map((_, seq) => recorded(seq));
     }
 
-    return { log, send, read, expected };
+    return { log, ledger, send, read, expected };
   }
 
   test.each([1, 63, 64, 65, 300])("of %i events are the state's after each", async (count) => {
@@ -58,6 +58,31 @@ describe.each(ledgerKinds)("steps over %s", (_, open) => {
       await Promise.all([one.stop(), other.stop()]);
     }
     expect(await read()).toEqual(expected);
+  });
+
+  test("of a session that was purged while it waited are not waited for, and not kept", async () => {
+    const { log, ledger, send } = await opened();
+    let asked = 0;
+    const recorder = createStepRecorder({
+      ...log,
+      session: (...named) => {
+        asked += 1;
+        return log.session(...named);
+      },
+    });
+    await send(70);
+    await recorder.recorded("acme", "s");
+    const place = { tenant: "acme", user: "u", session: "s", type: "TERMINATION", tsUnixMs: 2000 };
+    await log.append([{ ...place, payload: new Map() }]);
+    const { sessionCount } = await ledger.purge({
+      ...{ beforeUnixMs: 5000, tsUnixMs: 6000, by: "me", command: [], directory: "/" },
+    });
+    expect(sessionCount).toBe(1);
+    asked = 0;
+    await recorder.stop();
+    // It may have had its turn before the purge.
+    expect(asked).toBeLessThan(3);
+    expect(await log.records("steps", "", 10)).toEqual([]);
   });
 
   test("are recorded without being asked for, by the time a server stops", async () => {
