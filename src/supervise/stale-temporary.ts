@@ -48,9 +48,20 @@ export function holdFolder(folder: AbsPath, nowUnixMs: number): void {
 /**
  * Removes what was not used for long, at most so much at once that no launch waits for it, and
  * looks again the next day.
- * @param base this user's alone
+ * @param path this user's alone; what else lies there by now stays as it is
  */
-export function removeStale(base: AbsPath, nowUnixMs: number): void {
+export function removeStale(path: AbsPath, nowUnixMs: number): void {
+  const fd = openSync(path, O_PATH | asFolder);
+  try {
+    const { uid, mode } = fstatSync(fd);
+    if (uid !== process.getuid?.() || (mode & 0o077) !== 0) return;
+    removeBelow(resolvePath(path, `/proc/self/fd/${fd}`), nowUnixMs);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeBelow(base: AbsPath, nowUnixMs: number): void {
   const stamp = resolvePath(base, "looked");
   const looked = lstatSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (nowUnixMs - looked < temporaryLookDays * dayMs) return;

@@ -137,6 +137,20 @@ describe("what a box left", () => {
     expect(readdirSync(base)).toEqual(["looked"]);
   });
 
+  testWith(needs, "is not looked for behind a link, nor where others may write", () => {
+    const base = tempDir("stale");
+    const folder = folderIn(base, "a", temporaryKeptDays + 1);
+    const link = join(tempDir("link"), "link");
+    symlinkSync(base, link);
+    expect(() => removeStale(path(link), now)).toThrow();
+    chmodSync(base, 0o770);
+    removeStale(path(base), now);
+    expect(existsSync(folder)).toBe(true);
+    chmodSync(base, 0o700);
+    removeStale(path(base), now);
+    expect(existsSync(folder)).toBe(false);
+  });
+
   testWith(needs, "goes launch by launch when it is one folder of more names", () => {
     const base = tempDir("stale");
     const folder = folderIn(base, "a", temporaryKeptDays + 1);
