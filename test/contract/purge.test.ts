@@ -33,6 +33,14 @@ const wish: PurgeWish = {
 };
 const everything = { limit: 10_000, offset: 0 };
 
+/** As a server keeps it, for ten minutes. */
+function approvalOf(session: string, created_ms: number, name = session, tenant = "acme") {
+  const expires_ms = created_ms + 600_000;
+  const approval = { tenant_id: tenant, session_id: session, created_ms, expires_ms };
+  const json = JSON.stringify({ ...approval, status: "PENDING" });
+  return { kind: "approval", key: `${tenant}/${name}-hash`, json };
+}
+
 /** Recorded a month after all others. */
 async function recordNew({ ledger }: TestLedger) {
   const tsUnixMs = startMs + 30 * dayMs;
@@ -154,14 +162,15 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
     for (const session of ["gone", "kept"]) {
       const steps = `${stepsPrefix("acme", session)}000000000000`;
       await store.putRecord({ kind: "steps", key: steps, json: '"00"' }, undefined);
-      const approval = { kind: "approval", key: `acme/${session}-hash`, json: "{}" };
-      await store.putRecord(approval, undefined);
+      await store.putRecord(approvalOf(session, startMs), undefined);
     }
+    await store.putRecord(approvalOf("gone", wish.tsUnixMs, "waiting"), undefined);
     const keys = async (kind: string) => (await store.records(kind, "", 100)).map(({ key }) => key);
     const steps = await keys("steps");
     expect(await ledger.purge(wish)).toMatchObject({ sessionCount: 1, eventCount: 2 });
     expect(await keys("idempotency")).toEqual(["acme/k0", "acme/k1"]);
-    expect(await keys("approval")).toEqual(["acme/kept-hash"]);
+    // What was asked at the end may still be allowed and go on.
+    expect(await keys("approval")).toEqual(["acme/kept-hash", "acme/waiting-hash"]);
     expect(steps.length - (await keys("steps")).length).toBe(1);
     expect(await store.record("steps", `${stepsPrefix("acme", "kept")}000000000000`)).toBeDefined();
     const [again] = await log.append([event("gone", "TOOL_CALL_PROPOSED", late, "g2")]);
@@ -175,6 +184,30 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
     ]);
     expect(await log.events({ tenant: "acme", limit: 100 })).toHaveLength(3);
     expect((await ledger.verify()).findings).toEqual([]);
+  });
+
+  test("takes no approval of another session or tenant, whatever a client says", async () => {
+    const { store: inner, keys, memory } = await open();
+    const outside = { keys, memory };
+    const clear = await sealRecords(inner, outside);
+    const store = throughKeys(clear);
+    const log = createControlLog(store);
+    const mine = { tenant: "secretive", user: "u", session: "mine", tsUnixMs: startMs };
+    const about = (name: string) => parseJsonText(`{"approval_token_hash":"${name}-hash"}`);
+    const types = ["APPROVAL_REQUESTED", "NOTE"];
+    await log.append([
+      ...types.map((type) => ({ ...mine, type, payload: about("other") })),
+      { ...mine, type: "TERMINATION", payload: null },
+    ]);
+    for (const session of ["mine", "other"]) {
+      await store.putRecord(approvalOf(session, startMs, session, "secretive"), undefined);
+      await clear.putRecord(approvalOf(session, startMs), undefined);
+    }
+    const withKeys = createLedger({ store: throughKeys(inner), ...outside });
+    expect(await withKeys.purge(wish)).toMatchObject({ sessionCount: 1, eventCount: 3 });
+    const left = (await inner.records("approval", "", 100)).map(({ key }) => key);
+    expect(left).toEqual(["acme/mine-hash", "acme/other-hash", "secretive/other-hash"]);
+    expect((await withKeys.verify()).findings).toEqual([]);
   });
 
   test("does nothing where one of the sessions is added to meanwhile", async () => {

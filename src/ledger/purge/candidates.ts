@@ -3,14 +3,22 @@
 // them.
 
 import { AegisError } from "../../base/errors.ts";
+import type { SessionId } from "../../base/ids.ts";
 import { ledgerPageSize } from "../../base/limits.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { isObject } from "../../model/json-object.ts";
 import type { LogRecord } from "../control/contract.ts";
-import { type ForeignSession, readSessionKey, tenantPrefix } from "../control/foreign.ts";
+import {
+  type ForeignSession,
+  readSessionKey,
+  sessionKey,
+  tenantPrefix,
+} from "../control/foreign.ts";
 import { recordPages } from "../control/record-pages.ts";
 import { withoutSeal } from "../control/record-seal.ts";
 import { stepsPrefix } from "../control/session-records.ts";
+import { recordText } from "../encrypted/record-text.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
-import { readSealed } from "../seal.ts";
 import { isPurged, type SessionState } from "../session-state.ts";
 import type { Snapshot, Store, StoredEvent } from "../store.ts";
 import { createPlacesDigest } from "./statement.ts";
@@ -27,7 +35,8 @@ export interface Candidate {
 
 export interface Candidates {
   readonly sessions: readonly Candidate[];
-  readonly goesWith: (record: LogRecord) => boolean;
+  /** @param text what it says; undefined where nobody here can read it */
+  readonly goesWith: (record: LogRecord, text: string | undefined, nowMs: number) => boolean;
 }
 
 /** As things are now: whoever takes them out has to see that they have not changed since. */
@@ -40,7 +49,7 @@ export async function findCandidates(store: Store, beforeUnixMs: number): Promis
     if (candidate !== undefined) sessions.push(candidate);
   }
   // In the order in which they began.
-  return { sessions: sessions.reverse(), goesWith: (record) => about.has(record) };
+  return { sessions: sessions.reverse(), goesWith: about.has };
 }
 
 /** What its row says already. */
@@ -59,7 +68,7 @@ async function readCandidate(
   const { id: session, nextSeq } = state;
   const digest = createPlacesDigest();
   const named = readSessionKey(session);
-  const found: Found = { indexes: [], approvals: [] };
+  const indexes: number[] = [];
   for (let after = -1, seq = 0; seq < nextSeq; ) {
     const limit = Math.min(ledgerPageSize, nextSeq - seq);
     const page = await store.chain({ session, after, limit });
@@ -68,14 +77,14 @@ async function readCandidate(
       if (event.tsUnixMs >= beforeUnixMs) return undefined;
       digest.add(event);
       // Only about clients' sessions there are records.
-      if (named !== undefined) find(found, event);
+      if (named !== undefined) indexes.push(readableIndex(event));
     }
     const last = page.at(-1);
     if (last === undefined) throw incomplete(session);
     after = last.index;
     seq += page.length;
   }
-  if (named !== undefined) about.add(named, found);
+  if (named !== undefined) about.add(named, session, indexes);
   return { state, places: digest.finish() };
 }
 
@@ -85,60 +94,78 @@ function incomplete(session: string): AegisError {
   });
 }
 
-/** What names records, in the events of one session. */
-interface Found {
-  readonly indexes: number[];
-  /** Hashes of tokens. */
-  readonly approvals: string[];
-}
-
-function find({ indexes, approvals }: Found, { index, body }: StoredEvent): void {
+/** @throws {AegisError} `ledger/encrypted`: nor could the approvals of its session be read */
+function readableIndex({ index, body }: StoredEvent): number {
   if (isEncrypted(body)) throw stillEncrypted(`event ${index}`, body);
-  indexes.push(index);
-  const hash = readSealed(body)?.payload.approval_token_hash;
-  if (typeof hash === "string") approvals.push(hash);
+  return index;
 }
 
 interface About {
-  add(session: ForeignSession, found: Found): void;
-  has(record: LogRecord): boolean;
+  add(named: ForeignSession, id: SessionId, indexes: readonly number[]): void;
+  readonly has: Candidates["goesWith"];
 }
 
-/** Records that are about sessions of clients: by the places and names that their events have. */
+/** Records that are about sessions of clients: what a client sent names none of them. */
 function createAbout(): About {
+  const ids = new Set<string>();
   const indexes = new Set<number>();
   const steps = new Set<string>();
-  const approvals = new Set<string>();
   return {
-    add({ tenant, session }, found) {
+    add({ tenant, session }, id, places) {
+      ids.add(id);
       steps.add(stepsPrefix(tenant, session));
-      for (const index of found.indexes) indexes.add(index);
-      for (const hash of found.approvals) approvals.add(`${tenantPrefix(tenant)}${hash}`);
+      for (const index of places) indexes.add(index);
     },
-    has({ kind, key, json }) {
+    has({ kind, key, json }, text, nowMs) {
       if (kind === "steps") return steps.has(key.slice(0, key.indexOf("/") + 1));
-      if (kind === "approval") return approvals.has(key);
+      if (kind === "approval") return isOverIn(ids, key, text, nowMs);
       return kind === "idempotency" && indexes.has(answeredIndex(json));
     },
   };
 }
 
+/** Nothing can come of it any more. One of which something can is removed by the server, later. */
+function isOverIn(
+  ids: ReadonlySet<string>,
+  key: string,
+  text: string | undefined,
+  nowMs: number,
+): boolean {
+  const approval = text === undefined ? undefined : objectIn(text);
+  const { tenant_id, session_id, created_ms, expires_ms } = approval ?? {};
+  if (typeof tenant_id !== "string" || typeof session_id !== "string") return false;
+  if (!key.startsWith(tenantPrefix(tenant_id))) return false;
+  if (typeof created_ms !== "number" || typeof expires_ms !== "number") return false;
+  // Allowed at the last moment it can be used for as long again.
+  const isOver = nowMs > expires_ms + (expires_ms - created_ms);
+  return isOver && ids.has(sessionKey(tenant_id, session_id));
+}
+
 /** Of the event that the key was answered with; -1 for what cannot be read. */
 function answeredIndex(json: string): number {
+  const { index } = objectIn(withoutSeal(json)) ?? {};
+  return typeof index === "number" ? index : -1;
+}
+
+/** Undefined for what is none: it is about no session, and verify tells of it. */
+function objectIn(text: string): JsonObject | undefined {
   try {
-    const { index }: { index?: unknown } = JSON.parse(withoutSeal(json)) ?? {};
-    return typeof index === "number" ? index : -1;
+    const value: JsonValue = JSON.parse(text);
+    return isObject(value) ? value : undefined;
   } catch {
-    // ignored: what is no record is about no session, and verify tells of it
-    return -1;
+    // ignored: that it is no JSON is the answer
+    return undefined;
   }
 }
 
 export async function recordsThatGo(
-  snapshot: Pick<Snapshot, "recordsFrom">,
+  snapshot: Pick<Snapshot, "recordsFrom" | "openRecord">,
   { goesWith }: Candidates,
+  nowMs: number,
 ): Promise<readonly LogRecord[]> {
   const gone: LogRecord[] = [];
-  for await (const page of recordPages(snapshot)) gone.push(...page.filter(goesWith));
+  for await (const page of recordPages(snapshot)) {
+    gone.push(...page.filter((one) => goesWith(one, recordText(snapshot, one), nowMs)));
+  }
   return gone;
 }

@@ -61,7 +61,7 @@ export async function purgeLedger(parts: SigningParts, wish: PurgeWish): Promise
   let purge: Purge;
   try {
     drafts = await statementDrafts(parts, snapshot, sessions, wish);
-    const records = await recordsThatGo(snapshot, candidates);
+    const records = await recordsThatGo(snapshot, candidates, wish.tsUnixMs);
     purge = { sessions: sessions.map(({ state }) => purgedRow(state)), records };
   } finally {
     await snapshot.close();
