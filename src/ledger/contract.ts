@@ -106,7 +106,10 @@ export interface PurgeWish {
 }
 
 export interface Purged extends PurgeScope {
-  /** The session that says so, and the head with it; undefined where there was nothing to purge. */
+  /**
+   * The session that says so, and the head with it. Where nothing was purged it dates what clients
+   * recorded before; undefined where there was none of that either.
+   */
   readonly recorded: { readonly session: SessionId; readonly checkpoint: Checkpoint } | undefined;
 }
 

@@ -123,7 +123,7 @@ export const purgedLedger = z.strictObject({
   ledger: z.string(),
   purged_sessions: z.number().int(),
   purged_entries: z.number().int(),
-  /** The session that says so; null where there was nothing to purge. */
+  /** The session that says so, or dates what clients recorded; null where there was neither. */
   session_id: z.string().nullable(),
   /** As it is now. */
   valid: z.boolean(),

@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { parseJsonText } from "../../src/base/json-text.ts";
-import type { PurgeWish } from "../../src/ledger/contract.ts";
+import type { Ledger, PurgeWish } from "../../src/ledger/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import { sealRecords } from "../../src/ledger/control/sealed-store.ts";
 import { stepsPrefix } from "../../src/ledger/control/session-records.ts";
@@ -32,6 +32,11 @@ const wish: PurgeWish = {
   directory: "/",
 };
 const everything = { limit: 10_000, offset: 0 };
+
+/** Something that this machine timed, behind what clients recorded. */
+function date(ledger: Ledger, tsUnixMs = startMs) {
+  return ledger.openSession(opening({ name: "open" }), testPolicy, tsUnixMs);
+}
 
 /** As a server keeps it, for ten minutes. */
 function approvalOf(session: string, created_ms: number, name = session, tenant = "acme") {
@@ -159,6 +164,7 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
       event("gone", "TERMINATION", startMs + 1, "g1"),
       event("kept", "TERMINATION", late, "k1"),
     ]);
+    await date(ledger);
     for (const session of ["gone", "kept"]) {
       const steps = `${stepsPrefix("acme", session)}000000000000`;
       await store.putRecord({ kind: "steps", key: steps, json: '"00"' }, undefined);
@@ -186,8 +192,37 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
     expect((await ledger.verify()).findings).toEqual([]);
   });
 
+  test("keeps what only a client says is old, until what aegis timed after it is", async () => {
+    const { ledger, store } = await open();
+    const log = createControlLog(store);
+    const event = (session: string, type: string, tsUnixMs = 1000) => ({
+      ...{ tenant: "acme", user: "u", session, type, tsUnixMs, payload: null },
+    });
+    await date(ledger);
+    await log.append([event("fresh", "X"), event("fresh", "TERMINATION"), event("long", "X")]);
+    expect(await ledger.purgeable(wish.beforeUnixMs)).toMatchObject({ sessionCount: 0 });
+    const first = await ledger.purge(wish);
+    expect(first).toMatchObject({ sessionCount: 0, eventCount: 0 });
+    expect(first.recorded).toBeDefined();
+    // All there is has been dated.
+    expect((await ledger.purge(wish)).recorded).toBeUndefined();
+    await log.append([event("long", "TERMINATION")]);
+    const later = { tsUnixMs: wish.tsUnixMs + 31 * dayMs, beforeUnixMs: wish.tsUnixMs };
+    expect(await ledger.purge({ ...wish, ...later })).toMatchObject({ sessionCount: 0 });
+    const next = { ...wish, ...later, beforeUnixMs: wish.tsUnixMs + 1 };
+    expect(await ledger.purge(next)).toMatchObject({ sessionCount: 1, eventCount: 2 });
+    const sessions = await log.sessions("acme", 10);
+    expect(sessions.map(({ session, purged }) => [session, purged])).toEqual([
+      ["long", false],
+      ["fresh", true],
+    ]);
+    const last = { ...next, tsUnixMs: later.tsUnixMs + 2, beforeUnixMs: later.tsUnixMs + 1 };
+    expect(await ledger.purge(last)).toMatchObject({ sessionCount: 1, eventCount: 2 });
+    expect(await ledger.verify()).toMatchObject({ valid: true, purged: 4, findings: [] });
+  });
+
   test("takes no approval of another session or tenant, whatever a client says", async () => {
-    const { store: inner, keys, memory } = await open();
+    const { ledger, store: inner, keys, memory } = await open();
     const outside = { keys, memory };
     const clear = await sealRecords(inner, outside);
     const store = throughKeys(clear);
@@ -199,6 +234,7 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
       ...types.map((type) => ({ ...mine, type, payload: about("other") })),
       { ...mine, type: "TERMINATION", payload: null },
     ]);
+    await date(ledger);
     for (const session of ["mine", "other"]) {
       await store.putRecord(approvalOf(session, startMs, session, "secretive"), undefined);
       await clear.putRecord(approvalOf(session, startMs), undefined);
@@ -237,6 +273,7 @@ describe.each(ledgerKinds)("purging over %s", (_, open) => {
       { ...event, type: "X", tsUnixMs: startMs },
       { ...event, type: "TERMINATION", tsUnixMs: startMs },
     ]);
+    await date(ledger);
     expect(await code(ledger.purge(wish))).toBe("ledger/encrypted");
     const withKeys = createLedger({ store: opened, keys, memory });
     expect(await withKeys.purge(wish)).toMatchObject({ sessionCount: 1, eventCount: 2 });

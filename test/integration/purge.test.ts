@@ -5,8 +5,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
+import { postgresPlace } from "../../src/app/ledger/postgres-dsn.ts";
 import type { SessionId } from "../../src/base/ids.ts";
+import type { AbsPath } from "../../src/base/paths.ts";
+import type { Ledger } from "../../src/ledger/contract.ts";
 import { openLedger } from "../../src/ledger/open.ts";
+import { openPostgresLedger } from "../../src/ledger/postgres/open.ts";
 import type { JsonObject } from "../../src/model/event.ts";
 import * as wire from "../../src/wire/entry.ts";
 import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis } from "../support/harness.ts";
@@ -207,11 +211,13 @@ test.skipIf(strace === null)(
 
 interface ServedLedger {
   readonly url: string;
+  /** As the one that boxes are recorded in. */
+  using<T>(use: (ledger: Ledger) => Promise<T>): Promise<T>;
   purge(): Promise<Outcome>;
   verify(): Promise<Outcome>;
 }
 
-async function besideServer({ url, purge, verify }: ServedLedger): Promise<void> {
+async function besideServer({ url, using, purge, verify }: ServedLedger): Promise<void> {
   const post = async (session: string, type: string, tsUnixMs: number) => {
     const event = { tenant_id: "acme", session_id: session, event_type: type, payload: {} };
     const body = JSON.stringify({ ...event, ts_unix_ms: tsUnixMs });
@@ -224,6 +230,12 @@ async function besideServer({ url, purge, verify }: ServedLedger): Promise<void>
     expect(asked.status).toBe(200);
   }
   expect((await post("gone", "TERMINATION", startMs + 1)).status).toBe(201);
+  // So far nobody but the client says that it is old.
+  const early = await purge();
+  expect(early).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(early.stdout).toMatch(/^Nothing to purge: .+\nDated: what clients recorded up to now/);
+  expect((await purge()).stdout).toMatch(/^Nothing to purge: .+\nIntegrity: valid/);
+  await using((ledger) => ledger.openSession(opening({ name: "dated" }), testPolicy, startMs + 2));
   const done = await purge();
   expect(done).toMatchObject({ stderr: "", exitCode: 0 });
   expect(done.stdout).toContain("Purged 1 session(s) with 2 entries");
@@ -281,6 +293,11 @@ describe("beside a server, for which nothing of the session is left", () => {
     try {
       await besideServer({
         url: server.url,
+        async using(use) {
+          const place = { database: `${home}/ledger.db`, keys: `${home}/keys` };
+          const ledger = await openLedger(place);
+          return use(ledger).finally(() => ledger.close());
+        },
         purge: () => aegis("audit", "purge", "30d", "--confirm"),
         verify: () => aegis("audit", "verify"),
       });
@@ -297,6 +314,11 @@ describe("beside a server, for which nothing of the session is left", () => {
     const aegis = (...args: string[]) => spawnAegis([...args, "--ledger", dsn], { env });
     await besideServer({
       url,
+      async using(use) {
+        const place = postgresPlace(dsn, env, "/" as AbsPath);
+        const ledger = await openPostgresLedger(place, `${env.AEGIS_HOME}/keys`);
+        return use(ledger).finally(() => ledger.close());
+      },
       purge: () => aegis("audit", "purge", "30d", "--confirm"),
       verify: () => aegis("audit", "verify"),
     });

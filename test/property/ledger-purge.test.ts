@@ -21,6 +21,7 @@ type Random = () => number;
 
 interface Known {
   lastMs: number;
+  lastIndex: number;
   isEnded: boolean;
   isPurged: boolean;
   events: number;
@@ -40,7 +41,9 @@ function createHistory(random: Random) {
   let nowMs = startMs;
   const touch = (id: string, events: number, isEnded = false) => {
     const before = known.get(id) ?? { isPurged: false, events: 0 };
-    known.set(id, { ...before, lastMs: nowMs, isEnded, events: before.events + events });
+    const lastIndex = store.rows.head.size - 1;
+    const now = { lastMs: nowMs, lastIndex, isEnded };
+    known.set(id, { ...before, ...now, events: before.events + events });
   };
   async function client(type: string): Promise<void> {
     const session = `s${Math.floor(random() * 6)}`;
@@ -73,9 +76,15 @@ function createHistory(random: Random) {
   }
   /** What goes, by what is known of the sessions. */
   function gone(beforeUnixMs: number): readonly Known[] {
-    return [...known.values()].filter(
-      (one) => one.isEnded && !one.isPurged && one.lastMs < beforeUnixMs,
+    const begun = store.rows.events.findLast(
+      ({ type, tsUnixMs }) => type === "SESSION_OPENED" && tsUnixMs < beforeUnixMs,
     );
+    const isDated = (id: string, { lastIndex }: Known) =>
+      !id.includes("/") || lastIndex < (begun?.index ?? 0);
+    return [...known]
+      .filter(([, one]) => one.isEnded && !one.isPurged && one.lastMs < beforeUnixMs)
+      .filter((one) => isDated(...one))
+      .map(([, one]) => one);
   }
   return { ...opened, step, gone, known, now: () => nowMs };
 }

@@ -1,6 +1,6 @@
 // Which sessions may be purged, and what goes with each: ended ones, all of whose events are older
 // than a moment, with the records about them. Sessions that say what was purged are never among
-// them.
+// them, nor clients' of which nothing but a client says how old they are.
 
 import { AegisError } from "../../base/errors.ts";
 import type { SessionId } from "../../base/ids.ts";
@@ -21,6 +21,7 @@ import { recordText } from "../encrypted/record-text.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { isPurged, type SessionState } from "../session-state.ts";
 import type { Snapshot, Store, StoredEvent } from "../store.ts";
+import { receivedBefore } from "./receipt.ts";
 import { createPlacesDigest } from "./statement.ts";
 
 /** Mode of the sessions that say what was purged. */
@@ -43,9 +44,11 @@ export interface Candidates {
 export async function findCandidates(store: Store, beforeUnixMs: number): Promise<Candidates> {
   const about = createAbout();
   const sessions: Candidate[] = [];
-  for (const state of await store.sessions({ last: Number.MAX_SAFE_INTEGER })) {
+  const all = await store.sessions({ last: Number.MAX_SAFE_INTEGER });
+  const bounds = { beforeUnixMs, receivedBefore: await receivedBefore(store, all, beforeUnixMs) };
+  for (const state of all) {
     if (!mayGo(state, beforeUnixMs)) continue;
-    const candidate = await readCandidate(store, state, beforeUnixMs, about);
+    const candidate = await readCandidate(store, state, bounds, about);
     if (candidate !== undefined) sessions.push(candidate);
   }
   // In the order in which they began.
@@ -59,10 +62,16 @@ function mayGo(state: SessionState, beforeUnixMs: number): boolean {
   return isEnded && mode !== purgeMode && !isPurged(state);
 }
 
+interface Bounds {
+  readonly beforeUnixMs: number;
+  /** Tree index: what stands before it was received before that moment, whatever it says. */
+  readonly receivedBefore: number;
+}
+
 async function readCandidate(
   store: Store,
   state: SessionState,
-  beforeUnixMs: number,
+  bounds: Bounds,
   about: About,
 ): Promise<Candidate | undefined> {
   const { id: session, nextSeq } = state;
@@ -74,7 +83,8 @@ async function readCandidate(
     const page = await store.chain({ session, after, limit });
     for (const event of page) {
       // Something may come after the end: a tag, or what a client still recorded.
-      if (event.tsUnixMs >= beforeUnixMs) return undefined;
+      if (event.tsUnixMs >= bounds.beforeUnixMs) return undefined;
+      if (named !== undefined && event.index >= bounds.receivedBefore) return undefined;
       digest.add(event);
       // Only about clients' sessions there are records.
       if (named !== undefined) indexes.push(readableIndex(event));

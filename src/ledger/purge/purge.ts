@@ -23,6 +23,7 @@ import {
 } from "../tree/signing.ts";
 import { verifyLedger } from "../verify/verify.ts";
 import { type Candidate, findCandidates, purgeMode, recordsThatGo } from "./candidates.ts";
+import { hasUndated } from "./receipt.ts";
 import {
   policyLoadsDigest,
   purgedPayload,
@@ -49,7 +50,8 @@ export async function purgeLedger(parts: SigningParts, wish: PurgeWish): Promise
   await requireSound(parts);
   const candidates = await findCandidates(store, wish.beforeUnixMs);
   const { sessions } = candidates;
-  if (sessions.length === 0) {
+  // Where nothing goes yet its own beginning dates what clients recorded until now, for the next.
+  if (sessions.length === 0 && !(await hasUndated(store))) {
     // One that was interrupted may have left bytes behind.
     await store.scrub();
     return { ...scopeOf(sessions), recorded: undefined };

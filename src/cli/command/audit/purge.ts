@@ -27,6 +27,7 @@ export const command = defineCommand(
     examples: ["aegis audit purge 90d --config my-agent --confirm"],
     notes: [
       "A session goes as a whole, with its command, folder and tag, once it has ended and all its entries are older. Sessions without an end, and those that say what was purged, stay.",
+      "A client says itself when its entries were made, so its session goes only where aegis has begun a session of its own after it, and that is older as well. With --confirm this command begins one where there is none: run it regularly.",
       "What stays of each entry is its place in the tree, so that `aegis audit verify`, checkpoints and receipts of other entries hold. Exit status 2 without --confirm where something would go.",
     ],
   },
@@ -54,6 +55,9 @@ export const command = defineCommand(
         const text = done.sessionCount === 0 ? "Nothing to purge" : `Purged ${scopeText(done)}`;
         const state = report.valid ? "valid" : "INVALID: run `aegis audit verify`";
         writeOut(`${text}: ${label}, older than ${age}\n`);
+        if (done.sessionCount === 0 && done.recorded !== undefined) {
+          writeOut(`Dated: what clients recorded up to now can be purged once this is older\n`);
+        }
         writeOut(`Integrity: ${state}, ${report.eventCount} entries, ${report.purged} purged\n`);
       }
       return report.valid ? exitStatus.ok : exitStatus.failed;
