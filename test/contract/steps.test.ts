@@ -8,7 +8,7 @@ import { applyEvent, newState } from "../../src/control/state/reducer.ts";
 import { stateHash } from "../../src/control/state/view.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createStepRecorder } from "../../src/server/steps.ts";
-import { ledgerKinds } from "../support/ledger.ts";
+import { ledgerKinds, opening, startMs, testPolicy } from "../support/ledger.ts";
 
 const types = ["MODEL_CALL_STARTED", "TOOL_CALL_PROPOSED", "TOOL_RESULT"];
 
@@ -74,9 +74,10 @@ describe.each(ledgerKinds)("steps over %s", (_, open) => {
     await recorder.recorded("acme", "s");
     const place = { tenant: "acme", user: "u", session: "s", type: "TERMINATION", tsUnixMs: 2000 };
     await log.append([{ ...place, payload: new Map() }]);
-    const { sessionCount } = await ledger.purge({
-      ...{ beforeUnixMs: 5000, tsUnixMs: 6000, by: "me", command: [], directory: "/" },
-    });
+    // Says when what is before it was there.
+    await ledger.openSession(opening(), testPolicy, startMs);
+    const at = { beforeUnixMs: startMs + 1, tsUnixMs: startMs + 2 };
+    const { sessionCount } = await ledger.purge({ ...at, by: "me", command: [], directory: "/" });
     expect(sessionCount).toBe(1);
     asked = 0;
     await recorder.stop();
