@@ -10,6 +10,10 @@ function builtIn(rule: string): Origin {
   return { rule, source: "built-in", line: 0, column: 0 };
 }
 
+function builtInRule(rule: string, effect: RuleSource["effect"]): RuleSource {
+  return { rule, source: "built-in", line: 0, effect };
+}
+
 /**
  * Nothing lifts this: a box that could change the ledger, the keys or the binary would judge itself
  * next time.
@@ -71,52 +75,22 @@ function rangeAtoms([low, high]: PortRange): Atom[] {
 }
 
 /** Of the rule that lets a launch read the one file it is shown. */
-export const shownSource: RuleSource = {
-  rule: "box:shown",
-  source: "built-in",
-  line: 0,
-  effect: "permit",
-};
+export const shownSource: RuleSource = builtInRule("box:shown", "permit");
 
 /** Of sockets without a file: the kernel lets their names lead nowhere but into the box. */
-export const abstractSource: RuleSource = {
-  rule: "box:abstract",
-  source: "built-in",
-  line: 0,
-  effect: "permit",
-};
+export const abstractSource: RuleSource = builtInRule("box:abstract", "permit");
 
 /** Of a denial of a file with several names, not all of which are known to be free. */
-export const severalNamesSource: RuleSource = {
-  rule: "box:several-names",
-  source: "built-in",
-  line: 0,
-  effect: "forbid",
-};
+export const severalNamesSource: RuleSource = builtInRule("box:several-names", "forbid");
 
 /** Of a socket of a kind that no policy grants. */
-export const noSocketSource: RuleSource = {
-  rule: "box:sockets",
-  source: "built-in",
-  line: 0,
-  effect: "forbid",
-};
+export const noSocketSource: RuleSource = builtInRule("box:sockets", "forbid");
 
 /** Of a ping where none goes by name. */
-export const noPingSource: RuleSource = {
-  rule: "box:ping",
-  source: "built-in",
-  line: 0,
-  effect: "forbid",
-};
+export const noPingSource: RuleSource = builtInRule("box:ping", "forbid");
 
 /** Of a system call that no box may make. */
-export const noCallSource: RuleSource = {
-  rule: "box:calls",
-  source: "built-in",
-  line: 0,
-  effect: "forbid",
-};
+export const noCallSource: RuleSource = builtInRule("box:calls", "forbid");
 
 /** For a box that is only watched. */
 export function permitEverything(): Capability {
