@@ -52,7 +52,9 @@ function buildHelper(target: Target): void {
 }
 
 function compile({ target, entry }: BundleRequest, draft: string): void {
-  const flags = ["--minify", "--splitting", "--bytecode", "--format=esm"];
+  // Until src/supervise/start-up.ts says otherwise.
+  const patience = "--compile-jit-policy=10";
+  const flags = ["--minify", "--splitting", "--bytecode", "--format=esm", patience];
   // A compiled program otherwise reads both files from its working directory: from the project an
   // agent works on.
   const isolation = ["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];

@@ -4,6 +4,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import { regoProgramName } from "../base/program-names.ts";
+import { leaveStartUp } from "../supervise/start-up.ts";
 import { type CommandKind, exitStatus, exitStatusOf } from "./exit.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { ownArguments } from "./own-bytes.ts";
@@ -33,6 +34,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
       writeOut(`aegis ${aegisVersion}\n`);
       return exitStatus.ok;
     }
+    leaveStartUp();
     const { runTree } = await import("./tree.ts");
     // Only what a command is given is bytes; to everything else a name that is no text is none.
     return await runTree(launches ? ownArguments(argv) : argv);
@@ -43,6 +45,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
 
 /** Started by a server that was given a tool policy. */
 async function runRego(): Promise<number> {
+  leaveStartUp();
   const { runRegoChild } = await import("../control/decide/rego-child.ts");
   await runRegoChild();
   return exitStatus.ok;
@@ -53,6 +56,7 @@ async function runProgram(
   program: "aegisctl" | "aegisd",
   argv: readonly string[],
 ): Promise<number> {
+  leaveStartUp();
   try {
     if (program === "aegisd") {
       const { command } = await import("./aegisd.ts");

@@ -26,8 +26,11 @@ import {
   type Recorder,
   type Unstored,
 } from "./recorder.ts";
+import { leaveStartUp } from "./start-up.ts";
 
 const settledMs = 1000;
+/** A command that is still there after this long is no short one. */
+const startedMs = 100;
 
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
 export interface SignalSource {
@@ -112,9 +115,10 @@ export async function superviseRun(run: SupervisedRun): Promise<RunOutcome> {
   const stopListening = run.signals.listen((signal) => starting.kill(signal));
   opened.resolve(recorder);
   prepareWhileItRuns(writer);
+  const lasting = setTimeout(leaveStartUp, startedMs);
   const settling = setTimeout(() => run.onSettled?.(), settledMs);
   const exit = await starting.exited.catch(failedLaunch).finally(stopListening);
-  clearTimeout(settling);
+  for (const timer of [lasting, settling]) clearTimeout(timer);
   // Its last rows come when its connections end, which they do now.
   await gateway?.close();
   return closeSession({ run, writer, recorder, exit, limitHits });
