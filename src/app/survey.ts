@@ -72,7 +72,7 @@ function temporary(): Survey["temporary"] {
 
 async function linuxFeatures(helperDirectory: string): Promise<Feature[]> {
   const [{ surveyLinux }, { featureNames }] = await Promise.all([
-    import("../enforce/linux/backend.ts"),
+    import("../enforce/linux/prepare.ts"),
     import("../enforce/linux/features.ts"),
   ]);
   const host = await surveyLinux(helperDirectory);

@@ -1,5 +1,6 @@
 // The ledger over any store: sessions that append, queries, checkpoints and proofs. It is the only
-// place that decides what is written when a session opens and closes.
+// place that decides what is written when a session opens and closes. What a launch has no use for
+// is loaded when it is asked for.
 
 import { AegisError } from "../base/errors.ts";
 import { newSessionId, type SessionId } from "../base/ids.ts";
@@ -24,7 +25,6 @@ import { createSealer, readSealed } from "./seal.ts";
 import { isPurged, type SessionState } from "./session-state.ts";
 import type { Store, StoredEvent } from "./store.ts";
 import { readCheckpoint } from "./tree/checkpoint.ts";
-import { compareCheckpoints, proveEvent } from "./tree/claims.ts";
 import type { HeadMemory } from "./tree/head-memory.ts";
 import { rootOf, type TreeHead } from "./tree/merkle.ts";
 import type { KeySource } from "./tree/signer.ts";
@@ -35,7 +35,6 @@ import {
   signHead,
   signSharedHead,
 } from "./tree/signing.ts";
-import { verifyLedger } from "./verify/verify.ts";
 
 export interface LedgerParts {
   readonly store: Store;
@@ -74,15 +73,15 @@ export function createLedger(parts: LedgerParts): Ledger {
     size: async () => (await store.head()).size,
     indexOf: (session, seq) => store.indexOf(session, seq),
     policyHistory: (last) => store.policyLoads(last),
-    verify: () => verifyLedger(parts),
+    verify: async () => (await import("./verify/verify.ts")).verifyLedger(parts),
     purgeable: async (before) => (await import("./purge/purge.ts")).purgeable(store, before),
     purge: async (wish) => (await import("./purge/purge.ts")).purgeLedger(parts, wish),
     checkpoint: () => signSharedHead(parts),
     async checkpoints(last): Promise<readonly Checkpoint[]> {
       return (await store.checkpoints(last)).map(({ note }) => readCheckpoint(note));
     },
-    prove: (index) => proveEvent(parts, index),
-    compare: (a, b) => compareCheckpoints(parts, a, b),
+    prove: async (index) => (await import("./tree/claims.ts")).proveEvent(parts, index),
+    compare: async (a, b) => (await import("./tree/claims.ts")).compareCheckpoints(parts, a, b),
     verifierKey: async () => (await keys.signer()).verifierKey,
     close: () => store.close(),
   };

@@ -30,7 +30,7 @@ export async function compileForLinux(
     });
   }
   const [{ surveyLinux }, { realDisk }, { inexpressible }, { planLinux }] = await Promise.all([
-    import("../../enforce/linux/backend.ts"),
+    import("../../enforce/linux/prepare.ts"),
     import("../../enforce/linux/disk.ts"),
     import("../../enforce/linux/finding.ts"),
     import("../../enforce/linux/plan.ts"),

@@ -1,37 +1,20 @@
-// The Linux backend: asks the helper what this machine offers, plans, keeps the plan as bytes, and
-// launches commands in it. All decisions are in plan.ts; all processes are the bridge's.
+// The Linux backend: launches commands in boxes that were prepared, now or for an earlier launch.
+// All decisions are in plan.ts; all processes are the bridge's.
 
 import { AegisError } from "../../base/errors.ts";
 import { assert } from "../../base/result.ts";
-import { appendCommand, encodeBox, makesSockets, showFile } from "../../bridge/encode-plan.ts";
+import { appendCommand, makesSockets, showFile } from "../../bridge/encode-plan.ts";
 import type { FailedFrame, Frame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
-import { probeHelper } from "../../bridge/probe-helper.ts";
 import { startPump } from "../../bridge/pump.ts";
-import type {
-  Backend,
-  BoxExit,
-  BoxFailure,
-  BoxLaunch,
-  BoxOverlay,
-  BoxRequest,
-  PreparedBox,
-} from "../backend.ts";
-import { refuseIfBelow } from "../coverage.ts";
+import type { Backend, BoxExit, BoxFailure, BoxLaunch, BoxOverlay } from "../backend.ts";
 import { isAllowedRead, refusalOf, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
-import { realDisk } from "./disk.ts";
-import { RecordingView } from "./disk-view.ts";
-import { type HostFeatures, has } from "./features.ts";
-import { inexpressible } from "./finding.ts";
 import { holdLinuxLimits } from "./hold-limits.ts";
 import { fsRight } from "./landlock.ts";
 import { overlayPlaces } from "./overlays.ts";
-import { needsOwnFolder, planLinux } from "./plan.ts";
-import { type KeptBox, packBox, unpackBox } from "./prepared.ts";
-import { hostFeatures } from "./probe.ts";
-import type { Arch } from "./syscall-table.ts";
+import { type KeptBox, unpackBox } from "./prepared.ts";
 
 /** @param helperDirectory of this user alone; used only where memory files may not be executed */
 export function createLinuxBackend(helperDirectory: string): Backend {
@@ -47,10 +30,19 @@ export function createLinuxBackend(helperDirectory: string): Backend {
   };
   return {
     startMove: (source, sink) => loaded && startPump(loaded, source, sink),
-    prepare: (request) => prepare(helper().then(probeHost), request),
+    async prepare(request) {
+      const asked = [helper(), Promise.resolve(request)] as const;
+      // Whoever awaits them is told; here they are only kept from counting as nobody's.
+      for (const each of asked) each.catch(() => undefined);
+      const { prepareLinux } = await import("./prepare.ts");
+      return prepareLinux(...asked);
+    },
     // Only where something was missing: it costs a start of the helper.
-    isCurrent: async ({ lacking }) =>
-      lacking === undefined || lackingOf(await probeHost(await helper())) === lacking,
+    isCurrent: async ({ lacking }) => {
+      if (lacking === undefined) return true;
+      const { lackingNow } = await import("./prepare.ts");
+      return (await lackingNow(await helper())) === lacking;
+    },
     holdLimits(box, limits) {
       return holdLinuxLimits(unpackBox(box.bytes).plan, limits);
     },
@@ -105,56 +97,6 @@ function frameTaker(
   };
 }
 
-async function prepare(
-  probed: Promise<HostFeatures>,
-  wanted: BoxRequest | Promise<BoxRequest>,
-): Promise<PreparedBox> {
-  // A wrong policy is told even where the helper fails as well.
-  const [made, offered] = await Promise.allSettled([wanted, probed]);
-  const [request, host] = [resultOf(made), resultOf(offered)];
-  if (request.asks === true) refuseIfMute(host);
-  // Before the disk is looked at for the plan: it has to be there then.
-  if (needsOwnFolder(request, host, realDisk())) request.temporary?.make();
-  const view = new RecordingView(realDisk());
-  const planned = planLinux(request, host, view);
-  if (!planned.ok) throw inexpressible(planned.error);
-  const { plan, coverage, sources, mayShow, network, temporary } = planned.value;
-  refuseIfBelow(coverage, request.allowWeaker);
-  const bytes = packBox({
-    arch: host.arch,
-    sources,
-    plan: encodeBox(plan),
-    mayShow,
-    recordsReads: request.audit !== "writes" || request.observeOnly,
-  });
-  const lacking = lackingOf(host);
-  const about = { coverage, bytes, facts: view.facts(), temporary, network };
-  return lacking === undefined ? about : { ...about, lacking };
-}
-
-function lackingOf({ lacks, landlockAbi }: HostFeatures): string | undefined {
-  const isWhole = Object.values(lacks).every((why) => why === "");
-  return isWhole ? undefined : JSON.stringify([landlockAbi, lacks]);
-}
-
-/**
- * What this machine lets this user use; tried for real.
- * @throws {AegisError} `enforce/helper` when the helper cannot tell: it could hold no box either
- */
-export async function surveyLinux(helperDirectory: string): Promise<HostFeatures> {
-  return probeHost(await loadHelper(helperDirectory));
-}
-
-function resultOf<T>(settled: PromiseSettledResult<T>): T {
-  if (settled.status === "rejected") throw settled.reason;
-  return settled.value;
-}
-
-async function probeHost(helper: Helper): Promise<HostFeatures> {
-  const machine = { arch: ownArch(), isRoot: process.geteuid?.() === 0 };
-  return hostFeatures(await probeHelper(helper), machine);
-}
-
 /** @throws {AegisError} `enforce/insufficient` when a place would be changed for real */
 function withLayers(kept: KeptBox, overlays: readonly BoxOverlay[] | undefined): KeptBox {
   if (overlays === undefined) return kept;
@@ -193,28 +135,8 @@ function withStreamResolver(environment: readonly string[]): readonly string[] {
 
 const resolverOptions = "RES_OPTIONS";
 
-/** Who asks opens: the broker, and Landlock stays underneath. */
-function refuseIfMute(host: HostFeatures): void {
-  for (const feature of ["notify", "landlock"] as const) {
-    if (has(host, feature)) continue;
-    throw new AegisError(
-      "enforce/insufficient",
-      `Cannot ask about what is denied: ${feature} is missing: ${host.lacks[feature]}`,
-      { hint: "run without --ask; `aegis setup` shows what this machine offers" },
-    );
-  }
-}
-
 function withoutGateway(): AegisError {
   return new AegisError("enforce/helper", "Cannot launch: the box's connections need a gateway");
-}
-
-function ownArch(): Arch {
-  if (process.arch === "x64") return "x86_64";
-  if (process.arch === "arm64") return "aarch64";
-  throw new AegisError("enforce/unsupported", `Cannot confine on ${process.arch}`, {
-    hint: "x86_64 and aarch64 are supported",
-  });
 }
 
 function exitOf({ status, exited, failed }: HelperExit): BoxExit {
