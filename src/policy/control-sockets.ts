@@ -16,24 +16,30 @@ const temporaryFolder = "/tmp";
 const namedMax = 500;
 
 /** Folders and sockets as programs name them, how they begin and go on: agents to displays. */
-const knownNames: Readonly<Record<string, RegExp>> = {
-  "ssh-": /^[\w-]+$/,
-  "gpg-": /^[\w-]+$/,
-  "tmux-": /^\d+$/,
-  "dbus-": /^\w+$/,
-  emacs: /^\d+$/,
-  nvim: /^(?:\w*\.[\w.-]+|\w{6,})$/,
-  "kitty-": /^[\w-]+$/,
-  mykitty: /^[\w-]*$/,
-  "zellij-": /^\d+$/,
-  "vscode-": /^(?:ipc|git|remote|ssh)-[\w.-]+$/,
-  "cursor-": /^[\w.-]+$/,
-  "runtime-": /^\w+$/,
-  "xdg-runtime-": /^[\w-]+$/,
-  "podman-run-": /^\d+$/,
-  "containers-user-": /^\d+$/,
-  "com.apple.launchd.": /^\w+$/,
+const knownNames: Readonly<Record<string, string>> = {
+  "ssh-": "[\\w-]+",
+  "gpg-": "[\\w-]+",
+  "tmux-": "\\d+",
+  "dbus-": "\\w+",
+  emacs: "\\d+",
+  nvim: "(?:\\w*\\.[\\w.-]+|\\w{6,})",
+  "kitty-": "[\\w-]+",
+  mykitty: "[\\w-]*",
+  "zellij-": "\\d+",
+  "vscode-": "(?:ipc|git|remote|ssh)-[\\w.-]+",
+  "cursor-": "[\\w.-]+",
+  "runtime-": "\\w+",
+  "xdg-runtime-": "[\\w-]+",
+  "podman-run-": "\\d+",
+  "containers-user-": "\\d+",
+  "com.apple.launchd.": "\\w+",
 };
+/** One expression for all of them: every launch asks for every name in /tmp. */
+const knownName = new RegExp(
+  `^(?:${Object.entries(knownNames)
+    .map(([beginning, rest]) => beginning.replaceAll(".", "\\.") + rest)
+    .join("|")})$`,
+);
 /** Names everybody's sessions share. */
 const sharedNames = [".X11-unix", ".ICE-unix", "screens", "uscreens"];
 
@@ -97,18 +103,12 @@ function namedIn(
   };
   const listed = disk
     .list(temporary)
-    .filter(isKnown)
+    .filter((name) => knownName.test(name))
     .map((name) => `${temporary}/${name}`)
     .filter(isOurs);
   if (listed.length <= namedMax) return { named: [...usual, ...listed], beginnings: [] };
   const beginnings = Object.keys(knownNames).map((beginning) => `${temporary}/${beginning}`);
   return { named: usual, beginnings };
-}
-
-function isKnown(name: string): boolean {
-  return Object.entries(knownNames).some(
-    ([beginning, rest]) => name.startsWith(beginning) && rest.test(name.slice(beginning.length)),
-  );
 }
 
 /** Cedar rules for what was found; empty when nothing was. */
