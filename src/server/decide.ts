@@ -5,7 +5,7 @@ import type { RateLimiter } from "../app/serve/rate-limit.ts";
 import { canonicalText } from "../base/canonical-dialects.ts";
 import { canonicalJson } from "../base/canonical-json.ts";
 import { sha256Hex } from "../base/hash.ts";
-import type { JsonMembers } from "../base/json-text.ts";
+import type { SpelledJson } from "../base/spelled-json.ts";
 import type { Decide, ToolDecision } from "../control/decide/decision.ts";
 import { stricter } from "../control/decide/stricter.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
@@ -60,12 +60,12 @@ export function decideRoute(parts: DecideParts): Route {
     hash: () => servedHash,
   };
   return route(operation, async (call) => {
-    const members = membersOf(call.json());
-    refuseUnknown(members, requestMembers);
-    const event = inputMember(members, "event") ?? {};
-    const snapshot = inputMember(members, "snapshot") ?? {};
-    const manifests = manifestsFor(parts, served, inputMember(members, "manifest"));
-    const session = sessionOf(members);
+    const body = call.json();
+    refuseUnknown(membersOf(body), requestMembers);
+    const event = inputMember(body, "event") ?? {};
+    const snapshot = inputMember(body, "snapshot") ?? {};
+    const manifests = manifestsFor(parts, served, inputMember(body, "manifest"));
+    const session = sessionOf(body);
     const own = session?.tenant ?? call.caller.tenant;
     const isLimited = overLimit(parts.limiter, own, event);
     const judge = async (known: (manifest: JsonValue) => JsonValue): Promise<Judged> => {
@@ -91,7 +91,7 @@ export function decideRoute(parts: DecideParts): Route {
             call: named,
             askedBy: askedBy(call.caller),
             proposed: proposedPayload(event),
-            asked: askedIn(members, idempotencyKey(call.headers)),
+            asked: askedIn(body, idempotencyKey(call.headers)),
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
     if (!isRepeated) parts.onDecided?.(decision);
@@ -100,8 +100,8 @@ export function decideRoute(parts: DecideParts): Route {
   });
 }
 
-function askedIn(members: JsonMembers, key: string | undefined): LiveQuestion["asked"] {
-  return { key, text: key === undefined ? "" : canonicalText(members, "python") };
+function askedIn(body: SpelledJson, key: string | undefined): LiveQuestion["asked"] {
+  return { key, text: key === undefined ? "" : canonicalText(body.tree, "python") };
 }
 
 interface DecidingManifest {
@@ -134,15 +134,15 @@ const policyInput = decideRequest.pick({ event: true, snapshot: true, manifest: 
  * @returns undefined when it is absent
  */
 function inputMember(
-  members: JsonMembers,
+  body: SpelledJson,
   name: keyof typeof policyInput.shape,
 ): JsonValue | undefined {
-  const tree = members.get(name);
-  if (tree === undefined || tree === null) return undefined;
-  if (!(tree instanceof Map)) {
+  const given = body.member(name);
+  if (given === undefined || given.isNull()) return undefined;
+  if (given.members() === undefined) {
     throw new Refusal("type_invalid", `invalid JSON: "${name}" is no object`);
   }
-  const value = plainValue(tree, name);
+  const value = plainValue(given, name);
   const read = policyInput.safeParse({ [name]: value });
   if (!read.success) throw bodyRefusal(read.error.issues[0]);
   return value;
@@ -162,13 +162,13 @@ function overLimit(limiter: RateLimiter, tenant: string | undefined, event: Json
   return limiter.take([call]) > 0;
 }
 
-function sessionOf(members: JsonMembers): NamedSession | undefined {
-  const session = members.get("session");
-  if (session === undefined || session === null) return undefined;
-  if (!(session instanceof Map)) {
+function sessionOf(body: SpelledJson): NamedSession | undefined {
+  const session = body.member("session");
+  if (session === undefined || session.isNull()) return undefined;
+  const named = session.members();
+  if (named === undefined) {
     throw new Refusal("type_invalid", 'invalid JSON: "session" is no object');
   }
-  const named: JsonMembers = session;
   refuseUnknown(named, sessionMembers);
   const tenant = textMember(named, "tenant_id") ?? "";
   const id = textMember(named, "session_id") ?? "";

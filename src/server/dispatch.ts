@@ -3,7 +3,7 @@
 
 import type { Incoming } from "../app/serve/listener.ts";
 import { AegisError } from "../base/errors.ts";
-import type { JsonTree } from "../base/json-text.ts";
+import type { SpelledJson } from "../base/spelled-json.ts";
 import { ndjson } from "./api/operation.ts";
 import { type Door, requireRole, requireTenant } from "./auth.ts";
 import {
@@ -89,8 +89,8 @@ async function callFrom(
   if (caller.tenant !== undefined) {
     requireTenant(caller, query.get("tenant_id") ?? undefined);
     const type = operation.body?.type;
-    const trees = type === undefined ? [] : type === ndjson ? lines() : [json()];
-    for (const named of trees.flatMap(tenantsOf)) requireTenant(caller, named);
+    const bodies = type === undefined ? [] : type === ndjson ? lines() : [json()];
+    for (const named of bodies.flatMap(tenantsOf)) requireTenant(caller, named);
   }
   inputs.headers(headers);
   const read = operation.body?.isReadByHand === false;
@@ -108,10 +108,9 @@ async function callFrom(
 }
 
 /** Every tenant that a body names where one is read. */
-function tenantsOf(tree: JsonTree): readonly string[] {
-  if (!(tree instanceof Map)) return [];
-  const session = tree.get("session");
-  const named = [tree.get("tenant_id"), session instanceof Map ? session.get("tenant_id") : null];
+function tenantsOf(body: SpelledJson): readonly string[] {
+  const session = body.member("session");
+  const named = [body.members(), session?.members()].map((one) => one?.get("tenant_id"));
   return named.filter((one) => typeof one === "string");
 }
 

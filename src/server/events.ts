@@ -3,6 +3,7 @@
 import type { ProposedCall, RateLimiter } from "../app/serve/rate-limit.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { NumberText } from "../base/json-text.ts";
+import { type SpelledJson, treeIn } from "../base/spelled-json.ts";
 import type {
   AppendOutcome,
   AppendRequest,
@@ -124,7 +125,8 @@ function admit(limiter: RateLimiter, requests: readonly AppendRequest[]): void {
 function* proposedCalls(requests: readonly AppendRequest[]): Iterable<ProposedCall> {
   for (const { type, tenant, payload } of requests) {
     if (type !== "TOOL_CALL_PROPOSED") continue;
-    const tool = payload instanceof Map ? payload.get("tool_name") : undefined;
+    const tree = treeIn(payload);
+    const tool = tree instanceof Map ? tree.get("tool_name") : undefined;
     yield { tenant, tool: typeof tool === "string" ? tool : "" };
   }
 }
@@ -187,7 +189,7 @@ const draftMembers: ReadonlySet<string> = new Set(Object.keys(eventDraft.shape))
 
 /** @throws {Refusal} where a member has the wrong type or a required one is missing */
 export function appendRequest(
-  body: JsonTree,
+  body: SpelledJson,
   nowMs: () => number,
   idempotencyKey: string | undefined,
 ): AppendRequest {
@@ -206,7 +208,7 @@ export function appendRequest(
     session,
     user: textMember(members, "user_id") ?? "",
     type: textMember(members, "event_type") ?? "",
-    payload: members.get("payload") ?? null,
+    payload: body.member("payload") ?? null,
     tsUnixMs: ts === 0 ? nowMs() : ts,
     isTimeFilledIn: ts === 0,
     seq: integerMember(members.get("seq"), "seq"),

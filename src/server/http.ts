@@ -3,13 +3,8 @@
 
 import type { z } from "zod";
 import { inexactNumber, inexactText } from "../base/exact-numbers.ts";
-import {
-  type JsonMembers,
-  type JsonTree,
-  jsonProblem,
-  parseJsonText,
-  plainJson,
-} from "../base/json-text.ts";
+import { jsonProblem } from "../base/json-text.ts";
+import { type Members, SpelledJson } from "../base/spelled-json.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Code, statusOf } from "./api/codes.ts";
@@ -32,9 +27,9 @@ export interface Call<O extends Operation = Operation> {
   /** Nothing where the operation's body is read by hand. */
   readonly body: O["body"] extends { readonly schema: infer Schema } ? Read<Schema> : undefined;
   /** @throws {Refusal} when the body is no JSON text */
-  json(): JsonTree;
+  json(): SpelledJson;
   /** One value for each line that is not blank. @throws {Refusal} when one is no JSON text */
-  lines(): readonly JsonTree[];
+  lines(): readonly SpelledJson[];
 }
 
 export interface Route {
@@ -129,18 +124,18 @@ export function readText(bytes: Uint8Array): string {
   }
 }
 
-export function parseBody(text: string): JsonTree {
+export function parseBody(text: string): SpelledJson {
   if (text.trim() === "") throw new Refusal("json_invalid", "invalid JSON: EOF");
   try {
-    return parseJsonText(text);
+    return SpelledJson.parse(text);
   } catch (error) {
     throw jsonRefusal(error);
   }
 }
 
 /** @throws {Refusal} naming the line */
-export function parseLines(text: string): readonly JsonTree[] {
-  const lines: JsonTree[] = [];
+export function parseLines(text: string): readonly SpelledJson[] {
+  const lines: SpelledJson[] = [];
   for (const [at, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
     try {
@@ -159,13 +154,14 @@ export function atLine({ code, message, more, headers }: Refusal, at: number): R
   return new Refusal(code, message, { ...more, line: at + 1 }, headers);
 }
 
-export function membersOf(tree: JsonTree): JsonMembers {
-  if (tree instanceof Map) return tree;
+export function membersOf(body: SpelledJson): Members {
+  const members = body.members();
+  if (members !== undefined) return members;
   throw new Refusal("json_invalid", "invalid JSON: the body is no object");
 }
 
 /** @throws {Refusal} for a member that nobody would read: whoever sent it meant something by it */
-export function refuseUnknown(members: JsonMembers, known: ReadonlySet<string>): void {
+export function refuseUnknown(members: Members, known: ReadonlySet<string>): void {
   for (const name of members.keys()) {
     if (known.has(name)) continue;
     const shown = JSON.stringify(name.slice(0, 40));
@@ -174,19 +170,19 @@ export function refuseUnknown(members: JsonMembers, known: ReadonlySet<string>):
 }
 
 /**
- * @param name of the member that the tree is of
+ * @param name of the member that the value is of
  * @throws {Refusal} for a number that JavaScript has not
  */
-export function plainValue(tree: JsonTree, name?: string): JsonValue {
+export function plainValue(value: SpelledJson, name?: string): JsonValue {
   try {
-    return plainJson(tree, name);
+    return value.plain(name);
   } catch (error) {
     throw jsonRefusal(error);
   }
 }
 
 /** @throws {Refusal} for a number that would be decided about as another one */
-export function refuseInexact(tree: JsonTree): void {
+export function refuseInexact({ tree }: SpelledJson): void {
   const found = inexactNumber(tree);
   if (found === undefined) return;
   const why = `${inexactText(found)}: it has to be a text, or have up to 15 digits`;
@@ -201,7 +197,7 @@ function jsonRefusal(error: unknown): unknown {
 const textMax = 512;
 
 /** @throws {Refusal} when it is there and no text */
-export function textMember(members: JsonMembers, name: string): string | undefined {
+export function textMember(members: Members, name: string): string | undefined {
   const value = members.get(name);
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") {

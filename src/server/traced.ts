@@ -1,7 +1,8 @@
 // A span for each call that records, asks or decides. Routes say what it was about; that it was
 // answered, and with which status, is said here.
 
-import { type JsonTree, plainJson } from "../base/json-text.ts";
+import type { JsonTree } from "../base/json-text.ts";
+import { plainIn, type SpelledJson } from "../base/spelled-json.ts";
 import { describeEvent, toolAttributes } from "../control/telemetry/describe.ts";
 import { noTelemetry, type Telemetry, type TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonValue } from "../model/event.ts";
@@ -56,7 +57,7 @@ export interface SpokenEvent {
   readonly session: string;
   readonly type: string;
   /** As it was spelled. */
-  readonly payload: JsonTree;
+  readonly payload: JsonTree | SpelledJson;
 }
 
 /** @param stored where it stands, once it is stored */
@@ -103,9 +104,9 @@ export function describeBatchOn(
   }
 }
 
-function plainOrNull(tree: JsonTree): JsonValue {
+function plainOrNull(payload: SpokenEvent["payload"]): JsonValue {
   try {
-    return plainJson(tree);
+    return plainIn(payload);
   } catch {
     // ignored: a number that JavaScript has not; the event keeps it, its span does without
     return null;

@@ -5,7 +5,8 @@ import { expect, test } from "bun:test";
 import { createLiveStates } from "../../src/app/serve/live-states.ts";
 import { createRateLimiter } from "../../src/app/serve/rate-limit.ts";
 import { createTurns } from "../../src/app/turns.ts";
-import { type JsonTree, parseJsonText } from "../../src/base/json-text.ts";
+import { parseJsonText } from "../../src/base/json-text.ts";
+import { SpelledJson } from "../../src/base/spelled-json.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
 import { decideRequest } from "../../src/server/api/decide.ts";
@@ -77,15 +78,17 @@ async function takes(read: () => unknown): Promise<string> {
 async function compare(
   make: (below: (most: number) => number) => string,
   schema: { safeParse(value: unknown): { readonly success: boolean } },
-  read: (tree: JsonTree) => unknown,
+  read: (body: SpelledJson) => unknown,
 ): Promise<Readonly<Record<string, number>>> {
   const below = seeded(20_260_101);
   const counts = { taken: 0, refused: 0 };
   for (let at = 0; at < count; at++) {
     const text = make(below);
     const bySchema = schema.safeParse(JSON.parse(text)).success ? "taken" : "refused";
-    const byHand = await takes(() => read(parseJsonText(text)));
-    if (byHand !== bySchema) throw new Error(`by hand ${byHand}, by schema ${bySchema}: ${text}`);
+    for (const body of [SpelledJson.parse(text), SpelledJson.of(parseJsonText(text))]) {
+      const byHand = await takes(() => read(body));
+      if (byHand !== bySchema) throw new Error(`by hand ${byHand}, by schema ${bySchema}: ${text}`);
+    }
     counts[bySchema]++;
   }
   console.log(`${count} bodies: ${JSON.stringify(counts)}`);
@@ -98,8 +101,8 @@ test(
     const sound = { tenant_id: '"acme"', session_id: '"s"', seq: "0", payload: "{}" };
     const names = [...Object.keys(eventDraft.shape), "other", "TENANT_ID"];
     const make = (below: (most: number) => number) => changed(sound, names, below);
-    const counts = await compare(make, eventDraft, (tree) =>
-      appendRequest(tree, () => 1, undefined),
+    const counts = await compare(make, eventDraft, (body) =>
+      appendRequest(body, () => 1, undefined),
     );
     expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);
   },
@@ -141,11 +144,11 @@ test(
     const call = {
       caller: { name: "", role: "agent", tenant: undefined, isKnown: false },
     } as const;
-    const counts = await compare(make, decideRequest, (tree) =>
+    const counts = await compare(make, decideRequest, (body) =>
       route.handle({
         ...call,
         headers: new Headers(),
-        json: () => tree,
+        json: () => body,
       } as unknown as Call<Operation>),
     );
     expect(Math.min(counts.taken ?? 0, counts.refused ?? 0)).toBeGreaterThan(count / 20);

@@ -2,6 +2,7 @@
 // sealed, and small records beside them. log.ts implements it over any store.
 
 import type { JsonTree } from "../../base/json-text.ts";
+import type { SpelledJson } from "../../base/spelled-json.ts";
 import type { JsonValue } from "../../model/event.ts";
 
 /** An event as a client sends it. What is absent the log fills in. */
@@ -11,7 +12,7 @@ export interface AppendRequest {
   readonly session: string;
   readonly type: string;
   /** As it was spelled: hashing may depend on that. */
-  readonly payload: JsonTree;
+  readonly payload: JsonTree | SpelledJson;
   readonly tsUnixMs: number;
   /** The sender gave none: sent again, the same event has another. */
   readonly isTimeFilledIn?: boolean | undefined;

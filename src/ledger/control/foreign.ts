@@ -14,6 +14,7 @@ import {
   plainJson,
   printableJson,
 } from "../../base/json-text.ts";
+import { plainIn, type SpelledJson, treeIn } from "../../base/spelled-json.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 
 /** Events that no control plane sent carry this tenant; clients may not. */
@@ -31,7 +32,7 @@ export interface ForeignEvent {
   readonly seq: number;
   readonly tsUnixMs: number;
   readonly type: string;
-  readonly payload: JsonTree;
+  readonly payload: JsonTree | SpelledJson;
   /** The payload as JavaScript has it, for whoever has it already. */
   readonly plain?: PlainJson | undefined;
   /** Base64 of 32 bytes; undefined for the first of a session. */
@@ -66,7 +67,7 @@ function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): 
   if (dialect === "rfc8785" && spelling !== "ints") return sealQuickly(event, spelling);
   const tree = new Map<string, JsonTree>([
     ["event_type", event.type],
-    ["payload", event.payload],
+    ["payload", treeIn(event.payload)],
     ["seq", new NumberText(String(event.seq))],
     ["session_id", event.session],
     ["tenant_id", event.tenant],
@@ -80,7 +81,7 @@ function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): 
 
 /** The same text; the names of the envelope are known, and so is their order. */
 function sealQuickly(event: ForeignEvent, spelling: "base64" | "hex"): SealedText {
-  const { prevHash, payload, plain = plainJson(payload) } = event;
+  const { prevHash, payload, plain = plainIn(payload) } = event;
   const prev = prevHash === undefined ? "" : `"prev_hash":"${spelledText(prevHash, spelling)}",`;
   const body =
     `{"event_type":${canonicalJson(event.type)},"payload":${canonicalJson(plain, 1)},${prev}` +

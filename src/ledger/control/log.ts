@@ -2,9 +2,10 @@
 // transactions. Everything a client says about hashes and order is checked here, inside them.
 
 import type { SessionId } from "../../base/ids.ts";
-import { type JsonTree, jsonProblem, type PlainJson, plainJson } from "../../base/json-text.ts";
+import { jsonProblem, type PlainJson } from "../../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
+import { plainIn } from "../../base/spelled-json.ts";
 import { isBoxEvent } from "../../model/event.ts";
 import {
   addEvent,
@@ -194,9 +195,9 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
 const nameLengthMax = 512;
 
 /** Or which number in it is larger than all numbers. */
-function plainOf(payload: JsonTree): Result<PlainJson, string> {
+function plainOf(payload: AppendRequest["payload"]): Result<PlainJson, string> {
   try {
-    return ok(plainJson(payload, "payload"));
+    return ok(plainIn(payload, "payload"));
   } catch (error) {
     const why = jsonProblem(error);
     if (why === undefined) throw error;
