@@ -5,6 +5,7 @@
 #include <linux/io_uring.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,20 @@ static int try_call(char **a)
 				     words[4], words[5]));
 	attack_note("errno %d", error);
 	return error == EPERM || error == ENOSYS || error == EACCES ? error : 0;
+}
+/* PATH REQUEST: what an ioctl through a descriptor open for reading says to nothing at all */
+static int try_request(char **a)
+{
+	static char nothing[4096];
+	int fd = open(a[0], O_RDONLY | O_NONBLOCK);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = attack_errno(ioctl(fd, strtoul(a[1], NULL, 0), nothing));
+	attack_note("errno %d", error);
+	close(fd);
+	return error == EPERM || error == EACCES ? error : 0;
 }
 /* NUMBER: a call the kernel must not know, or must not be asked */
 static int try_unknown(char **a)
@@ -107,6 +122,7 @@ static int try_ring_setup(char **a)
 /* clang-format off */
 const struct attack attack_calls[] = {
 	{"call", 1, try_call},
+	{"request", 2, try_request},
 	{"unknown-call", 1, try_unknown},
 	{"x32", 0, try_x32},
 	{"i386", 1, try_i386},

@@ -296,6 +296,15 @@ static int act_flags(int fd)
 	flags ^= FS_NODUMP_FL;
 	return attack_errno(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 }
+static int act_generation(int fd)
+{
+	int generation = 0;
+
+	if (ioctl(fd, FS_IOC_GETVERSION, &generation) < 0)
+		return ABSENT;
+	generation++;
+	return attack_errno(ioctl(fd, FS_IOC_SETVERSION, &generation));
+}
 static int try_fd_chmod(char **a)
 {
 	return with_reader(a[0], act_chmod);
@@ -319,6 +328,10 @@ static int try_fd_remove_xattr(char **a)
 static int try_fd_flags(char **a)
 {
 	return with_reader(a[0], act_flags);
+}
+static int try_fd_generation(char **a)
+{
+	return with_reader(a[0], act_generation);
 }
 
 const struct attack attack_files[] = {
@@ -367,5 +380,6 @@ const struct attack attack_files[] = {
 	{"fd-xattr", 1, try_fd_xattr},
 	{"fd-remove-xattr", 1, try_fd_remove_xattr},
 	{"fd-flags", 1, try_fd_flags},
+	{"fd-generation", 1, try_fd_generation},
 	{NULL, 0, NULL},
 };

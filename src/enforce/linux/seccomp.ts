@@ -21,8 +21,9 @@ import {
   systemVCalls,
 } from "./calls.ts";
 import { type Answer, anyBit, type CallRule, compileFilter } from "./filter.ts";
+import { ioctlRule } from "./request-rules.ts";
 import {
-  ioctlRule,
+  hidesInterfaces,
   type SocketPolicy,
   socketAnswers,
   socketOptionRule,
@@ -150,8 +151,8 @@ function confine(
   rules.set("clone", unless(0, cloneNamespaces, cloneRule(parting)));
   rules.set("unshare", unless(0, unshareNamespaces, unless(0, CLONE_FS, "allow", parting)));
   rules.set("personality", only(0, [0, personalityQuery], "allow"));
-  const closed = plan.notify.descriptor ? fileIoctls : [];
-  rules.set("ioctl", ioctlRule(plan.sockets, [TIOCSTI, TIOCLINUX, ...closed]));
+  const interfaces = hidesInterfaces(plan.sockets);
+  rules.set("ioctl", ioctlRule({ changes: plan.notify.descriptor, interfaces }));
   rules.set("prctl", prctlRule(plan));
   for (const [name, argument] of [
     ["mknod", 1],
@@ -274,13 +275,6 @@ const CLONE_THREAD = 0x10000;
 const cloneNamespaces = 0x7e020000;
 const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;
-const TIOCSTI = 0x5412;
-const TIOCLINUX = 0x541c;
-/**
- * FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY: they change a file that is open for
- * reading, and nobody can judge them.
- */
-const fileIoctls = [0x40086602, 0x401c5820, 0x40806685];
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;

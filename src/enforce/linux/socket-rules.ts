@@ -1,4 +1,4 @@
-// Which sockets a box may make, and what it may ask and set of them.
+// Which sockets a box may make, and what it may set of them.
 
 import { denied, except, noFamily, only } from "./call-rule.ts";
 import { type Answer, anyBit, type CallRule } from "./filter.ts";
@@ -116,29 +116,10 @@ function inetRule(
 }
 
 /**
- * Any socket tells about the interfaces, addresses and neighbours of the network namespace it was
- * made in, and those of a box that does not connect by itself come from outside.
+ * Whether the interfaces of the network namespace a socket was made in are hidden: those of a box
+ * that does not connect by itself come from outside.
  */
-export function ioctlRule(
-  { inet, netlinkRoute }: SocketPolicy,
-  closed: readonly number[],
-): CallRule {
-  const forbidden = except(1, closed, "allow");
+export function hidesInterfaces({ inet, netlinkRoute }: SocketPolicy): boolean {
   const isByName = inet === "by-name" || inet === "tcp-udp";
-  if (inet === "unrestricted" || (netlinkRoute && !isByName)) return forbidden;
-  // By types first, so that a request of any other takes few steps.
-  const types = [...new Set(closed.map((request) => (request & requestTypes) >>> 0))];
-  const cases = [
-    { values: types, rule: forbidden },
-    { values: [SIOC], rule: only(1, ofTheSocketItself, "allow") },
-  ];
-  return { argument: 1, mask: requestTypes, cases, otherwise: "allow" };
+  return inet !== "unrestricted" && (!netlinkRoute || isByName);
 }
-
-/** Also takes 0x8b00, what is asked about wireless interfaces, for 0x8900: a test less. */
-const requestTypes = 0xfffffd00;
-const SIOC = 0x8900;
-/**
- * FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP, SIOCATMARK, SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD.
- */
-const ofTheSocketItself = [0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x894b];

@@ -71,6 +71,18 @@ const newCalls = [
   ["one far away", 600],
   ["the last before x32", 0x3fffffff],
 ] as const;
+/** What acts on names through a folder that is open for reading, whatever its file system is. */
+const treeRequests = [
+  ["snapshot", "copy a tree of btrfs, forbidden parts included", "0x50009401"],
+  ["snapshot-2", "the same by the later request", "0x50009417"],
+  ["subvolume", "make a tree of btrfs in a folder", "0x5000940e"],
+  ["subvolume-2", "the same by the later request", "0x50009418"],
+  ["remove-subvolume", "remove a tree of btrfs", "0x5000940f"],
+  ["remove-subvolume-2", "the same by the later request", "0x5000943f"],
+  ["subvolume-flags", "make a tree of btrfs read-only", "0x4008941a"],
+  ["bcachefs-subvolume", "make a tree of bcachefs", "0x4020bc10"],
+  ["ocfs2-reflink", "copy a file of OCFS2 by two names", "0x40186f04"],
+] as const;
 const call = (name: string): Pick<Row, "words"> => ({ words: ["call", `{sys:${name}}`] });
 const reached = { twin: ["call", "{sys:getpid}"] };
 
@@ -101,6 +113,14 @@ export const calls = rows("G", [
     words: [...call(name).words, ...words],
     leaves: (letByContainers.has(name) ? refusedCall : unlessAround)(name, firstOf(name, words[0])),
     ...reached,
+  })),
+  ...treeRequests.map(([name, technique, request]) => ({
+    name: `request-${name}`,
+    technique: `reach the request: ${technique}`,
+    words: ["request", "{ws}", request],
+    leaves: refusedCall("ioctl", request),
+    // FICLONE, of every file system.
+    twin: ["request", "{ws}", "0x40049409"],
   })),
   {
     name: "ring-open",

@@ -162,18 +162,16 @@ export const plainFiles = rows("A", [
       ["utime", "times", "fd-utime"],
       ["xattr", "attributes", "fd-xattr"],
       ["remove-xattr", "attributes, removing,", "fd-remove-xattr"],
-      ["flags", "inode flags", "fd-flags"],
+      ["flags", "inode flags", "fd-flags", "0x40086602"],
+      ["generation", "generation", "fd-generation", "0x40087602"],
     ] as const
-  ).map(([name, what, technique]) => ({
+  ).map(([name, what, technique, request]) => ({
     name: `read-only-${name}`,
     technique: `change the ${what} of a file that may only be read, through its descriptor`,
     words: [technique, "{r}"],
-    leaves:
-      technique === "fd-flags"
-        ? refusedCall("ioctl", "0x40086602")
-        : (["FileWrite", "{r}"] as const),
-    // Flags of an inode have no path a supervisor could judge by: nobody may change them.
-    twin: [technique === "fd-flags" ? "fd-chmod" : technique, "{ws}/in/read-only/f"],
+    leaves: request === undefined ? (["FileWrite", "{r}"] as const) : refusedCall("ioctl", request),
+    // A request has no path a supervisor could judge by: nobody may make it.
+    twin: [request === undefined ? technique : "fd-chmod", "{ws}/in/read-only/f"],
     untouched: ["{r}"],
   })),
   {

@@ -166,11 +166,33 @@ test("what is changed through a descriptor is heard of where a broker changes fi
   for (const name of ["fchmod", "fchown", "fsetxattr", "fremovexattr"]) {
     expect([name, answer(judged, name), answer(closed, name)]).toEqual([name, "notify", "allow"]);
   }
-  for (const request of [0x40086602, 0x401c5820, 0x40806685]) {
+  // Flags, project, verity, encryption, generation, layout, pinning, attributes of FAT.
+  for (const request of [
+    ...[0x40086602, 0x401c5820, 0x40806685, 0x800c6613, 0x40087602, 0x40086604],
+    ...[0x6609, 0x660c, 0x4004f50d, 0x40047211],
+  ]) {
     expect(answer(judged, "ioctl", 3, request)).toBe("eperm");
     expect(answer(closed, "ioctl", 3, request)).toBe("allow");
   }
-  expect(answer(judged, "ioctl", 1, 0x5401)).toBe("allow");
+  // TCGETS, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, FS_IOC_GETVERSION.
+  for (const request of [0x5401, 0x80086601, 0x801c581f, 0x80087601])
+    expect([request, answer(judged, "ioctl", 1, request)]).toEqual([request, "allow"]);
+});
+
+test("no file system makes, copies or removes a tree through a folder open for reading", () => {
+  // SNAP_CREATE and SUBVOL_CREATE of btrfs, in two versions each, SNAP_DESTROY, SUBVOL_SETFLAGS,
+  // one it has not got; of bcachefs and OCFS2.
+  for (const request of [
+    ...[0x50009401, 0x50009417, 0x5000940e, 0x50009418, 0x5000940f, 0x5000943f, 0x4008941a],
+    ...[0xc00094ff, 0x4010bc10, 0x40186f04],
+  ]) {
+    expect([request, answer(closed, "ioctl", 3, request)]).toEqual([request, "eperm"]);
+    expect(answer(closed, "ioctl", 3, BigInt(request) | (1n << 40n))).toBe("eperm");
+  }
+  // FICLONE, FICLONERANGE, FIDEDUPERANGE, BTRFS_IOC_FS_INFO.
+  for (const request of [0x40049409, 0x4020940d, 0xc0189436, 0x8400941f])
+    expect([request, answer(closed, "ioctl", 3, request)]).toEqual([request, "allow"]);
+  expect(answer({ ...closed, confine: false }, "ioctl", 3, 0x50009417)).toBe("allow");
 });
 
 test("an anonymous file comes without the right to be executed where execution is by name", () => {
