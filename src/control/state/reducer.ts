@@ -113,7 +113,8 @@ export function applyEvent(before: SessionState, event: ReducedEvent): SessionSt
     return isContent ? taint(after, "mcp_content") : after;
   }
   const counted = count(before, event);
-  const change = changes[event.type];
+  // A type is any word, also one that every object has as a member.
+  const change = Object.hasOwn(changes, event.type) ? changes[event.type] : undefined;
   return change === undefined ? counted : change(counted, payload, event);
 }
 

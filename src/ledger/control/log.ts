@@ -46,7 +46,7 @@ export function createControlLog(store: Store, outside?: OutsideTree): ControlLo
   const append = createGroupCommit(
     (requests, onCommitted) => appendAll(store, requests, onCommitted),
     (event) => {
-      for (const listener of listeners) listener(event);
+      for (const listener of listeners) told(listener, event);
     },
   );
   return {
@@ -57,6 +57,15 @@ export function createControlLog(store: Store, outside?: OutsideTree): ControlLo
       return () => listeners.delete(listener);
     },
   };
+}
+
+function told(listener: (event: LoggedEvent) => void, event: LoggedEvent): void {
+  try {
+    listener(event);
+  } catch {
+    // ignored: the event is stored, whatever a listener makes of it, and so are all others of its
+    // transaction, of whichever client; who could not follow reads it later, and fails for itself
+  }
 }
 
 async function appendAll(

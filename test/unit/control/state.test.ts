@@ -37,6 +37,11 @@ describe("a session counts", () => {
     ["proposals as tool calls", calls("a", "b", "c", "d", "e"), { tool_calls_consumed: 5 }],
     ["model calls", [["MODEL_CALL_STARTED", { call_id: "m" }]], { model_calls_consumed: 1 }],
     [
+      "words that every object has as a member",
+      [...Object.getOwnPropertyNames(Object.prototype)].map((type): Step => [type, {}]),
+      { steps_consumed: Object.getOwnPropertyNames(Object.prototype).length },
+    ],
+    [
       "time from its first event",
       [
         ["ODD", null, start],
