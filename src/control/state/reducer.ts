@@ -151,7 +151,7 @@ const changes: Readonly<Record<string, Change>> = {
   TOOL_CALL_DENIED: (state, payload) =>
     outcome(goneOn(state, payload), { last_policy_outcome: "DENY" }),
   TOOL_CALL_EXECUTED: goneOn,
-  TOOL_RESULT: (state, payload) => takeResult(goneOn(state, payload), payload),
+  TOOL_RESULT: (state, payload, event) => takeResult(goneOn(state, payload), payload, event),
   POLICY_DECISION: takeDecision,
   MEMORY_READ: (state) => taint(state, "memory_read"),
   SANITIZED_TEXT: sanitize,
@@ -253,11 +253,16 @@ function allowTool(state: SessionState, payload: JsonObject | undefined): Sessio
   return { ...state, active_tool_permissions: [...state.active_tool_permissions, permission] };
 }
 
-function takeResult(state: SessionState, payload: JsonObject | undefined): SessionState {
-  if (payload === undefined) return state;
-  const { call_id: _, ...content } = payload;
+/** What a tool said taints, in whatever form it is recorded. */
+function takeResult(
+  state: SessionState,
+  payload: JsonObject | undefined,
+  event: ReducedEvent,
+): SessionState {
+  const { call_id: _, ...members } = payload ?? {};
+  const content = payload === undefined ? event.payload : members;
   const result = { hash: shortHash(content), isNew: true };
-  const known = outcome({ ...state, result }, { last_tool_was_error: payload.is_error === true });
+  const known = outcome({ ...state, result }, { last_tool_was_error: payload?.is_error === true });
   return taint(known, "tool_output");
 }
 

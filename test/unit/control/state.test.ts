@@ -67,6 +67,9 @@ describe("a session counts", () => {
 describe("a session is tainted", () => {
   const rows: readonly (readonly [string, readonly Step[], object])[] = [
     ["by a result", [result("x")], { is_tainted: true }],
+    ["by a result that is a text", [["TOOL_RESULT", "x"]], { is_tainted: true }],
+    ["by a result that is a list", [["TOOL_RESULT", ["x"]]], { is_tainted: true }],
+    ["by a result that nobody recorded", [["TOOL_RESULT"]], { is_tainted: true }],
     ["by memory", [["MEMORY_READ"]], { is_tainted: true }],
     ["not by a call", calls("a"), { is_tainted: false }],
     ["until it ends", [result("x"), ["TERMINATION", { reason: "done" }]], { is_tainted: false }],
@@ -105,6 +108,18 @@ describe("a session goes in circles", () => {
       ],
       "LOOP_NO_PROGRESS",
       [2, 4, 6],
+    ],
+    [
+      "when three results are the same text",
+      [0, 1, 2, 3].flatMap((at): Step[] => [call(`t${at % 2}`, at), ["TOOL_RESULT", "x"]]),
+      "LOOP_NO_PROGRESS",
+      [2, 4, 6],
+    ],
+    [
+      "when three results are different texts not",
+      [0, 1, 2, 3].flatMap((at): Step[] => [call(`t${at % 2}`, at), ["TOOL_RESULT", `x${at}`]]),
+      "",
+      [],
     ],
     [
       "when their results differ not",
