@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "../common/fd.h"
 #include "broker.h"
@@ -88,6 +90,22 @@ bool message_is_led(const struct cmsghdr *part)
 	       (part->cmsg_type == IPV6_RTHDR || part->cmsg_type == ROUTING_HEADER_OF_OLD);
 }
 
+bool message_holds(const struct msghdr *header, const struct cmsghdr *part)
+{
+	const char *end = (const char *)header->msg_control + header->msg_controllen;
+	size_t left = (size_t)(end - (const char *)part);
+
+	return part->cmsg_len >= sizeof(*part) && part->cmsg_len <= left;
+}
+
+/* Both lengths of `header` are the kernel's size, whatever type they have here. */
+ssize_t message_transmit(int socket, const struct msghdr *header, int flags)
+{
+	long sent = syscall(SYS_sendmsg, socket, header, flags);
+
+	return sent < 0 ? -errno : sent;
+}
+
 static int read_control(const struct request *request, struct msghdr *header, char *control)
 {
 	struct cmsghdr *part;
@@ -106,6 +124,8 @@ static int read_control(const struct request *request, struct msghdr *header, ch
 		return -error;
 	header->msg_control = control;
 	for (part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		if (!message_holds(header, part))
+			return EINVAL;
 		if (part->cmsg_level == SOL_SOCKET || message_is_led(part))
 			return EPERM;
 	}
@@ -162,10 +182,11 @@ int message_dispatch(const struct caller *caller, int socket, const struct parce
 		.msg_control = parcel->control_size ? (void *)(uintptr_t)parcel->control : NULL,
 		.msg_controllen = parcel->control_size,
 	};
-	ssize_t sent = sendmsg(socket, &header, parcel->flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent =
+		message_transmit(socket, &header, parcel->flags | MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (sent < 0)
-		return errno == EAGAIN ? -ENOBUFS : -errno;
+		return sent == -EAGAIN ? -ENOBUFS : (int)sent;
 	if (parcel->report_at == 0)
 		return (int)sent;
 	return message_report(caller, parcel->report_at, (size_t)sent) ? 1 : -EFAULT;
@@ -175,6 +196,7 @@ ssize_t message_send(struct request *request, const struct message *message, int
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
 	struct msghdr header = message->header;
+	struct msghdr whole;
 	struct sockaddr_storage address;
 	ae_auto_free char *data = NULL;
 	ssize_t size = gather(request, &header, &data);
@@ -188,15 +210,20 @@ ssize_t message_send(struct request *request, const struct message *message, int
 	socket = socket_take(request, answer);
 	if (*answer != 0)
 		return -1;
-	header.msg_iov = &piece;
-	header.msg_iovlen = 1;
-	header.msg_namelen = peer_address(request, &message->peer, &address);
-	header.msg_name = header.msg_namelen ? &address : NULL;
-	sent = sendmsg(socket, &header,
-		       (int)request_argument(request, request->call->flags) | MSG_NOSIGNAL |
-			       MSG_DONTWAIT);
+	/* Made anew: what the caller's has between its members would be sizes to the kernel. */
+	whole = (struct msghdr){
+		.msg_namelen = peer_address(request, &message->peer, &address),
+		.msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = header.msg_control,
+		.msg_controllen = header.msg_controllen,
+	};
+	whole.msg_name = whole.msg_namelen ? &address : NULL;
+	sent = message_transmit(socket, &whole,
+				(int)request_argument(request, request->call->flags) |
+					MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0)
-		*answer = errno == EAGAIN ? ENOBUFS : errno;
+		*answer = sent == -EAGAIN ? ENOBUFS : (int)-sent;
 	return sent;
 }
 

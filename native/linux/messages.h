@@ -28,6 +28,12 @@ struct parcel {
 int message_read(struct request *request, uint64_t at, struct message *message);
 /* True when this part of a message leads it another way than to the address that was judged. */
 bool message_is_led(const struct cmsghdr *part);
+/* True when there is as much of a part behind its beginning as it says: what is read comes from the
+ * caller, and the macros that go from part to part do not look. */
+bool message_holds(const struct msghdr *header, const struct cmsghdr *part);
+/* As the kernel sends it: a C library may know less control data than the kernel takes. A size, or
+ * -errno. */
+ssize_t message_transmit(int socket, const struct msghdr *header, int flags);
 /* Reads what a message, or one of the calls sendto and write, wants to send. 0, or the answer to
  * give. */
 int message_pack(struct request *request, const struct message *message, struct parcel *parcel);

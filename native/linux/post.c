@@ -69,7 +69,7 @@ static int read_control(struct letter *letter, const struct msghdr *from)
 	header.msg_controllen = letter->control_size;
 	for (part = CMSG_FIRSTHDR(&header); answer == 0 && part;
 	     part = CMSG_NXTHDR(&header, part)) {
-		if (part->cmsg_len > letter->control_size)
+		if (!message_holds(&header, part))
 			return EINVAL;
 		if (message_is_led(part))
 			return EPERM;
@@ -94,10 +94,9 @@ static ssize_t send_rest(int socket, struct letter *letter, int flags)
 		header.msg_control = letter->control;
 		header.msg_controllen = letter->control_size;
 	}
-	sent = sendmsg(socket, &header, letter->parcel.flags | MSG_NOSIGNAL | flags);
-	if (sent < 0)
-		return -errno;
-	letter->sent += (size_t)sent;
+	sent = message_transmit(socket, &header, letter->parcel.flags | MSG_NOSIGNAL | flags);
+	if (sent > 0)
+		letter->sent += (size_t)sent;
 	return sent;
 }
 
