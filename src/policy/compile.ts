@@ -83,7 +83,8 @@ async function compileCedar(request: CompileRequest, parts: Parts): Promise<void
     decisionOnly,
   };
   const lower = (cedar: Cedar | undefined, policy: CedarPolicy): void => {
-    const lowered = lowerPolicy(cedar, policy, options);
+    const isOwn = isOwnText(policy.source);
+    const lowered = lowerPolicy(cedar, policy, { ...options, isOwn });
     const before = parts.capabilities.get(policy.source) ?? [];
     parts.capabilities.set(policy.source, [...before, ...lowered.capabilities]);
     parts.decisionPermits.push(...lowered.decisionPermits);

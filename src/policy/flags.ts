@@ -94,6 +94,11 @@ function pathRule(
     problems.push(noPath(flag, text, context));
     return [];
   }
+  if (path.includes("*") && context.realPath(path) === undefined) {
+    const hint = 'grant the folder, or write a policy with resource.path like "..."';
+    problems.push(problem(flag, `Cannot read "${flag} ${text}": it takes no patterns`, hint));
+    return [];
+  }
   return withLink(path, linkTargets(context.realPath)).map((target) =>
     rule("permit", flag, actions, [{ kind: "path-in", path: target, negated: false }]),
   );
@@ -224,12 +229,17 @@ function programsOf(name: string, context: FlagContext, problems: Diagnostic[]):
 
 function pathOf(text: string, context: FlagContext): string | undefined {
   const whole = wholePath(text, context);
-  return text === "" || hasLoneBytes(whole) ? undefined : absPath(whole);
+  return text === "" || isUnfilled(text) || hasLoneBytes(whole) ? undefined : absPath(whole);
 }
 
 function wholePath(text: string, { directory, home }: FlagContext): string {
   if (text === "~" || text.startsWith("~/")) return `${home}${text.slice(1)}`;
   return text.startsWith("/") ? text : `${directory}/${text}`;
+}
+
+/** A variable that no shell filled in, or a folder as policies write it: hardly ever a name. */
+function isUnfilled(text: string): boolean {
+  return text.startsWith("$");
 }
 
 /** Bytes that are no UTF-8 reach us as a mark: a rule with it would be about another name. */
@@ -238,6 +248,11 @@ function noPath(flag: string, text: string, context: FlagContext): Diagnostic {
   if (hasLoneBytes(wholePath(text, context))) {
     const hint = "name the folder it lies in, or for --deny a pattern with * for these bytes";
     return problem(flag, `${refused} has bytes that are no text`, hint);
+  }
+  if (isUnfilled(text.replace(/^unix:/, ""))) {
+    const hint =
+      'write "NAME" for a path in the folder, "~/NAME" for one at home, "./$..." for a name';
+    return problem(flag, `${refused} starts with a "$" that no shell filled in`, hint);
   }
   if (flag !== "--deny") return problem(flag, `${refused} is no path`);
   const hint = 'use a path, or a pattern in which "*" stands for any text';

@@ -63,6 +63,19 @@ export function bindPattern(
 }
 
 /**
+ * A star in a path is one of its name: only `like` reads patterns. A forbid with one would hold for
+ * a file that hardly anybody has, and for nothing that was meant.
+ */
+export function starProblem(text: string): PathProblem | undefined {
+  if (!text.includes("*")) return undefined;
+  const pattern = /^[/~$*]/.test(text) ? text : `$workspace/${text}`;
+  return {
+    message: `Path "${text}" is a name with a star in it, no pattern`,
+    hint: `write resource.path like "${pattern}" for a pattern, with \\* in it for a star itself`,
+  };
+}
+
+/**
  * Why a permit must not follow a link: commands of an earlier run could write the workspace, so a
  * link in there that leads out of it may be theirs.
  */

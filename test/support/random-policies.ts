@@ -69,6 +69,7 @@ type World = "path" | "endpoint" | "name";
 interface Style {
   readonly random: Random;
   readonly world: World;
+  readonly effect: "permit" | "forbid";
   /** Whether the policy may speak of the context, which makes the engine slow. */
   readonly usesPlaces: boolean;
   /** Literals used, for attempts near them. */
@@ -83,8 +84,8 @@ export interface RandomPolicy {
 export function randomPolicy(random: Random): RandomPolicy {
   const scope = randomScope(random);
   const usesPlaces = random(4) === 0;
-  const style: Style = { random, world: scope.world, usesPlaces, literals: [] };
   const effect = random(3) === 0 ? "forbid" : "permit";
+  const style: Style = { random, world: scope.world, effect, usesPlaces, literals: [] };
   const head = `${effect}(${principalScope(random)}, ${scope.text}, ${resourceScope(style)})`;
   const conditions = Array.from({ length: random(3) }, () => {
     const kind = random(3) === 0 ? "unless" : "when";
@@ -111,7 +112,7 @@ function randomScope(random: Random): { text: string; world: World } {
 
 function resourceScope(style: Style): string {
   const { random } = style;
-  const uid = `Aegis::Resource::${quote(literal(style))}`;
+  const uid = `Aegis::Resource::${quote(exact(style))}`;
   switch (random(8)) {
     case 0:
       return `resource == ${uid}`;
@@ -267,7 +268,7 @@ function placeTest(style: Style): string {
 
 function resourceTest(style: Style): string {
   const { random } = style;
-  const [a, b] = [literal(style), literal(style)];
+  const [a, b] = [exact(style), exact(style)];
   const [uidA, uidB] = [a, b].map((id) => `Aegis::Resource::${quote(id)}`);
   return pick(random, [
     `resource.path == ${quote(a)}`,
@@ -280,6 +281,15 @@ function resourceTest(style: Style): string {
     `[${quote(a)}, ${quote(b)}].contains(resource.path)`,
     `[${uidA}, ${uidB}].contains(resource)`,
   ]);
+}
+
+/** A literal that is no pattern: a forbid is refused one with a star, so it seldom gets one. */
+function exact(style: Style): string {
+  const value = literal(style);
+  if (style.world !== "path" || style.effect === "permit" || style.random(8) === 0) return value;
+  const starless = value.replaceAll("*", "+");
+  style.literals.push(starless);
+  return starless;
 }
 
 /** A value such a policy may name; now and then one it may not. */

@@ -39,6 +39,8 @@ function printTest(atom: Atom): string {
     case "path-in":
       return `resource in Aegis::Resource::${quote(atom.path)}`;
     case "path-equals":
+      // A forbid with a star is read back only where it is plain that no pattern is meant.
+      if (atom.path.includes("*")) return `resource.path like ${quotePattern([atom.path])}`;
       return `resource.path == ${quote(atom.path)}`;
     case "path-like":
       return `resource.path like ${quotePattern(atom.parts)}`;

@@ -17,9 +17,13 @@ export interface Reading {
    */
   readonly judgesPaths: boolean;
   readonly judgesHosts: boolean;
+  /** A text of ours, whose paths were found and not written by a person: a star is a name's. */
+  readonly isOwn: boolean;
   /** Filled while reading: clauses that are no test, by the number their opaque leaf has. */
   readonly opaque: Expression[];
   readonly problems: PathProblem[];
+  /** What is allowed and hardly meant. */
+  readonly doubts: PathProblem[];
 }
 
 export type Tests = Formula<Leaf>;

@@ -30,6 +30,8 @@ export interface LoweringOptions {
   readonly linkTarget: RealPath;
   /** Keep permits with clauses only an evaluator can judge, for decisions outside the kernel. */
   readonly decisionOnly: boolean;
+  /** The text comes with the program, or was made by it. */
+  readonly isOwn: boolean;
 }
 
 export interface LoweredPolicy {
@@ -54,8 +56,10 @@ export function lowerPolicy(
     effect: json.effect,
     judgesPaths: scope.some((action) => classOf(action) === "path"),
     judgesHosts: scope.some((action) => classOf(action) === "endpoint"),
+    isOwn: options.isOwn,
     opaque: [],
     problems: [],
+    doubts: [],
   };
   const formula = toFormula(conjunction(conditionsOf(json)), reading);
   const problems = reading.problems.map(({ message, hint }) => errorAt(origin, message, hint));
@@ -75,10 +79,11 @@ export function lowerPolicy(
     }),
   );
   const isNever = capabilities.length === 0 && decisionPermits.length === 0;
+  const doubts = reading.doubts.map(({ message, hint }) => warningAt(origin, message, hint));
   return {
     capabilities,
     decisionPermits,
-    diagnostics: isNever ? [neverMatches(json.effect, origin)] : [],
+    diagnostics: isNever ? [neverMatches(json.effect, origin)] : doubts,
   };
 }
 

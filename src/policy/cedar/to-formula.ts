@@ -7,7 +7,14 @@ import { all, any, choose, constant, leaf, not } from "../formula.ts";
 import type { Leaf, PortOperator } from "../leaf.ts";
 import { isLike, simplifyParts } from "../like.ts";
 import { withLink } from "../links.ts";
-import { bindPath, bindPattern, isPlaceName, type PathProblem, strayingLink } from "../places.ts";
+import {
+  bindPath,
+  bindPattern,
+  isPlaceName,
+  type PathProblem,
+  starProblem,
+  strayingLink,
+} from "../places.ts";
 import { isSingle, readAddress, sameAddress } from "./address.ts";
 import {
   addressTest,
@@ -208,6 +215,12 @@ function pathTest(kind: "path-in" | "path-equals", literal: string, reading: Rea
     checkHost(literal, reading);
     return leaf({ kind, path: literal });
   }
+  const starred = reading.isOwn ? undefined : starProblem(literal);
+  if (starred !== undefined && reading.effect === "forbid") {
+    reading.problems.push(starred);
+    return constant(false);
+  }
+  if (starred !== undefined && /\/\*+$/.test(literal)) reading.doubts.push(starred);
   const bound = bindPath(literal, reading.places);
   if (!bound.ok) {
     reading.problems.push(bound.error);

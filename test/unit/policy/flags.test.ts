@@ -20,7 +20,7 @@ const none: PolicyFlags = {
 const context: FlagContext = {
   directory: "/home/ada/project",
   home: "/home/ada",
-  realPath: (path) => (path === "/var/link" ? "/srv/target" : undefined),
+  realPath: (path) => ({ "/var/link": "/srv/target", "/data/a*b": "/data/a*b" })[path],
   findProgram: (name) => ({ git: ["/usr/bin/git"], "/ws/tool": ["/ws/tool"] })[name] ?? [],
 };
 
@@ -42,6 +42,9 @@ describe("flags grant what they name", () => {
     [{ read: ["~"] }, "FileRead /home/ada/x", "allow"],
     [{ read: ["/var/link"] }, "FileRead /srv/target/x", "allow"],
     [{ read: ["/"] }, "FileRead /anything", "allow"],
+    [{ read: ["/data/a*b"] }, "FileRead /data/a*b/x", "allow"],
+    [{ read: ["/data/a*b"] }, "FileRead /data/axb", "deny"],
+    [{ write: ["./$x"] }, "FileWrite /home/ada/project/$x", "allow"],
     [{ write: ["/data"] }, "FileRead /data/x", "allow"],
     [{ write: ["/data"] }, "FileDelete /data/x", "allow"],
     [{ write: ["/data"] }, "DirCreate /data/x", "allow"],
@@ -169,6 +172,20 @@ describe("flags that cannot be read are refused, all at once", () => {
   const rows: readonly [Partial<PolicyFlags>, string][] = [
     [{ read: [""] }, 'Cannot read "--read ": it is no path'],
     [{ write: ["a\0b"] }, 'Cannot read "--write a\0b": it is no path'],
+    [{ read: ["/data/*"] }, 'Cannot read "--read /data/*": it takes no patterns'],
+    [{ write: ["src/**"] }, 'Cannot read "--write src/**": it takes no patterns'],
+    [
+      { deny: ["$workspace/x"] },
+      'Cannot read "--deny $workspace/x": it starts with a "$" that no shell filled in',
+    ],
+    [
+      { read: ["$HOME"] },
+      'Cannot read "--read $HOME": it starts with a "$" that no shell filled in',
+    ],
+    [
+      { net: ["unix:$XDG_RUNTIME_DIR/x"] },
+      'Cannot read "--net unix:$XDG_RUNTIME_DIR/x": it starts with a "$" that no shell filled in',
+    ],
     [{ deny: [""] }, 'Cannot read "--deny ": it is no path or pattern'],
     [{ deny: ["/s\ufffd"] }, 'Cannot read "--deny /s\ufffd": it has bytes that are no text'],
     [{ deny: ["*\ufffdff"] }, 'Cannot read "--deny *\ufffdff": it has bytes that are no text'],
