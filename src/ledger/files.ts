@@ -4,6 +4,12 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
+/** What is added to a database's path to name the file that says a flush of its log failed. */
+export const lostFlushSuffix = "-unflushed";
+
+/** The same of all files that a database in SQLite may consist of. */
+export const databaseSuffixes = ["", "-wal", "-shm", "-journal", lostFlushSuffix] as const;
+
 /** Makes a directory and its missing parents, for their owner only. */
 export function makePrivateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -3,17 +3,17 @@
 
 import { describe, expect, test } from "bun:test";
 import { cpSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parseSessionId } from "../../src/base/ids.ts";
 import type { LedgerPlace } from "../../src/ledger/open.ts";
 import { openLedger } from "../../src/ledger/open.ts";
+import { failingDisk } from "../support/failing-disk.ts";
 import { testWith } from "../support/features.ts";
 import { recordSession, sqliteLedger } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 const writerProgram = join(import.meta.dir, "../fixtures/ledger-writer.ts");
-const failingDisk = join(import.meta.dir, "../fixtures/failing-disk.c");
 
 function newPlace(): LedgerPlace {
   const home = tempDir("ledger");
@@ -128,11 +128,9 @@ test(
 );
 
 describe("a disk that fails", () => {
-  const buildOnce = once(buildFailingDisk);
-
   async function runFailing(place: LedgerPlace, call: string, at: number, errno: number) {
     const env = {
-      LD_PRELOAD: buildOnce(),
+      LD_PRELOAD: failingDisk(),
       FAIL_CALL: call,
       FAIL_AT: String(at),
       FAIL_ERRNO: String(errno),
@@ -205,24 +203,3 @@ describe("a disk that fails", () => {
     if (errors.length > 1) expect(again).toContain(errors[1] ?? "");
   }
 });
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
-
-function buildFailingDisk(): string {
-  const library = join(tempDir("failing-disk"), "failing-disk.so");
-  const { exitCode } = Bun.spawnSync(
-    ["gcc", "-shared", "-fPIC", "-O1", "-o", library, failingDisk],
-    {
-      cwd: dirname(failingDisk),
-      stdio: ["ignore", "inherit", "inherit"],
-    },
-  );
-  if (exitCode !== 0) throw new Error("Cannot build failing-disk.so");
-  return library;
-}

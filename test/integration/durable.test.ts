@@ -2,10 +2,19 @@
 // in the order in which it asks.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { aegisBinary, repoRoot, waitFor } from "../support/harness.ts";
-import { testMs } from "../support/patience.ts";
+import { traceDisk } from "../support/failing-disk.ts";
+import { testWith } from "../support/features.ts";
+import {
+  aegisBinary,
+  cleanEnvironment,
+  repoRoot,
+  spawnAegis,
+  waitFor,
+} from "../support/harness.ts";
+import { conditionMs, testMs } from "../support/patience.ts";
+import { type ServedProcess, startServe } from "../support/served.ts";
 import { tempDir } from "../support/temp.ts";
 
 const strace = Bun.which("strace");
@@ -96,4 +105,59 @@ test.skipIf(strace === null)(
     expect(later.filter((line) => flush.test(line))).toEqual([]);
   },
   testMs,
+);
+
+testWith(
+  ["tool strace", "tool gcc"],
+  "an event whose flush fails is refused, sent again it counts once, and all that was acknowledged outlives a power cut",
+  async () => {
+    const env = cleanEnvironment();
+    const folder = tempDir("durable-failing");
+    const ledger = join(folder, "ledger.db");
+    const disk = traceDisk();
+    const flags = ["--ledger", ledger, "--telemetry-disabled"];
+    const server = await startServe(env, flags, disk.before);
+    const of = ({ url }: ServedProcess, path: string, init: RequestInit = {}) =>
+      fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(conditionMs) });
+    const post = async (mark: string): Promise<number> => {
+      const event = { tenant_id: "acme", session_id: "s", event_type: "X", payload: { mark } };
+      const headers = { "Idempotency-Key": mark };
+      const init = { method: "POST", headers, body: JSON.stringify(event) };
+      const answer = await of(server, "/v1/events", init);
+      if (answer.status !== 503) return answer.status;
+      expect(await answer.json()).toMatchObject({ code: "ledger_unavailable" });
+      return 503;
+    };
+    expect(await post("first")).toBe(201);
+    disk.fail();
+    expect(await post("second")).toBe(503);
+    expect(await post("second")).toBe(503);
+    expect(await post("third")).toBe(503);
+    expect((await of(server, "/readyz")).status).toBe(503);
+    expect((await of(server, "/healthz")).status).toBe(200);
+    disk.mend();
+    await waitFor("the ledger to be written again", async () => (await post("second")) !== 503);
+    // It was stored, and was there already.
+    expect(await post("second")).toBe(200);
+    for (const mark of ["third", "fourth"]) expect(await post(mark)).toBe(201);
+    process.kill(disk.pid(), "SIGKILL");
+    await server.kill("SIGCONT");
+    for (const withUnflushed of [false, true]) {
+      const cut = disk.afterPowerCut(folder, withUnflushed);
+      for (const name of readdirSync(folder)) rmSync(join(folder, name));
+      cpSync(cut, folder, { recursive: true });
+      const next = await startServe(env, flags);
+      const where = "tenant_id=acme";
+      const events = await of(next, `/v1/events?session_id=s&${where}`);
+      const { Events } = (await events.json()) as { Events: { payload: { mark: string } }[] };
+      expect(Events.map(({ payload }) => payload.mark)).toEqual([
+        ...["first", "second", "third", "fourth"],
+      ]);
+      const verified = await of(next, `/v1/sessions/s/verify?${where}`);
+      expect(await verified.json()).toMatchObject({ valid: true });
+      expect(await next.stop()).toBe(0);
+      const { stdout } = await spawnAegis(["audit", "verify", "--ledger", ledger], { env });
+      expect(stdout).toMatch(/^Valid: +YES$/m);
+    }
+  },
 );

@@ -7,6 +7,7 @@ import { type AbsPath, absPath, resolvePath } from "../../base/paths.ts";
 import { aegisVersion } from "../../base/version.ts";
 import { aegisPaths } from "../../config/location.ts";
 import type { Backend, BoxRequest, OwnFolder, PreparedBox } from "../../enforce/backend.ts";
+import { databaseSuffixes } from "../../ledger/files.ts";
 import {
   type PolicySnapshot,
   type PolicySource,
@@ -169,7 +170,7 @@ function usageOf(problems: readonly Diagnostic[]): AegisError {
 export function ownPaths({ around, binary, subject }: PolicySubject): readonly string[] {
   const { texts, ledger } = subject;
   const files = [...texts.files, ...texts.manifests].map(({ name }) => name).filter(isOnDisk);
-  const database = ["", "-wal", "-shm", "-journal"].map((suffix) => `${ledger}${suffix}`);
+  const database = databaseSuffixes.map((suffix) => `${ledger}${suffix}`);
   return [...new Set([aegisPaths(around.environment).home, binary, ...database, ...files])].map(
     (path) => policyDisk.realPath(path) ?? path,
   );

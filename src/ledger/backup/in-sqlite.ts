@@ -4,7 +4,7 @@ import { Database } from "bun:sqlite";
 import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
-import { makePrivateDirectory } from "../files.ts";
+import { databaseSuffixes, makePrivateDirectory } from "../files.ts";
 import { headsPath, keyPath, type LedgerPlace } from "../open.ts";
 import { unavailable } from "../sqlite/error.ts";
 import { recognise } from "../sqlite/schema.ts";
@@ -20,7 +20,7 @@ export function inSqlite(place: LedgerPlace): BackupSource & RestoreTarget {
     copyTo: async (path) => copyDatabase(database, path),
     staging: database,
     async requireAbsent() {
-      for (const end of ["", "-wal", "-shm", "-journal"]) refuseThere(`${database}${end}`);
+      for (const end of databaseSuffixes) refuseThere(`${database}${end}`);
       makePrivateDirectory(dirname(database));
     },
     async install(file, { lastly }) {

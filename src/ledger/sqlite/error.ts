@@ -29,6 +29,11 @@ export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
 }
 
+/** A read, a write or a flush failed; SQLite does not say which to everybody. */
+export function isInputOutput(error: unknown): boolean {
+  return codeOf(error).startsWith("SQLITE_IOERR");
+}
+
 export function isFull(error: unknown): boolean {
   return codeOf(error) === "SQLITE_FULL";
 }

@@ -3,10 +3,14 @@
 // process started anew. Whoever owns the folder may move files in it at any time.
 
 import { statSync } from "node:fs";
+import { systemClock } from "../../base/clock.ts";
 import { AegisError } from "../../base/errors.ts";
 import type { Store } from "../store.ts";
 import { isBusy } from "./error.ts";
-import { openSqliteStore } from "./store.ts";
+import { openSqliteStore, type SqliteStore } from "./store.ts";
+
+/** Between two attempts to go on after a flush that failed. */
+const rewritePauseMs = 1000;
 
 /**
  * Opens it as `openSqliteStore` does.
@@ -16,13 +20,17 @@ import { openSqliteStore } from "./store.ts";
 export function openSteadyStore(path: string): Store {
   const first = openSqliteStore(path);
   const { origin } = first;
-  const now = { store: first, file: fileAt(path), isBroken: false };
+  const now = {
+    ...{ store: first, file: fileAt(path), isBroken: false },
+    /** Of the last attempt to write the log anew, and when there is to be another. */
+    ...{ failure: undefined as unknown, retryAtMs: 0 },
+  };
 
   function usable(): Store {
     const there = fileAt(path);
     if (there === undefined) throw unusable(path, "the file is gone");
     if (!now.isBroken && there === now.file) return now.store;
-    const next = openSqliteStore(path);
+    const next = reopened(now.store.isFlushLost());
     if (next.origin !== origin) {
       void next.close();
       throw unusable(path, `it is another ledger, "${next.origin}"`);
@@ -30,6 +38,19 @@ export function openSteadyStore(path: string): Store {
     void now.store.close();
     Object.assign(now, { store: next, file: there, isBroken: false });
     return next;
+  }
+
+  /** Everybody waits while a log is written anew: not for each call on a disk that fails. */
+  function reopened(isFlushLost: boolean): SqliteStore {
+    if (!isFlushLost) return openSqliteStore(path);
+    if (systemClock.monotonicMs() < now.retryAtMs) throw now.failure;
+    try {
+      return openSqliteStore(path, isFlushLost);
+    } catch (error) {
+      now.failure = error;
+      now.retryAtMs = systemClock.monotonicMs() + rewritePauseMs;
+      throw error;
+    }
   }
 
   /** What was done is only true when it was done to the file that stands there afterwards. */

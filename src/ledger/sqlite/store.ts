@@ -5,9 +5,8 @@
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { AegisError } from "../../base/errors.ts";
 import type { SessionId } from "../../base/ids.ts";
-import { ledgerLockWaitMs, sharedWalSizeMaxBytes, walSizeMaxBytes } from "../../base/limits.ts";
+import { ledgerLockWaitMs, sharedWalSizeMaxBytes } from "../../base/limits.ts";
 import type { LogRecord } from "../control/contract.ts";
 import { createPrivateFile, makePrivateDirectory } from "../files.ts";
 import {
@@ -22,8 +21,9 @@ import type { SessionState } from "../session-state.ts";
 import type { Addition, ManyBase, NewEvent, Store, StoredCheckpoint } from "../store.ts";
 import type { TreeHead, TreeNode } from "../tree/merkle.ts";
 import { readEvent } from "./chains.ts";
-import { isBusy, isConstraint, isFull, unavailable } from "./error.ts";
+import { isBusy, unavailable } from "./error.ts";
 import { createKnown, type Known } from "./known.ts";
+import { closeDatabase, isMarkedLost, rewriteLog } from "./lost-flush.ts";
 import { writePolicyLoad } from "./policy-load.ts";
 import { purge } from "./purge.ts";
 import { createReader } from "./read.ts";
@@ -31,19 +31,27 @@ import { deleteRecord, readRecord, writeRecord } from "./records.ts";
 import { prepareDatabase } from "./schema.ts";
 import { scrub } from "./scrub.ts";
 import { openSnapshot } from "./snapshot.ts";
-import { createLogSync } from "./sync.ts";
-import { beginWrite, inTurn, LockTaken } from "./turn.ts";
+import { createLogSync, type LogSync } from "./sync.ts";
+import { createTransactions, type Transactions } from "./transactions.ts";
+import { inTurn } from "./turn.ts";
 
 /** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
 const openAttemptsMax = ledgerLockWaitMs / openPauseMs;
 
+export interface SqliteStore extends Store {
+  /** A flush failed: nothing may be built on what is in the log before that is written anew. */
+  readonly isFlushLost: () => boolean;
+}
+
 /**
- * Opens the database, and makes it with its folder when absent.
+ * Opens the database, and makes it with its folder when absent. Where a flush of its log failed,
+ * by this process or another, the log is written anew first.
+ * @param isFlushLost it did, whatever is known beside the file
  * @throws {AegisError} `ledger/unavailable` when it cannot be used
  */
-export function openSqliteStore(path: string): Store {
-  const { db, origin } = openDatabase(path);
+export function openSqliteStore(path: string, isFlushLost = false): SqliteStore {
+  const { db, origin } = openDatabase(path, isFlushLost);
   const writer = createWriter(db, path);
   return {
     origin,
@@ -57,11 +65,15 @@ export function openSqliteStore(path: string): Store {
       inTurn(path, () => writer.addCheckpoint(checkpoint), patience),
     scrub: () => scrub(path),
     snapshot: async () => openSnapshot(path, origin),
+    isFlushLost: writer.isFlushLost,
     close: async () => writer.close(),
   };
 }
 
-function openDatabase(path: string): { readonly db: Database; readonly origin: string } {
+function openDatabase(
+  path: string,
+  isFlushLost: boolean,
+): { readonly db: Database; readonly origin: string } {
   for (let attempt = 1; ; attempt++) {
     let db: Database | undefined;
     try {
@@ -70,11 +82,12 @@ function openDatabase(path: string): { readonly db: Database; readonly origin: s
         createPrivateFile(path);
       }
       db = new Database(path, { readwrite: true, create: false });
+      if (isFlushLost || isMarkedLost(path)) rewriteLog(db, path);
       prepareDatabase(db, path);
       const head = db.query<{ origin: unknown }, []>("SELECT origin FROM head").get();
       return { db, origin: textOf(head?.origin) };
     } catch (error) {
-      db?.close();
+      if (db !== undefined) closeDatabase(db, path);
       if (!isBusy(error) || attempt === openAttemptsMax) {
         throw unavailable("open the ledger", path, error);
       }
@@ -90,62 +103,8 @@ interface Writer {
   putRecord: (...parameters: Parameters<Store["putRecord"]>) => Promise<boolean>;
   removeRecord: (record: LogRecord) => Promise<boolean>;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
+  isFlushLost: () => boolean;
   close: () => void;
-}
-
-/** Events, a transaction counting as some more, between two looks at the size of the log. */
-const foldLookEvery = 128;
-const foldLookCommit = 8;
-
-/** Told of every transaction. It looks at the first: most launches make but a few. */
-function createFolding(db: Database, path: string): (events: number, sizeMax: number) => void {
-  let retryAt = 0;
-  let unlooked = foldLookEvery;
-  return (events, sizeMax) => {
-    unlooked += foldLookCommit + events;
-    if (unlooked < foldLookEvery) return;
-    unlooked = 0;
-    const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size <= Math.max(sizeMax, retryAt)) return;
-    retryAt = isFolded(db) ? 0 : size + sizeMax;
-  };
-}
-
-interface Transactions {
-  /**
-   * Runs `work`, which says how much it wrote, in a transaction; what it throws undoes it.
-   * @param logSizeMax bytes of log at which it is folded; default: `walSizeMaxBytes`
-   */
-  run(work: () => number, logSizeMax?: number): void;
-  /** Nobody knows what is on the disk: every later one throws this. */
-  end(error: AegisError): void;
-}
-
-function createTransactions(db: Database, path: string, known: Known): Transactions {
-  let broken: AegisError | undefined;
-  const fold = createFolding(db, path);
-  return {
-    run(work, logSizeMax = walSizeMaxBytes) {
-      if (broken !== undefined) throw broken;
-      start(db, path);
-      let isWorkDone = false;
-      try {
-        known.refresh();
-        const events = work();
-        isWorkDone = true;
-        db.query("COMMIT").run();
-        fold(events, logSizeMax);
-      } catch (error) {
-        known.forget();
-        const failure = undo(db, path, error, isWorkDone);
-        if (failure.outcome === "unknown") broken = failure.error;
-        throw failure.error;
-      }
-    },
-    end(error) {
-      broken = error;
-    },
-  };
 }
 
 function createWriter(db: Database, path: string): Writer {
@@ -192,9 +151,10 @@ function createWriter(db: Database, path: string): Writer {
     addCheckpoint(checkpoint) {
       transact(() => writeCheckpoint(db, checkpoint));
     },
+    isFlushLost: transactions.isFlushLost,
     close() {
       close();
-      db.close();
+      closeDatabase(db, path);
     },
   };
 }
@@ -212,6 +172,7 @@ function createShared(db: Database, path: string, transactions: Transactions) {
     /** Durable after `flushed`. */
     apart: (work: () => number): Promise<void> =>
       inTurn(path, () => {
+        openFirst(log, path);
         db.run(sharedSettings);
         try {
           transactions.run(work, sharedWalSizeMaxBytes);
@@ -222,12 +183,23 @@ function createShared(db: Database, path: string, transactions: Transactions) {
     async flushed(): Promise<void> {
       await log.done().catch((error: unknown) => {
         const failure = unavailable("append to the ledger", path, error);
-        transactions.end(failure);
+        transactions.lose(failure);
         throw failure;
       });
+      // Another flush may have failed meanwhile, SQLite's own, and taken with it what is behind it.
+      transactions.requireFlushes();
     },
     close: () => log.close(),
   };
+}
+
+/** Before anything is written that it flushes. */
+function openFirst(log: LogSync, path: string): void {
+  try {
+    log.open();
+  } catch (error) {
+    throw unavailable("append to the ledger", path, error);
+  }
 }
 
 function baseOf(db: Database, known: Known): ManyBase {
@@ -245,55 +217,6 @@ function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number
   const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
   db.query<null, [number, string]>(insert).run(size, note);
   return 1;
-}
-
-function start(db: Database, path: string): void {
-  try {
-    beginWrite(db);
-  } catch (error) {
-    throw error instanceof LockTaken ? error : unavailable("append to the ledger", path, error);
-  }
-}
-
-interface Failure {
-  readonly error: AegisError;
-  /** `unknown`: what was to be written may be on disk or not. */
-  readonly outcome: "undone" | "unknown";
-}
-
-function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): Failure {
-  const isOurs = error instanceof AegisError;
-  try {
-    if (db.inTransaction) db.run("ROLLBACK");
-  } catch (second) {
-    return { error: unavailable("append to the ledger", path, second), outcome: "unknown" };
-  }
-  if (!isWorkDone && isConstraint(error)) {
-    const message = `Cannot append to the ledger "${path}": its rows contradict each other`;
-    const tampered = new AegisError("ledger/tampered", message, {
-      hint: "run `aegis audit verify`",
-      cause: error,
-    });
-    return { error: tampered, outcome: "undone" };
-  }
-  const failure = unavailable("append to the ledger", path, error);
-  return { error: failure, outcome: isOurs && !isWorkDone ? "undone" : "unknown" };
-}
-
-/**
- * Folds a long write-ahead log into the database as far as no reader needs it; appends never wait
- * for readers. The file itself shrinks when SQLite begins it anew, to `journal_size_limit`.
- */
-function isFolded(db: Database): boolean {
-  const sql = "PRAGMA wal_checkpoint(PASSIVE)";
-  try {
-    const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
-    return row !== null && row.checkpointed === row.log;
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    // ignored: what was appended is durable in the log, which is folded when there is room again
-    return false;
-  }
 }
 
 /** Rows that several additions change are written once, as the last of them leaves them. */

@@ -7,6 +7,11 @@ import { syncDirectory } from "../files.ts";
 
 export interface LogSync {
   /**
+   * Before what is to be flushed is written: whoever opens a file after a flush of it failed, and
+   * somebody was told, is told nothing.
+   */
+  open(): void;
+  /**
    * Everything that was committed before it was called is durable when it resolves. Once it failed
    * it always does.
    */
@@ -25,16 +30,21 @@ export function createLogSync(path: string): LogSync {
   /** Not begun yet. */
   let next: Promise<void> | undefined;
 
+  function open(): number {
+    fd ??= openLog(path);
+    return fd;
+  }
+
   function flush(): Promise<void> {
     next = undefined;
-    const file = fd ?? openLog(path);
-    fd = file;
+    const file = open();
     return new Promise((resolve, reject) => {
       fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
     });
   }
 
   return {
+    open,
     done() {
       if (next === undefined) {
         next = last.then(flush);
