@@ -1,7 +1,7 @@
 // Numbers that are the same for everybody who reads them: 0.1 and 1e2 are, 9007199254740993 is
-// ...992 for whoever has doubles. Pure.
+// ...992 for whoever has doubles. And values with such numbers, told apart all the same. Pure.
 
-import { type JsonTree, NumberText } from "./json-text.ts";
+import { type JsonMembers, type JsonTree, NumberText } from "./json-text.ts";
 
 export interface FoundNumber {
   readonly text: string;
@@ -16,7 +16,9 @@ export function inexactNumber(tree: JsonTree): FoundNumber | undefined {
   if (tree instanceof NumberText) {
     const { text } = tree;
     const readAs = Number(text);
-    return decimal(text) === decimal(String(readAs)) ? undefined : { text, readAs, path: [] };
+    const own = String(readAs);
+    if (own === text || decimal(text) === decimal(own)) return undefined;
+    return { text, readAs, path: [] };
   }
   const isList = Array.isArray(tree);
   const below = tree instanceof Map ? tree : isList ? tree.entries() : [];
@@ -33,6 +35,21 @@ const placeLengthMax = 200;
 export function inexactText({ text, readAs, path }: FoundNumber): string {
   const place = JSON.stringify(path.join(".").slice(0, placeLengthMax));
   return `the number ${text.slice(0, 40)} of ${place} would be read as ${readAs}`;
+}
+
+/**
+ * One text for each value, in whatever order its members are and however its numbers are spelled.
+ * Where one of them is no double, no other value has it as its canonical JSON either.
+ */
+export function exactText(tree: JsonTree): string {
+  if (tree instanceof NumberText) return decimal(tree.text) ?? tree.text;
+  if (Array.isArray(tree)) return `[${tree.map(exactText).join(",")}]`;
+  if (!(tree instanceof Map)) return JSON.stringify(tree);
+  const members = tree as JsonMembers;
+  const texts = [...members.keys()].sort().map((name) => {
+    return `${JSON.stringify(name)}:${exactText(members.get(name) ?? null)}`;
+  });
+  return `{${texts.join(",")}}`;
 }
 
 const spelling = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i;

@@ -34,6 +34,11 @@ export function parseJsonText(text: string): JsonTree {
   return value;
 }
 
+/** Undefined where there is none of that name, or no object. */
+export function treeMember(tree: JsonTree | undefined, name: string): JsonTree | undefined {
+  return tree instanceof Map ? (tree as JsonMembers).get(name) : undefined;
+}
+
 declare global {
   /** What the type library lacks. */
   interface JSON {

@@ -3,6 +3,7 @@
 // as fast as parseJsonText: nothing in them can be understood in two ways. Input may come from
 // anyone.
 
+import { inexactNumber } from "./exact-numbers.ts";
 import {
   type JsonMembers,
   type JsonTree,
@@ -52,6 +53,12 @@ export class SpelledJson {
     return this.#plain;
   }
 
+  /** The tree, where a number in it is none that a double holds; else `plain` says all of it. */
+  inexact(): JsonTree | undefined {
+    // What the engine read is spelled as it spells it.
+    return this.#tree === undefined ? undefined : inexactTree(this.#tree);
+  }
+
   isNull(): boolean {
     return (this.#tree ?? this.#plain ?? null) === null;
   }
@@ -81,6 +88,15 @@ export class SpelledJson {
 /** Of what may have been read already. */
 export function treeIn(value: JsonTree | SpelledJson): JsonTree {
   return value instanceof SpelledJson ? value.tree : value;
+}
+
+/** As `SpelledJson.inexact`. */
+export function inexactIn(value: JsonTree | SpelledJson): JsonTree | undefined {
+  return value instanceof SpelledJson ? value.inexact() : inexactTree(value);
+}
+
+function inexactTree(tree: JsonTree): JsonTree | undefined {
+  return inexactNumber(tree) === undefined ? undefined : tree;
 }
 
 /** As `plainJson`. @throws {AegisError} `json/invalid` */

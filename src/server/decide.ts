@@ -11,7 +11,7 @@ import { stricter } from "../control/decide/stricter.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
 import { isProtocolRequest } from "../control/state/protocol-requests.ts";
 import { policyView } from "../control/state/view.ts";
-import type { JsonObject, JsonValue } from "../model/event.ts";
+import type { JsonValue } from "../model/event.ts";
 import { isObject, memberOf } from "../model/json-object.ts";
 import { decideRequest, decide as operation } from "./api/decide.ts";
 import { askedBy } from "./auth.ts";
@@ -32,6 +32,7 @@ import {
   type LiveParts,
   type LiveQuestion,
   type NamedSession,
+  type ProposedCall,
 } from "./live-decision.ts";
 import { describeDecisionOn } from "./traced.ts";
 import { bodyRefusal } from "./validate.ts";
@@ -90,7 +91,7 @@ export function decideRoute(parts: DecideParts): Route {
             session,
             call: named,
             askedBy: askedBy(call.caller),
-            proposed: proposedPayload(event),
+            proposed: proposedCall(event, body.member("event")?.member("payload")),
             asked: askedIn(body, idempotencyKey(call.headers)),
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
@@ -179,10 +180,11 @@ function sessionOf(body: SpelledJson): NamedSession | undefined {
 }
 
 /** Undefined for what is no tool call, and for one of MCP's own requests: neither is counted. */
-function proposedPayload(event: JsonValue): JsonObject | undefined {
+function proposedCall(event: JsonValue, sent: SpelledJson | undefined): ProposedCall | undefined {
   if (memberOf(event, "event_type") !== "TOOL_CALL_PROPOSED") return undefined;
   const payload = memberOf(event, "payload") ?? {};
-  return isObject(payload) && !isProtocolRequest(payload.tool_name) ? payload : undefined;
+  if (!isObject(payload) || isProtocolRequest(payload.tool_name)) return undefined;
+  return { payload, spelled: sent?.inexact() };
 }
 
 /** Which call the decision is about. */

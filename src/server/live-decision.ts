@@ -5,7 +5,7 @@
 import type { LiveStates } from "../app/serve/live-states.ts";
 import type { Turns } from "../app/turns.ts";
 import { AegisError } from "../base/errors.ts";
-import { type JsonTree, parseJsonText } from "../base/json-text.ts";
+import { type JsonMembers, type JsonTree, parseJsonText } from "../base/json-text.ts";
 import type { ToolDecision } from "../control/decide/decision.ts";
 import { stateAt } from "../control/state/budgets.ts";
 import { callToDecide, type SessionState } from "../control/state/reducer.ts";
@@ -29,6 +29,12 @@ export interface NamedSession {
   readonly user: string;
 }
 
+export interface ProposedCall {
+  readonly payload: JsonObject;
+  /** As it was sent, where a number in it is none that a double holds. */
+  readonly spelled: JsonTree | undefined;
+}
+
 /** What is decided, and how. */
 export interface LiveQuestion {
   readonly session: NamedSession;
@@ -37,7 +43,7 @@ export interface LiveQuestion {
   /** Of the record too: who asked. */
   readonly askedBy: JsonObject;
   /** What is proposed; undefined: it is no tool call. */
-  readonly proposed: JsonObject | undefined;
+  readonly proposed: ProposedCall | undefined;
   /** By which it is known when it comes again, under the key that its caller gave it, if any. */
   readonly asked: { readonly text: string; readonly key: string | undefined };
   judge(state: SessionState): Promise<Judged>;
@@ -88,7 +94,10 @@ async function decideInTurn(parts: LiveParts, question: LiveQuestion): Promise<L
     const state = await parts.states.current(tenant, id);
     const { proposed } = question;
     const now = stateAt(state, parts.nowMs());
-    const about = proposed === undefined ? { state: now } : callToDecide(now, proposed);
+    const about =
+      proposed === undefined
+        ? { state: now }
+        : callToDecide(now, proposed.payload, proposed.spelled);
     const judged = await question.judge(about.state);
     // What no policy was asked about is still to be decided.
     const call = judged.isPolicys
@@ -137,7 +146,7 @@ function decisionIn(payload: JsonValue): ToolDecision | undefined {
 /** @param state absent: the decision was made on none, and stands wherever the session is */
 async function record(
   { log, nowMs }: LiveParts,
-  { session: { tenant, id, user }, call, asked, askedBy }: LiveQuestion,
+  { session: { tenant, id, user }, call, asked, askedBy, proposed }: LiveQuestion,
   { decision: { outcome, reason, constraints }, by, call: about }: Recorded,
   state?: SessionState,
 ): Promise<AppendOutcome> {
@@ -146,7 +155,7 @@ async function record(
     ...{ ...call, ...about, ...made, ...by(), ...askedBy },
     ...madeOn(state),
   });
-  const payload: JsonTree = parseJsonText(text);
+  const payload = spelledIn(parseJsonText(text), proposed?.spelled);
   const place = { tenant, session: id, user, seq: state && state.last_seq + 1 };
   const [stored] = await log.append([
     {
@@ -157,6 +166,13 @@ async function record(
   ]);
   if (stored === undefined) throw new Error("broken invariant: an append without an outcome");
   return stored;
+}
+
+/** A record that is the proposal as well has the numbers that were sent. */
+function spelledIn(record: JsonTree, spelled: JsonTree | undefined): JsonTree {
+  const isProposal = record instanceof Map && record.has("proposed");
+  if (spelled === undefined || !isProposal) return record;
+  return new Map(record as JsonMembers).set("proposed", spelled);
 }
 
 /** So that the chain itself says which state was decided on. */

@@ -70,8 +70,9 @@ async function feed(
   const first = count === 0 ? undefined : await log.event(tenant, session, 0);
   for (let after = (first?.index ?? 0) - 1; first !== undefined; ) {
     const page = await log.events({ tenant, session, after, limit: pageSize });
-    for (const { seq, tsUnixMs, type, payload, index } of page) {
-      if (seq >= count || !(await replay.step({ seq, tsUnixMs, type, payload }))) return;
+    for (const { seq, tsUnixMs, type, payload, spelled, index } of page) {
+      const event = { seq, tsUnixMs, type, payload, spelled };
+      if (seq >= count || !(await replay.step(event))) return;
       after = index;
     }
     if (page.length < pageSize) return;

@@ -243,9 +243,9 @@ async function eventsFrom(
 async function add(
   log: ControlLog,
   one: Followed,
-  { seq, tsUnixMs, type, payload }: LoggedEvent,
+  { seq, tsUnixMs, type, payload, spelled }: LoggedEvent,
 ): Promise<void> {
-  one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload });
+  one.state = applyEvent(one.state, { seq, tsUnixMs, type, payload, spelled });
   one.nextSeq = seq + 1;
   if (seq < one.recordedSeq) {
     const isLast = one.nextSeq === one.recordedSeq;

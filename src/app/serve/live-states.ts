@@ -28,8 +28,8 @@ export function createLiveStates(log: ControlLog): LiveStates {
   const states = createRecent<SessionState>(bounds);
 
   function add(state: SessionState, event: LoggedEvent): SessionState {
-    const { seq, tsUnixMs, type, payload } = event;
-    return applyEvent(state, { seq, tsUnixMs, type, payload });
+    const { seq, tsUnixMs, type, payload, spelled } = event;
+    return applyEvent(state, { seq, tsUnixMs, type, payload, spelled });
   }
 
   log.onStored((event) => {

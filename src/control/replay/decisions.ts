@@ -2,6 +2,7 @@
 // the state of then, by the policy and the manifest of now. Pure; the policy is a parameter.
 
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { type JsonTree, treeMember } from "../../base/json-text.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import type { ToolDecision } from "../decide/decision.ts";
@@ -30,6 +31,8 @@ export interface LiveReplay extends Pick<Replay, "report"> {
 
 interface Proposal {
   readonly payload: JsonObject;
+  /** As that of an event. */
+  readonly spelled: JsonTree | undefined;
   isDecided: boolean;
 }
 
@@ -48,10 +51,10 @@ export function decisionReplay(
   let state: SessionState = newState();
   let steps = 0;
 
-  async function compare({ seq, type }: ReducedEvent, payload: JsonObject): Promise<void> {
+  async function compare({ seq, type, spelled }: ReducedEvent, payload: JsonObject): Promise<void> {
     const recorded = recordedDecision(type, payload);
     if (recorded === undefined || notThePolicys.has(recorded.reason)) return;
-    const proposal = proposals.of(payload);
+    const proposal = proposals.of(payload, spelled);
     // What follows a decision of the policy says the same once more.
     if (type !== "POLICY_DECISION" && proposal?.isDecided !== false) return;
     if (proposal !== undefined) proposal.isDecided = true;
@@ -66,12 +69,12 @@ export function decisionReplay(
    * @param of its record, which says how late it was
    */
   async function again(
-    { payload }: Proposal,
+    { payload, spelled }: Proposal,
     recorded: JsonObject,
     { wall_time_ms: then }: JsonObject,
   ): Promise<string> {
     const event = { event_type: "TOOL_CALL_PROPOSED", payload };
-    const { state: known } = callToDecide(state, payload);
+    const { state: known } = callToDecide(state, payload, spelled);
     const asked = policyView(withWallTime(known, typeof then === "number" ? then : 0), budgets);
     const decision: JsonObject = { ...(await decide(event, asked)) };
     return canonicalJson(
@@ -83,7 +86,7 @@ export function decisionReplay(
     async step(event) {
       const { type, payload } = event;
       if (isObject(payload)) {
-        if (type === "TOOL_CALL_PROPOSED") proposals.add(payload);
+        if (type === "TOOL_CALL_PROPOSED") proposals.add(payload, event.spelled);
         else await compare(event, payload);
       }
       state = applyEvent(state, event);
@@ -97,17 +100,20 @@ export function decisionReplay(
 function createProposals() {
   const byCall = new Map<string, Proposal>();
   let latest: Proposal | undefined;
-  function add(payload: JsonObject): Proposal {
-    latest = { payload, isDecided: false };
+  function add(payload: JsonObject, spelled: JsonTree | undefined): Proposal {
+    latest = { payload, spelled, isDecided: false };
     if (typeof payload.call_id === "string") byCall.set(payload.call_id, latest);
     return latest;
   }
   return {
     add,
     /** @param payload of a decision */
-    of({ proposed, call_id: id, tool_name: tool }: JsonObject): Proposal | undefined {
+    of(
+      { proposed, call_id: id, tool_name: tool }: JsonObject,
+      spelled: JsonTree | undefined,
+    ): Proposal | undefined {
       // A decision that is the proposal as well.
-      if (isObject(proposed)) return add(proposed);
+      if (isObject(proposed)) return add(proposed, treeMember(spelled, "proposed"));
       if (typeof id === "string") return byCall.get(id);
       return tool === undefined || tool === latest?.payload.tool_name ? latest : undefined;
     },

@@ -2,7 +2,9 @@
 // calls that change nothing. Pure: history in, finding out.
 
 import { canonicalJson } from "../../base/canonical-json.ts";
+import { exactText, inexactNumber } from "../../base/exact-numbers.ts";
 import { sha256 } from "../../base/hash.ts";
+import type { JsonTree } from "../../base/json-text.ts";
 import type { JsonValue } from "../../model/event.ts";
 
 export const loopReasons = [
@@ -33,9 +35,18 @@ export const rememberedCallsMax = 20;
 const sequenceLengths = [3, 4, 5, 6, 7];
 const unchangedCallsMax = 3;
 
-/** Calls without arguments are all alike. */
-export function argsHash(args: JsonValue | undefined): number {
-  return args === undefined ? 0 : shortHash(args);
+/**
+ * Calls without arguments are all alike.
+ * @param spelled the arguments as they were hashed, where `args` may lack a number of theirs
+ */
+export function argsHash(args: JsonValue | undefined, spelled: JsonTree | undefined): number {
+  return args === undefined ? 0 : valueHash(args, spelled);
+}
+
+/** As `shortHash`, and of two values that differ by less than a double can say as well. */
+export function valueHash(value: JsonValue, spelled: JsonTree | undefined): number {
+  const isExact = spelled === undefined || inexactNumber(spelled) === undefined;
+  return isExact ? shortHash(value) : textHash(exactText(spelled));
 }
 
 /**
@@ -43,7 +54,11 @@ export function argsHash(args: JsonValue | undefined): number {
  * as texts they would be most of what a server holds, each in a block of its own.
  */
 export function shortHash(value: unknown): number {
-  const view = new DataView(sha256(canonicalJson(value)).buffer);
+  return textHash(canonicalJson(value));
+}
+
+function textHash(text: string): number {
+  const view = new DataView(sha256(text).buffer);
   return view.getUint32(0) * 2 ** 20 + (view.getUint32(4) >>> 12) || 1;
 }
 

@@ -2,7 +2,8 @@
 // call themselves, before or after they ask about it, or leave that to the decision. Each proposal
 // goes with one decision, so that a call counts once whichever way it came. Pure.
 
-import type { JsonObject } from "../../model/event.ts";
+import { type JsonTree, treeMember } from "../../base/json-text.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { argsHash, shortHash } from "./loops.ts";
 
 /** Numbers alone, because many sessions are kept in memory. */
@@ -23,14 +24,26 @@ export const openCallsMax = 32;
 
 type Part = "isProposed" | "isDecided";
 
+/** As it is proposed. */
+export interface NamedCall {
+  readonly payload: JsonObject;
+  /** `argsHash` of its arguments. */
+  readonly args: number;
+}
+
+/** @param spelled the payload as it was hashed, where `payload` may lack a number of it */
+export function namedCall(payload: JsonObject, spelled: JsonTree | undefined): NamedCall {
+  return { payload, args: argsHash(payload.args, treeMember(spelled, "args")) };
+}
+
 /** The oldest one that is the same call and lacks that part. */
 export function findOpen(
   open: readonly OpenCall[],
-  payload: JsonObject,
+  named: NamedCall,
   missing: Part,
 ): OpenCall | undefined {
   if (open.length === 0) return undefined;
-  const { tool, args, id } = keyOf(payload);
+  const { tool, args, id } = keyOf(named);
   return open.find((call) => {
     if (call[missing] || call.tool !== tool) return false;
     // What has a name of its own may come without its arguments once.
@@ -42,10 +55,10 @@ export function findOpen(
 
 export function withOpen(
   open: readonly OpenCall[],
-  payload: JsonObject,
+  named: NamedCall,
   call: Pick<OpenCall, "seq" | Part>,
 ): readonly OpenCall[] {
-  return [...open, { ...call, ...keyOf(payload) }].slice(-openCallsMax);
+  return [...open, { ...call, ...keyOf(named) }].slice(-openCallsMax);
 }
 
 /** With that part of the call of `seq`; what has both is not open any more. */
@@ -62,18 +75,21 @@ export function withoutUndecided(
 ): readonly OpenCall[] {
   if (open.length === 0 || (typeof call_id !== "string" && typeof tool_name !== "string"))
     return open;
-  const { id, tool } = keyOf({ call_id: call_id ?? null, tool_name: tool_name ?? null });
+  const [id, tool] = [idHash(call_id), toolHash(tool_name)];
   const gone = open.find(
     (call) => call.isProposed && (id !== 0 && call.id !== 0 ? call.id === id : call.tool === tool),
   );
   return gone === undefined ? open : open.filter((call) => call !== gone);
 }
 
-function keyOf({ tool_name, args, call_id }: JsonObject): Pick<OpenCall, "tool" | "args" | "id"> {
-  const hasId = typeof call_id === "string" && call_id !== "";
-  return {
-    tool: shortHash(typeof tool_name === "string" ? tool_name : ""),
-    args: argsHash(args),
-    id: hasId ? shortHash(call_id) : 0,
-  };
+function keyOf({ payload, args }: NamedCall): Pick<OpenCall, "tool" | "args" | "id"> {
+  return { tool: toolHash(payload.tool_name), args, id: idHash(payload.call_id) };
+}
+
+function toolHash(name: JsonValue | undefined): number {
+  return shortHash(typeof name === "string" ? name : "");
+}
+
+function idHash(id: JsonValue | undefined): number {
+  return typeof id === "string" && id !== "" ? shortHash(id) : 0;
 }

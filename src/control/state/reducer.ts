@@ -1,18 +1,27 @@
 // What a session adds up to: counters, taint, loops and hand-overs, from its events and nothing
 // else. The same events give the same state and the same hash on every machine. Pure.
 
+import { type JsonMembers, type JsonTree, treeMember } from "../../base/json-text.ts";
 import { ownText } from "../../base/own-text.ts";
 import { isBoxEvent, type JsonObject, type JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 import {
-  argsHash,
   findLoop,
   type RememberedCall,
   rememberedCallsMax,
   shortHash,
   type Violation,
+  valueHash,
 } from "./loops.ts";
-import { findOpen, type OpenCall, withOpen, withoutUndecided, withPart } from "./open-calls.ts";
+import {
+  findOpen,
+  type NamedCall,
+  namedCall,
+  type OpenCall,
+  withOpen,
+  withoutUndecided,
+  withPart,
+} from "./open-calls.ts";
 import { isAboutProtocolRequest, isProtocolContent } from "./protocol-requests.ts";
 
 /** What the reducer reads of an event, whatever else it carries. */
@@ -21,6 +30,8 @@ export interface ReducedEvent {
   readonly tsUnixMs: number;
   readonly type: string;
   readonly payload: JsonValue;
+  /** As it was hashed, where a number in it is none that a double holds. Absent: `payload` is. */
+  readonly spelled?: JsonTree | undefined;
 }
 
 /** Names of the members are those of the snapshot on the wire. */
@@ -172,14 +183,15 @@ function startModelCall(state: SessionState, payload: JsonObject | undefined): S
 function proposeToolCall(
   state: SessionState,
   payload: JsonObject = {},
-  { seq }: ReducedEvent,
+  { seq, spelled }: ReducedEvent,
 ): SessionState {
-  const decided = findOpen(state.open, payload, "isProposed");
+  const call = namedCall(payload, spelled);
+  const decided = findOpen(state.open, call, "isProposed");
   if (decided !== undefined) {
     return { ...state, open: withPart(state.open, decided.seq, "isProposed") };
   }
-  const open = withOpen(state.open, payload, { seq, isProposed: true, isDecided: false });
-  return { ...countCall(state, payload, seq), open };
+  const open = withOpen(state.open, call, { seq, isProposed: true, isDecided: false });
+  return { ...countCall(state, call, seq), open };
 }
 
 /**
@@ -189,14 +201,15 @@ function proposeToolCall(
 function takeDecision(
   state: SessionState,
   payload: JsonObject = {},
-  { seq }: ReducedEvent,
+  { seq, spelled }: ReducedEvent,
 ): SessionState {
   const { proposed, proposed_seq } = payload;
   const isDecided = payload.outcome !== "require_approval";
   const made = textMember("last_policy_outcome", payload.outcome);
   if (isObject(proposed)) {
-    const open = withOpen(state.open, proposed, { seq, isProposed: false, isDecided });
-    return outcome({ ...countCall(state, proposed, seq), open }, made);
+    const call = namedCall(proposed, treeMember(spelled, "proposed"));
+    const open = withOpen(state.open, call, { seq, isProposed: false, isDecided });
+    return outcome({ ...countCall(state, call, seq), open }, made);
   }
   const isAbout = typeof proposed_seq === "number" && isDecided;
   const open = isAbout ? withPart(state.open, proposed_seq, "isDecided") : state.open;
@@ -209,11 +222,19 @@ export interface CallToDecide {
   readonly record: { readonly proposed_seq: number } | { readonly proposed: JsonObject };
 }
 
-/** Where nobody proposed the call, its decision does: a loop that it closes counts against it. */
-export function callToDecide(state: SessionState, payload: JsonObject): CallToDecide {
-  const known = findOpen(state.open, payload, "isDecided");
+/**
+ * Where nobody proposed the call, its decision does: a loop that it closes counts against it.
+ * @param spelled as that of an event
+ */
+export function callToDecide(
+  state: SessionState,
+  payload: JsonObject,
+  spelled?: JsonTree,
+): CallToDecide {
+  const call = namedCall(payload, spelled);
+  const known = findOpen(state.open, call, "isDecided");
   if (known !== undefined) return { state, record: { proposed_seq: known.seq } };
-  const { violation } = countCall(state, payload, state.last_seq + 1);
+  const { violation } = countCall(state, call, state.last_seq + 1);
   return { state: { ...state, violation }, record: { proposed: payload } };
 }
 
@@ -222,7 +243,11 @@ function goneOn(state: SessionState, payload: JsonObject = {}): SessionState {
 }
 
 /** Counts, and looks for a loop among the calls so far. */
-function countCall(state: SessionState, payload: JsonObject, seq: number): SessionState {
+function countCall(
+  state: SessionState,
+  { payload, args: args_hash }: NamedCall,
+  seq: number,
+): SessionState {
   const tool = payload.tool_name;
   const tool_calls_consumed = state.budgets.tool_calls_consumed + 1;
   const counted = outcome(
@@ -236,7 +261,7 @@ function countCall(state: SessionState, payload: JsonObject, seq: number): Sessi
   const call: RememberedCall = {
     seq,
     tool: counted.last_outcomes.last_tool_name,
-    args_hash: argsHash(payload.args),
+    args_hash,
     state_hash: state.result.isNew ? progressHash(state) : 0,
   };
   const calls = [...counted.calls, call].slice(-rememberedCallsMax);
@@ -261,9 +286,14 @@ function takeResult(
 ): SessionState {
   const { call_id: _, ...members } = payload ?? {};
   const content = payload === undefined ? event.payload : members;
-  const result = { hash: shortHash(content), isNew: true };
+  const result = { hash: valueHash(content, withoutId(event.spelled)), isNew: true };
   const known = outcome({ ...state, result }, { last_tool_was_error: payload?.is_error === true });
   return taint(known, "tool_output");
+}
+
+function withoutId(spelled: JsonTree | undefined): JsonTree | undefined {
+  if (!(spelled instanceof Map)) return spelled;
+  return new Map([...(spelled as JsonMembers)].filter(([name]) => name !== "call_id"));
 }
 
 /** `key`, the name the payloads of tool calls give as `sanitizer_key`. */

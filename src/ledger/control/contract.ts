@@ -85,6 +85,8 @@ export interface LoggedEvent {
   readonly payload: JsonValue;
   /** For `JSON.stringify` alone: prints its numbers as they were hashed. Absent: `payload` does. */
   readonly printable?: JsonValue;
+  /** As it was hashed, where a number in it is none that a double holds. Absent: `payload` is. */
+  readonly spelled?: JsonTree | undefined;
   readonly prevHash: string;
   readonly hash: string;
   readonly index: number;

@@ -14,7 +14,7 @@ import {
   plainJson,
   printableJson,
 } from "../../base/json-text.ts";
-import { plainIn, type SpelledJson, treeIn } from "../../base/spelled-json.ts";
+import { inexactIn, plainIn, type SpelledJson, treeIn } from "../../base/spelled-json.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 
 /** Events that no control plane sent carry this tenant; clients may not. */
@@ -43,11 +43,17 @@ export interface SealedText {
   /** The canonical form without `hash`. */
   readonly body: string;
   readonly hash: Uint8Array;
+  /** The payload as it is hashed, where a number in it is none that a double holds. */
+  readonly spelled: JsonTree | undefined;
 }
 
-/** Seals as the reference daemon does where its form and RFC 8785 are the same. */
+/**
+ * Seals as the reference daemon does where its form and RFC 8785 are the same; a payload that those
+ * would turn into another one, with its numbers as they are spelled.
+ */
 export function sealForeign(event: ForeignEvent): SealedText {
-  return sealAs(event, "rfc8785", "base64");
+  const isExact = inexactIn(event.payload) === undefined;
+  return sealAs(event, isExact ? "rfc8785" : "python", "base64");
 }
 
 /** The form in which the event has that hash; undefined when there is none: it was changed. */
@@ -76,7 +82,8 @@ function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): 
   ]);
   if (prevHash !== undefined) tree.set("prev_hash", spelled(prevHash, spelling));
   const body = canonicalText(tree, dialect);
-  return { body, hash: sha256(body) };
+  const asSpelled = dialect === "python" ? inexactIn(event.payload) : undefined;
+  return { body, hash: sha256(body), spelled: asSpelled };
 }
 
 /** The same text; the names of the envelope are known, and so is their order. */
@@ -88,7 +95,7 @@ function sealQuickly(event: ForeignEvent, spelling: "base64" | "hex"): SealedTex
     `"seq":${event.seq},"session_id":${canonicalJson(event.session)},` +
     `"tenant_id":${canonicalJson(event.tenant)},"ts_unix_ms":${event.tsUnixMs},` +
     `"user_id":${canonicalJson(event.user)}}`;
-  return { body, hash: sha256(body) };
+  return { body, hash: sha256(body), spelled: undefined };
 }
 
 function spelled(hash: string, spelling: HashSpelling): JsonTree {
@@ -107,6 +114,8 @@ export interface ReadForeign {
   readonly payload: PlainJson;
   /** The payload for `JSON.stringify` alone, which prints its numbers as they were hashed. */
   readonly printable: () => PlainJson;
+  /** The payload as it was hashed, where a number in it is none that a double holds. */
+  readonly spelled: JsonTree | undefined;
   /** The bytes are a canonical form of some dialect, and so the only spelling of it. */
   isCanonical(): boolean;
 }
@@ -142,7 +151,8 @@ export function readForeign(text: string, hash: string): ReadForeign | undefined
   if (tenant === undefined || user === undefined || session === undefined) return undefined;
   if (type === undefined || seq === undefined || tsUnixMs === undefined) return undefined;
   if (prev === undefined || !value.has("payload")) return undefined;
-  const payload = plainJson(value.get("payload") ?? null);
+  const sent = value.get("payload") ?? null;
+  const payload = plainJson(sent);
   const event: SealedEvent = {
     tenant_id: tenant,
     user_id: user,
@@ -155,8 +165,8 @@ export function readForeign(text: string, hash: string): ReadForeign | undefined
     hash,
   };
   const isCanonical = () => dialects.some((name) => isFormOf(tree, name, text));
-  const printable = () => printableJson(value.get("payload") ?? null);
-  return { event, payload, printable, isCanonical };
+  const printable = () => printableJson(sent);
+  return { event, payload, printable, spelled: inexactIn(sent), isCanonical };
 }
 
 /**
@@ -183,7 +193,8 @@ export function readOwnForm(text: string, value: unknown, hash: string): ReadFor
     prev_hash: prev,
     hash,
   };
-  return { event, payload, printable: () => payload, isCanonical: () => true };
+  const printable = () => payload;
+  return { event, payload, printable, spelled: undefined, isCanonical: () => true };
 }
 
 /** Written again it is the same text: so no name is there twice, and no number is spelled oddly. */

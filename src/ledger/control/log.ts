@@ -295,7 +295,7 @@ interface Placed {
 function store(
   batch: Batch,
   { key, state, event, plain: payload }: Placed,
-  { body, hash }: SealedText,
+  { body, hash, spelled }: SealedText,
   request: AppendRequest,
 ): AppendOutcome {
   const index = batch.head.size;
@@ -337,7 +337,7 @@ function store(
     policyLoad: undefined,
     records,
   });
-  batch.stored.push(loggedFrom(told, payload, hex, index));
+  batch.stored.push(loggedFrom(told, { payload, spelled }, hex, index));
   return { kind: "stored", seq, hash: hex, index };
 }
 

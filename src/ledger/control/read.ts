@@ -2,7 +2,7 @@
 
 import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import type { PlainJson } from "../../base/json-text.ts";
+import type { JsonTree, PlainJson } from "../../base/json-text.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { readClients } from "../seal.ts";
@@ -89,13 +89,18 @@ export function loggedEvent({ body, index }: StoredEvent): LoggedEvent {
     });
   }
   const printable = read.printable();
-  return { ...loggedFrom(read.event, read.payload, hash, index), printable };
+  return { ...loggedFrom(read.event, read, hash, index), printable };
+}
+
+interface Sealed {
+  readonly payload: PlainJson;
+  readonly spelled: JsonTree | undefined;
 }
 
 /** @param hash hex */
 export function loggedFrom(
   event: SealedEvent,
-  payload: PlainJson,
+  { payload, spelled }: Sealed,
   hash: string,
   index: number,
 ): LoggedEvent {
@@ -107,6 +112,7 @@ export function loggedFrom(
     tsUnixMs: event.ts_unix_ms,
     type: event.event_type,
     payload,
+    ...(spelled === undefined ? {} : { spelled }),
     prevHash: event.prev_hash === "" ? "" : Uint8Array.fromBase64(event.prev_hash).toHex(),
     hash,
     index,

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { inexactNumber, inexactText } from "../../../src/base/exact-numbers.ts";
-import { parseJsonText } from "../../../src/base/json-text.ts";
+import { canonicalJson } from "../../../src/base/canonical-json.ts";
+import { exactText, inexactNumber, inexactText } from "../../../src/base/exact-numbers.ts";
+import { parseJsonText, plainJson } from "../../../src/base/json-text.ts";
 
 test.each([
   ...["0", "-0", "0.0", "1", "1.0", "-1e2", "100E-2", "0.1", "0.30000000000000004", "1e22"],
@@ -23,4 +24,24 @@ test("the first one is found wherever it is, and named", () => {
   expect(inexactText(found)).toBe(
     'the number 9007199254740993 of "b.0.c" would be read as 9007199254740992',
   );
+});
+
+test("values have one text, whatever their spelling and order", () => {
+  const spelled = '{"b":[9007199254740993.0,-0],"a":"\\u0041"}';
+  const again = '{ "a": "A", "b": [90071992547409930e-1, 0e7] }';
+  expect(exactText(parseJsonText(spelled))).toBe('{"a":"A","b":[9007199254740993e0,0]}');
+  expect(exactText(parseJsonText(again))).toBe(exactText(parseJsonText(spelled)));
+});
+
+test.each([
+  ["9007199254740993", "9007199254740992"],
+  ["9007199254740993", '"9007199254740993"'],
+  ["9007199254740993", '"9007199254740993e0"'],
+  ["1e-400", "0"],
+  ["0.10000000000000001", "0.1"],
+  ["[9007199254740993]", "[9007199254740993,1]"],
+])("%s has another text than %s", (inexact, other) => {
+  const text = exactText(parseJsonText(inexact));
+  expect(text).not.toBe(exactText(parseJsonText(other)));
+  expect(text).not.toBe(canonicalJson(plainJson(parseJsonText(other))));
 });
