@@ -7,12 +7,14 @@ import { assert } from "../base/result.ts";
 
 /**
  * - `public`: everything not named below.
+ * - `own`: public as well, and this machine's.
  * - `metadata`: where clouds hand out credentials to their machines.
  * - `shared`: carrier-grade NAT, 100.64.0.0/10. `reserved`: not for use on the internet.
  * - `transition`: an IPv6 address that carries an IPv4 one (6to4, Teredo, compatible, local NAT64).
  */
 export type AddressClass =
   | "public"
+  | "own"
   | "unspecified"
   | "loopback"
   | "private"
@@ -27,6 +29,7 @@ export type AddressClass =
 /** Goes on after "it is". */
 export const classWords: Readonly<Record<AddressClass, string>> = {
   public: "a public address",
+  own: "this machine",
   unspecified: "this machine",
   loopback: "this machine",
   private: "in a private network",

@@ -3,7 +3,7 @@
 
 import type { Ip } from "../base/ip.ts";
 import type { Protocol } from "../model/capability.ts";
-import { classOfIp, classWords } from "./address.ts";
+import { classWords } from "./address.ts";
 import { hostOfIp } from "./host.ts";
 import type { Judge, Target } from "./judge.ts";
 import type { Caller, Judgement } from "./record.ts";
@@ -45,13 +45,13 @@ export interface Waiting {
 }
 
 export function askTarget(
-  ask: AskConnection | undefined,
+  { ask, judge }: { readonly ask: AskConnection | undefined; readonly judge: Judge },
   caller: Caller,
   { signal, begin, end }: Waiting,
 ): AskTarget | undefined {
   if (ask === undefined) return undefined;
   return async ({ host, port, protocol }, denial, name) => {
-    const family = host.ip === undefined ? undefined : classOfIp(host.ip);
+    const family = host.ip === undefined ? undefined : judge.classOf(host.ip);
     const kind = family === undefined || family === "public" ? undefined : classWords[family];
     begin();
     const answer = await ask({ host: host.text, port, protocol, name, kind, caller }, signal);

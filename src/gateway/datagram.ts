@@ -21,7 +21,7 @@ export async function checkDatagram(
   caller: Caller,
   waiting: Waiting,
 ): Promise<Uint8Array> {
-  const ask = askTarget(context.ask, caller, waiting);
+  const ask = askTarget(context, caller, waiting);
   const permission = await permit(context, target, ask);
   const { judgement, ips, failure } = permission;
   const { host, port, protocol } = target;

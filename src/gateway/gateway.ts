@@ -5,8 +5,10 @@
 import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
+import type { Ip } from "../base/ip.ts";
 import { movesMax, sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
 import type { Capabilities } from "../model/capability.ts";
+import type { AddressClass } from "./address.ts";
 import type { AskConnection } from "./ask.ts";
 import { acceptClient, type ClientContext, type Clients, track } from "./client.ts";
 import type { Credential } from "./credential.ts";
@@ -15,6 +17,7 @@ import type { StartMove } from "./flow.ts";
 import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
 import { createNames } from "./names.ts";
+import { classHere } from "./own-address.ts";
 import type { PatienceLimits } from "./patience.ts";
 import type { ResolveName } from "./permit.ts";
 import { tokenSize } from "./preamble.ts";
@@ -39,6 +42,8 @@ export interface GatewayOptions {
   readonly startMove?: StartMove;
   /** Who is asked about connections no rule is about. Default: they are denied. */
   readonly ask?: AskConnection;
+  /** What kind of place an address is. Default: as this machine sees it. */
+  readonly classOf?: (ip: Ip) => AddressClass;
 }
 
 export interface Gateway {
@@ -60,7 +65,10 @@ const passwordSize = 24;
 /** @throws {AegisError} `enforce/unsupported` when there is no loopback to listen on */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const token = randomSecret(tokenSize);
-  const judge = createJudge(options.capabilities, options.agent, options.ask !== undefined);
+  const judge = createJudge(options.capabilities, options.agent, {
+    asks: options.ask !== undefined,
+    classOf: options.classOf ?? ((ip) => classHere(ip)),
+  });
   const recorder = createRecorder(options.clock, options.record);
   const names = createNames();
   const resolver = createResolver(judge, names, recorder);

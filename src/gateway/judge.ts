@@ -12,7 +12,7 @@ import {
   protocols,
 } from "../model/capability.ts";
 import { type Decider, prepareDecider } from "../policy/decide.ts";
-import { classOfIp, classWords, embeddedIp } from "./address.ts";
+import { type AddressClass, classOfIp, classWords, embeddedIp } from "./address.ts";
 import { type Host, hostOfIp } from "./host.ts";
 import type { Judgement } from "./record.ts";
 
@@ -30,13 +30,25 @@ export interface Judge {
   request(target: Target): Judgement;
   /** Why this address of an allowed name must not be connected to; undefined when it may. */
   flawOfIp(ip: Ip, target: Target): Judgement | undefined;
+  /** What kind of place it is. */
+  classOf(ip: Ip): AddressClass;
   /** Could anything of this name be connected to. */
   couldReach(name: string): Judgement;
 }
 
-/** @param asks what no rule is about is not denied yet, so its name has to be found */
-export function createJudge(capabilities: Capabilities, agent: string, asks = false): Judge {
-  const policy: Policy = { decider: prepareDecider(capabilities), agent };
+export interface JudgeOptions {
+  /** What no rule is about is not denied yet, so its name has to be found. */
+  readonly asks?: boolean;
+  /** Default: by its number alone. */
+  readonly classOf?: (ip: Ip) => AddressClass;
+}
+
+export function createJudge(
+  capabilities: Capabilities,
+  agent: string,
+  { asks = false, classOf = classOfIp }: JudgeOptions = {},
+): Judge {
+  const policy: Policy = { decider: prepareDecider(capabilities), agent, classOf };
   const ports = portsWorthAsking(capabilities);
   const flawOfIp = (ip: Ip, target: Target) => flawOf(policy, ip, target);
   return {
@@ -54,6 +66,7 @@ export function createJudge(capabilities: Capabilities, agent: string, asks = fa
       return byLocalhost(policy, "NetRequest", target) ?? judgement;
     },
     flawOfIp,
+    classOf,
     couldReach(name) {
       const host: Host = { text: name, ip: undefined };
       let denial: Judgement = { isAllowed: false, rule: "", reason: "no permit matched" };
@@ -75,6 +88,7 @@ type NetAction = "NetConnect" | "NetRequest";
 interface Policy {
   readonly decider: Decider;
   readonly agent: string;
+  readonly classOf: (ip: Ip) => AddressClass;
 }
 
 function decide({ decider, agent }: Policy, action: NetAction, target: Target): Judgement {
@@ -125,8 +139,9 @@ function flawOf(policy: Policy, ip: Ip, target: Target): Judgement | undefined {
   const where = isLiteral ? shown : `${shown}, the address of ${target.host.text},`;
   if (forbid !== undefined)
     return { isAllowed: false, rule: forbid.origin.rule, reason: `${where} is forbidden` };
-  const kind = classOfIp(ip);
-  if (kind === "public" || rules.some(isAboutHost)) return undefined;
+  if (rules.some(isAboutHost)) return undefined;
+  const kind = policy.classOf(ip);
+  if (kind === "public") return undefined;
   const isLocal = target.host.text === "localhost" && kind === "loopback";
   if (isLocal && byLocalhost(policy, "NetConnect", target) !== undefined) return undefined;
   const reason = `${where} is ${classWords[kind]}, and no permit names it`;

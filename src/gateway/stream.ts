@@ -63,7 +63,7 @@ export async function openStream(context: StreamContext, request: StreamRequest)
   const { host, port, protocol } = target;
   const flags = isWrapped ? `${request.flags}, with TLS by the gateway` : request.flags;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller, flags } as const;
-  const ask = askTarget(context.ask, caller, request.waiting);
+  const ask = askTarget(context, caller, request.waiting);
   const permission = await permit(context, target, ask);
   const { judgement, ips, failure } = permission;
   const connection = context.nextConnection();

@@ -2,7 +2,8 @@
 // the way the helper does.
 
 import { systemClock } from "../../src/base/clock.ts";
-import { formatIp, parseIp } from "../../src/base/ip.ts";
+import { formatIp, type Ip, parseIp } from "../../src/base/ip.ts";
+import type { AddressClass } from "../../src/gateway/address.ts";
 import type { AskConnection } from "../../src/gateway/ask.ts";
 import type { Credential } from "../../src/gateway/credential.ts";
 import type { StartMove } from "../../src/gateway/flow.ts";
@@ -45,6 +46,7 @@ export interface TestGatewayOptions {
   readonly authorities?: readonly string[];
   readonly patience?: PatienceLimits;
   readonly ask?: AskConnection;
+  readonly classOf?: (ip: Ip) => AddressClass;
   readonly startMove?: StartMove;
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;

@@ -2,6 +2,8 @@
 // address, and what is recorded.
 
 import { expect, test } from "bun:test";
+import type { Ip } from "../../../src/base/ip.ts";
+import { classHere } from "../../../src/gateway/own-address.ts";
 import type { Atom, Protocol } from "../../../src/model/capability.ts";
 import {
   connectTo,
@@ -114,6 +116,24 @@ for (const [where, address] of hidden)
     expect(status).toBe(denied);
     expect(box.rows()).toMatchObject([{ decision: "deny", host: "evil.example" }]);
     expect(box.rows()[0]?.reason).toContain("no permit names it");
+  });
+
+const interfaces = () => ["127.0.0.1", "45.45.45.45", "2a00::45"];
+
+for (const address of ["45.45.45.45", "2a00::45", "64:ff9b::2d2d:2d2d"])
+  test(`a granted name that leads to an interface of this machine (${address}) is refused`, async () => {
+    const classOf = (ip: Ip) => classHere(ip, interfaces);
+    const names = { "evil.example": [address] };
+    await using box = await testGateway([net(hostLike("*.example"))], { names, classOf });
+    const synthetic = (await resolved(box, "evil.example")) ?? "";
+    const { status } = await through(box, { address: synthetic, port: 443 });
+    expect(status).toBe(denied);
+    expect(box.rows()[0]?.reason).toContain("is this machine, and no permit names it");
+    expect((await through(box, { address, port: 443 })).status).toBe(denied);
+    const rules = [net(hostLike("*.example")), net(host(address))];
+    await using named = await testGateway(rules, { names, classOf });
+    const place = (await resolved(named, "evil.example")) ?? "";
+    expect((await through(named, { kind: 3, address: place, port: 443 })).status).toBe(0);
   });
 
 test("of several addresses only those that pass are dialled", async () => {
