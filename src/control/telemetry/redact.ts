@@ -3,7 +3,7 @@
 // Texts come from agents and whoever speaks to them, so every pattern takes linear time.
 
 import { ownText } from "../../base/own-text.ts";
-import type { JsonValue } from "../../model/event.ts";
+import type { JsonObject, JsonValue } from "../../model/event.ts";
 import { isObject } from "../../model/json-object.ts";
 
 /** In small letters, without `-`, `_` and spaces; also at the end of a longer name. */
@@ -33,16 +33,19 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   ],
   [/(?<![\w-])eyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*)?/g, "[TOKEN]"],
 ];
-/** What every text has that one of them fits: one look instead of seven for most texts. */
+/**
+ * What every text has that one of them fits: one look instead of seven for most texts. Where one of
+ * them takes letters of either case so does this; a flag for all of it would double what it takes.
+ */
 const maybeSecret =
-  /[:=]|-----BEGIN|bearer\s|[sr]k[-_]|whsec_|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|A[KSR][IO]A|AIDA|AIza|ya29\.|npm_|pypi-|hf_|AGE-SECRET|hv[sbr]\.|eyJ/i;
-/** The same for the numbers: eight digits that stand together, or 32 characters of hex. */
-const maybeNumber = /(?:\d[ \t.()-]{0,3}){8}|[0-9A-Fa-f]{32}/;
+  /[:=]|-----BEGIN|[bB][eE][aA][rR][eE][rR]\s|[sr]k[-_]|whsec_|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|A[KSR][IO]A|AIDA|AIza|ya29\.|npm_|pypi-|hf_|AGE-SECRET|hv[sbr]\.|eyJ/;
 const numbers: readonly (readonly [RegExp, string])[] = [
   [/\+\d(?:[ .()-]{0,2}\d){7,14}\b/g, "[PHONE]"],
   [/\b(?:\+?1[ \t.-]?)?\(?\d{3}\)?[ \t.-]?\d{3}[ \t.-]?\d{4}\b/g, "[PHONE]"],
   [/\b[0-9A-Fa-f]{32,}\b/g, "[TOKEN]"],
 ];
+/** Any of them: many ids have eight digits, and few of those are a number. */
+const number = new RegExp(numbers.map(([{ source }]) => source).join("|"));
 
 const omitted = "[OMITTED]";
 
@@ -63,7 +66,10 @@ interface KnownName {
 const knownNamesMax = 1000;
 const knownNameMaxLength = 64;
 
-/** A copy that may be sent away; arrays and objects are entered, whatever is inside. */
+/**
+ * What may be sent away: a copy, or the value itself where nothing in it had to be changed. Arrays
+ * and objects are entered, whatever is inside.
+ */
 export function redact(input: JsonValue, names: KnownNames = new Map()): JsonValue {
   return redactWithin(input, { characters: 64 * 1024, values: 4096 }, names);
 }
@@ -77,17 +83,31 @@ function redactWithin(input: JsonValue, budget: Budget, names: KnownNames): Json
     return names.get(input)?.shown ?? redactText(input);
   }
   if (!isObject(input)) return Array.isArray(input) ? redactList(input, budget, names) : input;
-  const copy: Record<string, JsonValue> = {};
+  let copy: Record<string, JsonValue> | undefined;
   for (const name in input) {
     const member = input[name];
     if (member === undefined) continue;
     budget.characters -= name.length;
     if (budget.values <= 0 || budget.characters < 0) {
+      copy ??= membersBefore(input, name);
       copy[omitted] = omitted;
       break;
     }
     const { shown, isSecret } = nameIn(names, name);
-    put(copy, shown, isSecret ? "[REDACTED]" : redactWithin(member, budget, names));
+    const value = isSecret ? "[REDACTED]" : redactWithin(member, budget, names);
+    if (shown !== name || value !== member) copy ??= membersBefore(input, name);
+    if (copy !== undefined) put(copy, shown, value);
+  }
+  return copy ?? input;
+}
+
+/** A copy of those that stand before that one. */
+function membersBefore(input: JsonObject, end: string): Record<string, JsonValue> {
+  const copy: Record<string, JsonValue> = {};
+  for (const name in input) {
+    if (name === end) break;
+    const member = input[name];
+    if (member !== undefined) put(copy, name, member);
   }
   return copy;
 }
@@ -115,27 +135,40 @@ function nameIn(names: KnownNames, name: string): KnownName {
 
 function redactList(items: readonly JsonValue[], budget: Budget, names: KnownNames): JsonValue {
   const copy: JsonValue[] = [];
+  let isChanged = false;
   let before: JsonValue | undefined;
   for (const item of items) {
     if (budget.values <= 0) {
       copy.push(omitted);
+      isChanged = true;
       break;
     }
     const isValue = typeof before === "string" && secretOption.test(before) && isSecretName(before);
-    copy.push(
-      isValue && typeof item === "string" ? "[REDACTED]" : redactWithin(item, budget, names),
-    );
+    const shown =
+      isValue && typeof item === "string" ? "[REDACTED]" : redactWithin(item, budget, names);
+    copy.push(shown);
+    isChanged ||= shown !== item;
     before = item;
   }
-  return copy;
+  return isChanged ? copy : items;
 }
 
 export function redactText(text: string): string {
   // Nothing below is shorter: `a@b.cc`.
   if (text.length < 6) return text;
   const rest = withoutAddresses(maybeSecret.test(text) ? replaceAll(patterns, text) : text);
-  // Nor is any of the numbers than eight digits.
-  return rest.length >= 8 && maybeNumber.test(rest) ? replaceAll(numbers, rest) : rest;
+  return mayHoldNumber(rest) && number.test(rest) ? replaceAll(numbers, rest) : rest;
+}
+
+/** Whether it has as many characters, or digits, as the shortest of the numbers. */
+function mayHoldNumber(text: string): boolean {
+  if (text.length >= 32) return true;
+  let digits = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit >= 0x30 && unit <= 0x39) digits += 1;
+  }
+  return digits >= 8;
 }
 
 /** Names that programs gave: as they are where they are a number in hex, as most ids are. */

@@ -79,7 +79,7 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
   };
   return {
     start: (start) =>
-      spanOf({ ...start, parent: parseTraceparent(start.parent) }, making, now(making)),
+      new Span({ ...start, parent: parseTraceparent(start.parent) }, making, now(making)),
     lost: () => sinks.reduce((sum, sink) => sum + sink.lost(), 0),
     async stop() {
       const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -136,7 +136,8 @@ interface Said {
   name: string;
   session: SpanSession | undefined;
   payload: JsonObject | undefined;
-  readonly attributes: Record<string, Given>;
+  /** Of one name the last one counts. */
+  readonly attributes: SpanAttributes[];
 }
 
 interface Started extends Omit<SpanStart, "parent"> {
@@ -153,94 +154,97 @@ function now({ clock }: Making): Moment {
   return { startMs: clock.nowUnixMs(), startedMs: clock.monotonicMs() };
 }
 
-/** @param known where it stands, if that is settled */
-function spanOf(start: Started, making: Making, moment: Moment, known?: Place): TelemetrySpan {
-  const said: Said = { name: start.name, session: undefined, payload: undefined, attributes: {} };
-  let place = known;
-  let isEnded = false;
-  const set = (more: SpanAttributes): void => {
-    for (const name in more) {
-      const value = more[name];
-      if (value !== undefined) said.attributes[name] = value;
-    }
-  };
-  const placed = (): Place => {
-    place ??= placeOf(start, said.session, making);
-    return place;
-  };
-  if (start.attributes !== undefined) set(start.attributes);
-  return {
-    rename(name) {
-      said.name = name;
-    },
-    set,
-    of(session) {
-      said.session = session;
-      said.attributes["gen_ai.conversation.id"] = session.session;
-      said.attributes["aegis.tenant.id"] = session.tenant;
-    },
-    payload(payload) {
-      said.payload = payload;
-    },
-    part: (session) => partOf(session, { start, said, moment, ...placed() }, making),
-    traceparent: () => formatTraceparent(placed().own),
-    headers() {
-      const { own, parent } = placed();
-      const state = parent === undefined ? undefined : validTracestate(start.state);
-      const traceparent = formatTraceparent(own);
-      return state ? { traceparent, tracestate: state } : { traceparent };
-    },
-    end(error) {
-      const { own, parent } = placed();
-      if (isEnded || !own.isSampled) return;
-      isEnded = true;
-      if (error !== undefined) said.attributes["error.type"] = error;
-      making.onEnd({
-        ...safely(said, making),
-        own,
-        parent,
-        state: start.state,
-        kind: start.kind,
-        startMs: moment.startMs,
-        durationMs: Math.max(0, making.clock.monotonicMs() - moment.startedMs),
-        isError: error !== undefined,
-      });
-    },
-  };
-}
+/** A class, because there is one for each event: it does not make its functions anew. */
+class Span implements TelemetrySpan {
+  readonly #start: Started;
+  readonly #making: Making;
+  readonly #moment: Moment;
+  readonly #said: Said;
+  #place: Place | undefined;
+  #isEnded = false;
 
-interface Whole extends Place {
-  readonly start: Started;
-  readonly said: Said;
-  readonly moment: Moment;
-}
-
-function partOf(session: SpanSession, whole: Whole, making: Making): TelemetrySpan {
-  const { start, said, moment, own, parent } = whole;
-  const isShared = parent !== undefined || isSame(said.session, session);
-  const shared = isShared ? own : undefined;
-  const about = { name: "", kind: "internal", parent: shared, state: start.state } as const;
-  const known = placeOf(about, session, making);
-  // Parts are many: what would not be kept is not even listened to.
-  if (!known.own.isSampled) return noSpan;
-  const part = spanOf(about, making, moment, known);
-  part.of(session);
-  return part;
-}
-
-/** All of it redacted, and only now: what is said and then not kept costs nothing. */
-function safely(
-  said: Said,
-  { keepsPayloads, sendsPayloads, names }: Making,
-): Pick<EndedSpan, "name" | "attributes" | "payload"> {
-  const attributes = safeAttributes(said.attributes, names);
-  const kept = keepsPayloads ? said.payload : undefined;
-  const payload = kept === undefined ? undefined : (redact(kept, names) as JsonObject);
-  if (payload !== undefined && sendsPayloads) {
-    const text = JSON.stringify(payload.args ?? payload);
-    attributes["gen_ai.tool.call.arguments"] = text.slice(0, attributeMaxLength);
+  /** @param place where it stands, if that is settled */
+  constructor(start: Started, making: Making, moment: Moment, place?: Place) {
+    this.#start = start;
+    this.#making = making;
+    this.#moment = moment;
+    this.#place = place;
+    const { name, attributes } = start;
+    const given = attributes === undefined ? [] : [attributes];
+    this.#said = { name, session: undefined, payload: undefined, attributes: given };
   }
-  return { name: redactWord(said.name, names), attributes, payload };
+
+  #placed(): Place {
+    this.#place ??= placeOf(this.#start, this.#said.session, this.#making);
+    return this.#place;
+  }
+
+  rename(name: string): void {
+    this.#said.name = name;
+  }
+
+  set(attributes: SpanAttributes): void {
+    this.#said.attributes.push(attributes);
+  }
+
+  of(session: SpanSession): void {
+    this.#said.session = session;
+    this.#said.attributes.push({
+      "gen_ai.conversation.id": session.session,
+      "aegis.tenant.id": session.tenant,
+    });
+  }
+
+  payload(payload: JsonObject): void {
+    this.#said.payload = payload;
+  }
+
+  part(session: SpanSession): TelemetrySpan {
+    const { own, parent } = this.#placed();
+    const isShared = parent !== undefined || isSame(this.#said.session, session);
+    const shared = isShared ? own : undefined;
+    const { state } = this.#start;
+    const about = { name: "", kind: "internal", parent: shared, state } as const;
+    const known = placeOf(about, session, this.#making);
+    // Parts are many: what would not be kept is not even listened to.
+    if (!known.own.isSampled) return noSpan;
+    const part = new Span(about, this.#making, this.#moment, known);
+    part.of(session);
+    return part;
+  }
+
+  traceparent(): string {
+    return formatTraceparent(this.#placed().own);
+  }
+
+  headers(): Readonly<Record<string, string>> {
+    const { own, parent } = this.#placed();
+    const state = parent === undefined ? undefined : validTracestate(this.#start.state);
+    const traceparent = formatTraceparent(own);
+    return state ? { traceparent, tracestate: state } : { traceparent };
+  }
+
+  end(error?: string): void {
+    const { own, parent } = this.#placed();
+    if (this.#isEnded || !own.isSampled) return;
+    this.#isEnded = true;
+    const [said, making] = [this.#said, this.#making];
+    if (error !== undefined) said.attributes.push({ "error.type": error });
+    const { startMs, startedMs } = this.#moment;
+    const payload = safePayload(said, making);
+    making.onEnd({
+      own,
+      parent,
+      state: this.#start.state,
+      name: redactWord(said.name, making.names),
+      kind: this.#start.kind,
+      startMs,
+      durationMs: Math.max(0, making.clock.monotonicMs() - startedMs),
+      isError: error !== undefined,
+      attributes: safeAttributes(said, payload, making),
+      payload,
+    });
+  }
 }
 
 function isSame(left: SpanSession | undefined, right: SpanSession): boolean {
@@ -265,11 +269,27 @@ const own: ReadonlySet<string> = new Set([
   ...["http.request.method", "http.route", "gen_ai.operation.name"],
 ]);
 
-function safeAttributes(given: Readonly<Record<string, Given>>, names: KnownNames): SafeAttributes {
+/** Redacted only now: what is said and then not kept costs nothing. */
+function safePayload({ payload }: Said, { keepsPayloads, names }: Making): JsonObject | undefined {
+  if (!keepsPayloads || payload === undefined) return undefined;
+  return redact(payload, names) as JsonObject;
+}
+
+function safeAttributes(
+  { attributes }: Said,
+  payload: JsonObject | undefined,
+  { sendsPayloads, names }: Making,
+): SafeAttributes {
   const safe: SafeAttributes = {};
-  for (const name in given) {
-    const value = given[name];
-    if (value !== undefined) safe[name] = safeValue(name, value, names);
+  for (const given of attributes) {
+    for (const name in given) {
+      const value = given[name];
+      if (value !== undefined) safe[name] = safeValue(name, value, names);
+    }
+  }
+  if (payload !== undefined && sendsPayloads) {
+    const text = JSON.stringify(payload.args ?? payload);
+    safe["gen_ai.tool.call.arguments"] = text.slice(0, attributeMaxLength);
   }
   return safe;
 }

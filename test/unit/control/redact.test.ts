@@ -72,6 +72,16 @@ describe("redact()", () => {
     expect(names.size).toBeLessThanOrEqual(1000);
   });
 
+  test("gives on what says nothing, and copies no more than the way to what does", () => {
+    const quiet = { a: [1, "text"], b: { c: "x" } };
+    expect(redact(quiet)).toBe(quiet);
+    const value = { quiet, list: ["/data", { mail: "a@example.com" }], last: "z" };
+    const shown = redact(value) as typeof value;
+    expect(shown).toEqual({ ...value, list: ["/data", { mail: "[EMAIL]" }] });
+    expect(Object.keys(shown)).toEqual(Object.keys(value));
+    expect(shown.quiet).toBe(quiet);
+  });
+
   test.each(rows)("%s", (_, value, expected) => {
     const before = JSON.stringify(value);
     expect(redact(value)).toEqual(expected);
