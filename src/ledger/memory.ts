@@ -10,6 +10,7 @@ import { readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import {
   type Addition,
+  type ChainPage,
   type ChainQuery,
   type ManyBase,
   type PolicyLoadRow,
@@ -217,16 +218,33 @@ function eventIn(rows: MemoryRows, session: SessionId, seq: number): StoredEvent
   return rows.events.find((event) => event.session === session && event.seq === seq);
 }
 
-function chainOf(rows: MemoryRows, query: ChainQuery): readonly StoredEvent[] {
+/** All at once: what is in memory is small. */
+function chainOf(rows: MemoryRows, query: ChainQuery): ChainPage {
   const { session, prefix, type, fromUnixMs, toUnixMs, after, limit } = query;
   const isWanted = (event: StoredEvent) =>
-    event.index > after &&
     (session === undefined || event.session === session) &&
     (prefix === undefined || event.session.startsWith(prefix)) &&
     (type === undefined || event.type === type) &&
     (fromUnixMs === undefined || event.tsUnixMs >= fromUnixMs) &&
     (toUnixMs === undefined || event.tsUnixMs <= toUnixMs);
-  return rows.events.filter(isWanted).slice(0, limit);
+  const events: StoredEvent[] = [];
+  for (let at = placeBehind(rows.events, after); events.length < limit; at++) {
+    const event = rows.events[at];
+    if (event === undefined) return { events, next: undefined };
+    if (isWanted(event)) events.push(event);
+  }
+  return { events, next: events.at(-1)?.index };
+}
+
+/** Where in a list in tree order the events behind `after` begin. */
+function placeBehind(events: readonly StoredEvent[], after: number): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((events[middle]?.index ?? Infinity) > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function matches(rows: MemoryRows, filter: EventFilter, event: StoredEvent): boolean {

@@ -104,6 +104,12 @@ export interface ChainQuery {
   readonly limit: number;
 }
 
+export interface ChainPage {
+  readonly events: readonly StoredEvent[];
+  /** Tree index behind which to go on; undefined: nothing followed when this was read. */
+  readonly next: number | undefined;
+}
+
 /** Nodes below are computed from at most 2^8 leaves when a proof needs them. */
 export const storedLevelMin = 8;
 
@@ -160,8 +166,11 @@ export interface Store {
   /** In tree order from `first`. */
   eventsFrom(first: number, limit: number): Promise<readonly StoredEvent[]>;
   indexOf(session: SessionId, seq: number): Promise<number | undefined>;
-  /** In tree order. */
-  chain(query: ChainQuery): Promise<readonly StoredEvent[]>;
+  /**
+   * In tree order. One page is the answer to a bounded look: where a type or times are asked for,
+   * or a prefix, it may have fewer events than `limit`, or none, though more follow.
+   */
+  chain(query: ChainQuery): Promise<ChainPage>;
   event(session: SessionId, seq: number): Promise<StoredEvent | undefined>;
   /**
    * Newest first: sessions whose keys begin with `prefix`.

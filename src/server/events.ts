@@ -59,7 +59,7 @@ export function eventRoutes(
       const headers = { "Content-Type": ndjson };
       return new Response(text, { status: isWhole ? 201 : 207, headers });
     }),
-    route(listEvents, async ({ query, headers }) => {
+    route(listEvents, async ({ query, headers, signal }) => {
       const { limit } = query;
       const session = given(query.session_id);
       if (session !== undefined) refusePurged(await log.session(query.tenant_id, session));
@@ -73,6 +73,7 @@ export function eventRoutes(
         toUnixMs: query.to_ts,
         after: afterToken(query.page_token),
         limit: limit + 1,
+        signal,
       });
       const shown = events.slice(0, limit);
       const next = events.length > limit ? String(shown.at(-1)?.index ?? "") : "";

@@ -105,6 +105,8 @@ export interface EventQuery {
   /** Tree index behind which to go on; oldest first. */
   readonly after?: number | undefined;
   readonly limit: number;
+  /** Aborted when nobody waits for the answer any more; it then has what was found by then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface LoggedSession {

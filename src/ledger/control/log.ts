@@ -39,6 +39,7 @@ import { type Appended, createGroupCommit } from "./group-commit.ts";
 import { fingerprint, type IdempotentAnswer, readAnswer } from "./idempotency.ts";
 import { idempotencyKey, isCount, needsOf } from "./needs.ts";
 import { createReading, loggedEvent, loggedFrom } from "./read.ts";
+import { inTurns } from "./turns.ts";
 
 /** @param outside what verifying holds the ledger against; absent where nothing keeps it */
 export function createControlLog(store: Store, outside?: OutsideTree): ControlLog {
@@ -50,7 +51,7 @@ export function createControlLog(store: Store, outside?: OutsideTree): ControlLo
     },
   );
   return {
-    ...createReading(store, outside),
+    ...createReading(inTurns(store), outside),
     append,
     onStored(listener) {
       listeners.add(listener);

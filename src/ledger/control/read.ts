@@ -7,7 +7,7 @@ import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { readClients } from "../seal.ts";
 import { isPurged, type SessionState } from "../session-state.ts";
-import type { Store, StoredEvent } from "../store.ts";
+import type { ChainPage, Store, StoredEvent } from "../store.ts";
 import type { OutsideTree } from "../tree/standing.ts";
 import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
 import { localTenant, sessionKey, tenantPrefix } from "./foreign.ts";
@@ -34,8 +34,8 @@ export function createReading(
     },
     verify: (tenant, session) => verifyChain(store, sessionKey(tenant, session), outside),
     async after(index, limit) {
-      const found = await store.chain({ after: index, limit });
-      return found.map(loggedEvent);
+      const { events } = await store.chain({ after: index, limit });
+      return events.map(loggedEvent);
     },
     size: async () => (await store.head()).size,
     record: (kind, key) => store.record(kind, key),
@@ -45,6 +45,9 @@ export function createReading(
   };
 }
 
+/** Events read at once where few of them may be what was asked for; each can have 4 MiB. */
+const pickyPageSize = 256;
+
 async function queryEvents(store: Store, query: EventQuery): Promise<readonly LoggedEvent[]> {
   const { tenant, session, toolName, outcome, limit } = query;
   const where =
@@ -52,15 +55,23 @@ async function queryEvents(store: Store, query: EventQuery): Promise<readonly Lo
       ? { prefix: tenantPrefix(tenant) }
       : { session: sessionKey(tenant, session) };
   const { type, fromUnixMs, toUnixMs } = query;
+  const isPicky = toolName !== undefined || outcome !== undefined;
   const found: LoggedEvent[] = [];
-  for (let after = query.after ?? -1; found.length < limit; ) {
-    const page = await store.chain({ ...where, type, fromUnixMs, toUnixMs, after, limit });
-    for (const event of page.map(loggedEvent)) {
+  let next: number | undefined = query.after ?? -1;
+  while (next !== undefined && found.length < limit && query.signal?.aborted !== true) {
+    const asked = isPicky ? pickyPageSize : limit - found.length;
+    const page: ChainPage = await store.chain({
+      ...where,
+      type,
+      fromUnixMs,
+      toUnixMs,
+      after: next,
+      limit: asked,
+    });
+    for (const event of page.events.map(loggedEvent)) {
       if (found.length < limit && isAsked(event, toolName, outcome)) found.push(event);
     }
-    const last = page.at(-1)?.index;
-    if (last === undefined || page.length < limit) break;
-    after = last;
+    next = page.next;
   }
   return found;
 }

@@ -4,7 +4,6 @@
 
 import { equalBytes } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
-import { ledgerPageSize } from "../../base/limits.ts";
 import { isEncrypted } from "../encrypted/text.ts";
 import { checkSealed } from "../seal.ts";
 import {
@@ -77,6 +76,9 @@ export async function verifyChain(
   return { valid: true, firstBadSeq: 0, error: "" };
 }
 
+/** Events checked before anybody else has a turn. */
+const pageSize = 500;
+
 /** From where the chain was followed to, as far as it goes or to the event before `end`. */
 async function walk(
   store: Pick<Store, "chain">,
@@ -85,8 +87,9 @@ async function walk(
   end: number,
 ): Promise<SessionVerdict | undefined> {
   while (reached.tally.nextSeq < end) {
-    const limit = Math.min(ledgerPageSize, end - reached.tally.nextSeq);
-    const page = await store.chain({ session, after: reached.last?.index ?? -1, limit });
+    const limit = Math.min(pageSize, end - reached.tally.nextSeq);
+    const after = reached.last?.index ?? -1;
+    const { events: page } = await store.chain({ session, after, limit });
     for (const stored of page) {
       const problem = follow(reached, stored, session);
       if (problem !== undefined) return bad(stored.seq, problem);

@@ -37,7 +37,10 @@ export function encryptedStore(inner: Store, keys: PayloadKeys): Store {
       return { ...found, events: events(found.events) };
     },
     eventsFrom: async (first, limit) => events(await inner.eventsFrom(first, limit)),
-    chain: async (query) => events(await inner.chain(query)),
+    async chain(query) {
+      const page = await inner.chain(query);
+      return { ...page, events: events(page.events) };
+    },
     async event(session, seq) {
       const found = await inner.event(session, seq);
       return found === undefined ? undefined : event(found);

@@ -3,7 +3,7 @@
 import type { SessionId } from "../../base/ids.ts";
 import { sessionColumns } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
-import type { ChainQuery, StoredEvent } from "../store.ts";
+import type { ChainPage, ChainQuery, StoredEvent } from "../store.ts";
 import type { Session, SqlValue } from "./pool.ts";
 import { eventColumns, keyOf, storedEvent, storedSession, toldText } from "./rows.ts";
 import { tenantOf } from "./schema.ts";
@@ -25,10 +25,7 @@ export async function readEvent(
   return (await session.query(sql, [keyOf(id), seq])).rows.map(storedEvent)[0];
 }
 
-export async function readChain(
-  session: Session,
-  query: ChainQuery,
-): Promise<readonly StoredEvent[]> {
+export async function readChain(session: Session, query: ChainQuery): Promise<ChainPage> {
   const values: SqlValue[] = [];
   const bound = (value: SqlValue): string => `$${values.push(value)}`;
   const after = bound(query.after);
@@ -47,7 +44,8 @@ export async function readChain(
   const sql =
     `SELECT ${eventColumns} FROM aegis_event e WHERE ${terms.join(" AND ")} ` +
     `ORDER BY ${order} LIMIT ${bound(query.limit)}`;
-  return (await session.query(sql, values)).rows.map(storedEvent);
+  const events = (await session.query(sql, values)).rows.map(storedEvent);
+  return { events, next: events.length < query.limit ? undefined : events.at(-1)?.index };
 }
 
 export async function readSessionsUnder(

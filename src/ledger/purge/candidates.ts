@@ -80,7 +80,7 @@ async function readCandidate(
   const indexes: number[] = [];
   for (let after = -1, seq = 0; seq < nextSeq; ) {
     const limit = Math.min(ledgerPageSize, nextSeq - seq);
-    const page = await store.chain({ session, after, limit });
+    const { events: page } = await store.chain({ session, after, limit });
     for (const event of page) {
       // Something may come after the end: a tag, or what a client still recorded.
       if (event.tsUnixMs >= bounds.beforeUnixMs) return undefined;

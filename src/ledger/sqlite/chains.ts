@@ -1,25 +1,23 @@
-// Reading a SQLite ledger: the chains of sessions in order, and the records beside them.
+// Reading a SQLite ledger: sessions by what their ids begin with, and single events of them.
 
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { SessionId } from "../../base/ids.ts";
 import { type EventRow, eventOf, type SessionRow, sessionColumns, sessionOf } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
-import type { ChainQuery, StoredEvent } from "../store.ts";
+import type { StoredEvent } from "../store.ts";
 
 /** With `event` as e and its `session` as s. The body leaves as bytes: text would be repaired. */
 export const eventColumns =
   "e.idx, s.id AS session, e.seq, e.ts_ms, e.type, e.decision, e.leaf, " +
   "CAST(e.body AS BLOB) AS body";
 
-const fromEvents = "FROM event e JOIN session s ON s.num = e.session";
+export const fromEvents = "FROM event e JOIN session s ON s.num = e.session";
 
-/** SQLite takes a CROSS JOIN in the order in which it is written. */
-const fromEventsInOrder = "FROM event e CROSS JOIN session s ON s.num = e.session";
 /** Of a tenant with more sessions than these the next events are never far in the ledger. */
 const manySessions = 1000;
 
 /** Then its events are met by going through all; else by going through its sessions. */
-function hasManySessions(db: Database, prefix: string): boolean {
+export function hasManySessions(db: Database, prefix: string): boolean {
   const some = "SELECT 1 FROM session WHERE id >= ? AND id < ? LIMIT ?";
   const sql = `SELECT count(*) AS count FROM (${some})`;
   const row = db
@@ -32,41 +30,6 @@ export function readEvent(db: Database, id: SessionId, seq: number): StoredEvent
   const sql = `SELECT ${eventColumns} ${fromEvents} WHERE s.id = ? AND e.seq = ?`;
   const row = db.query<EventRow, [string, number]>(sql).get(id, seq);
   return row === null ? undefined : eventOf(row);
-}
-
-export function readChain(db: Database, query: ChainQuery): readonly StoredEvent[] {
-  const terms = ["e.idx > ?"];
-  const values: SQLQueryBindings[] = [query.after];
-  const add = (term: string, ...bound: SQLQueryBindings[]): void => {
-    terms.push(term);
-    values.push(...bound);
-  };
-  if (query.session !== undefined) {
-    const num = "(SELECT num FROM session WHERE id = ?)";
-    add(`e.session = ${num}`, query.session);
-    // Where `after` is an event of the session, its index leads straight behind it.
-    const reached = `SELECT r.seq FROM event r WHERE r.idx = ? AND r.session = ${num}`;
-    add(`e.seq > coalesce((${reached}), -1)`, query.after, query.session);
-  }
-  const isWide = query.prefix !== undefined && hasManySessions(db, query.prefix);
-  if (query.prefix !== undefined) {
-    const under = isWide
-      ? "s.id >= ? AND s.id < ?"
-      : "e.session IN (SELECT num FROM session WHERE id >= ? AND id < ?)";
-    add(under, ...range(query.prefix));
-  }
-  if (query.type !== undefined) add("e.type = ?", query.type);
-  if (query.fromUnixMs !== undefined) add("e.ts_ms >= ?", query.fromUnixMs);
-  if (query.toUnixMs !== undefined) add("e.ts_ms <= ?", query.toUnixMs);
-  // Within a session seq and idx run alike, and seq is what its index is sorted by.
-  const order = query.session === undefined ? "e.idx" : "e.seq";
-  const from = isWide ? fromEventsInOrder : fromEvents;
-  const sql =
-    `SELECT ${eventColumns} ${from} WHERE ${terms.join(" AND ")} ` + `ORDER BY ${order} LIMIT ?`;
-  return db
-    .query<EventRow, SQLQueryBindings[]>(sql)
-    .all(...values, query.limit)
-    .map((row) => eventOf(row));
 }
 
 export function readSessionsUnder(

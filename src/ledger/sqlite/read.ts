@@ -22,7 +22,8 @@ import {
 import { readSealed } from "../seal.ts";
 import { type Store, type StoredEvent, storedLevelMin } from "../store.ts";
 import { appendLeaves, emptyTree, type Hash, type NodePlace, rootOf } from "../tree/merkle.ts";
-import { eventColumns, readChain, readEvent, readSessionsUnder } from "./chains.ts";
+import { readChain } from "./chain-pages.ts";
+import { eventColumns, readEvent, readSessionsUnder } from "./chains.ts";
 import { unavailable } from "./error.ts";
 import { readRecord, readRecords } from "./records.ts";
 
