@@ -71,30 +71,39 @@ function stream(
     leave();
     wake();
   };
+  /** Undefined: there is no more. */
+  async function next(silent: { readonly isLong: boolean }): Promise<Uint8Array | undefined> {
+    while (!signal.aborted && !isLeft) {
+      if (silent.isLong) return encoder.encode(": alive\n\n");
+      // Before the look, so that what is stored during it is not missed.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.wake = resolve;
+      const page = await log.after(at, pageSize);
+      at = page.at(-1)?.index ?? at;
+      const wanted = page
+        .filter(isWanted)
+        .map((event) => message(event, shown(event)))
+        .join("");
+      if (wanted !== "") return encoder.encode(wanted);
+      if (page.length === pageSize) continue;
+      const timer = setTimeout(resolve, pollMs);
+      await promise;
+      clearTimeout(timer);
+    }
+    return undefined;
+  }
   return new ReadableStream({
     start(controller) {
       // Something has to be sent before a client is told that it is connected.
       controller.enqueue(encoder.encode(": connected\n\n"));
     },
     async pull(controller) {
-      for (let silentMs = 0; !signal.aborted && !isLeft; silentMs += pollMs) {
-        if (silentMs >= aliveMs) return controller.enqueue(encoder.encode(": alive\n\n"));
-        // Before the look, so that what is stored during it is not missed.
-        const { promise, resolve } = Promise.withResolvers<void>();
-        waiting.wake = resolve;
-        const page = await log.after(at, pageSize);
-        at = page.at(-1)?.index ?? at;
-        const wanted = page
-          .filter(isWanted)
-          .map((event) => message(event, shown(event)))
-          .join("");
-        if (wanted !== "") return controller.enqueue(encoder.encode(wanted));
-        if (page.length === pageSize) continue;
-        const timer = setTimeout(resolve, pollMs);
-        await promise;
-        clearTimeout(timer);
-      }
+      const silent = { isLong: false };
+      // However long it takes to look through what is not wanted.
+      const alive = setTimeout(() => (silent.isLong = true), aliveMs);
+      const bytes = await next(silent).finally(() => clearTimeout(alive));
       // Cancelled streams are closed already.
+      if (bytes !== undefined && !isLeft) return controller.enqueue(bytes);
       if (!isLeft) controller.close();
       forget();
     },

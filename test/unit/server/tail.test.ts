@@ -65,6 +65,21 @@ test("a tail that is left is forgotten, and the others go on", async () => {
   await server.stop();
 });
 
+test("a tail that has much to pass over says nothing of it", async () => {
+  const { log, server, url } = start();
+  const payload = parseJsonText("null");
+  const one = { session: "s", user: "", type: "T", payload, tsUnixMs: 1 };
+  await log.append(Array.from({ length: 10_000 }, () => ({ ...one, tenant: "b" })));
+  await log.append([{ ...one, tenant: "a" }]);
+  const response = await fetch(`${url}?tenant_id=a&after=0`);
+  let text = "";
+  const reader = response.body?.getReader();
+  while (!text.includes("data:")) text += new TextDecoder().decode((await reader?.read())?.value);
+  expect(text).toStartWith(": connected\n\nid: 10000\n");
+  await reader?.cancel();
+  await server.stop();
+});
+
 test("a server that stops ends its tails", async () => {
   const { counts, server, url } = start();
   const response = await fetch(`${url}?tenant_id=a`);
