@@ -153,6 +153,10 @@ static void note(struct request *request, enum action action, const struct named
 
 	if (verdict.allowed && !request->rules->record_allowed)
 		return;
+	/* No call has more; one that had would lose a row, and not write it over what lies behind.
+	 */
+	if (request->frame_count == REQUEST_FRAMES_MAX)
+		return;
 	request->frames[request->frame_count++] = (struct access_frame){
 		.action = action,
 		.verdict = verdict,
@@ -216,8 +220,9 @@ bool request_consider(struct request *request, enum action action, const struct 
 void request_refuse(struct request *request, enum action action, const struct named *named,
 		    uint32_t rule)
 {
-	note(request, action, named, (struct verdict){false, rule});
+	/* First: an exchange may have all its rows by now, of what would have been let through. */
 	request_keep_denials(request);
+	note(request, action, named, (struct verdict){false, rule});
 }
 
 void request_note_socket(struct request *request, const struct subject *subject,

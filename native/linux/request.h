@@ -13,6 +13,7 @@
 #include "resolve.h"
 #include "uapi.h"
 
+/* An exchange of names: two actions on each. What denies a call has no room of its own. */
 enum { REQUEST_FRAMES_MAX = 4 };
 
 /* What the whole box has in common. */

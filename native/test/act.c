@@ -281,6 +281,12 @@ static int act_link_fd(char **arguments)
 	return say(linkat(fd, "", AT_FDCWD, arguments[1], AT_EMPTY_PATH));
 }
 
+/* exchange PATH PATH: each gets the other's name */
+static int act_exchange(char **arguments)
+{
+	return say(renameat2(AT_FDCWD, arguments[0], AT_FDCWD, arguments[1], RENAME_EXCHANGE));
+}
+
 /* stop: stops its own process group like an editor on ^Z, then says that it goes on */
 static int act_stop(char **arguments)
 {
@@ -317,6 +323,7 @@ static const struct {
 	{"sendmsg", 1, act_sendmsg},
 	{"null-times", 1, act_null_times},
 	{"link-fd", 2, act_link_fd},
+	{"exchange", 2, act_exchange},
 	{"stop", 0, act_stop},
 };
 

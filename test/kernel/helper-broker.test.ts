@@ -239,6 +239,26 @@ describe("names", () => {
     });
   }
 
+  testWith(["seccomp"], "an exchange has four rows, or the one that denies it", async () => {
+    const scene = async (...rules: JudgeRule[]) => {
+      const played = await play(`${act} exchange file link; cat file`, rules);
+      return { ...played, rows: played.rows.filter((row) => row.includes("$/")) };
+    };
+    const through = ["Delete $/file", "Write $/link", "Write $/file", "Delete $/link"];
+    const { output, rows, folder } = await scene(...allBut());
+    expect(output).toMatch(/^ok\ncat: .*: Too many levels/);
+    expect(rows).toEqual(through.map((row) => `+ File${row}`));
+    expect(lstatSync(join(folder, "link")).isFile()).toBe(true);
+    const kept: JudgeRule = {
+      effect: "forbid",
+      actions: ["FileRead"],
+      where: [{ kind: "path-like", parts: ["/", "/file"], negated: false }],
+    };
+    const denied = await scene(kept, ...allBut());
+    expect(denied.output).toMatch(/^EACCES\ncat: .*: Permission denied\n$/);
+    expect(denied.rows).toEqual(["- FileRead $/file", "- FileRead $/file"]);
+  });
+
   testWith(
     ["seccomp"],
     "protected names that do not exist yet cannot be made in any way",
