@@ -10,6 +10,7 @@ import {
   keptApproval,
   recordApproval,
 } from "../app/serve/approval-requests.ts";
+import type { SpelledJson } from "../base/spelled-json.ts";
 import {
   type Approval,
   type Approver,
@@ -20,7 +21,8 @@ import {
 } from "../control/approvals/router.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import { tenantPrefix } from "../ledger/control/foreign.ts";
-import type { JsonObject, JsonValue } from "../model/event.ts";
+import type { JsonObject } from "../model/event.ts";
+import { isObject, memberOf } from "../model/json-object.ts";
 import * as api from "./api/approvals.ts";
 import { type Caller, peerRecord } from "./auth.ts";
 import { refusalOf } from "./events.ts";
@@ -47,7 +49,7 @@ async function ask(
     tenant: body.tenant_id,
     session: body.session_id,
     tool: body.tool_name,
-    args: jsonObject(body.args ?? {}),
+    args: objectIn(json(), "args") ?? {},
     requester: caller.isKnown ? caller.name : undefined,
   };
   const onAsked: ApprovalStore["onAsked"] = (one) => parts.onAsked?.(one, span?.traceparent());
@@ -96,7 +98,7 @@ async function decide(
   const decision = {
     allow,
     message: body.message ?? undefined,
-    edited_args: body.edited_args == null ? undefined : jsonObject(body.edited_args),
+    edited_args: objectIn(json(), "edited_args"),
   };
   const tenant = query.tenant_id || caller.tenant;
   const found = await find(parts, { token: params.token, tenant });
@@ -159,7 +161,11 @@ function shown(approval: Approval, nowMs: number): JsonObject {
   return { ...members, diff: diff.map((change) => ({ ...change })) };
 }
 
-/** What was read from JSON text is nothing else. */
-function jsonObject(value: Readonly<Record<string, unknown>>): JsonObject {
-  return value as Readonly<Record<string, JsonValue>>;
+/**
+ * As it was sent: what the schema makes of an object lacks a member `__proto__`.
+ * @returns undefined where there is none; that it is an object the schema says
+ */
+function objectIn(body: SpelledJson, name: string): JsonObject | undefined {
+  const found = memberOf(body.plain(), name);
+  return isObject(found) ? found : undefined;
 }

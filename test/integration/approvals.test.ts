@@ -76,6 +76,27 @@ test("what was decided, by whom and why is told afterwards, and is in the ledger
   expect(events.body.Events[0].payload).toMatchObject({ ...said, approved: true });
 });
 
+test("arguments are asked about and decided with as they are, whatever their members are called", async () => {
+  const send = async (path: string, text: string) => {
+    const response = await fetch(`${server.url}${path}`, { method: "POST", body: text });
+    return { status: response.status, text: await response.text() };
+  };
+  const call = '"tenant_id":"acme","session_id":"names","tool_name":"write_file"';
+  const args = '{"__proto__":{"path":"/etc"},"path":"/a"}';
+  const asked = await send("/v1/approvals", `{${call},"args":${args}}`);
+  expect(asked.text).toContain(`"orig_args":${args}`);
+  const edited = '{"__proto__":1,"path":"/a","toString":"x"}';
+  const { token } = JSON.parse(asked.text);
+  const path = `/v1/approvals/${token}?tenant_id=acme`;
+  const decided = await send(path, `{"allow":true,"edited_args":${edited}}`);
+  expect(decided).toMatchObject({ status: 200 });
+  expect(decided.text).toContain(`"final_args":${edited}`);
+  expect(JSON.parse(decided.text).diff).toEqual([
+    { key: "__proto__", op: "change", before: { path: "/etc" }, after: 1 },
+    { key: "toString", op: "add", after: "x" },
+  ]);
+});
+
 test("a number that no double holds is neither asked about nor decided with", async () => {
   const send = async (path: string, body: string): Promise<Answer> => {
     const response = await fetch(`${server.url}${path}`, { method: "POST", body });

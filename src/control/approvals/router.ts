@@ -5,6 +5,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { memberOf } from "../../model/json-object.ts";
 
 export type ApprovalStatus = "PENDING" | "ALLOWED" | "DENIED";
 
@@ -208,8 +209,9 @@ export function isDone(
 function patchOf({ orig_args }: Approval, new_args: JsonObject): StagedPatch {
   const keys = [...new Set([...Object.keys(orig_args), ...Object.keys(new_args)])].sort();
   const diff = keys.flatMap((key): Change[] => {
-    const before = orig_args[key];
-    const after = new_args[key];
+    // Not what every object has.
+    const before = memberOf(orig_args, key);
+    const after = memberOf(new_args, key);
     if (before === undefined) return after === undefined ? [] : [{ key, op: "add", after }];
     if (after === undefined) return [{ key, op: "remove", before }];
     const isSame = canonicalJson(before) === canonicalJson(after);

@@ -121,6 +121,17 @@ describe("a decision", () => {
     });
   });
 
+  test("knows members of arguments from those that every object has", () => {
+    const names = Object.getOwnPropertyNames(Object.prototype).sort();
+    const args = JSON.parse(`{${names.map((name) => `"${name}":"x"`).join()}}`);
+    const added = decide({ allow: true, edited_args: { ...asked.args, ...args } });
+    const removed = decide({ allow: true, edited_args: asked.args }, { orig_args: args });
+    const diffOf = (made: typeof added) => (made.ok ? made.value.patch?.diff : undefined) ?? [];
+    const ofNames = (made: typeof added) => diffOf(made).filter(({ key }) => names.includes(key));
+    expect(ofNames(added)).toEqual(names.map((key) => ({ key, op: "add", after: "x" })));
+    expect(ofNames(removed)).toEqual(names.map((key) => ({ key, op: "remove", before: "x" })));
+  });
+
   test("to deny keeps the reason and no arguments", () => {
     const decided = decide({ allow: false, edited_args: { path: "/b" }, message: "no" });
     if (!decided.ok) throw new Error(decided.error.message);
