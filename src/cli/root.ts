@@ -20,6 +20,7 @@ const otherNames = new Set(["aegis-server"]);
 export async function runCli(argv: readonly string[], calledAs: string): Promise<number> {
   const [name, ...rest] = argv;
   const launches = name === "run" || name === "wrap" || name === "learn";
+  const isCommandGiven = launches || name === "mcp";
   const program = calledAs.slice(calledAs.lastIndexOf("/") + 1);
   if (program === regoProgramName) return runRego();
   if (program === "aegisctl" || program === "aegisd") return runProgram(program, argv);
@@ -37,7 +38,7 @@ export async function runCli(argv: readonly string[], calledAs: string): Promise
     leaveStartUp();
     const { runTree } = await import("./tree.ts");
     // Only what a command is given is bytes; to everything else a name that is no text is none.
-    return await runTree(launches ? ownArguments(argv) : argv);
+    return await runTree(isCommandGiven ? ownArguments(argv) : argv);
   } catch (error) {
     return reportFailure(error, launches ? "launch" : "plain");
   }

@@ -1,13 +1,35 @@
 // A server as a child process. It gets the whole environment, because that is how MCP servers are
 // given their keys, and is ended step by step: its input first, then by signals.
 
+import { hasLoneBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
+import type { AbsPath } from "../base/paths.ts";
+import type { Helper } from "../bridge/helper.ts";
+import { startProgram } from "../bridge/start-program.ts";
 import type { Environment } from "../config/location.ts";
+import { findProgram } from "../supervise/find-program.ts";
 
 export interface ServerCommand {
   readonly command: readonly string[];
+  /** Spelled as in base/byte-text.ts, as the command is. */
   readonly environment: Environment;
-  readonly directory: string;
+  readonly directory: AbsPath;
+  /** Who hands over what is no text; undefined: there is nothing of that. */
+  readonly helper: Helper | undefined;
+}
+
+/** @param load called where something is no text */
+export async function readyServer(
+  server: Omit<ServerCommand, "helper">,
+  load: () => Promise<Helper>,
+): Promise<ServerCommand> {
+  const variables = Object.entries(server.environment);
+  // Nobody has its name.
+  const known = variables.filter(([name]) => !hasLoneBytes(name));
+  const texts = [...server.command, ...known.map(([, value]) => value ?? "")];
+  const isStarted = server.command.length > 0;
+  const helper = isStarted && texts.some(hasLoneBytes) ? await load() : undefined;
+  return { ...server, environment: Object.fromEntries(known), helper };
 }
 
 export type ServerProcess = Bun.Subprocess<"pipe", "pipe", "inherit">;
@@ -15,12 +37,17 @@ export type ServerProcess = Bun.Subprocess<"pipe", "pipe", "inherit">;
 /** How long a server may take for each step of its end, milliseconds. */
 export const patienceMs = 5000;
 
-/** @throws {AegisError} `launch/not-found` */
+/** @throws {AegisError} `launch/not-found`, `launch/refused` */
 export function startServerProcess(server: ServerCommand): ServerProcess {
-  const { command, environment, directory } = server;
-  const env = Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith("BUN_")),
-  );
+  const { command, environment, directory, helper } = server;
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && !name.startsWith("BUN_")) env[name] = value;
+  }
+  if (helper !== undefined) {
+    const path = findProgram(command[0] ?? "", env.PATH ?? "", directory);
+    return startProgram(helper, { path, command, environment: env, directory });
+  }
   try {
     return Bun.spawn([...command], {
       cwd: directory,

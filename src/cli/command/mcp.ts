@@ -8,6 +8,7 @@ import type { ServeNotice } from "../../app/serve/tool-policy.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
+import { aegisPaths } from "../../config/location.ts";
 import { readOtelSettings } from "../../config/otel.ts";
 import type { CallSession } from "../../mcp/record.ts";
 import { defaultTenant } from "../../mcp/scopes.ts";
@@ -163,16 +164,21 @@ async function proxy(
   { environment, directory }: CliContext,
 ): Promise<number> {
   const { upstream } = flags;
-  const started = {
+  const stopped = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => stopped.abort());
+  }
+  const given = {
     command: server,
     // A server that knows how to get into the ledger would need no gate.
     environment: flags.dsn === undefined ? environment : withoutPostgresPassword(environment),
     directory,
   };
-  const stopped = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => stopped.abort());
-  }
+  const { loadHelper } = await import("../../bridge/helper.ts");
+  const { readyServer } = await import("../../mcp/server-process.ts");
+  const started = await readyServer(given, () => {
+    return loadHelper(resolvePath(aegisPaths(environment).home, "cache/helper"));
+  });
   const { prepareGate, serveMcp } = await import("../../mcp/serve.ts");
   const approvalWaitMs = flags["approval-wait"] * 1000;
   const passedMethods = flags["pass-method"];
