@@ -8,6 +8,13 @@ interface Place {
   readonly idx: number;
 }
 
+/** First and last place in the tree of a session's events; null: it has none. */
+interface Span {
+  readonly num: number;
+  readonly first: number | null;
+  readonly last: number | null;
+}
+
 /** One session while it is merged: what was read of it and not taken yet. */
 interface Cursor {
   readonly num: number;
@@ -33,8 +40,10 @@ export interface Merge {
 const sizeMin = 8;
 
 export function createMerge(db: Database): Merge {
-  const nums = db.query<{ num: number }, [string, string]>(
-    "SELECT num FROM session WHERE id >= ? AND id < ?",
+  const ofSession = "(SELECT e.idx FROM event e WHERE e.session = s.num ORDER BY e.seq";
+  const spans = db.query<Span, [string, string]>(
+    `SELECT s.num, ${ofSession} LIMIT 1) AS first, ${ofSession} DESC LIMIT 1) AS last ` +
+      "FROM session s WHERE s.id >= ? AND s.id < ?",
   );
   const placeFrom = db.query<Place, [number, number]>(
     "SELECT seq, idx FROM event WHERE session = ? AND seq >= ? ORDER BY seq LIMIT 1",
@@ -78,32 +87,61 @@ export function createMerge(db: Database): Merge {
   return {
     firstBehind,
     next(ids, after, wanted) {
-      const cursors = nums.all(...ids).map(({ num }): Cursor => {
-        const from = firstBehind(num, after);
-        return { num, ahead: [], from, isRead: false, size: sizeMin };
-      });
-      return merge(cursors, wanted, readOn);
+      const left = spans.all(...ids).filter(({ last }) => last !== null && last > after);
+      const begun = left.filter((span) => firstOf(span) <= after);
+      const waiting = left.filter((span) => firstOf(span) > after);
+      const open = begun.map(({ num }) => newCursor(num, firstBehind(num, after)));
+      waiting.sort((a, b) => firstOf(b) - firstOf(a));
+      return merge({ open, waiting, wanted }, readOn);
     },
   };
 }
 
+interface Merging {
+  readonly open: readonly Cursor[];
+  /** Of which nothing was read yet; what begins first comes last. */
+  readonly waiting: Span[];
+  readonly wanted: number;
+}
+
 function merge(
-  cursors: readonly Cursor[],
-  wanted: number,
+  { open: begun, waiting, wanted }: Merging,
   readOn: (cursor: Cursor) => void,
 ): { indexes: readonly number[]; isEnd: boolean } {
   const indexes: number[] = [];
-  for (;;) {
-    for (const each of cursors) if (each.ahead.length === 0 && !each.isRead) readOn(each);
-    const open = cursors.filter(({ ahead }) => ahead.length > 0);
-    if (open.length === 0 || indexes.length >= wanted) {
-      const isEnd = open.length === 0 && indexes.length <= wanted;
-      return { indexes: indexes.slice(0, wanted), isEnd };
+  for (let open = begun; ; ) {
+    for (const each of open) if (each.ahead.length === 0 && !each.isRead) readOn(each);
+    open = open.filter(({ ahead }) => ahead.length > 0);
+    const isOver = open.length === 0 && waiting.length === 0;
+    if (isOver || indexes.length >= wanted) {
+      return {
+        indexes: indexes.slice(0, wanted),
+        isEnd: isOver && indexes.length <= wanted,
+      };
     }
     // Up to here nothing that was not read yet can come between.
-    const sure = open.map(({ ahead, isRead }) => (isRead ? Infinity : idxOfLast(ahead)));
-    indexes.push(...takeUpTo(Math.min(...sure), open));
+    const sure = Math.min(...open.map(readUpTo));
+    const next = waiting.at(-1);
+    if (next === undefined || firstOf(next) > sure) {
+      indexes.push(...takeUpTo(sure, open));
+    } else {
+      indexes.push(...takeUpTo(firstOf(next) - 1, open));
+      waiting.pop();
+      open = [...open, newCursor(next.num, 0)];
+    }
   }
+}
+
+function newCursor(num: number, from: number): Cursor {
+  return { num, ahead: [], from, isRead: false, size: sizeMin };
+}
+
+function firstOf({ first }: Span): number {
+  return first ?? Infinity;
+}
+
+function readUpTo({ ahead, isRead }: Cursor): number {
+  return isRead ? Infinity : idxOfLast(ahead);
 }
 
 function idxOfLast(places: readonly Place[]): number {
