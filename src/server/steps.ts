@@ -11,6 +11,7 @@ import { stateHash } from "../control/state/view.ts";
 import type { ControlLog, LoggedEvent } from "../ledger/control/contract.ts";
 import { stepsPrefix } from "../ledger/control/session-records.ts";
 import { newestSessions } from "./newest-sessions.ts";
+import { createWaitingSessions, type WaitingSession } from "./waiting-sessions.ts";
 
 export interface StepRecorder {
   /** Hash of the state after the event with that `seq`; everything stored is caught up with. */
@@ -25,14 +26,14 @@ const kind = "steps";
 /** Hashes in one record. */
 const pageSize = 64;
 const hashLength = 64;
-/** Events of one session that are looked at before others have their turn. */
-const turnSize = 64;
+/** Events of one session that are looked at before others have their turn: a page, or its rest. */
+const turnSize = pageSize;
 /** Events read at once by whoever catches up. */
 const readSize = 500;
 /** Between two turns, at least. */
 const pauseMs = 25;
 /** And so many times as long as the turn took, so that recording has a small part of the time. */
-const pausePerTurn = 15;
+const pausePerTurn = 24;
 const pauseMaxMs = 1000;
 /** Sessions that wait for their turn; beyond, one is caught up with when it is heard of again. */
 const waitingMax = 4000;
@@ -58,34 +59,21 @@ export function createStepRecorder(
 ): StepRecorder {
   const follower = createFollower(log);
   /** Sessions with events that are not recorded yet. */
-  const waiting = new Map<string, Pick<Followed, "tenant" | "session">>();
-  /** The one heard of last, until the next turn: it holds all of the request that it came in. */
-  let last: Pick<Followed, "tenant" | "session"> | undefined;
-  const pace = createPace({ take: nextTurn, isWanted: () => waiting.size > 0 }, monotonicMs);
+  const waiting = createWaitingSessions(waitingMax);
+  const pace = createPace({ take: nextTurn, isWanted: () => waiting.size() > 0 }, monotonicMs);
   let isStopped = false;
 
-  const forget = log.onStored((event) => {
-    if (event.session === last?.session && event.tenant === last.tenant) return;
-    last = waiting.size < waitingMax ? event : undefined;
-    wait(event.tenant, event.session);
-  });
-  function wait(tenant: string, session: string): void {
+  const forget = log.onStored(wait);
+  function wait(session: WaitingSession): void {
     pace.want();
-    // Of its own, and cheaper than a hash: this is asked for each event.
-    const key = `${tenant.length}:${tenant}${session}`;
-    if (waiting.has(key) || waiting.size >= waitingMax) return;
-    waiting.set(key, { tenant: ownText(tenant), session: ownText(session) });
+    waiting.add(session);
   }
 
   async function nextTurn(): Promise<void> {
-    last = undefined;
-    const [next] = waiting;
+    const next = waiting.take();
     if (next === undefined) return;
-    const [key, { tenant, session }] = next;
-    waiting.delete(key);
     try {
-      if (await follower.advance(tenant, session, turnSize)) return;
-      waiting.set(key, { tenant, session });
+      if (!(await follower.advance(next.tenant, next.session, turnSize))) waiting.add(next);
     } catch {
       // ignored: whoever asks for the session's steps catches up with it, and is told of an error
     }
@@ -100,14 +88,14 @@ export function createStepRecorder(
       for await (const { tenant, session } of newestSessions(log)) {
         const isLeft = await isBehind(log, tenant, session);
         if (isStopped) return;
-        if (isLeft) wait(tenant, session);
+        if (isLeft) wait({ tenant, session });
       }
     },
     async stop() {
       isStopped = true;
       forget();
       pace.stop();
-      for (let taken = 0; waiting.size > 0 && taken < lastTurnsMax; taken++) await nextTurn();
+      for (let taken = 0; waiting.size() > 0 && taken < lastTurnsMax; taken++) await nextTurn();
       await follower.idle();
     },
   };
@@ -191,7 +179,9 @@ function createFollower(log: ControlLog): Follower {
     followed.forget(key);
     const count = await countOf(log, tenant, session);
     if (count === 0) return true;
-    for (let left = most; left > 0 && one.nextSeq < count; ) {
+    // A turn ends with a page where it can: one that is half full would be written once more.
+    const whole = most - (one.nextSeq % pageSize);
+    for (let left = whole; left > 0 && one.nextSeq < count; ) {
       const events = await eventsFrom(log, one, Math.min(left, readSize));
       if (events.length === 0) break;
       left -= events.length;

@@ -3,7 +3,7 @@
 
 import { canonicalJson } from "../../base/canonical-json.ts";
 import { exactText, inexactNumber } from "../../base/exact-numbers.ts";
-import { sha256 } from "../../base/hash.ts";
+import { sha256Hex } from "../../base/hash.ts";
 import type { JsonTree } from "../../base/json-text.ts";
 import type { JsonValue } from "../../model/event.ts";
 
@@ -58,8 +58,7 @@ export function shortHash(value: unknown): number {
 }
 
 function textHash(text: string): number {
-  const view = new DataView(sha256(text).buffer);
-  return view.getUint32(0) * 2 ** 20 + (view.getUint32(4) >>> 12) || 1;
+  return Number.parseInt(sha256Hex(text).slice(0, 13), 16) || 1;
 }
 
 /** @param calls at most `rememberedCallsMax`, oldest first, the newest being the one in question */

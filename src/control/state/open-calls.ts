@@ -25,25 +25,26 @@ export const openCallsMax = 32;
 type Part = "isProposed" | "isDecided";
 
 /** As it is proposed. */
-export interface NamedCall {
+export interface NamedCall extends Pick<OpenCall, "tool" | "args" | "id"> {
   readonly payload: JsonObject;
-  /** `argsHash` of its arguments. */
-  readonly args: number;
 }
 
 /** @param spelled the payload as it was hashed, where `payload` may lack a number of it */
 export function namedCall(payload: JsonObject, spelled: JsonTree | undefined): NamedCall {
-  return { payload, args: argsHash(payload.args, treeMember(spelled, "args")) };
+  return {
+    payload,
+    tool: toolHash(payload.tool_name),
+    args: argsHash(payload.args, treeMember(spelled, "args")),
+    id: idHash(payload.call_id),
+  };
 }
 
 /** The oldest one that is the same call and lacks that part. */
 export function findOpen(
   open: readonly OpenCall[],
-  named: NamedCall,
+  { tool, args, id }: NamedCall,
   missing: Part,
 ): OpenCall | undefined {
-  if (open.length === 0) return undefined;
-  const { tool, args, id } = keyOf(named);
   return open.find((call) => {
     if (call[missing] || call.tool !== tool) return false;
     // What has a name of its own may come without its arguments once.
@@ -55,10 +56,10 @@ export function findOpen(
 
 export function withOpen(
   open: readonly OpenCall[],
-  named: NamedCall,
-  call: Pick<OpenCall, "seq" | Part>,
+  { tool, args, id }: NamedCall,
+  { seq, isProposed, isDecided }: Pick<OpenCall, "seq" | Part>,
 ): readonly OpenCall[] {
-  return [...open, { ...call, ...keyOf(named) }].slice(-openCallsMax);
+  return [...open, { seq, isProposed, isDecided, tool, args, id }].slice(-openCallsMax);
 }
 
 /** With that part of the call of `seq`; what has both is not open any more. */
@@ -80,10 +81,6 @@ export function withoutUndecided(
     (call) => call.isProposed && (id !== 0 && call.id !== 0 ? call.id === id : call.tool === tool),
   );
   return gone === undefined ? open : open.filter((call) => call !== gone);
-}
-
-function keyOf({ payload, args }: NamedCall): Pick<OpenCall, "tool" | "args" | "id"> {
-  return { tool: toolHash(payload.tool_name), args, id: idHash(payload.call_id) };
 }
 
 function toolHash(name: JsonValue | undefined): number {
