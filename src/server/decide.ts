@@ -68,7 +68,8 @@ export function decideRoute(parts: DecideParts): Route {
     const manifests = manifestsFor(parts, served, inputMember(body, "manifest"));
     const session = sessionOf(body);
     const own = session?.tenant ?? call.caller.tenant;
-    const isLimited = overLimit(parts.limiter, own, event);
+    const counted = countedCall(own, event);
+    const isLimited = parts.limiter.take(counted) > 0;
     const judge = async (known: (manifest: JsonValue) => JsonValue): Promise<Judged> => {
       if (isLimited) return { decision: limited, by: () => ({}), isPolicys: false };
       const policy_hash = parts.policyHash?.();
@@ -96,6 +97,8 @@ export function decideRoute(parts: DecideParts): Route {
             judge: (state) => judge((manifest) => policyView(state, budgetsOf(manifest))),
           });
     if (!isRepeated) parts.onDecided?.(decision);
+    // It was counted when it was asked the first time.
+    else if (!isLimited) parts.limiter.giveBack(counted);
     describeDecisionOn(call.span, { session, call: named, decision });
     return reply(200, { ...decision });
   });
@@ -152,15 +155,19 @@ function inputMember(
 const limited: ToolDecision = { outcome: "deny", reason: "RATE_LIMITED", constraints: {} };
 
 /** @param tenant undefined: whichever the event names */
-function overLimit(limiter: RateLimiter, tenant: string | undefined, event: JsonValue): boolean {
-  if (memberOf(event, "event_type") !== "TOOL_CALL_PROPOSED") return false;
+function countedCall(
+  tenant: string | undefined,
+  event: JsonValue,
+): Parameters<RateLimiter["take"]>[0] {
+  if (memberOf(event, "event_type") !== "TOOL_CALL_PROPOSED") return [];
   const named = tenant ?? memberOf(event, "tenant_id");
   const tool = proposed(event).tool_name;
-  const call = {
-    tenant: typeof named === "string" ? named : "",
-    tool: typeof tool === "string" ? tool : "",
-  };
-  return limiter.take([call]) > 0;
+  return [
+    {
+      tenant: typeof named === "string" ? named : "",
+      tool: typeof tool === "string" ? tool : "",
+    },
+  ];
 }
 
 function sessionOf(body: SpelledJson): NamedSession | undefined {

@@ -43,16 +43,14 @@ export function eventRoutes(
     route(postEvent, async (call) => {
       const request = appendRequest(call.json(), nowMs, idempotencyKey(call.headers));
       refuseClaim(call.caller, request);
-      admit(limiter, [request]);
-      const [outcome] = await log.append([request]);
+      const [outcome] = await appendWithin(log, limiter, [request]);
       if (outcome === undefined) throw new Error("broken invariant: no outcome");
       describeOn(call.span, request, outcome.kind === "refused" ? {} : outcome);
       return answer(outcome);
     }),
     route(postBatch, async (call) => {
       const requests = batchRequests(call, nowMs);
-      admit(limiter, requests);
-      const outcomes = await log.append(requests);
+      const outcomes = await appendWithin(log, limiter, requests);
       const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
       describeBatchOn(call.span, requests, outcomes);
       const isWhole = outcomes.every(({ kind }) => kind !== "refused");
@@ -117,10 +115,39 @@ function batchRequests(
   });
 }
 
-/** @throws {Refusal} 429, and then none of them is stored */
-function admit(limiter: RateLimiter, requests: readonly AppendRequest[]): void {
-  const wait = limiter.take(proposedCalls(requests));
-  if (wait > 0) throw rateLimited(wait);
+/**
+ * Counted are calls that are stored, each once.
+ * @throws {Refusal} 429, and then none of them is stored
+ */
+async function appendWithin(
+  log: ControlLog,
+  limiter: RateLimiter,
+  requests: readonly AppendRequest[],
+): Promise<readonly AppendOutcome[]> {
+  let counted = requests;
+  if (limiter.take(proposedCalls(counted)) > 0) {
+    counted = await newOnes(log, requests);
+    const wait = limiter.take(proposedCalls(counted));
+    if (wait > 0) throw rateLimited(wait);
+  }
+  const outcomes = await log.append(requests);
+  const isStored = new Map(requests.map((one, at) => [one, outcomes[at]?.kind === "stored"]));
+  limiter.giveBack(proposedCalls(counted.filter((one) => isStored.get(one) === false)));
+  return outcomes;
+}
+
+/** Without those in whose place an event stands: they are told again, or refused. */
+async function newOnes(
+  log: ControlLog,
+  requests: readonly AppendRequest[],
+): Promise<readonly AppendRequest[]> {
+  const isNew = await Promise.all(
+    requests.map(async ({ tenant, session, seq }) => {
+      if (seq === undefined) return true;
+      return seq >= ((await log.session(tenant, session))?.eventCount ?? 0);
+    }),
+  );
+  return requests.filter((_, at) => isNew[at]);
 }
 
 function* proposedCalls(requests: readonly AppendRequest[]): Iterable<ProposedCall> {

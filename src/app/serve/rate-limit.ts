@@ -15,6 +15,8 @@ export interface RateLimiter {
    * @returns seconds to wait, 0 when they may go on
    */
   take(calls: Iterable<ProposedCall>): number;
+  /** They were counted, and turned out to be none: told before, or refused. */
+  giveBack(calls: Iterable<ProposedCall>): void;
 }
 
 const windowMs = 60_000;
@@ -45,12 +47,8 @@ export function createRateLimiter(perMinute: number, nowMs: () => number): RateL
     take(calls) {
       if (perMinute === 0) return 0;
       const now = nowMs();
-      const counts = new Map<string, number>();
-      for (const { tenant, tool } of calls) {
-        const key = sha256Hex(JSON.stringify([tenant, tool]));
-        counts.set(key, (counts.get(key) ?? 0) + 1);
-      }
-      const taken = [...counts].map(([key, count]) => ({ count, window: windowOf(key, now) }));
+      const counts = [...counted(calls)];
+      const taken = counts.map(([key, count]) => ({ count, window: windowOf(key, now) }));
       for (const { count, window } of taken) {
         if (window === undefined) return windowMs / 1000;
         if (window.left < count) return Math.ceil((window.sinceMs + windowMs - now) / 1000);
@@ -58,7 +56,23 @@ export function createRateLimiter(perMinute: number, nowMs: () => number): RateL
       for (const { count, window } of taken) if (window !== undefined) window.left -= count;
       return 0;
     },
+    giveBack(calls) {
+      if (perMinute === 0) return;
+      for (const [key, count] of counted(calls)) {
+        const window = windows.get(key);
+        if (window !== undefined) window.left = Math.min(window.left + count, perMinute);
+      }
+    },
   };
+}
+
+function counted(calls: Iterable<ProposedCall>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { tenant, tool } of calls) {
+    const key = sha256Hex(JSON.stringify([tenant, tool]));
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** A clock that was set back opens a new window. */

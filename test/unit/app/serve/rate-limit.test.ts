@@ -24,6 +24,16 @@ test("many at once are counted together, all or none", () => {
   expect(limiter.take(calls("a"))).toBe(60);
 });
 
+test("what is given back may be taken again, and no more than the limit", () => {
+  const limiter = createRateLimiter(2, () => clock.ms);
+  expect(limiter.take(calls("back", 2))).toBe(0);
+  limiter.giveBack(calls("back"));
+  expect([1, 2].map(() => limiter.take(calls("back")))).toEqual([0, 60]);
+  limiter.giveBack([...calls("back", 9), ...calls("never taken")]);
+  expect([1, 2, 3].map(() => limiter.take(calls("back")))).toEqual([0, 0, 60]);
+  expect([1, 2, 3].map(() => limiter.take(calls("never taken")))).toEqual([0, 0, 60]);
+});
+
 test("without a limit nothing is counted, and none is refused", () => {
   const limiter = createRateLimiter(0, () => clock.ms);
   expect(limiter.take(calls("a", 1000))).toBe(0);
