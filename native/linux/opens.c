@@ -119,6 +119,21 @@ int opens_read(struct request *request, struct opening *opening)
 	return answer;
 }
 
+/*
+ * Who may neither read nor write needs both, which the row of writing says. What forbids reading is
+ * the reason even so, where writing lacks only a permit.
+ */
+static bool is_reading_refused(const struct request *request, struct verdict reading)
+{
+	struct verdict writing;
+
+	if (reading.allowed)
+		return false;
+	writing = request_judge(request, ACTION_FILE_WRITE, &request->first.at.target);
+	return writing.allowed ||
+	       (reading.rule != JUDGE_NO_RULE && writing.rule == JUDGE_NO_RULE);
+}
+
 /* Reading and writing are both judged; one row says it, because writing is what matters. */
 static int judge_content(struct request *request, bool read, bool write)
 {
@@ -131,7 +146,7 @@ static int judge_content(struct request *request, bool read, bool write)
 		struct verdict verdict =
 			request_judge(request, ACTION_FILE_READ, &named->at.target);
 
-		if (!verdict.allowed) {
+		if (is_reading_refused(request, verdict)) {
 			request_refuse(request, ACTION_FILE_READ, named, verdict.rule);
 			return EACCES;
 		}
