@@ -110,7 +110,7 @@ function sortOut(seen: readonly SeenAccess[], context: LearnContext): SortedOut 
     else if (port !== undefined) network.push(access);
     else if (isOnPath(access)) paths.push(access);
   };
-  for (const access of [...seen, ...programsOf(seen)]) consider(access);
+  for (const access of [...seen, ...readsOf(seen), ...programsOf(seen)]) consider(access);
   const verdicts = [...distinct.values()];
   return {
     paths,
@@ -145,6 +145,13 @@ function problemOf({ action, path, port }: SeenAccess): string | undefined {
   if (hasLoneBytes(path)) return "its name is no text, so that no policy can write it";
   if (/^\/proc\/\d+(\/|$)/.test(path)) return "it is another file for each process";
   return path === "/" && action !== "DirList" ? "it is the whole disk" : undefined;
+}
+
+/** Opening to read and write is one row, of writing; both were judged. */
+function* readsOf(seen: readonly SeenAccess[]): Iterable<SeenAccess> {
+  for (const access of seen)
+    if (access.action === "FileWrite" && /\bO_RDWR\b/.test(access.flags) && !isVain(access))
+      yield { ...access, action: "FileRead", count: 0 };
 }
 
 /**

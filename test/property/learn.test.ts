@@ -95,7 +95,11 @@ test(
           ({ action, resource }) =>
             action === access.action && contains(resource, resourceOf(access)),
         );
-      for (const access of seen.all()) {
+      const bothWays = seen
+        .all()
+        .filter(({ flags }) => /O_RDWR/.test(flags))
+        .map((access) => ({ ...access, action: "FileRead" as const }));
+      for (const access of [...seen.all(), ...bothWays]) {
         counts.accesses += 1;
         const { action, path, host, port } = access;
         const { outcome } = decider.decide({
