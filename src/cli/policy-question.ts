@@ -3,6 +3,7 @@
 
 import { type Answer, answer, policyInForce } from "../app/policy/in-force.ts";
 import { AegisError } from "../base/errors.ts";
+import { formatEndpoint } from "../base/host.ts";
 import { nearest } from "../base/nearest.ts";
 import { type Action, actions } from "../model/capability.ts";
 import type { PolicyAnswer } from "../wire/policy.ts";
@@ -14,7 +15,7 @@ export const questionFlags = policyFlags;
 
 export const questionOperands = {
   ACTION: { required: true, summary: `One of ${actions.join(", ")}` },
-  RESOURCE: { required: true, summary: "A path, HOST:PORT, a URL, or a name" },
+  RESOURCE: { required: true, summary: "A path, HOST:PORT, a URL, PORT for NetBind, or a name" },
 } as const;
 
 export async function ask(
@@ -29,7 +30,9 @@ export async function ask(
 }
 
 export function resourceText({ resource }: Answer["attempt"]): string {
-  return resource.host === undefined ? resource.path : `${resource.host}:${resource.port}`;
+  const { path, host, port, protocol } = resource;
+  if (host === undefined || port === undefined) return path;
+  return `${protocol === undefined ? "" : `${protocol}:`}${formatEndpoint(host, port)}`;
 }
 
 export function answerView({ attempt, explanation }: Answer): PolicyAnswer {

@@ -46,13 +46,15 @@ export function actionNamed(name: string): Action | undefined {
 /**
  * The resource a person means by `text` when they name an action: a path, `HOST`, `HOST:PORT`,
  * `[ADDRESS]:PORT`, each also behind `tcp:`, `udp:` or `icmp:`, or a URL for network actions (port
- * 443 when none is said), any name else. Undefined when it is none of these.
+ * 443 when none is said), `PORT` for a server on every address, any name else. Undefined when it is
+ * none of these.
  */
 export function resourceNamed(
   action: Action,
   text: string,
   directory: string,
 ): Resource | undefined {
+  if (text === "") return undefined;
   switch (classOf(action)) {
     case "path": {
       const path = absPath(text.startsWith("/") ? text : `${directory}/${text}`);
@@ -60,10 +62,12 @@ export function resourceNamed(
     }
     case "endpoint": {
       const { protocol, rest } = splitProtocol(text);
-      const endpoint = text.includes("://") ? endpointOfUrl(text) : parseEndpoint(rest);
+      const port = /^:?(\d+)$/.exec(rest)?.[1];
+      const where = port === undefined ? rest : action === "NetBind" ? `0.0.0.0:${port}` : "";
+      const endpoint = text.includes("://") ? endpointOfUrl(text) : parseEndpoint(where);
       if (endpoint === undefined) return undefined;
-      const { host, port = protocol === "icmp" ? 0 : defaultPort } = endpoint;
-      return { path: host, host, port, ...(protocol === undefined ? {} : { protocol }) };
+      const { host, port: named = protocol === "icmp" ? 0 : defaultPort } = endpoint;
+      return { path: host, host, port: named, ...(protocol === undefined ? {} : { protocol }) };
     }
     case "name":
       return { path: text, host: undefined, port: undefined };

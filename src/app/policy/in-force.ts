@@ -166,7 +166,7 @@ export function answer(
       "usage",
       `Cannot judge ${action} of "${resource}": it is no such resource`,
       {
-        hint: "give a path for files and programs, HOST:PORT for connections",
+        hint: "give a path for files and programs, HOST:PORT for connections, PORT for a server",
       },
     );
   }

@@ -1,6 +1,7 @@
 // `aegis policy test`
 
 import { defineCommand } from "../../command.ts";
+import { exitStatus } from "../../exit.ts";
 import { jsonFlag } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
 import {
@@ -17,16 +18,20 @@ export const command = defineCommand(
   {
     name: "policy test",
     summary: "Ask whether an access would be allowed.",
-    flags: { ...questionFlags, json: jsonFlag },
+    flags: {
+      ...questionFlags,
+      "strict-exit": { kind: "switch", summary: "Exit status 1 when it would be denied" },
+      json: jsonFlag,
+    },
     operands: questionOperands,
     launches: false,
     examples: [
       "aegis policy test FileRead ~/.ssh/id_ed25519",
-      "aegis policy test NetConnect example.org",
+      "aegis policy test NetConnect example.org --strict-exit",
     ],
     notes: [
       "The policy is the one `aegis run` would use with the same flags.",
-      "Deny is an answer: the exit status is 0.",
+      "Deny is an answer: the exit status is 0 unless --strict-exit is given.",
     ],
   },
   async ({ flags, operands }, context) => {
@@ -44,6 +49,7 @@ export const command = defineCommand(
           ["Reason", verdict.reason],
         ]),
       );
-    return 0;
+    const isAllowed = verdict.outcome === "allow";
+    return isAllowed || !flags["strict-exit"] ? exitStatus.ok : exitStatus.failed;
   },
 );
