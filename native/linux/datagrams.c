@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/fd.h"
+#include "control.h"
 #include "outside_link.h"
 #include "socket_options.h"
 
@@ -137,26 +138,20 @@ int datagram_connect(int socket, uint8_t family, const struct outside_address *t
 /* The last of several counts, so that what is sent comes from where answers are awaited. */
 static int add_source(struct parcel *parcel, int domain, const struct outside_address *own)
 {
+	bool is_four = domain == AF_INET;
 	struct sockaddr_storage storage;
 	struct in_pktinfo four = {.ipi_ifindex = 0};
 	struct in6_pktinfo six = {.ipi6_ifindex = 0};
-	size_t size = domain == AF_INET ? sizeof(four) : sizeof(six);
-	struct cmsghdr *part;
 
-	parcel->control_size = CMSG_ALIGN(parcel->control_size);
-	if (parcel->control_size + CMSG_SPACE(size) > sizeof(parcel->control))
-		return -ENOBUFS;
-	part = (struct cmsghdr *)(void *)(parcel->control + parcel->control_size);
-	memset(part, 0, CMSG_SPACE(size));
-	part->cmsg_len = CMSG_LEN(size);
-	part->cmsg_level = domain == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-	part->cmsg_type = domain == AF_INET ? IP_PKTINFO : IPV6_PKTINFO;
 	memcpy(&four.ipi_spec_dst, own->bytes, sizeof(four.ipi_spec_dst));
 	outside_sockaddr(own, 6, &storage);
 	six.ipi6_addr = ((struct sockaddr_in6 *)&storage)->sin6_addr;
-	memcpy(CMSG_DATA(part), domain == AF_INET ? (void *)&four : (void *)&six, size);
-	parcel->control_size += CMSG_SPACE(size);
-	return 0;
+	return control_add(parcel->control, &parcel->control_size, sizeof(parcel->control),
+			   is_four ? IPPROTO_IP : IPPROTO_IPV6, is_four ? IP_PKTINFO : IPV6_PKTINFO,
+			   is_four ? (void *)&four : (void *)&six,
+			   is_four ? sizeof(four) : sizeof(six))
+		       ? 0
+		       : -ENOBUFS;
 }
 
 static void copy_only_six(int from, int into)

@@ -9,12 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "control.h"
 
 enum { PIECES_MAX = 1024, BYTES_MAX = 1 << 20, CONTROL_MAX = 4096 };
 
@@ -25,10 +24,9 @@ int message_read(struct request *request, uint64_t at, struct message *message)
 	message->peer.size = 0;
 	if (error != 0)
 		return error == -ESRCH ? ANSWER_NONE : -error;
-	if (!message->header.msg_name || message->header.msg_namelen == 0)
+	if (!message->header.name || message->header.name_size == 0)
 		return 0;
-	return peer_read(request, (uint64_t)(uintptr_t)message->header.msg_name,
-			 message->header.msg_namelen, &message->peer);
+	return peer_read(request, message->header.name, message->header.name_size, &message->peer);
 }
 
 bool message_is_performed(const struct request *request)
@@ -46,10 +44,10 @@ bool message_is_performed(const struct request *request)
 }
 
 /* All pieces in one buffer the caller of this function frees. A size, or -errno. */
-static ssize_t gather(const struct request *request, const struct msghdr *header, char **data)
+static ssize_t gather(const struct request *request, const struct uapi_message *header, char **data)
 {
 	ae_auto_free struct iovec *pieces = NULL;
-	size_t count = (size_t)header->msg_iovlen;
+	uint64_t count = header->piece_count;
 	size_t size = 0;
 	size_t at = 0;
 	int error;
@@ -59,8 +57,7 @@ static ssize_t gather(const struct request *request, const struct msghdr *header
 	pieces = calloc(count + 1, sizeof(*pieces));
 	if (!pieces)
 		return -ENOMEM;
-	error = caller_read(&request->caller, (uint64_t)(uintptr_t)header->msg_iov, pieces,
-			    count * sizeof(*pieces));
+	error = caller_read(&request->caller, header->pieces, pieces, count * sizeof(*pieces));
 	for (size_t i = 0; error == 0 && i < count; i++) {
 		if (pieces[i].iov_len > BYTES_MAX - size)
 			return -EMSGSIZE;
@@ -79,74 +76,36 @@ static ssize_t gather(const struct request *request, const struct msghdr *header
 	return error ? error : (ssize_t)size;
 }
 
-bool message_is_led(const struct cmsghdr *part)
+static int read_control(const struct request *request, const struct uapi_message *header,
+			unsigned char control[CONTROL_MAX], size_t *size)
 {
-	/* Not named by every C library. */
-	enum { ROUTING_HEADER_OF_OLD = 5 };
-
-	if (part->cmsg_level == IPPROTO_IP)
-		return part->cmsg_type == IP_RETOPTS;
-	return part->cmsg_level == IPPROTO_IPV6 &&
-	       (part->cmsg_type == IPV6_RTHDR || part->cmsg_type == ROUTING_HEADER_OF_OLD);
-}
-
-bool message_holds(const struct msghdr *header, const struct cmsghdr *part)
-{
-	const char *end = (const char *)header->msg_control + header->msg_controllen;
-	size_t left = (size_t)(end - (const char *)part);
-
-	return part->cmsg_len >= sizeof(*part) && part->cmsg_len <= left;
-}
-
-/* Both lengths of `header` are the kernel's size, whatever type they have here. */
-ssize_t message_transmit(int socket, const struct msghdr *header, int flags)
-{
-	long sent = syscall(SYS_sendmsg, socket, header, flags);
-
-	return sent < 0 ? -errno : sent;
-}
-
-static int read_control(const struct request *request, struct msghdr *header, char *control)
-{
-	struct cmsghdr *part;
 	int error;
 
-	if (header->msg_controllen > CONTROL_MAX)
+	*size = 0;
+	if (header->control_size > CONTROL_MAX)
 		return ENOBUFS;
-	if (header->msg_controllen == 0 || !header->msg_control) {
-		header->msg_control = NULL;
-		header->msg_controllen = 0;
+	if (header->control_size == 0)
 		return 0;
-	}
-	error = caller_read(&request->caller, (uint64_t)(uintptr_t)header->msg_control, control,
-			    header->msg_controllen);
+	error = caller_read(&request->caller, header->control, control, header->control_size);
 	if (error != 0)
 		return -error;
-	header->msg_control = control;
-	for (part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-		if (!message_holds(header, part))
-			return EINVAL;
-		if (part->cmsg_level == SOL_SOCKET || message_is_led(part))
-			return EPERM;
-	}
-	return 0;
+	*size = header->control_size;
+	return control_check(control, size, NULL, NULL);
 }
 
 int message_pack(struct request *request, const struct message *message, struct parcel *parcel)
 {
-	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
-	struct msghdr header = message->header;
-	int answer = read_control(request, &header, control);
+	unsigned char control[CONTROL_MAX];
+	int answer = read_control(request, &message->header, control, &parcel->control_size);
 	ssize_t size;
 
 	if (answer != 0)
 		return answer;
-	if (header.msg_controllen > sizeof(parcel->control))
+	if (parcel->control_size > sizeof(parcel->control))
 		return ENOBUFS;
-	memcpy(parcel->control, control, header.msg_controllen);
-	parcel->control_size = header.msg_controllen;
+	memcpy(parcel->control, control, parcel->control_size);
 	parcel->flags = (int)request_argument(request, request->call->flags);
-	size = gather(request, &header, &parcel->data);
+	size = gather(request, &message->header, &parcel->data);
 	if (size < 0)
 		return (int)-size;
 	parcel->size = (size_t)size;
@@ -170,20 +129,35 @@ int message_pack_sendto(struct request *request, struct parcel *parcel)
 											 : 0;
 }
 
+ssize_t message_transmit(int socket, const struct outgoing *outgoing, int flags)
+{
+	const struct iovec piece = {(void *)(uintptr_t)outgoing->data, outgoing->size};
+	/* A C library may know less control data than the kernel takes. */
+	const struct uapi_message message = {
+		.name = (uintptr_t)outgoing->address,
+		.name_size = outgoing->address_size,
+		.pieces = (uintptr_t)&piece,
+		.piece_count = 1,
+		.control = (uintptr_t)outgoing->control,
+		.control_size = outgoing->control_size,
+	};
+	ssize_t sent = uapi_sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+
+	return sent < 0 ? -errno : sent;
+}
+
 int message_dispatch(const struct caller *caller, int socket, const struct parcel *parcel,
 		     const struct peer *address)
 {
-	struct iovec piece = {parcel->data, parcel->size};
-	struct msghdr header = {
-		.msg_name = address ? (void *)(uintptr_t)&address->address : NULL,
-		.msg_namelen = address ? address->size : 0,
-		.msg_iov = &piece,
-		.msg_iovlen = 1,
-		.msg_control = parcel->control_size ? (void *)(uintptr_t)parcel->control : NULL,
-		.msg_controllen = parcel->control_size,
+	const struct outgoing outgoing = {
+		.address = address ? &address->address : NULL,
+		.address_size = address ? address->size : 0,
+		.data = parcel->data,
+		.size = parcel->size,
+		.control = parcel->control,
+		.control_size = parcel->control_size,
 	};
-	ssize_t sent =
-		message_transmit(socket, &header, parcel->flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = message_transmit(socket, &outgoing, parcel->flags | MSG_DONTWAIT);
 
 	if (sent < 0)
 		return sent == -EAGAIN ? -ENOBUFS : (int)sent;
@@ -194,34 +168,28 @@ int message_dispatch(const struct caller *caller, int socket, const struct parce
 
 ssize_t message_send(struct request *request, const struct message *message, int *answer)
 {
-	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
-	struct msghdr header = message->header;
-	struct msghdr whole;
+	unsigned char control[CONTROL_MAX];
+	struct outgoing outgoing = {.control = control};
+	int flags = (int)request_argument(request, request->call->flags);
 	struct sockaddr_storage address;
 	ae_auto_free char *data = NULL;
-	ssize_t size = gather(request, &header, &data);
-	struct iovec piece = {data, size < 0 ? 0 : (size_t)size};
+	ssize_t size = gather(request, &message->header, &data);
 	ae_auto_fd int socket = -1;
 	ssize_t sent;
 
-	*answer = size < 0 ? (int)-size : read_control(request, &header, control);
+	*answer =
+		size < 0 ? (int)-size
+			 : read_control(request, &message->header, control, &outgoing.control_size);
 	if (*answer != 0)
 		return -1;
 	socket = socket_take(request, answer);
 	if (*answer != 0)
 		return -1;
-	/* Made anew: what the caller's has between its members would be sizes to the kernel. */
-	whole = (struct msghdr){
-		.msg_namelen = peer_address(request, &message->peer, &address),
-		.msg_iov = &piece,
-		.msg_iovlen = 1,
-		.msg_control = header.msg_control,
-		.msg_controllen = header.msg_controllen,
-	};
-	whole.msg_name = whole.msg_namelen ? &address : NULL;
-	sent = message_transmit(socket, &whole,
-				(int)request_argument(request, request->call->flags) |
-					MSG_NOSIGNAL | MSG_DONTWAIT);
+	outgoing.address = &address;
+	outgoing.address_size = peer_address(request, &message->peer, &address);
+	outgoing.data = data;
+	outgoing.size = (size_t)size;
+	sent = message_transmit(socket, &outgoing, flags | MSG_DONTWAIT);
 	if (sent < 0)
 		*answer = sent == -EAGAIN ? ENOBUFS : (int)-sent;
 	return sent;
@@ -231,7 +199,7 @@ bool message_report(const struct caller *caller, uint64_t at, size_t sent)
 {
 	unsigned int length = (unsigned int)sent;
 	struct iovec local = {&length, sizeof(length)};
-	struct iovec remote = {(void *)(uintptr_t)(at + offsetof(struct mmsghdr, msg_len)),
+	struct iovec remote = {(void *)(uintptr_t)(at + offsetof(struct uapi_message_sent, size)),
 			       sizeof(length)};
 
 	return process_vm_writev(caller->tid, &local, 1, &remote, 1, 0) == sizeof(length);

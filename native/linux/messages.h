@@ -6,7 +6,7 @@
 
 /* A message header as it was read from the caller, once. */
 struct message {
-	struct msghdr header;
+	struct uapi_message header;
 	/* Size 0: the message names nobody. */
 	struct peer peer;
 };
@@ -21,23 +21,28 @@ struct parcel {
 	/* Owned by who made the parcel. */
 	char *data;
 	size_t control_size;
-	_Alignas(struct cmsghdr) char control[256];
+	unsigned char control[256];
 };
 
 /* Reads the header at `at` of the caller's memory. 0, or the answer to give. */
 int message_read(struct request *request, uint64_t at, struct message *message);
-/* True when this part of a message leads it another way than to the address that was judged. */
-bool message_is_led(const struct cmsghdr *part);
-/* True when there is as much of a part behind its beginning as it says: what is read comes from the
- * caller, and the macros that go from part to part do not look. */
-bool message_holds(const struct msghdr *header, const struct cmsghdr *part);
-/* As the kernel sends it: a C library may know less control data than the kernel takes. A size, or
- * -errno. */
-ssize_t message_transmit(int socket, const struct msghdr *header, int flags);
 /* Reads what a message, or one of the calls sendto and write, wants to send. 0, or the answer to
  * give. */
 int message_pack(struct request *request, const struct message *message, struct parcel *parcel);
 int message_pack_sendto(struct request *request, struct parcel *parcel);
+/*
+ * Sends one piece of memory with what goes along, to an address or, `address_size` 0, the connected
+ * peer. A size, or -errno.
+ */
+struct outgoing {
+	const void *address;
+	socklen_t address_size;
+	const void *data;
+	size_t size;
+	const void *control;
+	size_t control_size;
+};
+ssize_t message_transmit(int socket, const struct outgoing *outgoing, int flags);
 /* Sends it without waiting, to `address` or the connected peer. The result of the call, or a
  * negative errno. */
 int message_dispatch(const struct caller *caller, int socket, const struct parcel *parcel,

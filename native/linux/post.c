@@ -12,18 +12,19 @@
 
 #include "../common/fd.h"
 #include "broker.h"
+#include "control.h"
 #include "jobs.h"
 
-enum { FDS_MAX = 253 /* SCM_MAX_FD */ };
+/* As many descriptors as the kernel takes in one part, and something beside them. */
+enum { CONTROL_ROOM = 1288 };
 
 struct letter {
 	struct caller caller;
 	struct parcel parcel;
 	size_t sent;
 	size_t fd_count;
-	int fds[FDS_MAX];
-	/* Room for as many descriptors as the kernel takes. */
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int)) + 256];
+	int fds[CONTROL_FDS_MAX];
+	unsigned char control[CONTROL_ROOM];
 	size_t control_size;
 };
 
@@ -34,67 +35,46 @@ static void discard(struct letter *letter)
 	free(letter->parcel.data);
 }
 
-/* 0 or the answer to give. */
-static int take_descriptors(struct letter *letter, struct cmsghdr *part)
+/* The caller's descriptor becomes our own of the same file. */
+static int take_descriptor(void *context, int *number)
 {
-	size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	int *numbers = (int *)CMSG_DATA(part);
+	struct letter *letter = context;
+	int fd = caller_take_fd(&letter->caller, *number);
 
-	if (count > FDS_MAX - letter->fd_count)
-		return EINVAL;
-	for (size_t i = 0; i < count; i++) {
-		int fd = caller_take_fd(&letter->caller, numbers[i]);
-
-		if (fd < 0)
-			return fd == -ESRCH ? ANSWER_NONE : fd == -EBADF ? EBADF : EACCES;
-		letter->fds[letter->fd_count++] = fd;
-		numbers[i] = fd;
-	}
+	if (fd < 0)
+		return fd == -ESRCH ? ANSWER_NONE : fd == -EBADF ? EBADF : EACCES;
+	letter->fds[letter->fd_count++] = fd;
+	*number = fd;
 	return 0;
 }
 
-static int read_control(struct letter *letter, const struct msghdr *from)
+static int read_control(struct letter *letter, const struct uapi_message *from)
 {
-	struct msghdr header = {.msg_control = letter->control};
-	struct cmsghdr *part;
-	int answer = 0;
+	int error;
 
-	letter->control_size = from->msg_control ? from->msg_controllen : 0;
-	if (letter->control_size > sizeof(letter->control))
+	if (from->control_size > sizeof(letter->control))
 		return ENOBUFS;
-	if (letter->control_size == 0)
+	if (from->control_size == 0)
 		return 0;
-	answer = -caller_read(&letter->caller, (uint64_t)(uintptr_t)from->msg_control,
-			      letter->control, letter->control_size);
-	header.msg_controllen = letter->control_size;
-	for (part = CMSG_FIRSTHDR(&header); answer == 0 && part;
-	     part = CMSG_NXTHDR(&header, part)) {
-		if (!message_holds(&header, part))
-			return EINVAL;
-		if (message_is_led(part))
-			return EPERM;
-		if (part->cmsg_level != SOL_SOCKET)
-			continue;
-		/* Credentials would have to be true of us. */
-		answer = part->cmsg_type == SCM_RIGHTS ? take_descriptors(letter, part) : EPERM;
-	}
-	return answer;
+	error = caller_read(&letter->caller, from->control, letter->control, from->control_size);
+	if (error != 0)
+		return error == -ESRCH ? ANSWER_NONE : -error;
+	letter->control_size = from->control_size;
+	return control_check(letter->control, &letter->control_size, take_descriptor, letter);
 }
 
 /* A size, or -errno. */
 static ssize_t send_rest(int socket, struct letter *letter, int flags)
 {
-	struct iovec piece = {letter->parcel.data + letter->sent,
-			      letter->parcel.size - letter->sent};
-	struct msghdr header = {.msg_iov = &piece, .msg_iovlen = 1};
-	ssize_t sent;
+	const struct outgoing outgoing = {
+		.data = letter->parcel.data + letter->sent,
+		.size = letter->parcel.size - letter->sent,
+		.control = letter->control,
+		/* Descriptors go with the first byte. */
+		.control_size = letter->sent ? 0 : letter->control_size,
+	};
+	ssize_t sent = message_transmit(socket, &outgoing, letter->parcel.flags | flags);
 
-	/* Descriptors go with the first byte. */
-	if (letter->sent == 0 && letter->control_size) {
-		header.msg_control = letter->control;
-		header.msg_controllen = letter->control_size;
-	}
-	sent = message_transmit(socket, &header, letter->parcel.flags | MSG_NOSIGNAL | flags);
 	if (sent > 0)
 		letter->sent += (size_t)sent;
 	return sent;
@@ -178,8 +158,7 @@ int post_message(struct request *request, const struct message *message, uint64_
 	int socket = -1;
 	int answer;
 
-	plain.header.msg_control = NULL;
-	plain.header.msg_controllen = 0;
+	plain.header.control_size = 0;
 	answer = message_pack(request, &plain, &letter.parcel);
 	letter.parcel.report_at = report_at;
 	if (answer == 0)

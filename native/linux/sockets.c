@@ -291,7 +291,7 @@ static int answer_writev(struct request *request)
 {
 	const __u64 *arguments = request->data->args;
 	const struct message message = {
-		.header = {.msg_iov = (void *)(uintptr_t)arguments[1], .msg_iovlen = arguments[2]},
+		.header = {.pieces = arguments[1], .piece_count = arguments[2]},
 	};
 
 	return routes_send_connected(request) ? route_message(request, &message, 0)
@@ -331,7 +331,7 @@ static int answer_messages(struct request *request)
 	if (count > MESSAGES_MAX)
 		return EMSGSIZE;
 	while (done < count && answer == ANSWER_CONTINUE) {
-		uint64_t at = request->data->args[1] + done * sizeof(struct mmsghdr);
+		uint64_t at = request->data->args[1] + done * sizeof(struct uapi_message_sent);
 		struct message message;
 		ssize_t sent = 0;
 

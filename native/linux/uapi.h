@@ -132,6 +132,33 @@ struct ae_statx {
 };
 _Static_assert(sizeof(struct ae_statx) == 0x100, "struct statx has 256 bytes");
 
+/* What sendmsg and sendmmsg read: the sizes that some C libraries have here are narrower. */
+struct uapi_message {
+	uint64_t name;
+	uint32_t name_size;
+	uint32_t unused;
+	uint64_t pieces;
+	uint64_t piece_count;
+	uint64_t control;
+	uint64_t control_size;
+	uint32_t flags;
+	uint32_t unused_too;
+};
+struct uapi_message_sent {
+	struct uapi_message message;
+	/* Written by the kernel. */
+	uint32_t size;
+	uint32_t unused;
+};
+struct uapi_control {
+	uint64_t size;
+	int32_t level;
+	int32_t type;
+};
+_Static_assert(sizeof(struct uapi_message) == 56, "struct msghdr has 56 bytes");
+_Static_assert(sizeof(struct uapi_message_sent) == 64, "struct mmsghdr has 64 bytes");
+_Static_assert(sizeof(struct uapi_control) == 16, "struct cmsghdr has 16 bytes");
+
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u /* 6.3 */
 #endif
@@ -149,6 +176,11 @@ static inline int uapi_pidfd_getfd(int pidfd, int fd)
 static inline int uapi_openat2(int directory, const char *path, struct open_how *how)
 {
 	return (int)syscall(SYS_openat2, directory, path, how, sizeof(*how));
+}
+
+static inline ssize_t uapi_sendmsg(int socket, const struct uapi_message *message, int flags)
+{
+	return syscall(SYS_sendmsg, socket, message, flags);
 }
 
 static inline int uapi_close_range(unsigned int first, unsigned int last)
