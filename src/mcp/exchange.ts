@@ -68,8 +68,19 @@ export async function exchange(
     // Until 2025-11-25 clients take this status for the end of their session.
     return jsonResponse(text, arrival.isModern ? 404 : 200);
   }
+  if (parts.gate.isPassed(message.method)) return exchangePassed(parts, arrival, message);
   const asked = askedCall(message);
   if (asked !== undefined) return exchangeCall(parts, arrival, message, asked);
+  return exchangePlain(parts, arrival, message);
+}
+
+/** Nothing about it is to be decided. */
+async function exchangePlain(
+  parts: HttpParts,
+  arrival: Arrival,
+  message: RpcRequest,
+): Promise<Response> {
+  const { scope } = arrival;
   const task = followedTask(message);
   const name = { tool: message.method, callId: task ?? "" };
   const permit = task === undefined ? undefined : parts.gate.follow(scope.session, name);
@@ -81,6 +92,27 @@ export async function exchange(
     return unanswered;
   }
   return sendOn(parts, arrival, request, message.text);
+}
+
+/** Known by its id while it is recorded, so that no second one has it. */
+async function exchangePassed(
+  parts: HttpParts,
+  arrival: Arrival,
+  message: RpcRequest,
+): Promise<Response> {
+  const { id, method } = message;
+  const { scope } = arrival;
+  const key = idKey(id);
+  const taken = new AbortController();
+  scope.starting.set(key, taken);
+  const error = await parts.gate.pass(scope.session, "client", method);
+  scope.starting.delete(key);
+  if (error !== undefined) return jsonResponse(errorAnswer(id, error));
+  if (taken.signal.aborted) {
+    const why = "the caller took the request back before it was sent";
+    return jsonResponse(errorText(id, rpcCodes.denied, why));
+  }
+  return exchangePlain(parts, arrival, message);
 }
 
 /** What the client answers with it is recorded. @returns what to say instead of sending it on */

@@ -14,7 +14,7 @@ import { type JsonTree, plainJson } from "../base/json-text.ts";
 import { type Advice, adviceFor } from "../control/decide/advice.ts";
 import type { Decide, DecideInput, ToolDecision } from "../control/decide/decision.ts";
 import { budgetsOf } from "../control/state/budgets.ts";
-import { isProtocolRequest } from "../control/state/protocol-requests.ts";
+import { isProtocolRequest, passedRequest } from "../control/state/protocol-requests.ts";
 import { policyView } from "../control/state/view.ts";
 import { type Telemetry, withSpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
@@ -76,6 +76,10 @@ export interface Gate {
   follow(session: CallSession, name: CallName): Permit;
   /** Why a request with this method goes to nobody. */
   unknownMethod(side: Side, method: string): string | undefined;
+  /** MCP does not have it; whoever runs the proxy lets it pass. */
+  isPassed(method: string): boolean;
+  /** Records that such a request goes on. @returns what to say instead where it cannot */
+  pass(session: CallSession, side: Side, method: string): Promise<ProxyError | undefined>;
   /** Records and tells that a message is refused before anything could be decided about. */
   raise(session: CallSession, code: string, error: string): Promise<void>;
 }
@@ -111,6 +115,12 @@ export function createGate(parts: GateParts): Gate {
   return {
     follow: (session, name) => createPermit(parts, session, name, usual, undefined, () => {}),
     unknownMethod: (side, method) => unknownMethod(side, method, parts.passedMethods ?? []),
+    isPassed: (method) => parts.passedMethods?.includes(method) === true,
+    async pass(session, side, method) {
+      const named = { tool_name: passedRequest, method, from: side, policy_ref: "pass-method" };
+      const stored = await record(parts, session, "TOOL_CALL_ALLOWED", named);
+      return stored.ok ? undefined : notRecorded(method, stored.error);
+    },
     async raise(session, code, error) {
       parts.say(`a message was refused: ${error}`);
       const stored = await record(parts, session, "ERROR_RAISED", { code, error, fatal: false });

@@ -116,6 +116,13 @@ async function decideAll(
       await withdraw(permits);
       return err(refused(unknown));
     }
+    const unrecorded = gate.isPassed(method)
+      ? await gate.pass(session, "server", method)
+      : undefined;
+    if (unrecorded !== undefined) {
+      await withdraw(permits);
+      return err(unrecorded);
+    }
     const params = members.get("params");
     const call = askedOfClient(method, params, signal);
     if (call === undefined) continue;

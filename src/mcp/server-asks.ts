@@ -69,7 +69,10 @@ interface Asks extends ServerAsksParts {
 export function createServerAsks(parts: ServerAsksParts): ServerAsks {
   const asks: Asks = { ...parts, asked: new Map(), over: new Set() };
   return {
-    isDecidedAbout: (request) => unknownOf(asks, request) !== undefined || isAbout(request),
+    isDecidedAbout: (request) =>
+      unknownOf(asks, request) !== undefined ||
+      asks.gate.isPassed(request.method) ||
+      isAbout(request),
     ask: (request, refuse, gone) => ask(asks, request, refuse, gone),
     answered: (answer) => answered(asks, answer),
     cancelled: (notification) => cancelled(asks, notification),
@@ -110,6 +113,12 @@ async function ask(
   if (unknown !== undefined) {
     await asks.gate.raise(asks.session, methodUnknown, unknown);
     await refuse(errorText(id, rpcCodes.methodNotFound, unknown));
+    return undefined;
+  }
+  if (asks.gate.isPassed(method)) {
+    const error = await asks.gate.pass(asks.session, "server", method);
+    if (error === undefined) return text;
+    await refuse(errorAnswer(id, error));
     return undefined;
   }
   if (asks.asked.size >= askedMax) {

@@ -172,6 +172,10 @@ async function fromClient(
     await parts.gate.raise(parts.session, methodUnknown, unknown);
     return reply(errorText(message.id, rpcCodes.methodNotFound, unknown));
   }
+  if (parts.gate.isPassed(message.method)) {
+    const error = await parts.gate.pass(parts.session, "client", message.method);
+    if (error !== undefined) return reply(errorAnswer(message.id, error));
+  }
   const asked = askedCall(message);
   if (asked !== undefined) return startCall(parts, pending, message, asked, reply);
   const task = followedTask(message);

@@ -29,6 +29,8 @@ export function watchedGate(gate: Gate, parts: WatchParts): Gate {
     follow: gate.follow,
     raise: gate.raise,
     unknownMethod: gate.unknownMethod,
+    isPassed: gate.isPassed,
+    pass: gate.pass,
     async admit(session, call) {
       const began = parts.monotonicMs();
       const span = spanOf(parts.telemetry, call);

@@ -22,8 +22,9 @@ export function httpScene(
   permissions?: object,
   elsewhere?: string,
   keys: Keys = [],
+  passedMethods: readonly string[] = [],
 ) {
-  const known = gateScene(permissions);
+  const known = gateScene(permissions, 0, passedMethods);
   const seen: { readonly headers: Headers; readonly text: string }[] = [];
   const server = Bun.serve({
     hostname: "127.0.0.1",

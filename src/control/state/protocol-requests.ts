@@ -12,7 +12,15 @@ export const samplingRequest = "mcp.sampling.create";
 /** The client's user is to answer. */
 export const elicitationRequest = "mcp.elicitation.create";
 
-export const protocolRequests = [...read, samplingRequest, elicitationRequest] as const;
+/** Whoever runs the proxy lets pass what MCP does not have; it is recorded, not decided about. */
+export const passedRequest = "mcp.methods.pass";
+
+export const protocolRequests = [
+  ...read,
+  samplingRequest,
+  elicitationRequest,
+  passedRequest,
+] as const;
 
 const names: ReadonlySet<JsonValue | undefined> = new Set(protocolRequests);
 const reading: ReadonlySet<JsonValue | undefined> = new Set(read);

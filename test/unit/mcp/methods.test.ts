@@ -134,10 +134,11 @@ describe("a request that MCP does not have", () => {
     const [mine, theirs] = [request(1, "vendor/do"), request(7, "vendor/do")];
     await client(mine, request(2, "vendor/do2"));
     await server(theirs);
+    await waitFor("what the server asks", () => toClient.length > 1);
     expect(toServer).toEqual([JSON.stringify(mine)]);
     expect(toClient[1]).toBe(JSON.stringify(theirs));
     expect(JSON.parse(toClient[0] ?? "")).toMatchObject({ id: 2, error: refused });
-    expect(await types()).toEqual(["ERROR_RAISED"]);
+    expect(await types()).toEqual(["TOOL_CALL_ALLOWED", "ERROR_RAISED", "TOOL_CALL_ALLOWED"]);
   });
 });
 
