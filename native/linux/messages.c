@@ -15,6 +15,7 @@
 #include "broker.h"
 #include "control.h"
 
+/* Far above what a datagram can hold. */
 enum { PIECES_MAX = 1024, BYTES_MAX = 1 << 20, CONTROL_MAX = 4096 };
 
 int message_read(struct request *request, uint64_t at, struct message *message)
@@ -129,6 +130,16 @@ int message_pack_sendto(struct request *request, struct parcel *parcel)
 											 : 0;
 }
 
+/* True when the kernel would go on reading what is sent, which is our memory and given back. */
+static bool is_read_later(int socket, int flags)
+{
+	int is_asked = 0;
+	socklen_t size = sizeof(is_asked);
+
+	return flags & MSG_ZEROCOPY &&
+	       getsockopt(socket, SOL_SOCKET, SO_ZEROCOPY, &is_asked, &size) == 0 && is_asked;
+}
+
 ssize_t message_transmit(int socket, const struct outgoing *outgoing, int flags)
 {
 	const struct iovec piece = {(void *)(uintptr_t)outgoing->data, outgoing->size};
@@ -141,8 +152,13 @@ ssize_t message_transmit(int socket, const struct outgoing *outgoing, int flags)
 		.control = (uintptr_t)outgoing->control,
 		.control_size = outgoing->control_size,
 	};
-	ssize_t sent = uapi_sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+	ssize_t sent;
 
+	/* As where there is no room for it: who asks has to be able to do without. */
+	if (is_read_later(socket, flags))
+		return -ENOBUFS;
+	/* It could be asked for by now. */
+	sent = uapi_sendmsg(socket, &message, (flags & ~MSG_ZEROCOPY) | MSG_NOSIGNAL);
 	return sent < 0 ? -errno : sent;
 }
 

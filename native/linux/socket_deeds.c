@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,10 +16,8 @@
 #include "broker.h"
 #include "held.h"
 #include "jobs.h"
+#include "messages.h"
 #include "serve.h"
-
-/* Largest addressed message performed: far above what a datagram can hold. */
-enum { MESSAGE_MAX = 1 << 20 };
 
 bool peer_is_path(const struct peer *peer)
 {
@@ -269,27 +266,23 @@ int socket_listen(struct request *request, bool keeps_port)
 /* Never waits here: a full queue is ENOBUFS, which senders of datagrams have to expect anyway. */
 int socket_send(struct request *request, const struct peer *peer)
 {
-	uint64_t size = request->data->args[2];
-	struct job job = {.fd = -1, .held = -1};
-	ae_auto_free char *data = NULL;
+	struct parcel parcel = {.report_at = 0};
+	int answer = message_pack_sendto(request, &parcel);
+	ae_auto_free char *data = parcel.data;
+	struct outgoing outgoing = {.data = data, .size = parcel.size};
+	struct sockaddr_storage address;
 	ae_auto_fd int socket = -1;
 	ssize_t sent;
-	int answer;
 
-	if (size > MESSAGE_MAX)
-		return EMSGSIZE;
-	data = malloc(size + 1);
-	if (!data)
-		return ENOMEM;
-	if (size && caller_read(&request->caller, request->data->args[1], data, size) != 0)
-		return EFAULT;
+	if (answer != 0)
+		return answer;
 	socket = socket_take(request, &answer);
 	if (answer != 0)
 		return answer;
-	job.address_size = peer_address(request, peer, &job.address);
-	sent = sendto(socket, data, size, (int)request->data->args[3] | MSG_NOSIGNAL | MSG_DONTWAIT,
-		      (const struct sockaddr *)&job.address, job.address_size);
+	outgoing.address = &address;
+	outgoing.address_size = peer_address(request, peer, &address);
+	sent = message_transmit(socket, &outgoing, parcel.flags | MSG_DONTWAIT);
 	if (sent < 0)
-		return errno == EAGAIN ? ENOBUFS : errno;
+		return sent == -EAGAIN ? ENOBUFS : (int)-sent;
 	return broker_reply(&request->caller, (int)sent) ? ANSWER_SENT : ANSWER_NONE;
 }

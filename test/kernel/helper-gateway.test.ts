@@ -194,6 +194,17 @@ try: s.sendto(b"six", ("10.9.9.9", 83))
 except OSError as e: print(errno.errorcode[e.errno])`,
     "b'one'\n3 b'two' 5 b'three'\n4 b'four'\n4 b'five'\nEACCES",
   ],
+  "messages whose memory the kernel would go on reading": [
+    `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
+to = ("10.9.9.9", 7); later = 0x4000000
+print(s.sendmsg([b"one"], [], later, to), s.recv(9))
+s.setsockopt(socket.SOL_SOCKET, 60, 1)
+for send in (lambda: s.sendmsg([b"two"], [], later, to), lambda: s.sendto(b"two", later, to)):
+    try: print(send())
+    except OSError as e: print(errno.errorcode[e.errno])
+print(s.sendmsg([b"three"], [], 0, to), s.recv(9))`,
+    "3 b'one'\nENOBUFS\nENOBUFS\n5 b'three'",
+  ],
   "long messages on a stream, and descriptors in one": [
     `s = socket.create_connection((${onePeer})); s.recv(5)
 print(s.sendmsg([b"a" * 900000]))
