@@ -174,7 +174,7 @@ static bool is_known(const struct outside_request *request)
 
 	return is_kind && (request->socket_family == 4 || request->socket_family == 6) &&
 	       (request->address.family == 4 || request->address.family == 6) &&
-	       request->exe_size < AE_PATH_MAX;
+	       request->no_wait <= 1 && request->exe_size < AE_PATH_MAX;
 }
 
 static int start_thread(void *(*body)(void *), void *argument)

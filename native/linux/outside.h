@@ -39,7 +39,7 @@ struct outside_request {
 	/* Family of the socket that is wanted: 4 or 6. */
 	uint8_t socket_family;
 	/* The caller does not wait for the connection to be there; of what listens: IPv6 only. */
-	bool no_wait;
+	uint8_t no_wait;
 	struct outside_address address;
 	uint32_t pid;
 	uint16_t exe_size;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/fd.h"
 
@@ -46,8 +47,16 @@ static void take_fds(struct msghdr *message, struct link_fds *fds)
 
 		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < given && count < LINK_FDS_MAX; i++)
-			memcpy(&fds->fd[count++], CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+		for (size_t i = 0; i < given; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+			/* What fills a part up has room for one more, which nobody would close. */
+			if (count == LINK_FDS_MAX)
+				close(fd);
+			else
+				fds->fd[count++] = fd;
+		}
 	}
 }
 

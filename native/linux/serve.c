@@ -239,7 +239,7 @@ static bool bound_to(int socket, struct outside_request *ask)
 		size = sizeof(only);
 		(void)getsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size);
 	}
-	ask->no_wait = only;
+	ask->no_wait = only != 0;
 	return ask->address.port != 0;
 }
 

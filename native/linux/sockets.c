@@ -99,7 +99,8 @@ static int judge_path_socket(struct request *request, enum action action, const 
 		return EACCES;
 	if (target->state == TARGET_FAILS)
 		return request_fails(request, ACTION_FILE_WRITE, named, target->error);
-	if (action == ACTION_NET_BIND && target->state == TARGET_EXISTS)
+	/* What has no name in any folder is there as well. */
+	if (action == ACTION_NET_BIND && target->state != TARGET_MISSING)
 		return EADDRINUSE;
 	if (action == ACTION_NET_CONNECT && target->state == TARGET_MISSING)
 		return request_fails(request, ACTION_FILE_WRITE, named, ENOENT);
@@ -112,6 +113,9 @@ static int judge_unix(struct request *request, enum action action, const struct 
 	size_t size = peer->size - offsetof(struct sockaddr_un, sun_path);
 	char host[sizeof(peer->address) + 1];
 
+	/* As the kernel, which has room for no more. */
+	if (peer->size > sizeof(peer->address.un))
+		return EINVAL;
 	if (size == 0 || path[0] != 0)
 		return size ? judge_path_socket(request, action, peer) : ANSWER_CONTINUE;
 	for (size_t i = 0; i < size; i++)

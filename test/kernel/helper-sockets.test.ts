@@ -157,6 +157,21 @@ for _ in range(4): print(s.recv(9).decode(), flush=True)' >up & until test -s up
     expect(denied.rows).toEqual(Array(3).fill("- NetConnect 127.0.0.1:4003"));
   });
 
+  testWith(["userns", "tool python3"], "a path fills its address and goes no further", async () => {
+    const script = `import ctypes, errno, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+for size in (108, 109, 126, 127):
+    for call in (libc.connect, libc.bind):
+        s = socket.socket(socket.AF_UNIX); name = struct.pack("H", 1) + b"x" * size
+        print(size, errno.errorcode.get(ctypes.get_errno()) if call(s.fileno(), name, len(name)) else 0)`;
+    const bare = Bun.spawnSync(["python3", "-c", script], { cwd: tempDir("bare") });
+    const wanted = bare.stdout.toString();
+    expect(wanted).toBe(
+      `108 ENOENT\n108 0\n${"109 EINVAL\n126 EINVAL\n127 EINVAL\n".replaceAll(/.*\n/g, "$&$&")}`,
+    );
+    expect((await online(`python3 - <<'END'\n${script}\nEND`, [anyAddress])).output).toBe(wanted);
+  });
+
   const spellings: [name: string, address: string, row: string][] = [
     ["any address is this machine", '("0.0.0.0", 9)', "- NetConnect 127.0.0.1:9"],
     ["a mapped address is the one inside", '("::ffff:10.1.2.3", 9)', "- NetConnect 10.1.2.3:9"],
