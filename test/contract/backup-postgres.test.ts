@@ -38,7 +38,7 @@ const event: AppendRequest = {
   tsUnixMs: startMs,
 };
 const options = (backup: string, changes: Partial<RestoreOptions> = {}): RestoreOptions => ({
-  ...{ backup, checkpoint: undefined, acceptOlder: false, withoutKey: false },
+  ...{ backup, checkpoint: undefined, acceptOlder: false, withoutKey: false, nowUnixMs: startMs },
   ...changes,
 });
 

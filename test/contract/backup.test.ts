@@ -34,7 +34,8 @@ async function recorded(accesses: number) {
 }
 
 function options(backup: string, changes: Partial<RestoreOptions> = {}): RestoreOptions {
-  return { backup, checkpoint: undefined, acceptOlder: false, withoutKey: false, ...changes };
+  const usual = { checkpoint: undefined, acceptOlder: false, withoutKey: false, ...now };
+  return { backup, ...usual, ...changes };
 }
 
 /** Another machine: nothing of the first one is there. */

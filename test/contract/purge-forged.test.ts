@@ -25,6 +25,7 @@ const wish: PurgeWish = {
   ...{ beforeUnixMs: startMs + 10, tsUnixMs: startMs + 20 },
   ...{ by: "me", command: ["aegis"], directory: "/" },
 };
+const restoring = { withoutKey: false, nowUnixMs: startMs };
 const secret = "planted-5ecret";
 
 function newPlace(): LedgerPlace {
@@ -218,7 +219,7 @@ describe("a backup of a purged ledger", () => {
     await makeBackup(inSqlite(place), { target: before, withKey: true, nowUnixMs: startMs });
     await purgeIn(place);
     await makeBackup(inSqlite(place), { target: after, withKey: true, nowUnixMs: startMs });
-    const options = { checkpoint: undefined, acceptOlder: false, withoutKey: false };
+    const options = { checkpoint: undefined, acceptOlder: false, ...restoring };
     const there = newPlace();
     await restoreBackup(inSqlite(there), { backup: after, ...options });
     const ledger = await openLedger(there);
@@ -265,7 +266,7 @@ describe("a ledger of the third version", () => {
     const backup = `${tempDir("backup")}/old`;
     await makeBackup(inSqlite(place), { target: backup, withKey: true, nowUnixMs: startMs });
     const there = newPlace();
-    const options = { checkpoint: undefined, acceptOlder: false, withoutKey: false };
+    const options = { checkpoint: undefined, acceptOlder: false, ...restoring };
     await restoreBackup(inSqlite(there), { backup, ...options });
     expect(await findingsIn(there)).toEqual([]);
   });

@@ -106,7 +106,8 @@ describe.skipIf(!isHere)("aegis backup and restore with PostgreSQL", () => {
     const at = { ...place, user, database, searchPath: schemaOf(dsn) ?? searchPath };
     const keys = join(home, "keys");
     const held = inPostgres(at, keys, join(home, "restore"));
-    const wish = { backup: file, checkpoint: undefined, acceptOlder: false, withoutKey: false };
+    const usual = { checkpoint: undefined, acceptOlder: false, withoutKey: false, nowUnixMs: 0 };
+    const wish = { backup: file, ...usual };
     expect(await restoreBackup(held, wish)).toMatchObject({ missing: 0 });
 
     const folder = tempDir("backups");

@@ -2,7 +2,7 @@
 // any write, beside a server, and on PostgreSQL.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
 import { postgresPlace } from "../../src/app/ledger/postgres-dsn.ts";
@@ -74,6 +74,23 @@ describe("aegis audit purge", () => {
     expect(again).toMatchObject({ stderr: "", exitCode: 0 });
     expect(again.stdout).toContain("Nothing to purge: ad-hoc runs, older than 30d\n");
     expect((await aegis("audit", "purge", "30d")).stdout).toContain("Nothing to purge");
+  });
+
+  test("does not count any more once a backup from before it was restored", async () => {
+    const { aegis, home } = await recorded();
+    const [ledger, kept] = [join(home, "ledger.db"), join(home, "kept.db")];
+    const backup = join(tempDir("backup"), "one");
+    expect(await aegis("backup", "--ledger", ledger, backup)).toMatchObject({ exitCode: 0 });
+    expect(await aegis("audit", "purge", "30d", "--confirm")).toMatchObject({ exitCode: 0 });
+    renameSync(ledger, kept);
+    const restored = await aegis("restore", "--accept-older", "--to", ledger, backup);
+    expect(restored).toMatchObject({ exitCode: 0 });
+    expect((await aegis("audit", "verify")).stdout).toMatch(/^Valid: +YES$/m);
+    for (const end of ["", "-wal", "-shm"]) rmSync(ledger + end, { force: true });
+    renameSync(kept, ledger);
+    const { stdout } = await aegis("audit", "verify");
+    expect(stdout).toMatch(/^Valid: +NO$/m);
+    expect(stdout).toContain("signed before the ledger was restored with 38 events");
   });
 
   test("takes ages of one form", async () => {

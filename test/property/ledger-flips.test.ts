@@ -63,6 +63,7 @@ test("one bit of every event, in the whole ledger, is found at that event", asyn
     verifierKey: undefined,
     recordKey: undefined,
     areRecordsSealed: true,
+    restored: undefined,
   };
   for (const [i, event] of [...events].entries()) {
     const bit = Math.floor(random() * event.body.length * 8);
@@ -87,6 +88,7 @@ test(
       verifierKey,
       recordKey: undefined,
       areRecordsSealed: true,
+      restored: undefined,
     };
 
     async function readBack(): Promise<{ report: VerifyReport; bodies: string } | undefined> {

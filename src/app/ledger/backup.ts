@@ -94,6 +94,7 @@ export async function restore(wish: RestoreWish, around: Surroundings): Promise<
         : readFileSync(resolvePath(around.directory, checkpoint), "utf8"),
     acceptOlder,
     withoutKey,
+    nowUnixMs: around.clock.nowUnixMs(),
     opened: await throughKeys(around),
   });
   return { ...restored, ledger: target.name, file };

@@ -64,7 +64,8 @@ export async function makeBackup(source: BackupSource, options: BackupOptions): 
   if (isSigned && (await keys.verifierKey()) === undefined) throw noKey(source);
   const signer = await keys.signer();
   const { verifierKey, recordKey } = signer;
-  const sealing = { recordKey, areRecordsSealed: memory.areRecordsSealed(origin) };
+  const areRecordsSealed = memory.areRecordsSealed(origin);
+  const sealing = { recordKey, areRecordsSealed, restored: memory.restored(origin) };
   const checked = { path: file.path, origin, heads, memoryPlace, verifierKey, ...sealing, opened };
   const report = await verifyCopy(checked);
   requireSound(report, `Cannot back up "${source.name}"`);

@@ -8,7 +8,7 @@ import { unavailable } from "../sqlite/error.ts";
 import { recognise } from "../sqlite/schema.ts";
 import { openSnapshot } from "../sqlite/snapshot.ts";
 import type { Snapshot } from "../store.ts";
-import type { RememberedHead } from "../tree/head-memory.ts";
+import type { RememberedHead, RestoredHead } from "../tree/head-memory.ts";
 import { rootOf } from "../tree/merkle.ts";
 import type { VerifierKey } from "../tree/note.ts";
 import { verifySnapshot } from "../verify/verify.ts";
@@ -47,6 +47,7 @@ interface Copy {
   readonly verifierKey: VerifierKey | undefined;
   readonly recordKey: Uint8Array | undefined;
   readonly areRecordsSealed: boolean;
+  readonly restored: RestoredHead | undefined;
   readonly opened: ReadThrough;
 }
 

@@ -28,6 +28,7 @@ export interface RestoreOptions {
   readonly backup: string;
   /** A published checkpoint, a signed note, which the restored ledger has to reach. */
   readonly checkpoint: string | undefined;
+  readonly nowUnixMs: number;
   /** Also one that has fewer events than were once there. */
   readonly acceptOlder: boolean;
   /** Also where the signing key is neither here nor in the backup. */
@@ -80,7 +81,7 @@ export async function restoreBackup(
     const key = await keyFor(target, options, backup);
     const { verifierKey, recordKey } = key;
     // A backup may be older than the seals of records; whether it is whole its signature says.
-    const sealing = { recordKey, areRecordsSealed: false };
+    const sealing = { recordKey, areRecordsSealed: false, restored: undefined };
     if (verifierKey !== undefined) await requireSigned(options, backup.note, verifierKey);
     using file = copyBeside(target.staging, (fd) => backup.readLedger(fd));
     const memory = createHeadFile(target.headsPath);
@@ -102,6 +103,7 @@ export async function restoreBackup(
         requireSound(again, `Cannot restore to "${target.name}"`);
       },
       lastly() {
+        memory.rememberRestored({ origin, size: facts.size, unixMs: options.nowUnixMs });
         rmSync(sealedRecordsFile(memory.place), { force: true });
         const isOlder = report.findings.some(({ kind }) => olderKinds.has(kind));
         if (isOlder) olderMemory = moveMemory(memory.place, facts.madeUnixMs);

@@ -25,6 +25,7 @@ import { verifyLedger } from "../verify/verify.ts";
 import { type Candidate, findCandidates, purgeMode, recordsThatGo } from "./candidates.ts";
 import { hasUndated } from "./receipt.ts";
 import {
+  type PurgedTree,
   policyLoadsDigest,
   purgedPayload,
   purgedRow,
@@ -57,12 +58,12 @@ export async function purgeLedger(parts: SigningParts, wish: PurgeWish): Promise
     return { ...scopeOf(sessions), recorded: undefined };
   }
   // What is there before is signed, by whose ledger it is.
-  await signSharedHead(parts);
+  const signed = await signSharedHead(parts);
   const snapshot = await store.snapshot();
-  let drafts: readonly EventDraft[];
+  let drafts: readonly PlacedDraft[];
   let purge: Purge;
   try {
-    drafts = await statementDrafts(parts, snapshot, sessions, wish);
+    drafts = await statementDrafts(parts, snapshot, sessions, { ...wish, signed });
     const records = await recordsThatGo(snapshot, candidates, wish.tsUnixMs);
     purge = { sessions: sessions.map(({ state }) => purgedRow(state)), records };
   } finally {
@@ -85,27 +86,38 @@ async function requireSound(parts: SigningParts): Promise<void> {
   });
 }
 
+/** A draft that is signed for the index that it gets, which is known inside the transaction. */
+type PlacedDraft = (place: number) => EventDraft;
+
 async function statementDrafts(
-  { store, keys }: SigningParts,
+  { store, keys, memory }: SigningParts,
   snapshot: Snapshot,
   sessions: readonly Candidate[],
-  { beforeUnixMs, tsUnixMs, by }: PurgeWish,
-): Promise<readonly EventDraft[]> {
-  const signer = await keys.signer();
+  {
+    beforeUnixMs,
+    tsUnixMs,
+    by,
+    signed: { size, root },
+  }: PurgeWish & { readonly signed: PurgedTree },
+): Promise<readonly PlacedDraft[]> {
+  const sign = await (await keys.signer()).atOnce();
   const loads = Map.groupBy(snapshot.policyLoads(), ({ session }) => session);
-  const drafts: EventDraft[] = [];
-  for (const { state, places } of sessions) {
+  // A clock that was put back must not make it look like a statement kept from before that.
+  const afterMs = memory.restored(store.origin)?.unixMs ?? 0;
+  const purgedMs = Math.max(tsUnixMs, afterMs + 1);
+  const about = { by, purged_ms: purgedMs, before_ms: beforeUnixMs, tree: { size, root } };
+  return sessions.map(({ state, places }) => {
     const policyLoads = policyLoadsDigest(loads.get(state.id) ?? []);
-    const about = { by, purged_ms: tsUnixMs, before_ms: beforeUnixMs };
-    const statement = statementOf({ session: state, places, policyLoads }, about);
-    const note = await signer.sign(statementText(store.origin, statement));
-    drafts.push({ type: "SESSION_PURGED", tsUnixMs, payload: purgedPayload(statement, note) });
-  }
-  return drafts;
+    return (place) => {
+      const statement = statementOf({ session: state, places, policyLoads }, { ...about, place });
+      const note = sign(statementText(store.origin, statement));
+      return { type: "SESSION_PURGED", tsUnixMs, payload: purgedPayload(statement, note) };
+    };
+  });
 }
 
 interface Recorded {
-  readonly drafts: readonly EventDraft[];
+  readonly drafts: readonly PlacedDraft[];
   readonly purge: Purge;
   readonly wish: PurgeWish;
 }
@@ -129,8 +141,9 @@ async function record(
       {
         ...{ session: id, tenant: localTenant, user: agent, policy: undefined },
         *drafts(session, found) {
-          yield* beginning(wish, found);
-          yield* drafts;
+          const begun = beginning(wish, found);
+          yield* begun;
+          for (const [n, draft] of drafts.entries()) yield draft(found.size + begun.length + n);
           yield closingDraft(session, { tsUnixMs: wish.tsUnixMs, exitStatus: 0, summary: {} });
         },
       },

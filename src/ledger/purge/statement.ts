@@ -6,6 +6,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { SessionId } from "../../base/ids.ts";
 import type { JsonObject, JsonValue } from "../../model/event.ts";
+import { memberOf } from "../../model/json-object.ts";
 import { newSession, type SessionState } from "../session-state.ts";
 import type { PolicyLoadRow, PurgedEvent } from "../store.ts";
 
@@ -15,6 +16,13 @@ export interface PurgedContents {
   readonly places: string;
   /** Of `policyLoadsDigest`: they stay, for sessions after it go on with the same policy. */
   readonly policyLoads: string;
+}
+
+/** A head that was signed before the purge. */
+export interface PurgedTree {
+  readonly size: number;
+  /** Base64. */
+  readonly root: string;
 }
 
 export interface PurgeStatement extends PurgedContents {
@@ -52,6 +60,11 @@ export function purgedPayload(statement: JsonObject, note: string): JsonObject {
 }
 
 export interface ReadStatement extends PurgeStatement {
+  readonly purgedUnixMs: number;
+  /** What it was added to begins so. Absent in statements of older versions, as the next. */
+  readonly tree: PurgedTree | undefined;
+  /** Index of the event that says so. */
+  readonly place: number | undefined;
   /** What was signed, and the signed note that the payload stands for. */
   readonly text: string;
   readonly note: string;
@@ -63,10 +76,13 @@ export function readStatement(origin: string, payload: JsonObject): ReadStatemen
   const { session, name, mode, policy_hash, places, policy_loads } = statement;
   const texts = [signature, session, name, mode, policy_hash, places, policy_loads];
   const { opened_ms, closed_ms, exit_status, access_count, denied_count, event_count } = statement;
-  const numbers = [opened_ms, closed_ms, access_count, denied_count, event_count];
+  const { purged_ms, tree, place } = statement;
+  const numbers = [opened_ms, closed_ms, access_count, denied_count, event_count, purged_ms];
   const isStatement =
     texts.every((text) => typeof text === "string") &&
-    [...numbers, exit_status ?? 0].every(Number.isSafeInteger);
+    [...numbers, exit_status ?? 0].every(Number.isSafeInteger) &&
+    (tree === undefined || treeIn(tree) !== undefined) &&
+    (place === undefined || Number.isSafeInteger(place));
   if (!isStatement) return undefined;
   const text = statementText(origin, statement);
   return {
@@ -84,9 +100,18 @@ export function readStatement(origin: string, payload: JsonObject): ReadStatemen
     },
     places: String(places),
     policyLoads: String(policy_loads),
+    purgedUnixMs: Number(purged_ms),
+    tree: treeIn(tree),
+    place: numberIn(place),
     text,
     note: `${text}\n${signature}`,
   };
+}
+
+function treeIn(value: JsonValue | undefined): PurgedTree | undefined {
+  const [size, root] = [memberOf(value, "size"), memberOf(value, "root")];
+  if (!Number.isSafeInteger(size) || typeof root !== "string") return undefined;
+  return { size: Number(size), root };
 }
 
 function numberIn(value: JsonValue | undefined): number | undefined {

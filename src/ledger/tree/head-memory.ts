@@ -1,9 +1,20 @@
 // What the ledger remembers of its own head outside the database: an append-only file elsewhere
 // under AEGIS_HOME. Whoever truncates, replaces or rolls back the database has to reach it as well.
 
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AegisError } from "../../base/errors.ts";
+import { uniqueSuffix } from "../../base/ids.ts";
 import { isErrno, makePrivateDirectory, syncDirectory } from "../files.ts";
 
 export interface RememberedHead {
@@ -13,6 +24,13 @@ export interface RememberedHead {
   readonly root: string;
   /** The ledger has a checkpoint over it. Absent: nobody knows. */
   readonly isSigned?: boolean;
+}
+
+/** When the ledger was put back from a backup, and how much of it that had. */
+export interface RestoredHead {
+  readonly origin: string;
+  readonly size: number;
+  readonly unixMs: number;
 }
 
 export interface HeadMemory {
@@ -26,6 +44,10 @@ export interface HeadMemory {
   areRecordsSealed(origin: string): boolean;
   /** Durable when it returns. */
   rememberSealedRecords(origin: string): void;
+  /** The last time that it was restored here. */
+  restored(origin: string): RestoredHead | undefined;
+  /** Durable when it returns. */
+  rememberRestored(restored: RestoredHead): void;
   /** @param isDurable survives power loss when it returns; for signed heads */
   remember(head: RememberedHead, isDurable: boolean): void;
 }
@@ -39,7 +61,11 @@ const tailSizeBytes = 1024;
 
 /** Where it stands of which ledger the records are sealed; for what is remembered at `path`. */
 export function sealedRecordsFile(path: string): string {
-  return join(dirname(path), "..", "records", basename(path));
+  return besideHeads(path, "records");
+}
+
+function besideHeads(path: string, folder: string): string {
+  return join(dirname(path), "..", folder, basename(path));
 }
 
 export function createHeadFile(path: string): HeadMemory {
@@ -64,6 +90,16 @@ export function createHeadFile(path: string): HeadMemory {
     rememberSealedRecords(origin) {
       guarded("write", path, () => appendText(sealedRecordsFile(path), `\n${origin}\n`, true));
     },
+    restored(origin) {
+      const text = guarded("read", path, () =>
+        readEnd(besideHeads(path, "restored"), tailSizeBytes),
+      );
+      return text === "" ? undefined : restoredIn(text, origin, path);
+    },
+    rememberRestored({ origin, size, unixMs }) {
+      const text = `${origin} ${size} ${unixMs}\n`;
+      guarded("write", path, () => replaceText(besideHeads(path, "restored"), text));
+    },
     remember({ origin, size, root, isSigned = false }, isDurable) {
       const mark = isSigned ? ` ${signedMark}` : "";
       // The line feed in front ends a line that a crash may have left.
@@ -77,6 +113,7 @@ export function createHeadFile(path: string): HeadMemory {
 export function createHeadList(): HeadMemory & { readonly heads: RememberedHead[] } {
   const heads: RememberedHead[] = [];
   const sealed = new Set<string>();
+  let last: RestoredHead | undefined;
   return {
     place: "memory",
     heads,
@@ -85,6 +122,10 @@ export function createHeadList(): HeadMemory & { readonly heads: RememberedHead[
     areRecordsSealed: (origin) => sealed.has(origin),
     rememberSealedRecords: (origin) => {
       sealed.add(origin);
+    },
+    restored: (origin) => (last?.origin === origin ? last : undefined),
+    rememberRestored: (restored) => {
+      last = restored;
     },
     remember: (head) => {
       heads.push(head);
@@ -129,6 +170,17 @@ function parse(text: string): {
   return { heads, unreadable };
 }
 
+function restoredIn(text: string, origin: string, path: string): RestoredHead | undefined {
+  const [name, sizeText, timeText, ...rest] = text.trimEnd().split(" ");
+  const [size, unixMs] = [Number(sizeText), Number(timeText)];
+  if (rest.length === 0 && Number.isSafeInteger(size) && Number.isSafeInteger(unixMs)) {
+    return name === origin ? { origin, size, unixMs } : undefined;
+  }
+  const place = besideHeads(path, "restored");
+  const message = `Cannot read when the ledger was restored: "${place}" is damaged`;
+  throw new AegisError("ledger/unavailable", message, { hint: "restore it from a backup again" });
+}
+
 function parseLine(line: string): RememberedHead | undefined {
   const [origin, sizeText, root, ...rest] = line.split(" ");
   const size = Number(sizeText);
@@ -157,6 +209,27 @@ function appendText(path: string, text: string, isDurable: boolean): void {
     closeSync(fd);
   }
   if (isNew) syncDirectory(dirname(path));
+}
+
+/** One that is cut short by a crash or a failing disk leaves what was there. */
+function replaceText(path: string, text: string): void {
+  makePrivateDirectory(dirname(path));
+  const temporary = `${path}.${uniqueSuffix()}`;
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  const fd = openSync(temporary, flags, 0o600);
+  try {
+    try {
+      writeSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
 }
 
 function guarded<T>(verb: "read" | "write", path: string, work: () => T): T {

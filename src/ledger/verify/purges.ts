@@ -27,15 +27,16 @@ interface Told extends ReadStatement {
 export async function checkPurges(
   snapshot: Snapshot,
   facts: EventFacts,
-  { verifierKey }: Pick<Outside, "verifierKey">,
+  outside: Pick<Outside, "verifierKey" | "restored">,
 ): Promise<PurgeCheck> {
+  const { verifierKey } = outside;
   if (facts.purges.length === 0 && facts.purged.size === 0) {
     return { facts, findings: [], warnings: [], count: 0 };
   }
   const findings: VerifyFinding[] = [];
   const told = new Map<SessionId, Told>();
   for (const fact of facts.purges) {
-    const statement = await believed(snapshot.origin, fact, verifierKey);
+    const statement = await believed(snapshot.origin, fact, outside);
     if (typeof statement === "string") findings.push(finding(fact.index, statement));
     else told.set(statement.session.id, statement);
   }
@@ -63,6 +64,8 @@ export async function checkPurges(
       finding(index, `event ${index} says that session "${id}" was purged: it was not`),
     );
   }
+  // One place that was changed is one finding, though the tree is another one from there on.
+  if (findings.length === 0) findings.push(...ofOtherTrees(facts, told));
   const warnings =
     verifierKey === undefined && told.size > 0
       ? [`the signing key is not here, so ${told.size} purges were not checked`]
@@ -74,14 +77,34 @@ export async function checkPurges(
 async function believed(
   origin: string,
   { index, payload }: PurgeFact,
-  verifierKey: VerifierKey | undefined,
+  { verifierKey, restored }: Pick<Outside, "verifierKey" | "restored">,
 ): Promise<Told | string> {
   const statement = readStatement(origin, payload);
   if (statement === undefined) return `event ${index} is no purge that aegis records`;
-  if (verifierKey === undefined) return { ...statement, index };
-  if (await isSigned(statement, verifierKey)) return { ...statement, index };
-  const { id } = statement.session;
-  return `event ${index} says that session "${id}" was purged, not signed with the ledger's key`;
+  const told = `event ${index} says that session "${statement.session.id}" was purged`;
+  if (verifierKey !== undefined && !(await isSigned(statement, verifierKey))) {
+    return `${told}, not signed with the ledger's key`;
+  }
+  const { place = index, purgedUnixMs } = statement;
+  if (place !== index) return `${told}, signed to be event ${place}`;
+  // Who kept a statement could say again what was purged before the ledger was put back.
+  if (restored !== undefined && index >= restored.size && purgedUnixMs <= restored.unixMs) {
+    return `${told}, signed before the ledger was restored with ${restored.size} events`;
+  }
+  return { ...statement, index };
+}
+
+/** Statements that do not stand behind the very events that their purge was to be added to. */
+function* ofOtherTrees(
+  { roots, treeSoundTo }: EventFacts,
+  told: ReadonlyMap<SessionId, Told>,
+): Iterable<VerifyFinding> {
+  for (const [id, { index, tree }] of told) {
+    if (tree === undefined || tree.size > treeSoundTo) continue;
+    if (tree.size <= index && roots.get(tree.size) === tree.root) continue;
+    const why = "signed for another ledger than one that begins with these events";
+    yield finding(index, `event ${index} says that session "${id}" was purged, ${why}`);
+  }
 }
 
 async function isSigned({ text, note }: ReadStatement, key: VerifierKey): Promise<boolean> {

@@ -3,7 +3,7 @@
 
 import type { VerifyFinding, VerifyReport } from "../contract.ts";
 import type { Snapshot, Store } from "../store.ts";
-import type { HeadMemory } from "../tree/head-memory.ts";
+import type { HeadMemory, RestoredHead } from "../tree/head-memory.ts";
 import type { VerifierKey } from "../tree/note.ts";
 import type { KeySource } from "../tree/signer.ts";
 import { derivedFindings } from "./derived.ts";
@@ -28,6 +28,8 @@ export interface Outside {
   readonly recordKey: Uint8Array | undefined;
   /** A record without a seal is one that was changed. */
   readonly areRecordsSealed: boolean;
+  /** Purges behind it that were signed before it are none of this ledger's. */
+  readonly restored: RestoredHead | undefined;
 }
 
 export async function verifyLedger({ store, keys, memory }: VerifyParts): Promise<VerifyReport> {
@@ -35,8 +37,9 @@ export async function verifyLedger({ store, keys, memory }: VerifyParts): Promis
   // Read before the database: what comes in meanwhile must not look like a rollback.
   const remembered = memory.all();
   const areRecordsSealed = memory.areRecordsSealed(store.origin);
+  const restored = memory.restored(store.origin);
   const snapshot = await store.snapshot();
-  const where = { remembered, memoryPlace: memory.place, areRecordsSealed };
+  const where = { remembered, memoryPlace: memory.place, areRecordsSealed, restored };
   try {
     return await verifySnapshot(snapshot, { ...where, verifierKey, recordKey });
   } finally {

@@ -211,6 +211,7 @@ async function findingsOf(chain: GoldenChain): Promise<GoldenChain["findings"]> 
     verifierKey: chain.verifier_key,
     recordKey: undefined,
     areRecordsSealed: true,
+    restored: undefined,
   });
   return findings
     .filter(({ kind }) => kind !== "derived-mismatch")

@@ -55,6 +55,13 @@ describe("the signing key", () => {
     expect(a).not.toBe(b);
   });
 
+  test("signs the same at once as with waiting", async () => {
+    const signer = await keyFile(`${tempDir()}/ledger.key`, "aegis.local/a").signer();
+    const atOnce = await signer.atOnce();
+    for (const text of ["x\n", "ü\n".repeat(999)])
+      expect(atOnce(text)).toBe(await signer.sign(text));
+  });
+
   test("is one key when many processes make it at once", async () => {
     const path = `${tempDir()}/ledger.key`;
     const program = `
@@ -130,6 +137,24 @@ describe("the head memory", () => {
     memory.remember(head(2), true);
     expect(memory.latest()).toEqual(head(2));
     expect(memory.all()).toEqual({ heads: [head(1), head(2)], unreadable: 1 });
+  });
+
+  test("remembers when a ledger was restored last, durably and of the last one alone", () => {
+    const place = `${tempDir()}/deep/heads/x`;
+    const memory = createHeadFile(place);
+    const restored = { origin: "aegis.local/a", size: 7, unixMs: 9 };
+    expect(memory.restored("aegis.local/a")).toBeUndefined();
+    memory.rememberRestored({ ...restored, size: 5 });
+    memory.rememberRestored(restored);
+    expect(memory.restored("aegis.local/a")).toEqual(restored);
+    expect(memory.restored("aegis.local/b")).toBeUndefined();
+    const file = join(place, "../../restored/x");
+    expect(mode(file)).toBe("600");
+    expect(readdirSync(join(file, ".."))).toEqual(["x"]);
+    for (const text of ["aegis.local/a", "aegis.local/a 7", "aegis.local/a 7 9 1", "a x 9"]) {
+      writeFileSync(file, `${text}\n`);
+      expect(() => memory.restored("aegis.local/a")).toThrow("is damaged");
+    }
   });
 
   test("that is a link or cannot be read is an error, not a forgotten past", () => {
