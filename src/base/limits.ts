@@ -11,6 +11,8 @@ export const bpfInstructionsMax = 4096;
 export const eventSizeMaxBytes = 60_000;
 /** Of an event that a client of the control plane sends. */
 export const foreignEventSizeMaxBytes = 4 * 1024 * 1024;
+/** Bytes of clients' events that are read at once, of however many; one of them is always read. */
+export const eventPageMaxBytes = 8 * 1024 * 1024;
 /** Largest policy or manifest file read, bytes. */
 export const policySizeMaxBytes = 1 << 20;
 /** Rules one policy may become when written out; a kernel plan holds 8,192 in all. */

@@ -3,6 +3,7 @@
 
 import { AegisError } from "../base/errors.ts";
 import type { SessionId } from "../base/ids.ts";
+import { eventPageMaxBytes } from "../base/limits.ts";
 import type { EventFilter } from "./contract.ts";
 import type { LogRecord } from "./control/contract.ts";
 import { columnFilter, matchesColumns, matchesSearch } from "./filter.ts";
@@ -218,7 +219,7 @@ function eventIn(rows: MemoryRows, session: SessionId, seq: number): StoredEvent
   return rows.events.find((event) => event.session === session && event.seq === seq);
 }
 
-/** All at once: what is in memory is small. */
+/** Looked at all at once: what is in memory is small. */
 function chainOf(rows: MemoryRows, query: ChainQuery): ChainPage {
   const { session, prefix, type, fromUnixMs, toUnixMs, after, limit } = query;
   const isWanted = (event: StoredEvent) =>
@@ -228,10 +229,14 @@ function chainOf(rows: MemoryRows, query: ChainQuery): ChainPage {
     (fromUnixMs === undefined || event.tsUnixMs >= fromUnixMs) &&
     (toUnixMs === undefined || event.tsUnixMs <= toUnixMs);
   const events: StoredEvent[] = [];
+  let bytes = 0;
   for (let at = placeBehind(rows.events, after); events.length < limit; at++) {
     const event = rows.events[at];
     if (event === undefined) return { events, next: undefined };
-    if (isWanted(event)) events.push(event);
+    if (!isWanted(event)) continue;
+    bytes += event.body.length;
+    if (events.length > 0 && bytes > eventPageMaxBytes) break;
+    events.push(event);
   }
   return { events, next: events.at(-1)?.index };
 }

@@ -168,7 +168,8 @@ export interface Store {
   indexOf(session: SessionId, seq: number): Promise<number | undefined>;
   /**
    * In tree order. One page is the answer to a bounded look: where a type or times are asked for,
-   * or a prefix, it may have fewer events than `limit`, or none, though more follow.
+   * or a prefix, it may have fewer events than `limit`, or none, though more follow; and fewer
+   * where they are large.
    */
   chain(query: ChainQuery): Promise<ChainPage>;
   event(session: SessionId, seq: number): Promise<StoredEvent | undefined>;

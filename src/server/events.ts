@@ -61,7 +61,7 @@ export function eventRoutes(
       const { limit } = query;
       const session = given(query.session_id);
       if (session !== undefined) refusePurged(await log.session(query.tenant_id, session));
-      const events = await log.events({
+      const { events, next } = await log.page({
         tenant: query.tenant_id,
         session,
         type: given(query.event_type),
@@ -74,13 +74,14 @@ export function eventRoutes(
         signal,
       });
       const shown = events.slice(0, limit);
-      const next = events.length > limit ? String(shown.at(-1)?.index ?? "") : "";
+      const last = events.length > limit ? shown.at(-1)?.index : next;
+      const NextToken = last === undefined ? "" : String(last);
       if (!wantsLegacy(headers)) {
-        return reply(200, { Events: shown.map(eventJson), NextToken: next });
+        return reply(200, { Events: shown.map(eventJson), NextToken });
       }
       return replyLegacy({
         Events: shown.length === 0 ? null : shown.map(legacyEvent),
-        NextToken: next,
+        NextToken,
       });
     }),
   ];

@@ -22,6 +22,6 @@ export async function* newestSessions(
       if (!seen.has(key)) yield { tenant, session };
       seen.add(key);
     }
-    if (events.length < pageSize) return;
+    if (events.length === 0) return;
   }
 }

@@ -75,6 +75,6 @@ async function feed(
       if (seq >= count || !(await replay.step(event))) return;
       after = index;
     }
-    if (page.length < pageSize) return;
+    if (page.length === 0) return;
   }
 }

@@ -85,7 +85,7 @@ function stream(
         .map((event) => message(event, shown(event)))
         .join("");
       if (wanted !== "") return encoder.encode(wanted);
-      if (page.length === pageSize) continue;
+      if (page.length > 0) continue;
       const timer = setTimeout(resolve, pollMs);
       await promise;
       clearTimeout(timer);

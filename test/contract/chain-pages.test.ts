@@ -104,6 +104,42 @@ describe.each(ledgerKinds)("pages over %s", (_, open) => {
   });
 });
 
+describe.each(ledgerKinds)("large events over %s", (_, open) => {
+  const mebibyte = 1024 * 1024;
+  /** Mebibytes of each. */
+  const sizes = [0, 1, 1, 0, 3, 3, 3, 0, 0, 3, 3, 1, 3, 0];
+
+  test("are read a few at a time, and all of them", async () => {
+    const { store } = await open();
+    const log = createControlLog(store);
+    const place = { tenant: "acme", session: "s", user: "", type: "T", tsUnixMs: 1 };
+    for (const size of sizes) {
+      const tool_name = size === 0 ? "small" : "large";
+      const payload = parseJsonText(
+        JSON.stringify({ tool_name, text: "x".repeat(size * mebibyte) }),
+      );
+      await log.append([{ ...place, payload }]);
+    }
+    const session = sessionKey("acme", "s");
+    for (const where of [{}, { prefix: tenantPrefix("acme") }, { session }]) {
+      for (const type of [undefined, "T"]) {
+        const asked = { ...where, type, after: -1, limit: 1000 };
+        expect(await indexesOf(store, asked)).toEqual(sizes.map((_, at) => at));
+        const { events } = await store.chain(asked);
+        expect(events.length).toBe(5);
+      }
+    }
+    const query = { tenant: "acme", session: "s", limit: 1000 };
+    const first = await log.page(query);
+    expect([first.events.length, first.next]).toEqual([6, 5]);
+    const large = await log.page({ ...query, toolName: "large" });
+    expect(large.events.map(({ seq }) => seq)).toEqual([1, 2, 4, 5]);
+    const small = await log.page({ ...query, toolName: "small" });
+    expect([small.events.length, small.next]).toEqual([5, undefined]);
+    expect(await log.verify("acme", "s")).toMatchObject({ valid: true });
+  });
+});
+
 async function indexesOf(store: Store, query: ChainQuery): Promise<readonly number[]> {
   const found: number[] = [];
   for (let after: number | undefined = query.after; after !== undefined; ) {

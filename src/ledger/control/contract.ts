@@ -109,6 +109,11 @@ export interface EventQuery {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface EventPage {
+  readonly events: readonly LoggedEvent[];
+  readonly next: number | undefined;
+}
+
 export interface LoggedSession {
   readonly tenant: string;
   readonly session: string;
@@ -141,15 +146,20 @@ export interface ControlLog {
    * @throws {AegisError} `ledger/unavailable` when nobody knows whether they were stored
    */
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]>;
-  /** Oldest first, in tree order; within one session that is by `seq`. */
+  /**
+   * Oldest first, in tree order; within one session that is by `seq`. Fewer than `limit` where they
+   * are large, and then some at least.
+   */
   events(query: EventQuery): Promise<readonly LoggedEvent[]>;
+  /** The same, and behind which tree index more may follow; undefined: nothing did. */
+  page(query: EventQuery): Promise<EventPage>;
   event(tenant: string, session: string, seq: number): Promise<LoggedEvent | undefined>;
   /** Newest first; those that began before the session `before`, where one is given. */
   sessions(tenant: string, last: number, before?: string): Promise<readonly LoggedSession[]>;
   session(tenant: string, session: string): Promise<LoggedSession | undefined>;
   /** Content against hashes, the chain, and the columns. A session without events is valid. */
   verify(tenant: string, session: string): Promise<SessionVerdict>;
-  /** The event behind `index` on, of all tenants; for live tails. */
+  /** The event behind `index` on, of all tenants; for live tails. Fewer where they are large. */
   after(index: number, limit: number): Promise<readonly LoggedEvent[]>;
   /** Number of events in the ledger. */
   size(): Promise<number>;

@@ -3,13 +3,14 @@
 import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { JsonTree, PlainJson } from "../../base/json-text.ts";
+import { eventPageMaxBytes } from "../../base/limits.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 import { isEncrypted, stillEncrypted } from "../encrypted/text.ts";
 import { readClients } from "../seal.ts";
 import { isPurged, type SessionState } from "../session-state.ts";
 import type { ChainPage, Store, StoredEvent } from "../store.ts";
 import type { OutsideTree } from "../tree/standing.ts";
-import type { ControlLog, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
+import type { ControlLog, EventPage, EventQuery, LoggedEvent, LoggedSession } from "./contract.ts";
 import { localTenant, sessionKey, tenantPrefix } from "./foreign.ts";
 import { verifyChain } from "./verify.ts";
 
@@ -18,7 +19,8 @@ export function createReading(
   outside: OutsideTree | undefined,
 ): Omit<ControlLog, "append" | "onStored"> {
   return {
-    events: (query) => queryEvents(store, query),
+    events: async (query) => (await queryEvents(store, query)).events,
+    page: (query) => queryEvents(store, query),
     async event(tenant, session, seq) {
       const found = await store.event(sessionKey(tenant, session), seq);
       return found === undefined ? undefined : loggedEvent(found);
@@ -45,10 +47,10 @@ export function createReading(
   };
 }
 
-/** Events read at once where few of them may be what was asked for; each can have 4 MiB. */
+/** Events read at once where few of them may be what was asked for. */
 const pickyPageSize = 256;
 
-async function queryEvents(store: Store, query: EventQuery): Promise<readonly LoggedEvent[]> {
+async function queryEvents(store: Store, query: EventQuery): Promise<EventPage> {
   const { tenant, session, toolName, outcome, limit } = query;
   const where =
     session === undefined
@@ -56,10 +58,12 @@ async function queryEvents(store: Store, query: EventQuery): Promise<readonly Lo
       : { session: sessionKey(tenant, session) };
   const { type, fromUnixMs, toUnixMs } = query;
   const isPicky = toolName !== undefined || outcome !== undefined;
-  const found: LoggedEvent[] = [];
+  const events: LoggedEvent[] = [];
+  let bytes = 0;
   let next: number | undefined = query.after ?? -1;
-  while (next !== undefined && found.length < limit && query.signal?.aborted !== true) {
-    const asked = isPicky ? pickyPageSize : limit - found.length;
+  const isOver = () => events.length >= limit || bytes > eventPageMaxBytes;
+  while (next !== undefined && !isOver() && query.signal?.aborted !== true) {
+    const asked = isPicky ? pickyPageSize : limit - events.length;
     const page: ChainPage = await store.chain({
       ...where,
       type,
@@ -68,12 +72,20 @@ async function queryEvents(store: Store, query: EventQuery): Promise<readonly Lo
       after: next,
       limit: asked,
     });
-    for (const event of page.events.map(loggedEvent)) {
-      if (found.length < limit && isAsked(event, toolName, outcome)) found.push(event);
-    }
     next = page.next;
+    for (const stored of page.events) {
+      const event = loggedEvent(stored);
+      if (!isAsked(event, toolName, outcome)) continue;
+      events.push(event);
+      bytes += stored.body.length;
+      if (isOver()) {
+        const isLast = stored === page.events.at(-1);
+        next = isLast ? next : event.index;
+        break;
+      }
+    }
   }
-  return found;
+  return { events, next };
 }
 
 function isAsked(

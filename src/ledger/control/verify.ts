@@ -89,12 +89,12 @@ async function walk(
   while (reached.tally.nextSeq < end) {
     const limit = Math.min(pageSize, end - reached.tally.nextSeq);
     const after = reached.last?.index ?? -1;
-    const { events: page } = await store.chain({ session, after, limit });
+    const { events: page, next } = await store.chain({ session, after, limit });
     for (const stored of page) {
       const problem = follow(reached, stored, session);
       if (problem !== undefined) return bad(stored.seq, problem);
     }
-    if (page.length < limit) return undefined;
+    if (next === undefined) return undefined;
   }
   return undefined;
 }

@@ -1,11 +1,12 @@
 // Reading a PostgreSQL ledger: the chains of sessions in order.
 
 import type { SessionId } from "../../base/ids.ts";
-import { sessionColumns } from "../rows.ts";
+import { fittingCount } from "../fitting.ts";
+import { numberOf, sessionColumns } from "../rows.ts";
 import type { SessionState } from "../session-state.ts";
 import type { ChainPage, ChainQuery, StoredEvent } from "../store.ts";
 import type { Session, SqlValue } from "./pool.ts";
-import { eventColumns, keyOf, storedEvent, storedSession, toldText } from "./rows.ts";
+import { eventColumns, keyOf, plainRow, storedEvent, storedSession, toldText } from "./rows.ts";
 import { tenantOf } from "./schema.ts";
 
 export async function readSession(
@@ -41,11 +42,18 @@ export async function readChain(session: Session, query: ChainQuery): Promise<Ch
   if (query.fromUnixMs !== undefined) terms.push(`e.ts_ms >= ${bound(query.fromUnixMs)}`);
   if (query.toUnixMs !== undefined) terms.push(`e.ts_ms <= ${bound(query.toUnixMs)}`);
   const order = query.session === undefined ? "e.idx" : "e.seq";
-  const sql =
-    `SELECT ${eventColumns} FROM aegis_event e WHERE ${terms.join(" AND ")} ` +
+  const rest =
+    `FROM aegis_event e WHERE ${terms.join(" AND ")} ` +
     `ORDER BY ${order} LIMIT ${bound(query.limit)}`;
-  const events = (await session.query(sql, values)).rows.map(storedEvent);
-  return { events, next: events.length < query.limit ? undefined : events.at(-1)?.index };
+  const sized = await session.query(`SELECT octet_length(e.body) AS size ${rest}`, values);
+  const sizes = sized.rows.map((row) => numberOf(plainRow(row).size));
+  const fitting = fittingCount(sizes);
+  const limit = fitting < sizes.length ? fitting : query.limit;
+  const read = [...values.slice(0, -1), limit];
+  const events = (await session.query(`SELECT ${eventColumns} ${rest}`, read)).rows.map(
+    storedEvent,
+  );
+  return { events, next: events.length < limit ? undefined : events.at(-1)?.index };
 }
 
 export async function readSessionsUnder(

@@ -3,6 +3,7 @@
 // events, however many there are that nobody asked for.
 
 import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { fittingCount } from "../fitting.ts";
 import { type EventRow, eventOf } from "../rows.ts";
 import type { ChainPage, ChainQuery, StoredEvent } from "../store.ts";
 import { eventColumns, fromEvents, hasManySessions, range } from "./chains.ts";
@@ -34,8 +35,9 @@ function ofSession(db: Database, query: ChainQuery, id: string): ChainPage {
     ["e.idx > ?", query.after],
   ];
   if (end !== Infinity) terms.push(["e.seq < ?", end]);
-  const events = select(db, fromEvents, [...terms, ...filterOf(query)], "e.seq", query.limit);
-  if (events.length === query.limit || end === Infinity) return full(events, query);
+  const theirs = [...terms, ...filterOf(query)];
+  const { events, limit } = select(db, fromEvents, theirs, "e.seq", query.limit);
+  if (events.length === limit || end === Infinity) return full({ events, limit });
   return { events, next: lastBefore(db, num, end, query.after) };
 }
 
@@ -51,7 +53,7 @@ function lastBefore(db: Database, num: number, end: number, after: number): numb
 function ofEverybody(db: Database, query: ChainQuery): ChainPage {
   const terms: Term[] = [["e.idx > ?", query.after]];
   if (!isFiltered(query)) {
-    return full(select(db, fromEvents, terms, "e.idx", query.limit), query);
+    return full(select(db, fromEvents, terms, "e.idx", query.limit));
   }
   return inWindow(db, query, fromEvents, []);
 }
@@ -67,7 +69,7 @@ function ofMany(db: Database, query: ChainQuery, prefix: string): ChainPage {
 }
 
 function inWindow(db: Database, query: ChainQuery, from: string, theirs: Term[]): ChainPage {
-  const { after, limit } = query;
+  const { after } = query;
   // One aggregate each: SQLite finds two of them by reading all there is.
   const sql =
     "SELECT (SELECT min(idx) FROM event WHERE idx > ?) AS first, " +
@@ -75,23 +77,24 @@ function inWindow(db: Database, query: ChainQuery, from: string, theirs: Term[])
   const left = db.query<{ first: number | null; last: number | null }, [number]>(sql).get(after);
   if (left?.first == null || left.last === null) return { events: [], next: undefined };
   // What was purged leaves gaps.
-  const end = left.first + Math.max(lookedAtMax, limit);
+  const end = left.first + Math.max(lookedAtMax, query.limit);
   const terms: Term[] = [["e.idx >= ?", left.first], ["e.idx < ?", end], ...theirs];
-  const events = select(db, from, [...terms, ...filterOf(query)], "e.idx", limit);
-  if (events.length === limit) return full(events, query);
+  const page = select(db, from, [...terms, ...filterOf(query)], "e.idx", query.limit);
+  const { events, limit } = page;
+  if (events.length === limit) return full(page);
   return { events, next: left.last >= end ? end - 1 : undefined };
 }
 
 /** Those of a few sessions may lie anywhere: each session's index is followed, side by side. */
 function ofFew(db: Database, query: ChainQuery, prefix: string): ChainPage {
-  const { limit } = query;
-  const wanted = isFiltered(query) ? Math.max(lookedAtMax, limit) : limit;
+  const wanted = isFiltered(query) ? Math.max(lookedAtMax, query.limit) : query.limit;
   const { indexes, isEnd } = createMerge(db).next(range(prefix), query.after, wanted);
   const found: Term = ["e.idx IN (SELECT value FROM json_each(?))", JSON.stringify(indexes)];
-  const events = select(db, fromEvents, [found, ...filterOf(query)], "e.idx", limit);
+  const page = select(db, fromEvents, [found, ...filterOf(query)], "e.idx", query.limit);
+  const { events, limit } = page;
   const last = indexes.at(-1);
   if (last === undefined) return { events, next: undefined };
-  if (events.length === limit && events.at(-1)?.index !== last) return full(events, query);
+  if (events.length === limit && events.at(-1)?.index !== last) return full(page);
   return { events, next: isEnd ? undefined : last };
 }
 
@@ -109,21 +112,35 @@ function filterOf({ type, fromUnixMs, toUnixMs }: ChainQuery): Term[] {
   return terms;
 }
 
+interface Selected {
+  readonly events: readonly StoredEvent[];
+  /** As many as there could have been. */
+  readonly limit: number;
+}
+
 function select(
   db: Database,
   from: string,
   terms: readonly Term[],
   order: "e.idx" | "e.seq",
-  limit: number,
-): readonly StoredEvent[] {
+  most: number,
+): Selected {
   const where = terms.map(([sql]) => sql).join(" AND ");
-  const sql = `SELECT ${eventColumns} ${from} WHERE ${where} ORDER BY ${order} LIMIT ?`;
-  return db
-    .query<EventRow, SQLQueryBindings[]>(sql)
-    .all(...terms.map(([, bound]) => bound), limit)
+  const rest = `${from} WHERE ${where} ORDER BY ${order} LIMIT ?`;
+  const bound = terms.map(([, value]) => value);
+  const sizes = db
+    .query<{ size: number }, SQLQueryBindings[]>(`SELECT octet_length(e.body) AS size ${rest}`)
+    .all(...bound, most)
+    .map(({ size }) => size);
+  const fitting = fittingCount(sizes);
+  const limit = fitting < sizes.length ? fitting : most;
+  const events = db
+    .query<EventRow, SQLQueryBindings[]>(`SELECT ${eventColumns} ${rest}`)
+    .all(...bound, limit)
     .map((row) => eventOf(row));
+  return { events, limit };
 }
 
-function full(events: readonly StoredEvent[], { limit }: ChainQuery): ChainPage {
+function full({ events, limit }: Selected): ChainPage {
   return { events, next: events.length < limit ? undefined : events.at(-1)?.index };
 }

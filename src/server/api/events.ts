@@ -224,7 +224,12 @@ export const listEvents = {
     policy_outcome: z.string().optional().describe("Only with this `outcome` in the payload"),
     from_ts: z.int().min(0).max(timeMax).optional().describe("Not before, in ms since 1970"),
     to_ts: z.int().min(0).max(timeMax).optional().describe("Not after, in ms since 1970"),
-    limit: z.int().min(1).max(1000).default(100).describe("Events in a page"),
+    limit: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .describe("Events in a page; fewer where they are large"),
     page_token: z
       .string()
       .regex(/^\d{0,15}$/)

@@ -93,7 +93,7 @@ export type ListEventsParameters = {
   readonly from_ts?: number;
   /** Not after, in ms since 1970. */
   readonly to_ts?: number;
-  /** Events in a page. */
+  /** Events in a page; fewer where they are large. */
   readonly limit?: number;
   /** `NextToken` of the page before; empty for the first. */
   readonly page_token?: string;
