@@ -10,7 +10,7 @@ import { aegisPaths, privateDirectory } from "../config/location.ts";
 import type { Backend, BoxAccess, BoxRequest, PreparedBox } from "../enforce/backend.ts";
 import { gapsOf } from "../enforce/coverage.ts";
 import { platformName, selectBackend } from "../enforce/select.ts";
-import type { Coverage } from "../model/coverage.ts";
+import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import { findProgram } from "../supervise/find-program.ts";
 import { countTemporary } from "../supervise/stale-temporary.ts";
 import { temporaryBase } from "../supervise/temporary-folder.ts";
@@ -32,9 +32,17 @@ export interface Survey {
   /** Where boxes that get no private /tmp keep temporary files, and of how many workspaces. */
   readonly temporary: { readonly path: AbsPath; readonly workspaces: number };
   readonly features: readonly Feature[];
+  /** Of a box as it is made here; nothing is enforced where none can be made. */
   readonly coverage: Coverage;
-  readonly trial: { readonly passed: boolean; readonly message: string };
+  readonly trial: Trial;
   readonly ready: boolean;
+}
+
+interface Trial {
+  readonly passed: boolean;
+  readonly message: string;
+  /** A box was there, whatever became of what ran in it. */
+  readonly isBoxMade: boolean;
 }
 
 /** @throws {AegisError} when there is no home for state or no backend for this platform */
@@ -49,8 +57,8 @@ export async function survey(around: Surroundings): Promise<Survey> {
     const request = await defaultRequest(around, workspace);
     const box = await backend.prepare(request);
     const trial = await tryBox(backend, box, request, around);
-    const ready = trial.passed && gapsOf(box.coverage).length === 0;
-    const { coverage } = box;
+    const coverage = trial.isBoxMade ? box.coverage : box.coverage.map(notHeld);
+    const ready = trial.passed && gapsOf(coverage).length === 0;
     return {
       platform: platformName,
       home,
@@ -112,7 +120,7 @@ async function tryBox(
   box: PreparedBox,
   request: BoxRequest,
   around: Surroundings,
-): Promise<Survey["trial"]> {
+): Promise<Trial> {
   const workspace = canonicalPath(requireAbsolute(request.workspace));
   const granted = resolvePath(workspace, "granted");
   // Beside the keys, which no policy opens: AEGIS_HOME itself may lie in a folder that one grants.
@@ -138,21 +146,38 @@ async function tryBox(
       },
     );
     const { failure } = await running.exited;
-    if (failure !== undefined) return { passed: false, message: failure.message };
+    if (failure !== undefined) {
+      const { step, message } = failure;
+      return { passed: false, message, isBoxMade: stepsInside.has(step) };
+    }
   } catch (error) {
     if (!(error instanceof AegisError)) throw error;
-    return { passed: false, message: error.message };
+    const isBoxMade = !error.code.startsWith("enforce/");
+    return { passed: false, message: error.message, isBoxMade };
   } finally {
     rmSync(refused, { force: true });
   }
   return judge(decisionOn(seen, granted), decisionOn(seen, refused));
 }
 
-function judge(granted: string | undefined, refused: string | undefined): Survey["trial"] {
-  if (granted === "allow" && refused === "deny")
-    return { passed: true, message: "a granted read worked, another was refused; both were seen" };
+/** Of a launch: the box is made by then, and the program is not started in it. */
+const stepsInside: ReadonlySet<string> = new Set(["directory", "exec"]);
+
+/** A row of a plan whose box cannot be made. */
+function notHeld(row: CoverageRow): CoverageRow {
+  if (row.level !== "enforced" && row.level !== "weaker") return row;
+  const means = row.by === "" ? "" : `${row.by} would hold it, and `;
+  return { ...row, level: "absent", by: "", why: `${means}no box can be made here` };
+}
+
+function judge(granted: string | undefined, refused: string | undefined): Trial {
+  const isBoxMade = true;
+  if (granted === "allow" && refused === "deny") {
+    const message = "a granted read worked, another was refused; both were seen";
+    return { passed: true, message, isBoxMade };
+  }
   const told = `granted file: ${granted ?? "not seen"}, forbidden file: ${refused ?? "not seen"}`;
-  return { passed: false, message: told };
+  return { passed: false, message: told, isBoxMade };
 }
 
 function decisionOn(seen: readonly BoxAccess[], path: string): string | undefined {

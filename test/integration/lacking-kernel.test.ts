@@ -6,6 +6,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileFilter } from "../../src/enforce/linux/filter.ts";
 import { type Arch, syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import type { SetupReport } from "../../src/wire/setup.ts";
 import { programs } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 import { aegisBinary, cleanEnvironment, type Outcome } from "../support/harness.ts";
@@ -78,6 +79,29 @@ describe("on a kernel", () => {
       expect((await bare("audit", "verify")).exitCode).toBe(0);
     });
   }
+  testWith(["landlock", "seccomp", "userns"], "what no box can be made for is absent", async () => {
+    const { aegis, bare } = kernelWithout(["seccomp"], notThere);
+    const read = async (start: Kernel["aegis"]) => {
+      const { coverage, trial } = JSON.parse(
+        (await start("setup", "--json")).stdout,
+      ) as SetupReport;
+      return { coverage: new Map(coverage.map((row) => [row.protection, row])), trial };
+    };
+    const [without, whole] = [await read(aegis), await read(bare)];
+    expect(without.trial).toMatchObject({ passed: false });
+    expect(whole.trial).toMatchObject({ passed: true });
+    const held = [...whole.coverage.values()].filter(({ level }) => level === "enforced");
+    expect(held.length).toBeGreaterThan(5);
+    for (const { protection } of held) {
+      expect(without.coverage.get(protection)).toMatchObject({ level: "absent", by: "" });
+    }
+    expect(without.coverage.get("system-calls")?.why).toBe(
+      "seccomp would hold it, and no box can be made here",
+    );
+    const told = await aegis("setup");
+    expect(told.stdout).not.toMatch(/ enforced /);
+    expect(told.stdout).toContain("can make no box here, with --allow-weaker neither.\n");
+  });
   testWith(["landlock", "seccomp", "userns"], "less is said where less was accepted", async () => {
     const { folder, aegis } = kernelWithout(landlock, notThere);
     const weaker = await aegis("run", "--allow-weaker", "--", "touch", "proof");

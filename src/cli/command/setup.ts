@@ -35,8 +35,8 @@ export const command = defineCommand(
     launches: false,
     examples: ["aegis setup", "aegis setup --attack"],
     notes: [
-      "Exit status 1 when `aegis run` would need --allow-weaker with the default policy, or an",
-      "attack worked. An attack is unproven when it does not work without a box either.",
+      "Exit status 1 when `aegis run` would need --allow-weaker with the default policy, or could",
+      "make no box at all, or an attack worked. An attack is unproven when it does not work without a box either.",
     ],
   },
   async ({ flags }, context) => {
@@ -82,15 +82,19 @@ function renderSurvey(found: Survey, width: number | undefined): string {
     note,
   ]);
   const featureColumns = [{ title: "FEATURE" }, { title: "WORKS" }, { title: "", shrinkTo: 20 }];
-  const last = found.ready
-    ? "Setup complete."
-    : "Setup incomplete: `aegis run` needs --allow-weaker with the default policy here.";
   return [
     facts,
     ...(features.length === 0 ? [] : [renderTable(featureColumns, features, width)]),
     renderTable(coverageColumns, found.coverage.map(coverageRow), width),
-    `${last}\n`,
+    `${conclusion(found)}\n`,
   ].join("\n");
+}
+
+function conclusion({ ready, trial }: Survey): string {
+  if (ready) return "Setup complete.";
+  return trial.isBoxMade
+    ? "Setup incomplete: `aegis run` needs --allow-weaker with the default policy here."
+    : "Setup incomplete: `aegis run` can make no box here, with --allow-weaker neither.";
 }
 
 function temporaryFact({ temporary: { path, workspaces } }: Survey): [string, string] {
@@ -109,7 +113,7 @@ function setupReport(found: Survey): SetupReport {
     temporary: { ...found.temporary },
     features: found.features.map((feature) => ({ ...feature })),
     coverage: found.coverage.map((row) => ({ ...row })),
-    trial: { ...found.trial },
+    trial: { passed: found.trial.passed, message: found.trial.message },
     ready: found.ready,
   };
 }
