@@ -29,7 +29,18 @@ class Aegis < Formula
 
   def install
     bin.install "aegis"
-    %w[aegisd aegisctl aegis-server].each { |name| bin.install_symlink bin/"aegis" => name }
+    names = %w[aegisd aegisctl]
+    # Called so it only says what serves in its place: where another program has the name, it gives way, or nothing of
+    # this would be linked.
+    names << "aegis-server" if free?(HOMEBREW_PREFIX/"bin/aegis-server")
+    names.each { |name| bin.install_symlink bin/"aegis" => name }
+  end
+
+  # Of an earlier version of this formula is free as well.
+  def free?(path)
+    return true if !path.exist? && !path.symlink?
+
+    path.symlink? && path.readlink.to_s.include?("/Cellar/#{name}/")
   end
 
   test do
