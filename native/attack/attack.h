@@ -33,6 +33,7 @@ extern const struct attack attack_proxy[];
 extern const struct attack attack_races[];
 extern const struct attack attack_races_of_calls[];
 extern const struct attack attack_resources[];
+extern const struct attack attack_set_id[];
 
 /* One more line about what came of it, printed behind the verdict. */
 __attribute__((format(printf, 1, 2))) void attack_note(const char *format, ...);

@@ -29,7 +29,7 @@ enum { LINE_SIZE = 8192, ARGUMENTS_MAX = 16, NOTE_SIZE = 160 };
 static const struct attack *const groups[] = {
 	attack_files,	       attack_links,	 attack_privileges, attack_processes,
 	attack_execution,      attack_calls,	 attack_network,    attack_races,
-	attack_races_of_calls, attack_resources, attack_proxy,
+	attack_races_of_calls, attack_resources, attack_proxy,	    attack_set_id,
 };
 
 /* Shared with the process of the technique, which may die of what it does. */

@@ -15,6 +15,7 @@
 #include "change_deeds.h"
 #include "exec.h"
 #include "proc.h"
+#include "set_id.h"
 
 static bool keeps_link(const struct request *request)
 {
@@ -152,7 +153,8 @@ static int check(struct request *request)
 int changes_answer(struct request *request)
 {
 	bool is_exec = request->call->kind == CALL_EXEC;
-	bool performs = !is_exec && (request->rules->broker_change || cuts(request));
+	bool gives_id = set_id_is_given(request);
+	bool performs = !is_exec && (request->rules->broker_change || cuts(request) || gives_id);
 	enum action action = is_exec ? ACTION_PROCESS_SPAWN : ACTION_FILE_WRITE;
 	const struct target *target = &request->first.at.target;
 	int answer;
@@ -169,6 +171,8 @@ int changes_answer(struct request *request)
 		return answer;
 	if (target->state == TARGET_FAILS || target->state == TARGET_MISSING)
 		return request_fails(request, action, &request->first, target->error);
+	if (gives_id && !S_ISDIR(target->mode))
+		return set_id_refuse(request);
 	answer = is_exec ? exec_judge(request) : judge_change(request);
 	if (answer == ANSWER_CONTINUE && performs)
 		return change_perform(request);

@@ -16,6 +16,8 @@
 #define JUDGE_NO_SOCKET (UINT32_MAX - 2)
 /* And for a ping where only a policy for everything could have one. */
 #define JUDGE_NO_PING (UINT32_MAX - 3)
+/* And for a file that would give whoever runs it the rights of its owner: set_id.h. */
+#define JUDGE_SET_ID (UINT32_MAX - 4)
 /* In place of a rule: a person was asked; the answer is added. */
 #define JUDGE_ASKED 0xffffff00u
 

@@ -4,9 +4,10 @@
  *
  * An open that may make or change a file is performed here when the plan says so, because a second
  * reading of the caller's memory could find another name, and a file may have others elsewhere. The
- * same goes for every openat2, whose flags are in memory too. What exists is opened through the
- * very object that was judged; what does not is made with O_EXCL in the directory that was judged,
- * so neither can be another one.
+ * same goes for every openat2 of a confined box, whose flags and mode are in memory too: the kernel
+ * could be made to read another one. What exists is opened through the very object that was judged;
+ * what does not is made with O_EXCL in the directory that was judged, so neither can be another
+ * one.
  */
 #include "opens.h"
 
@@ -18,6 +19,7 @@
 #include "asks.h"
 #include "limit_hits.h"
 #include "proc.h"
+#include "set_id.h"
 
 enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
 
@@ -44,6 +46,11 @@ enum { ATTEMPTS_MAX = 3, MODE_BITS = 07777 };
 static bool is_creating(uint64_t flags)
 {
 	return (flags & O_CREAT) && !(flags & O_PATH) && !opener_is_temporary(flags);
+}
+
+static bool makes_file(uint64_t flags)
+{
+	return is_creating(flags) || opener_is_temporary(flags);
 }
 
 static bool reads(uint64_t flags)
@@ -243,6 +250,8 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 		request->first.at.target.error = ENOENT;
 	if (answer == 0 && is_creating(flags) && is_slashed(request, &place))
 		return request_fails(request, ACTION_FILE_WRITE, &request->first, EISDIR);
+	if (answer == 0 && makes_file(flags) && set_id_is_made(request, opening->mode))
+		return set_id_refuse(request);
 	if (answer == 0)
 		answer = judge(request, flags);
 	if (answer == EACCES && place.is_new && is_there(request))
@@ -270,7 +279,8 @@ static int answer(struct request *request)
 	int given = opens_read(request, &opening);
 	bool in_memory = request->call->kind == CALL_OPENAT2;
 	bool performs = request->rules->broker_open ||
-			(request->rules->broker_create && (in_memory || writes(opening.flags)));
+			(in_memory && !request->rules->only_watches) ||
+			(request->rules->broker_create && writes(opening.flags));
 
 	if (given != 0)
 		return given;

@@ -1,7 +1,8 @@
 /*
  * The filter refuses by the registers alone, so nothing can have changed meanwhile: what comes here
  * is refused, and only has to be told of. That is every call nobody here understands, and of those
- * that are understood what would make a device or a namespace. None of it is ever let go on.
+ * that are understood what would make a device, a set-user-ID program or a namespace. None of it is
+ * ever let go on.
  */
 #include "refused_calls.h"
 
@@ -25,11 +26,12 @@ static bool makes_namespace(const struct request *request)
 	return flags & namespaces;
 }
 
-static bool makes_device(const struct request *request)
+/* A device, or what gives whoever runs it the rights of its owner. */
+static bool makes_forbidden(const struct request *request)
 {
 	uint64_t mode = request_argument(request, request->call->mode);
 
-	return S_ISCHR(mode) || S_ISBLK(mode);
+	return S_ISCHR(mode) || S_ISBLK(mode) || mode & (S_ISUID | S_ISGID);
 }
 
 bool refused_calls_has(const struct request *request)
@@ -45,7 +47,7 @@ bool refused_calls_has(const struct request *request)
 	if (kind == CALL_PART)
 		return makes_namespace(request);
 	if (kind == CALL_MKNOD)
-		return makes_device(request);
+		return makes_forbidden(request);
 	/* A whiteout is a device by another name. */
 	return kind == CALL_RENAME && request_argument(request, request->call->flags) & WHITEOUT;
 }

@@ -14,6 +14,7 @@ import {
   noPingRule,
   noSocketRule,
   type RefusedFrame,
+  setIdRule,
   severalNamesRule,
 } from "./frame.ts";
 
@@ -34,7 +35,12 @@ const headerSize = 8;
 const noRule = 0xffffffff;
 /** The same: a person was asked, and the number of the answer is added. */
 const askedRules = 0xffffff00;
-const builtInRules: ReadonlySet<number> = new Set([severalNamesRule, noSocketRule, noPingRule]);
+const builtInRules: ReadonlySet<number> = new Set([
+  severalNamesRule,
+  noSocketRule,
+  noPingRule,
+  setIdRule,
+]);
 
 export function createFrameDecoder(): FrameDecoder {
   const programs = new Map<number, string>();

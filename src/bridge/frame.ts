@@ -30,6 +30,9 @@ export const noSocketRule = 0xfffffffd;
 /** The same for a ping by name where sockets are made by the helper. */
 export const noPingRule = 0xfffffffc;
 
+/** The same for a file that would give whoever runs it the rights of its owner. */
+export const setIdRule = 0xfffffffb;
+
 /** One notified call, after it was judged. */
 export interface AccessFrame {
   readonly kind: "access";

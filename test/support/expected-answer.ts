@@ -133,8 +133,28 @@ function confinedAnswer(
     case "prctl":
       if (low(0) === 35 || low(0) === 0x59616d61) return answers.eperm;
       return low(0) === 4 && low(1) !== 1 && hears ? answers.eperm : undefined;
+    case "chmod":
+    case "fchmod":
+    case "fchmodat":
+    case "fchmodat2": {
+      // Whether it is a folder nobody knows by the registers; where nobody can look it is no.
+      const isSetId = (low(name.endsWith("chmod") ? 1 : 2) & 0o6000) !== 0;
+      if (!isSetId) return undefined;
+      return isHeardAtAll(plan) ? answers.notify : answers.eperm;
+    }
+    case "creat":
+      return (low(1) & 0o6000) !== 0 && !plan.notify.create ? answers.eperm : undefined;
+    case "open":
+    case "openat": {
+      const at = name === "open" ? 1 : 2;
+      const makes = (low(at) & 0o20000100) !== 0 && plan.notify.open === "none";
+      return makes && (low(at + 1) & 0o6000) !== 0 ? answers.eperm : undefined;
+    }
+    case "openat2":
+      return isHeardAtAll(plan) ? answers.notify : answers.enosys;
     case "mknod":
     case "mknodat": {
+      if ((low(name === "mknod" ? 1 : 2) & 0o6000) !== 0) return answers.eperm;
       const kind = (low(name === "mknod" ? 1 : 2) >> 12) & 0xf;
       return kind === 2 || kind === 6 ? answers.eperm : undefined;
     }
@@ -145,6 +165,11 @@ function confinedAnswer(
     default:
       return sharedAnswer(plan, name, call) ?? socketAnswer(plan, name, low);
   }
+}
+
+function isHeardAtAll({ notify }: FilterPlan): boolean {
+  const { open, create, change, descriptor, exec, socket, send } = notify;
+  return open !== "none" || [create, change, descriptor, exec, socket, send].includes(true);
 }
 
 function isClosedRequest({ notify, sockets }: FilterPlan, request: number): boolean {

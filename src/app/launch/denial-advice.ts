@@ -49,7 +49,7 @@ function isSocketCall(flags: string): boolean {
  */
 export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const { action, path, port, rule } = denial;
-  if (/^(protected|aegis):/.test(rule) || rule === "box:sockets") return only("");
+  if (/^(protected|aegis):/.test(rule) || isForAll(rule)) return only("");
   if (rule === "box:ping") return { fix: "--net all", note: pingNote };
   if (rule === "box:several-names") return only(severalNamesFix(action));
   if (rule.endsWith(":unchanged")) return only("");
@@ -68,6 +68,11 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
   const resource = { path, host: undefined, port };
   const grant = smallestGrant({ action, agent, resource });
   return only(grant.flag ?? `the policy line ${grant.cedar}`);
+}
+
+/** No policy grants these. */
+function isForAll(rule: string): boolean {
+  return rule === "box:sockets" || rule === "box:set-id";
 }
 
 const pingNote = "or --net icmp:HOST, where the container is given --cap-add SYS_PTRACE";

@@ -6,6 +6,7 @@ import {
   noPingRule,
   noSocketRule,
   type RefusedFrame,
+  setIdRule,
   severalNamesRule,
 } from "../../bridge/frame.ts";
 import type { Origin } from "../../model/capability.ts";
@@ -17,6 +18,7 @@ import {
   noCallSource,
   noPingSource,
   noSocketSource,
+  setIdSource,
   severalNamesSource,
 } from "./built-in.ts";
 import { describeCall, describeRefusedCall } from "./describe-call.ts";
@@ -84,6 +86,8 @@ function reasonOf({ allowed, rule }: AccessFrame, origin: Origin | undefined): s
   if (rule === noSocketRule) return `${reason}: no policy grants sockets of this kind`;
   if (rule === noPingRule)
     return `${reason}: in a container that keeps pidfd_getfd away no ping goes by name`;
+  if (rule === setIdRule)
+    return `${reason}: whoever runs a file with these bits has the rights of its owner or group`;
   if (rule !== severalNamesRule) return reason;
   return `${reason}: it has other names (hard links), and one of them may be out of bounds`;
 }
@@ -93,6 +97,7 @@ function sourceOf(frame: AccessFrame, box: KeptBox): RuleSource | undefined {
   if (rule === severalNamesRule) return severalNamesSource;
   if (rule === noSocketRule) return noSocketSource;
   if (rule === noPingRule) return noPingSource;
+  if (rule === setIdRule) return setIdSource;
   if (rule !== undefined) return box.sources()[rule];
   return isInside(frame) ? abstractSource : undefined;
 }

@@ -89,6 +89,9 @@ export const noSocketSource: RuleSource = builtInRule("box:sockets", "forbid");
 /** Of a ping where none goes by name. */
 export const noPingSource: RuleSource = builtInRule("box:ping", "forbid");
 
+/** Of a file that is to give whoever runs it the rights of its owner or group. */
+export const setIdSource: RuleSource = builtInRule("box:set-id", "forbid");
+
 /** Of a system call that no box may make. */
 export const noCallSource: RuleSource = builtInRule("box:calls", "forbid");
 

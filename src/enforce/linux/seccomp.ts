@@ -162,6 +162,7 @@ function confine(
     const cases = [{ values: [S_IFCHR, S_IFBLK], rule: refused }];
     rules.set(name, { argument, mask: S_IFMT, cases, otherwise });
   }
+  keepFromSettingIds(plan.notify, rules);
   // A whiteout is a device node by another name.
   rules.set("renameat2", unless(4, RENAME_WHITEOUT, rules.get("renameat2") ?? "allow"));
   if (plan.sharesProcesses) keepToSelf(rules);
@@ -192,6 +193,37 @@ function confine(
   ] as const) {
     const tried = tells ? "notify" : noFastOpen;
     rules.set(name, unless(argument, MSG_FASTOPEN, rules.get(name) ?? "allow", tried));
+  }
+}
+
+/**
+ * A program with these bits gives whoever runs it, outside, the rights of its owner or group. What
+ * makes a file is refused them; of a folder, which a mode may be for, they mean something else, so
+ * the supervisor looks.
+ */
+function keepFromSettingIds(notify: NotifiedCalls, rules: Map<string, CallRule>): void {
+  const judged = notifiesAny(notify) ? "notify" : refused;
+  const modes = [
+    ["chmod", 1, judged],
+    ["fchmod", 1, judged],
+    ["fchmodat", 2, judged],
+    ["fchmodat2", 2, judged],
+    ["creat", 1, notified(notify.create) === "notify" ? "notify" : refused],
+    ["mknod", 1, refused],
+    ["mknodat", 2, refused],
+  ] as const;
+  for (const [name, argument, otherwise] of modes)
+    rules.set(name, unless(argument, setIds, rules.get(name) ?? "allow", otherwise));
+  if (notify.open !== "none") return;
+  // Its mode lies in memory: it is performed, or does not exist, and callers take openat.
+  rules.set("openat2", notifiesAny(notify) ? "notify" : unknown);
+  for (const [name, flags] of [
+    ["open", 1],
+    ["openat", 2],
+  ] as const) {
+    const made = unless(flags === 1 ? 2 : 3, setIds, "allow");
+    const cases = [{ values: [0], rule: "allow" as const }];
+    rules.set(name, { argument: flags, mask: O_CREAT | O_TMPFILE_OWN, cases, otherwise: made });
   }
 }
 
@@ -275,6 +307,7 @@ const CLONE_THREAD = 0x10000;
 const cloneNamespaces = 0x7e020000;
 const unshareNamespaces = cloneNamespaces | 0x80;
 const personalityQuery = 0xffffffff;
+const setIds = 0o6000;
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;

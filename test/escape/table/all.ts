@@ -9,6 +9,7 @@ import { localSockets, network, terminal } from "./network.ts";
 import { privileges } from "./privileges.ts";
 import { processes } from "./processes.ts";
 import { execution } from "./programs.ts";
+import { setIds } from "./set-id.ts";
 
 export const catalogue: readonly Row[] = [
   ...plainFiles,
@@ -22,5 +23,6 @@ export const catalogue: readonly Row[] = [
   ...localSockets,
   ...terminal,
   ...persistence,
+  ...setIds,
   ...secretsAndResources,
 ];

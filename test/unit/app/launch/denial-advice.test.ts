@@ -70,6 +70,7 @@ const fixes = [
     { rule: "box:several-names" },
     `${copy}, or narrower patterns in the rules that forbid`,
   ],
+  ["a set-user-ID program", { action: "FileWrite", rule: "box:set-id" }, ""],
   ["a change of a program on a sealed list", { rule: "flag:--exec:unchanged" }, ""],
   ["a path that nobody knows", { path: "?" }, ""],
   ["a rule of the user's own", { rule: "mine" }, "the rule mine taken out of the policy"],

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type AccessFrame, severalNamesRule } from "../../../../src/bridge/frame.ts";
+import { type AccessFrame, setIdRule, severalNamesRule } from "../../../../src/bridge/frame.ts";
 import { refusalOf, rowMaker } from "../../../../src/enforce/linux/access.ts";
 import { describeCall } from "../../../../src/enforce/linux/describe-call.ts";
 import { packBox, unpackBox } from "../../../../src/enforce/linux/prepared.ts";
@@ -89,6 +89,11 @@ test("an access no rule speaks of, and one to an address", () => {
     rule: "box:several-names",
     reason:
       "denied by box:several-names: it has other names (hard links), and one of them may be out of bounds",
+  });
+  expect(rows({ ...frame, rule: setIdRule }).payload).toMatchObject({
+    rule: "box:set-id",
+    reason:
+      "denied by box:set-id: whoever runs a file with these bits has the rights of its owner or group",
   });
   const connect = rows({
     ...frame,

@@ -195,6 +195,37 @@ test("no file system makes, copies or removes a tree through a folder open for r
   expect(answer({ ...closed, confine: false }, "ioctl", 3, 0x50009417)).toBe("allow");
 });
 
+test("no file is made one that gives whoever runs it the rights of its owner or group", () => {
+  const none = { ...closed, notify: silent };
+  for (const bits of [0o4000, 0o2000, 0o6755]) {
+    const rows = [
+      ["chmod", [0, bits], "notify", "eperm"],
+      ["fchmod", [3, bits], "notify", "eperm"],
+      ["fchmodat", [3, 0, bits], "notify", "eperm"],
+      ["fchmodat2", [3, 0, bits], "notify", "eperm"],
+      ["creat", [0, bits], "notify", "eperm"],
+      ["open", [0, 0o101, bits], "notify", "eperm"],
+      ["openat", [3, 0, 0o101, bits], "notify", "eperm"],
+      ["openat", [3, 0, 0o20200002, bits], "notify", "eperm"],
+      ["openat", [3, 0, 0o2, bits], "notify", "allow"],
+      ["mknod", [0, 0o100000 | bits], "eperm", "eperm"],
+      ["mknodat", [3, 0, 0o100000 | bits], "eperm", "eperm"],
+      // The kernel drops them.
+      ["mkdir", [0, bits], "notify", "allow"],
+    ] as const;
+    for (const [name, args, heard, unheard] of rows) {
+      const found = [answer(closed, name, ...args), answer(none, name, ...args)];
+      expect([name, ...args, ...found]).toEqual([name, ...args, heard, unheard]);
+    }
+  }
+  for (const name of ["chmod", "fchmod", "creat"])
+    expect([name, answer(none, name, 3, 0o1777)]).toEqual([name, "allow"]);
+  expect(answer(none, "openat", 3, 0, 0o101, 0o755)).toBe("allow");
+  expect(answer({ ...none, confine: false }, "fchmod", 3, 0o4755)).toBe("allow");
+  // Its mode lies in memory.
+  expect([answer(closed, "openat2"), answer(none, "openat2")]).toEqual(["notify", "enosys"]);
+});
+
 test("an anonymous file comes without the right to be executed where execution is by name", () => {
   expect(answer(closed, "memfd_create", 0, 1)).toBe("enosys");
   expect(answer(closed, "memfd_create", 0, 9)).toBe("allow");
@@ -221,7 +252,7 @@ test("the open calls are heard of as the audit level asks", () => {
         open,
         expected[open],
       ]);
-      expect(answer(plan, "openat2")).toBe(open === "none" ? "allow" : "notify");
+      expect(answer(plan, "openat2")).toBe(open === "none" ? "enosys" : "notify");
     }
   }
 });
