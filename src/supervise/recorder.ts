@@ -37,6 +37,8 @@ export interface RecordedTotals {
   readonly denied: number;
   /** Distinct denials, most frequent first; at most `denialsKeptMax`. */
   readonly denials: readonly Denial[];
+  /** System calls that no box may make: how often each was tried, by its name. */
+  readonly refusedCalls: ReadonlyMap<string, number>;
 }
 
 export interface Recorder {
@@ -95,6 +97,7 @@ export function createRecorder(
       return schedule.writeSoon();
     },
     refuse(refusals) {
+      for (const { refused } of refusals) tally.addRefusal(refused);
       if (writes.failure() === undefined) for (const one of refusals) window.addRefusal(one);
       return schedule.writeSoon();
     },
@@ -208,11 +211,13 @@ export function accessesIn(drafts: readonly EventDraft[]): number {
 
 interface Tally {
   add(payload: AccessPayload): void;
+  addRefusal(refused: RefusedPayload): void;
   totals(): RecordedTotals;
 }
 
 function createTally(): Tally {
   const denials = new Map<string, Denial>();
+  const refusedCalls = new Map<string, number>();
   let allowed = 0;
   let denied = 0;
   return {
@@ -228,9 +233,12 @@ function createTally(): Tally {
       if (known !== undefined) denials.set(key, { ...known, count: known.count + payload.count });
       else if (denials.size < denialsKeptMax) denials.set(key, toDenial(payload));
     },
+    addRefusal({ call, times }) {
+      refusedCalls.set(call, times + (refusedCalls.get(call) ?? 0));
+    },
     totals() {
       const ordered = [...denials.values()].sort((a, b) => b.count - a.count);
-      return { allowed, denied, denials: ordered };
+      return { allowed, denied, denials: ordered, refusedCalls };
     },
   };
 }

@@ -17,6 +17,7 @@ import {
   observedEnvironment,
 } from "../../supervise/environment.ts";
 import { findProgram } from "../../supervise/find-program.ts";
+import type { RecordedTotals } from "../../supervise/recorder.ts";
 import { type SupervisedRun, superviseRun } from "../../supervise/supervisor.ts";
 import { ownTemporaryFolder, temporaryFolder } from "../../supervise/temporary-folder.ts";
 import type { DryRun } from "../dry-run/dry-run.ts";
@@ -108,8 +109,8 @@ async function launchWith(
     command: options.command,
     isEnforced: !subject.observeOnly,
     exit,
-    totals: { allowed: totals.allowed, denied: totals.denied },
-    denials: adviseOn(totals.denials, subject.agent),
+    ...told(totals, subject.agent),
+    audit: options.audit,
     coverage,
     environmentRemoved: environment.removed,
     limitHits: adviseOnLimits(limitHits, limits),
@@ -117,6 +118,14 @@ async function launchWith(
     dryRun: dry?.result(),
   };
   return { result, isUnfit: isKept && unfitSteps.has(exit.failure?.step ?? "") };
+}
+
+/** What was recorded, for the summary. */
+function told(
+  { allowed, denied, denials, refusedCalls }: RecordedTotals,
+  agent: string,
+): Pick<LaunchResult, "totals" | "denials" | "refusedCalls"> {
+  return { totals: { allowed, denied }, denials: adviseOn(denials, agent), refusedCalls };
 }
 
 /** Of building a box, before there is a command: what the plan was made for is gone. */

@@ -1,7 +1,7 @@
 // What a launch leaves behind, for the summary and for `--json`.
 
 import type { SessionId } from "../../base/ids.ts";
-import type { BoxExit } from "../../enforce/backend.ts";
+import type { AuditLevel, BoxExit } from "../../enforce/backend.ts";
 import type { Checkpoint } from "../../ledger/contract.ts";
 import type { Coverage } from "../../model/coverage.ts";
 import type { LimitName } from "../../model/limits.ts";
@@ -47,6 +47,10 @@ export interface LaunchResult {
   readonly exit: BoxExit;
   readonly totals: { readonly allowed: number; readonly denied: number };
   readonly denials: readonly DenialAdvice[];
+  /** System calls that no box may make: how often each was tried. They are no accesses. */
+  readonly refusedCalls: ReadonlyMap<string, number>;
+  /** What was recorded, so what is counted. */
+  readonly audit: AuditLevel;
   readonly coverage: Coverage;
   readonly environmentRemoved: readonly string[];
   readonly limitHits: readonly LimitHitAdvice[];

@@ -112,7 +112,7 @@ export const runSpec = {
       choices: ["full", "writes", "off"],
       default: "full",
       summary:
-        "What is recorded: every access; changes, programs, network and denials; denials only.",
+        "What is recorded: every access; changes, programs and network; only what aegis itself denies. Reads that the kernel denies are recorded with full.",
     },
     "exec-hash": {
       kind: "switch",

@@ -27,6 +27,8 @@ export interface RunReport {
     readonly fix: string;
     readonly note: string;
   }[];
+  readonly refused_calls: readonly { readonly call: string; readonly times: number }[];
+  readonly audit: LaunchResult["audit"];
   readonly weaker: readonly { readonly protection: string; readonly why: string }[];
   readonly environment_removed: readonly string[];
   /** False for `wrap`: nothing was stopped, denials are what the policy would have denied. */
@@ -60,6 +62,8 @@ export function runReport(result: LaunchResult): RunReport {
       fix: denial.fix,
       note: denial.note,
     })),
+    refused_calls: [...result.refusedCalls].map(([call, times]) => ({ call, times })),
+    audit: result.audit,
     weaker: weakerRows(result),
     environment_removed: result.environmentRemoved,
     enforced: result.isEnforced,
@@ -81,13 +85,15 @@ function dryRunView({
 /** The summary on standard error, one fact a line. */
 export function renderRunSummary(result: LaunchResult): string {
   const { allowed, denied } = result.totals;
-  const lines = [`aegis: Session: ${result.session}  ${allowed} allowed, ${denied} denied`];
+  const counts = `${allowed} allowed, ${denied} denied${uncounted[result.audit]}`;
+  const lines = [`aegis: Session: ${result.session}  ${counts}`];
   for (const hit of result.limitHits) lines.push(...limitLines(hit));
   for (const denial of result.denials.slice(0, denialsShown))
     lines.push(...denialLines(denial, result.isEnforced));
   const more = result.denials.length - denialsShown;
   if (more > 0)
     lines.push(`aegis: and ${more} more: aegis log --denied --session ${result.session}`);
+  if (result.refusedCalls.size > 0) lines.push(refusedCallsLine(result.refusedCalls));
   if (result.environmentRemoved.length > 0) {
     const names = result.environmentRemoved.map((name) => escapeControls(name)).join(" ");
     lines.push(`aegis: kept out of the environment: ${names} (pass one on with --env NAME)`);
@@ -95,6 +101,18 @@ export function renderRunSummary(result: LaunchResult): string {
   for (const row of weakerRows(result)) lines.push(`aegis: weaker: ${row.protection}: ${row.why}`);
   if (result.dryRun !== undefined) lines.push(...dryRunLines(result.dryRun));
   return `${lines.join("\n")}\n`;
+}
+
+/** What only the kernel refuses is seen by nobody, so that a count would say too much. */
+const uncounted: Readonly<Record<LaunchResult["audit"], string>> = {
+  full: "",
+  writes: " (--audit writes: reads are not counted, denied ones neither)",
+  off: " (--audit off: only what aegis itself denies is counted)",
+};
+
+function refusedCallsLine(calls: LaunchResult["refusedCalls"]): string {
+  const names = [...calls].map(([call, times]) => (times > 1 ? `${call} (${times} times)` : call));
+  return `aegis: refused system calls that no box may make: ${escapeControls(names.join(", "))}`;
 }
 
 function limitLines(hit: LimitHitAdvice): string[] {

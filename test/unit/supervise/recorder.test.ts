@@ -109,13 +109,13 @@ describe("createRecorder()", () => {
       return { tsUnixMs: 5, refused: { call: "ptrace", ...said, pid, exe: "/x", times: 1 } };
     };
     await recorder.refuse([refusal(7), refusal(8), refusal(7)]);
-    const { denied } = await finish(recorder, writer);
+    const { denied, refusedCalls } = await finish(recorder, writer);
     const { events } = await ledger.events({ type: "CALL_REFUSED" }, { limit: 10, offset: 0 });
     expect(events.map(({ payload }) => [payload.pid, payload.times])).toEqual([
       [8, 1],
       [7, 2],
     ]);
-    expect(denied).toBe(0);
+    expect([denied, [...refusedCalls]]).toEqual([0, [["ptrace", 3]]]);
   });
 
   test("loses nothing of many batches", async () => {
