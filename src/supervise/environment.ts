@@ -48,6 +48,12 @@ export function boxEnvironment(
   };
 }
 
+/** The box's PATH; without one, the one a shell would use. */
+export function searchPath({ variables }: BoxEnvironment): string {
+  const found = variables.find((entry) => entry.startsWith("PATH="));
+  return found?.slice("PATH=".length) ?? "/usr/local/bin:/usr/bin:/bin";
+}
+
 /** The whole environment but for what would steer aegis' own helper: what `wrap` passes on. */
 export function observedEnvironment(
   parent: Readonly<Record<string, string | undefined>>,

@@ -16,12 +16,12 @@ export function findProgram(command: string, path: string, directory: AbsPath): 
       hint: "write the program behind --: aegis run -- PROGRAM ARGUMENTS",
     });
   }
-  if (command.includes("/")) {
+  if (command.includes("/") || command === "." || command === "..") {
     const program = resolvePath(directory, command);
     const kind = kindOf(program);
     if (kind === "executable") return program;
     if (kind === "folder") throw isFolder(program);
-    throw kind === "absent" ? notFound(command) : notExecutable(program);
+    throw kind === "absent" ? noSuchFile(command, program) : notExecutable(program);
   }
   let refused: AbsPath | undefined;
   for (const entry of path.split(":")) {
@@ -69,6 +69,15 @@ function isOnTheWay(error: unknown): boolean {
 function notFound(command: string): AegisError {
   return new AegisError("launch/not-found", `Cannot run "${command}": no such program in PATH`, {
     hint: "give an absolute path, or pass a PATH that holds it with --env PATH=...",
+  });
+}
+
+/** Only names without a slash are looked for. */
+function noSuchFile(command: string, path: AbsPath): AegisError {
+  const hint =
+    path === command ? "correct the path" : `it stands for "${path}"; correct it, or --dir`;
+  return new AegisError("launch/not-found", `Cannot run "${command}": there is no such file`, {
+    hint,
   });
 }
 

@@ -15,6 +15,7 @@ import {
   type BoxEnvironment,
   boxEnvironment,
   observedEnvironment,
+  searchPath,
 } from "../../supervise/environment.ts";
 import { findProgram } from "../../supervise/find-program.ts";
 import type { RecordedTotals } from "../../supervise/recorder.ts";
@@ -151,7 +152,7 @@ async function subjectOf(
   const helpers = resolvePath(aegisPaths(around.environment).home, "cache/helper");
   const backend = await selectBackend(helpers, () => accessSources(around.clock));
   const about = { options, subject, around, backend, places, temporary };
-  const rest = { path: variable(environment, "PATH"), binary: ownBinary(subject) };
+  const rest = { path: searchPath(environment), binary: ownBinary(subject) };
   return { boxSubject: { ...about, ...rest, platform: platformName }, command, environment };
 }
 
@@ -348,18 +349,12 @@ function boxLaunch(
   const [command] = options.command;
   if (command === undefined) throw new AegisError("usage", "Cannot launch: no command was given");
   return {
-    program: findProgram(command, variable(environment, "PATH"), subject.workspace),
+    program: findProgram(command, searchPath(environment), subject.workspace),
     argv: options.command,
     environment: environment.variables,
     directory: subject.workspace,
     stdoutToStderr: options.json,
   };
-}
-
-/** Without a PATH, the one a shell would use. */
-function variable(environment: BoxEnvironment, name: "PATH"): string {
-  const found = environment.variables.find((entry) => entry.startsWith(`${name}=`));
-  return found?.slice(name.length + 1) ?? "/usr/local/bin:/usr/bin:/bin";
 }
 
 function withEnvironment(

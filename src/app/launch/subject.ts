@@ -19,6 +19,8 @@ import type { OwnFolder } from "../../enforce/backend.ts";
 import type { LimitWish } from "../../model/limits.ts";
 import type { Places } from "../../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../../policy/templates.ts";
+import { observedEnvironment, searchPath } from "../../supervise/environment.ts";
+import { findProgram } from "../../supervise/find-program.ts";
 import { configuredFiles } from "../policy/configured.ts";
 import { configuredTexts, type PolicyTexts, policyTexts } from "../policy/texts.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -85,10 +87,17 @@ function wrapConfig(options: LaunchOptions, around: Surroundings): Config {
   const entry = found ?? entryOf(paths, name, "wrap");
   if (found === undefined) {
     const sandbox = workspaceOf(options, around, undefined);
+    requireProgram(options, around, sandbox);
     const policy = templateNamed(options.policies[0] ?? "permit-all")?.text ?? "";
     createConfig(paths, entry, { sandbox, isolation: "Process", policy });
   }
   return loadConfig(entry, around.environment);
+}
+
+/** A name that was mistyped leaves no configuration behind. */
+function requireProgram(options: LaunchOptions, around: Surroundings, workspace: AbsPath): void {
+  const environment = observedEnvironment(around.environment, options.environment);
+  findProgram(options.command[0] ?? "", searchPath(environment), workspace);
 }
 
 function workspaceOf(

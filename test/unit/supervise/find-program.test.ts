@@ -30,11 +30,33 @@ const refused = [
   ["a path that is not there", "./nothing", "launch/not-found"],
   ["a file that cannot be executed", "only-plain", "launch/refused"],
   ["a folder", "./first", "launch/refused"],
+  ["the folder itself", ".", "launch/refused"],
   ["a folder of PATH's name", "first", "launch/not-found"],
   ["no name at all", "", "launch/not-found"],
 ] as const;
 test.each(refused)("refuses %s", (_, command, code) => {
   expect(codeOf(() => findProgram(command, path, directory()))).toBe(code);
+});
+
+test("says of a path what it stands for, and of a name where it was looked for", () => {
+  const messages = ["./nothing", "/nothing", "nothing"].map((command) => {
+    try {
+      return String(findProgram(command, path, directory()));
+    } catch (error) {
+      return error instanceof AegisError ? [error.message, error.hint] : error;
+    }
+  });
+  expect(messages).toEqual([
+    [
+      'Cannot run "./nothing": there is no such file',
+      `it stands for "${root}/nothing"; correct it, or --dir`,
+    ],
+    ['Cannot run "/nothing": there is no such file', "correct the path"],
+    [
+      'Cannot run "nothing": no such program in PATH',
+      "give an absolute path, or pass a PATH that holds it with --env PATH=...",
+    ],
+  ]);
 });
 
 test("does not look into relative entries of PATH", () => {
