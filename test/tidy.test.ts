@@ -81,10 +81,14 @@ describe("the same truth in two places", () => {
       plan: native.get("AE_PLAN_SIZE_MAX"),
       path: native.get("AE_PATH_MAX"),
       instructions: native.get("AE_BPF_MAX"),
+      word: native.get("AE_WORD_MAX"),
+      words: [native.get("AE_ARGUMENTS_MAX"), native.get("AE_ENVIRONMENT_MAX")],
     }).toEqual({
       plan: limits.planSizeMaxBytes,
       path: limits.pathMaxBytes,
       instructions: limits.bpfInstructionsMax,
+      word: limits.wordMaxBytes,
+      words: [limits.wordsMax, limits.wordsMax],
     });
   });
   test("the helper has the exit statuses of src/cli/exit.ts", () => {

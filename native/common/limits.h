@@ -5,8 +5,9 @@
 #ifndef AE_LIMITS_H
 #define AE_LIMITS_H
 
-/* Largest plan, bytes. */
-#define AE_PLAN_SIZE_MAX (1u << 20)
+/* Largest plan, bytes: what Linux takes as a command, 6 MiB with the pointers to its words, and
+ * what aegis says beside it. */
+#define AE_PLAN_SIZE_MAX (1u << 23)
 /* Longest path, bytes with the terminating NUL: PATH_MAX of Linux. */
 #define AE_PATH_MAX 4096u
 /* Longest file name, bytes with the terminating NUL: NAME_MAX + 1. */
@@ -20,8 +21,11 @@
 #define AE_LANDLOCK_PATHS_MAX 8192u
 #define AE_LANDLOCK_PORTS_MAX 1024u
 #define AE_RULES_MAX 8192u
-#define AE_ARGUMENTS_MAX 4096u
-#define AE_ENVIRONMENT_MAX 4096u
+/* Of one byte and its pointer each, in the 2 MiB that Linux takes of a stack of the usual size. */
+#define AE_ARGUMENTS_MAX 262144u
+#define AE_ENVIRONMENT_MAX 262144u
+/* Longest argument or variable with the terminating NUL: MAX_ARG_STRLEN of Linux. */
+#define AE_WORD_MAX 131072u
 
 /* Largest value of a limit, whatever its unit: sums of two stay far from wrapping. */
 #define AE_LIMIT_MAX (1ull << 60)

@@ -150,7 +150,7 @@ static int parse_header(struct parser *parser, struct cursor *cursor, uint32_t *
 	uint32_t size;
 
 	if (whole > AE_PLAN_SIZE_MAX)
-		return refuse(parser, -E2BIG, "the plan is larger than 1 MiB");
+		return refuse(parser, -E2BIG, "the plan is larger than 8 MiB");
 	if (!plan_take(cursor, magic, 4) || !plan_take(cursor, &version, 2) ||
 	    !plan_take(cursor, &reserved, 2) || !plan_take(cursor, &size, 4) ||
 	    !plan_take(cursor, records, 4))

@@ -225,14 +225,18 @@ static bool parse_rule(struct parser *parser, struct cursor *payload)
 	return true;
 }
 
+/* A word of the command is the whole payload: it may be longer than a `str`. */
 static bool parse_word(struct parser *parser, struct cursor *payload, char **list, size_t *count)
 {
-	const char *word = take_str(parser, payload);
+	char *word = parser->text;
+	size_t size = payload->left;
 
-	if (!word)
+	if (size >= AE_WORD_MAX || memchr(payload->at, 0, size))
 		return false;
-	/* execve wants char *: the bytes lie in our own arena. */
-	list[(*count)++] = (char *)(uintptr_t)word;
+	plan_take(payload, word, size);
+	word[size] = 0;
+	parser->text += size + 1;
+	list[(*count)++] = word;
 	return true;
 }
 

@@ -79,6 +79,13 @@ void build_namespaces(struct builder *builder, uint32_t flags)
 	build_record_end(builder);
 }
 
+static void build_word(struct builder *builder, uint16_t kind, const char *text)
+{
+	build_record(builder, kind, 0);
+	build_bytes(builder, text, strlen(text));
+	build_record_end(builder);
+}
+
 static void build_text(struct builder *builder, uint16_t kind, const char *text)
 {
 	build_record(builder, kind, 0);
@@ -90,9 +97,9 @@ void build_command(struct builder *builder)
 {
 	build_text(builder, 11, "/tmp");
 	build_text(builder, 12, "/bin/true");
-	build_text(builder, 13, "true");
-	build_text(builder, 13, "");
-	build_text(builder, 14, "PATH=/bin");
+	build_word(builder, 13, "true");
+	build_word(builder, 13, "");
+	build_word(builder, 14, "PATH=/bin");
 }
 
 void build_filter(struct builder *builder, size_t instructions)

@@ -261,7 +261,15 @@ static void make_relative_program(struct builder *builder)
 	build_str(builder, "true");
 	build_record_end(builder);
 	build_record(builder, 13, 0);
-	build_str(builder, "true");
+	build_bytes(builder, "true", 4);
+	build_record_end(builder);
+}
+
+static void make_cut_argument(struct builder *builder)
+{
+	make_least(builder);
+	build_record(builder, 14, 0);
+	build_bytes(builder, "A=\0b", 4);
 	build_record_end(builder);
 }
 
@@ -277,6 +285,7 @@ static const struct plan_case cases[] = {
 	{"the least plan", make_least, 0},
 	{"a plan with everything", make_full, 0},
 	{"an unknown namespace", make_unknown_namespace, -EINVAL},
+	{"a NUL in a variable", make_cut_argument, -EINVAL},
 	{"no namespaces record", make_no_namespaces, -EINVAL},
 	{"two namespaces records", make_two_namespaces, -E2BIG},
 	{"an unknown kind", make_unknown_kind, -EINVAL},

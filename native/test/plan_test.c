@@ -71,6 +71,53 @@ static void test_content(void)
 	plan_free(&plan);
 }
 
+/* One argument of this size. */
+static int parse_word_of(size_t size)
+{
+	static unsigned char data[200000];
+	const uint32_t whole = (uint32_t)(sizeof(data));
+	const char *why = NULL;
+	unsigned char *copy;
+	size_t used;
+	uint32_t at = (uint32_t)size;
+	int error;
+
+	build_begin(&builder);
+	build_namespaces(&builder, 0);
+	build_record(&builder, 11, 0);
+	build_str(&builder, "/");
+	build_record_end(&builder);
+	build_record(&builder, 12, 0);
+	build_str(&builder, "/bin/true");
+	build_record_end(&builder);
+	build_record(&builder, 13, 0);
+	build_end(&builder);
+	check(builder.size + size + 8 <= whole, "the buffer is large enough");
+	memset(data, 0, sizeof(data));
+	memcpy(data, builder.data, builder.size);
+	memcpy(data + builder.size - 4, &at, sizeof(at));
+	memset(data + builder.size, 'x', size);
+	used = builder.size + ((size + 7) & ~(size_t)7);
+	at = (uint32_t)used;
+	memcpy(data + 8, &at, sizeof(at));
+	copy = malloc(used);
+	memcpy(copy, data, used);
+	error = plan_parse(copy, used, &plan, &why);
+	free(copy);
+	if (error == 0)
+		check(strlen(plan.arguments[0]) == size, "the argument is whole");
+	plan_free(&plan);
+	return error;
+}
+
+static void test_words(void)
+{
+	check(parse_word_of(0) == 0, "an empty argument");
+	check(parse_word_of(65536) == 0, "an argument of 64 KiB");
+	check(parse_word_of(131071) == 0, "the longest argument Linux takes");
+	check(parse_word_of(131072) == -EINVAL, "a longer one");
+}
+
 static int parse_overlay(const char *upper, const char *work, uint16_t flags)
 {
 	build_begin(&builder);
@@ -157,6 +204,7 @@ int main(int count, char **arguments)
 	}
 	test_rows();
 	test_content();
+	test_words();
 	test_overlay();
 	test_cuts();
 	test_padding();

@@ -1,10 +1,17 @@
 // Every bound of the system with its unit and reason. Native bounds are repeated in
 // native/common/limits.h and kept equal by test/tidy.test.ts.
 
-/** Largest plan the helper reads, bytes: a policy with thousands of rules stays far below. */
-export const planSizeMaxBytes = 1 << 20;
+/**
+ * Largest plan the helper reads, bytes: what Linux takes as a command, 6 MiB with the pointers to
+ * its words, and a policy with thousands of rules.
+ */
+export const planSizeMaxBytes = 1 << 23;
 /** Longest path anywhere, bytes with the terminating NUL: PATH_MAX of Linux. */
 export const pathMaxBytes = 4096;
+/** Longest argument or variable, bytes with the terminating NUL: MAX_ARG_STRLEN of Linux. */
+export const wordMaxBytes = 131_072;
+/** Arguments, and variables: of one byte and its pointer each, what Linux takes by default. */
+export const wordsMax = 262_144;
 /** Seccomp programs: BPF_MAXINSNS of Linux. */
 export const bpfInstructionsMax = 4096;
 /** Largest event payload in canonical form, bytes: tlog entry bundles carry 65,535. */

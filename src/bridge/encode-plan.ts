@@ -3,7 +3,7 @@
 // say. No I/O.
 
 import { parseIp } from "../base/ip.ts";
-import { bpfInstructionsMax } from "../base/limits.ts";
+import { bpfInstructionsMax, wordsMax } from "../base/limits.ts";
 import { assert } from "../base/result.ts";
 import type { Action, Atom, Protocol } from "../model/capability.ts";
 import { type LimitPlan, limitNames } from "../model/limits.ts";
@@ -62,9 +62,9 @@ export function appendCommand(box: Uint8Array, command: CommandPlan): Uint8Array
   const writer = new PlanWriter(box);
   writer.record(kinds.directory, () => writer.path(command.directory));
   writer.record(kinds.program, () => writer.path(command.program));
-  writer.texts(kinds.argument, bounded("arguments", command.argv, 4096), () => "An argument");
-  const variables = bounded("environment variables", command.environment, 4096);
-  writer.texts(kinds.environment, variables, nameOfVariable);
+  writer.words(kinds.argument, bounded("arguments", command.argv, wordsMax), () => "An argument");
+  const variables = bounded("environment variables", command.environment, wordsMax);
+  writer.words(kinds.environment, variables, nameOfVariable);
   const { gateway } = command;
   if (gateway !== undefined) writer.record(kinds.gateway, () => writeGateway(writer, gateway));
   if (command.limits !== undefined) writeLimits(writer, command.limits);

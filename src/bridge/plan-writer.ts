@@ -3,7 +3,7 @@
 
 import { bytesOfSpelling, hasLoneBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
-import { pathMaxBytes, planSizeMaxBytes } from "../base/limits.ts";
+import { pathMaxBytes, planSizeMaxBytes, wordMaxBytes } from "../base/limits.ts";
 
 export const headerSize = 16;
 /** u16 kind, u16 flags, u32 size of the payload. */
@@ -72,23 +72,24 @@ export class PlanWriter {
   }
 
   /**
-   * A record for each text, as `record` and `str` would write them, but with the bytes that a
-   * spelling stands for (base/byte-text.ts). A hundred of them are on the way of every launch.
+   * A record for each word of a command: the bytes that a spelling stands for (base/byte-text.ts),
+   * as many as Linux takes. A hundred of them are on the way of every launch.
    */
-  texts(kind: number, texts: readonly string[], name: (text: string) => string): void {
-    for (const text of texts) {
-      if (text.length > 0xffff) throw unusable(`${name(text)} is longer than ${0xffff} bytes`);
-      if (text.includes("\0")) throw unusable(`${name(text)} holds a NUL`);
+  words(kind: number, words: readonly string[], name: (word: string) => string): void {
+    const tooLong = (word: string) =>
+      unusable(`${name(word)} is longer than ${wordMaxBytes - 1} bytes`, longWordHint);
+    for (const word of words) {
+      if (word.length >= wordMaxBytes) throw tooLong(word);
+      if (word.includes("\0")) throw unusable(`${name(word)} holds a NUL`);
       const start = this.#size + recordHeaderSize;
-      this.#room(recordHeaderSize + 2 + text.length * 3 + 7);
-      const written = this.#spelled(text, start + 2, name);
-      if (written > 0xffff) throw unusable(`${name(text)} is longer than ${0xffff} bytes`);
-      const end = start + 2 + written;
-      this.#size = start + ((2 + written + 7) & ~7);
+      this.#room(recordHeaderSize + word.length * 3 + 7);
+      const written = this.#spelled(word, start, name);
+      if (written >= wordMaxBytes) throw tooLong(word);
+      const end = start + written;
+      this.#size = start + ((written + 7) & ~7);
       this.#data.fill(0, end, this.#size);
       this.#view.setUint32(start - 8, kind, true);
-      this.#view.setUint32(start - 4, 2 + written, true);
-      this.#view.setUint16(start, written, true);
+      this.#view.setUint32(start - 4, written, true);
       this.#records += 1;
     }
   }
@@ -184,6 +185,8 @@ export class PlanWriter {
   }
 }
 
-function unusable(sentence: string): AegisError {
-  return new AegisError("enforce/helper", `Cannot write the plan: ${sentence}`);
+const longWordHint = "Linux takes no more: hand it over in a file or on standard input";
+
+function unusable(sentence: string, hint?: string): AegisError {
+  return new AegisError("enforce/helper", `Cannot write the plan: ${sentence}`, { hint });
 }
