@@ -1,5 +1,7 @@
 // Flags that several commands share, so that one word means one thing everywhere.
 
+import { AegisError } from "../base/errors.ts";
+
 export const jsonFlag = {
   kind: "switch",
   summary: "Print JSON on stdout and nothing else",
@@ -28,3 +30,15 @@ export const nameOperand = {
   required: false,
   summary: "Configuration; default: the active one, else the one used last",
 } as const;
+
+/** The one value of an operand and the flag that is its second spelling. @throws `usage` for two */
+export function eitherSpelling(
+  operand: string | undefined,
+  flag: string,
+  value: string | undefined,
+): string | undefined {
+  if (operand === undefined || value === undefined || operand === value) return operand ?? value;
+  throw new AegisError("usage", `Cannot use both "${operand}" and "${flag} ${value}"`, {
+    hint: "give one of them",
+  });
+}

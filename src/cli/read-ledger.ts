@@ -10,7 +10,7 @@ import {
 import { isPostgresDsn, typedPassword } from "../app/ledger/postgres-dsn.ts";
 import type { Ledger } from "../ledger/contract.ts";
 import type { CliContext } from "./context.ts";
-import { configFlag, ledgerFlag } from "./flags.ts";
+import { configFlag, eitherSpelling, ledgerFlag } from "./flags.ts";
 import { newestIndex } from "./follow.ts";
 import { writeErr } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
@@ -70,7 +70,8 @@ async function readPostgres(context: CliContext, dsn: string, read: Read): Promi
 
 async function choose(context: CliContext, { name, session, flags }: Wish): Promise<LedgerChoice> {
   const { config, ledger } = flags;
-  const choice = await chooseLedger(context, { name: name ?? config, ledger, session });
+  const wanted = eitherSpelling(name, "--config", config);
+  const choice = await chooseLedger(context, { name: wanted, ledger, session });
   const { newer } = choice;
   if (newer !== undefined) {
     const how = newer.config === undefined ? `--ledger ${newer.path}` : `--config ${newer.label}`;

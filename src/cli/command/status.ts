@@ -4,7 +4,7 @@ import { chooseConfig } from "../../app/config/choose.ts";
 import { type ConfigHealth, configHealth, type LedgerHealth } from "../../app/config/status.ts";
 import type { ConfigStatus } from "../../wire/config.ts";
 import { defineCommand } from "../command.ts";
-import { configFlag, jsonFlag, nameOperand } from "../flags.ts";
+import { configFlag, eitherSpelling, jsonFlag, nameOperand } from "../flags.ts";
 import { writeOut } from "../output.ts";
 import { isolationText, observerText } from "../render/config.ts";
 import { type Fact, renderFacts, renderTitle } from "../render/facts.ts";
@@ -22,7 +22,8 @@ export const command = defineCommand(
     examples: ["aegis status my-agent"],
   },
   async ({ flags, operands }, context) => {
-    const name = operands.NAME ?? flags.config ?? (await chooseConfig(context, undefined)).name;
+    const wanted = eitherSpelling(operands.NAME, "--config", flags.config);
+    const name = wanted ?? (await chooseConfig(context, undefined)).name;
     const health = await configHealth(context, name);
     if (flags.json) writeOut(jsonText(statusView(health)));
     else writeOut(renderTitle(`Aegis Status: ${name}`) + renderFacts(statusFacts(health)));

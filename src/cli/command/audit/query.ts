@@ -1,11 +1,14 @@
 // `aegis audit query`: entries by filter, page by page.
 
+import { AegisError } from "../../../base/errors.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag, nameOperand } from "../../flags.ts";
 import { writeOut } from "../../output.ts";
 import { entryPage, filterFlags, filterOf, renderEntries } from "../../query.ts";
 import { ledgerFlags, readLedger } from "../../read-ledger.ts";
 import { jsonText } from "../../render/json.ts";
+
+const pageSizeDefault = 20;
 
 export const command = defineCommand(
   {
@@ -26,7 +29,7 @@ export const command = defineCommand(
         value: "N",
         min: 1,
         max: 10_000,
-        default: 20,
+        default: pageSizeDefault,
         summary: "Entries on a page",
       },
       ...ledgerFlags,
@@ -39,8 +42,13 @@ export const command = defineCommand(
       "aegis audit query --from 2026-03-01T09:00:00Z --search .env",
     ],
   },
-  async ({ flags, operands }, context) =>
-    readLedger(
+  async ({ flags, operands }, context) => {
+    if (flags.last !== undefined && (flags.page !== 1 || flags["page-size"] !== pageSizeDefault)) {
+      throw new AegisError("usage", "Cannot show the newest entries by pages", {
+        hint: "give --last, or --page with --page-size",
+      });
+    }
+    return readLedger(
       context,
       { name: operands.NAME, session: flags.session, flags },
       async (ledger, { path }) => {
@@ -65,5 +73,6 @@ export const command = defineCommand(
         writeOut(`Showing ${part} ${of}${which}\n`);
         return 0;
       },
-    ),
+    );
+  },
 );

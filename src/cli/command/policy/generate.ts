@@ -5,6 +5,7 @@ import { AegisError } from "../../../base/errors.ts";
 import { platformName } from "../../../enforce/select.ts";
 import { wholeText } from "../../../policy/templates.ts";
 import { defineCommand } from "../../command.ts";
+import { eitherSpelling } from "../../flags.ts";
 import { writeErr, writeOut } from "../../output.ts";
 
 export const command = defineCommand(
@@ -23,7 +24,7 @@ export const command = defineCommand(
     examples: ["aegis policy generate workspace > agent.cedar"],
   },
   async ({ flags, operands }) => {
-    const name = flags.template ?? operands.NAME;
+    const name = eitherSpelling(operands.NAME, "--template", flags.template);
     if (name === undefined) {
       throw new AegisError("usage", "Cannot print a template: NAME is missing", {
         hint: "run `aegis policy list --templates` for the names",

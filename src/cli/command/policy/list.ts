@@ -8,7 +8,7 @@ import { profileNames } from "../../../policy/profiles.ts";
 import { templates } from "../../../policy/templates.ts";
 import type { PolicyList, TemplateList } from "../../../wire/policy.ts";
 import { defineCommand } from "../../command.ts";
-import { configFlag, jsonFlag, nameOperand } from "../../flags.ts";
+import { configFlag, eitherSpelling, jsonFlag, nameOperand } from "../../flags.ts";
 import { renderTerms } from "../../help.ts";
 import { writeOut } from "../../output.ts";
 import { jsonText } from "../../render/json.ts";
@@ -37,7 +37,10 @@ export const command = defineCommand(
       writeOut(flags.json ? jsonText(list) : renderTemplates(list));
       return 0;
     }
-    const entry = await chooseConfig(context, operands.NAME ?? flags.config);
+    const entry = await chooseConfig(
+      context,
+      eitherSpelling(operands.NAME, "--config", flags.config),
+    );
     const { paths, warnings } = configuredFiles(loadConfig(entry, context.environment));
     warn(warnings);
     const list: PolicyList = {
