@@ -49,3 +49,9 @@ export class AegisError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** Errors of reading and writing do not say where: the error with the name of the place in it. */
+export function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !("syscall" in error) || "path" in error) return error;
+  return Object.assign(error, { path });
+}

@@ -3,6 +3,7 @@
 // went away is an answer here, never an error.
 
 import { fstatSync, statSync, writeSync } from "node:fs";
+import { withPath } from "../base/errors.ts";
 
 /**
  * How long to wait before trying a full non-blocking pipe again, milliseconds: short against a
@@ -44,7 +45,7 @@ function writeAll(fd: 1 | 2, text: string | Uint8Array): boolean {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "EAGAIN" || code === "EINTR") Bun.sleepSync(retryAfterMs);
       else if (code === "EPIPE" || code === "EBADF" || code === "EIO") return false;
-      else throw error;
+      else throw withPath(error, fd === 1 ? "standard output" : "standard error");
     }
   }
   return true;

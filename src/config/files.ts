@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { AegisError } from "../base/errors.ts";
+import { AegisError, withPath } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
 import { type AbsPath, parentOf } from "../base/paths.ts";
 
@@ -30,7 +30,7 @@ export function readIfPresent(path: string): string | undefined {
     return textOf(path, readFileSync(path));
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw named(error, path);
+    throw withPath(error, path);
   }
 }
 
@@ -45,7 +45,7 @@ export function readWithin(path: string, sizeMaxBytes: number): string | undefin
     return textOf(path, bytesWithin(path, fd, sizeMaxBytes));
   } catch (error) {
     if (isMissing(error)) return undefined;
-    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw named(error, path);
+    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw withPath(error, path);
     const message = `Cannot read "${path}": it is a folder`;
     throw new AegisError("config/invalid", message, { hint: "name a file" });
   } finally {
@@ -92,15 +92,9 @@ export function replaceFile(path: AbsPath, content: string): void {
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
-    throw named(error, path);
+    throw withPath(error, path);
   }
   syncDirectory(parentOf(path));
-}
-
-/** Errors of reading and writing do not say of which file. */
-function named(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !("syscall" in error) || "path" in error) return error;
-  return Object.assign(error, { path });
 }
 
 function writeWhole(fd: number, bytes: Uint8Array): void {

@@ -9,10 +9,12 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { withPath } from "../base/errors.ts";
 import { cachedPlansMax } from "../base/limits.ts";
 import type { PathFact, PreparedBox } from "../enforce/backend.ts";
 import { entriesOf, namesOf } from "../enforce/survey.ts";
@@ -127,8 +129,13 @@ export function writeCachedPlan(
   const body = Buffer.concat([size, text, box.bytes]);
   const file = Buffer.concat([Buffer.from(magic), digest(body), body]);
   const unfinished = `${directory}/.${key}.${process.pid}`;
-  writeFileSync(unfinished, file, { mode: 0o600, flag: "wx" });
-  renameSync(unfinished, `${directory}/${key}`);
+  try {
+    writeFileSync(unfinished, file, { mode: 0o600, flag: "wx" });
+    renameSync(unfinished, `${directory}/${key}`);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw withPath(error, unfinished);
+  }
   prune(directory);
 }
 

@@ -91,6 +91,20 @@ describe("a launch refuses, with a hint", () => {
   );
 });
 
+test("a stream that takes nothing more is named", async () => {
+  const { shell } = place();
+  const full = await shell('"$1" policy generate permit-all >/dev/full');
+  expect(full).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr:
+      'error: Cannot write "standard output": ENOSPC: no space left on device, write\n' +
+      "hint: check who may use that place, and its free space\n",
+  });
+  const twin = await shell('"$1" policy generate permit-all >/dev/null');
+  expect([twin.exitCode, twin.stderr]).toEqual([0, ""]);
+});
+
 test.each([["run"], ["kept"], ["restore"], ["wraps"], ["current"], ["traces.ndjson"]])(
   "no configuration takes the place of aegis' own %s",
   async (name) => {

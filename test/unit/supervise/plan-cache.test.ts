@@ -59,6 +59,12 @@ function facts(): PathFact[] {
 }
 
 describe("a kept plan", () => {
+  test("that cannot be put in its place leaves nothing half-written", () => {
+    mkdirSync(`${cache}/${key}`, { recursive: true });
+    expect(() => keep(box(facts()))).toThrow(`${cache}/.${key}.${process.pid}`);
+    expect(readdirSync(cache)).toEqual([key]);
+  });
+
   test("comes back byte for byte while nothing has changed", () => {
     keep(box(facts()));
     const found = readCachedPlan(cache, key);
