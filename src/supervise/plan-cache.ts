@@ -81,7 +81,7 @@ export function planKey(parts: readonly string[]): string {
 
 /** The prepared box of `key`, or undefined when there is none that still holds. */
 export function readCachedPlan(directory: string, key: string): PreparedBox | undefined {
-  const bytes = readIfPresent(`${directory}/${key}`);
+  const bytes = readIfPossible(`${directory}/${key}`);
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
@@ -257,12 +257,12 @@ function digest(body: Uint8Array): Buffer {
   return new Bun.CryptoHasher("sha256").update(body).digest();
 }
 
-function readIfPresent(path: string): Buffer | undefined {
+function readIfPossible(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+  } catch {
+    // ignored: what is not there, or was made unreadable, by another umask or by root, is made anew
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -15,6 +16,7 @@ import {
 import type { PathFact, PreparedBox } from "../../../src/enforce/backend.ts";
 import type { Capabilities } from "../../../src/model/capability.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../../src/supervise/plan-cache.ts";
+import { testWith } from "../../support/features.ts";
 import { permit, port } from "../../support/ir.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -59,6 +61,18 @@ function facts(): PathFact[] {
 }
 
 describe("a kept plan", () => {
+  test("that cannot be read is a miss", () => {
+    mkdirSync(`${cache}/${key}`, { recursive: true });
+    expect(readCachedPlan(cache, key)).toBeUndefined();
+  });
+  testWith(["plain user"], "that was made unreadable is made anew", () => {
+    keep(box(facts()));
+    chmodSync(`${cache}/${key}`, 0o000);
+    expect(readCachedPlan(cache, key)).toBeUndefined();
+    keep(box(facts()));
+    expect(readCachedPlan(cache, key)?.coverage).toEqual(coverage);
+  });
+
   test("that cannot be put in its place leaves nothing half-written", () => {
     mkdirSync(`${cache}/${key}`, { recursive: true });
     expect(() => keep(box(facts()))).toThrow(`${cache}/.${key}.${process.pid}`);
