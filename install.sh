@@ -30,10 +30,11 @@ parse_arguments() {
     while [ $# -gt 0 ]; do
         case "$1" in
             --prefix)
-                [ $# -gt 1 ] || fail "--prefix needs a directory"
+                [ -n "${2:-}" ] || fail "--prefix needs a directory"
                 prefix="$2"
                 shift
                 ;;
+            --prefix=) fail "--prefix needs a directory" ;;
             --prefix=*) prefix="${1#--prefix=}" ;;
             --demo | --test | --uninstall | --help)
                 [ "$mode" = install ] || fail "--$mode and $1 exclude each other"

@@ -316,6 +316,12 @@ describe("config edit", () => {
     const missing = await spawnAegis(["config", "edit", "my-agent"], { env });
     expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringContaining("set EDITOR")]);
     expect(readFileSync(file, "utf8")).toBe(before);
+    const left = () =>
+      readdirSync(join(home, ".aegis/my-agent")).filter((name) => name.startsWith(".edit-"));
+    expect(left()).toEqual([]);
+    const edited = await edit('echo mine > "$1"; exit 3');
+    expect(edited.stderr).toContain("the edit is in");
+    expect(left().length).toBe(1);
   });
 });
 

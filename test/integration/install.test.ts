@@ -206,6 +206,8 @@ describe("piped into sh", () => {
     ["an operand", ["here"], {}, 'unknown argument "here"'],
     ["two modes", ["--demo", "--test"], {}, "exclude each other"],
     ["--prefix without a directory", ["--prefix"], {}, "needs a directory"],
+    ["an empty --prefix", ["--prefix", ""], { HOME: "/nonexistent" }, "needs a directory"],
+    ["an empty --prefix=", ["--prefix="], { HOME: "/nonexistent" }, "needs a directory"],
     ["no HOME and no --prefix", [], {}, "HOME is not set"],
     ["--demo without a checkout", ["--demo"], { HOME: "/nonexistent" }, "needs a checkout"],
     ["--test without a checkout", ["--test"], { HOME: "/nonexistent" }, "needs a checkout"],

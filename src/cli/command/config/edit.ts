@@ -28,7 +28,7 @@ export const command = defineCommand(
     const before = readIfPresent(entry.paths.file) ?? "";
     const copy = resolvePath(entry.paths.directory, `.edit-${uniqueSuffix()}.toml`);
     writeFileSync(copy, before, { mode: 0o600, flag: "wx" });
-    await runEditor(context.environment, copy);
+    await runEditor(context.environment, copy, before);
     const after = readIfPresent(copy) ?? "";
     keepIfValid(entry, context.environment, { copy, after });
     const what = after === before ? "Nothing changed in" : "Changed";
@@ -37,7 +37,8 @@ export const command = defineCommand(
   },
 );
 
-async function runEditor(environment: Environment, file: string): Promise<void> {
+/** Leaves the file behind only where it was changed. */
+async function runEditor(environment: Environment, file: string, before: string): Promise<void> {
   const written = environment.EDITOR?.trim() ?? "";
   const words = (written === "" ? "vi" : written).split(/\s+/);
   const variables = Object.entries(environment).filter(([name]) => !name.startsWith("BUN_"));
@@ -49,14 +50,17 @@ async function runEditor(environment: Environment, file: string): Promise<void> 
     });
     status = await editor.exited;
   } catch (cause) {
+    unlinkSync(file);
     throw new AegisError("config/invalid", `Cannot start the editor "${words.join(" ")}"`, {
       hint: "set EDITOR to the program you edit with",
       cause,
     });
   }
   if (status === 0) return;
+  const isEdited = readIfPresent(file) !== before;
+  if (!isEdited) unlinkSync(file);
   throw new AegisError("config/invalid", `Cannot use the edit: the editor ended with ${status}`, {
-    hint: `nothing was changed; the edit is in ${file}`,
+    hint: isEdited ? `nothing was changed; the edit is in ${file}` : "nothing was changed",
   });
 }
 
