@@ -20,6 +20,8 @@ export const eventSizeMaxBytes = 60_000;
 export const foreignEventSizeMaxBytes = 4 * 1024 * 1024;
 /** Bytes of clients' events that are read at once, of however many; one of them is always read. */
 export const eventPageMaxBytes = 8 * 1024 * 1024;
+/** Of the arguments that a person is to decide about, as JSON. */
+export const approvalArgsMaxBytes = 1024 * 1024;
 /** Largest policy or manifest file read, bytes. */
 export const policySizeMaxBytes = 1 << 20;
 /** Rules one policy may become when written out; a kernel plan holds 8,192 in all. */

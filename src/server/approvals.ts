@@ -5,11 +5,13 @@ import {
   type ApprovalStore,
   approvalOfAnyTenant,
   approvalPages,
+  argumentsFlaw,
   askApproval,
   type KeptApproval,
   keptApproval,
   recordApproval,
 } from "../app/serve/approval-requests.ts";
+import { eventPageMaxBytes } from "../base/limits.ts";
 import type { SpelledJson } from "../base/spelled-json.ts";
 import {
   type Approval,
@@ -66,14 +68,17 @@ async function list(
 ): Promise<Response> {
   const now = nowMs();
   const waiting: Approval[] = [];
+  let length = 0;
+  const isFull = () => waiting.length >= query.limit || length > eventPageMaxBytes;
   for await (const page of approvalPages({ log, secret }, tenantPrefix(query.tenant_id))) {
-    waiting.push(
-      ...page.map(({ approval }) => approval).filter((approval) => isWaiting(approval, now)),
-    );
-    if (waiting.length >= query.limit) break;
+    for (const { approval, json } of page) {
+      if (isFull() || !isWaiting(approval, now)) continue;
+      waiting.push(approval);
+      length += json.length;
+    }
+    if (isFull()) break;
   }
-  const approvals = waiting.slice(0, query.limit).map((approval) => shown(approval, now));
-  return reply(200, { approvals });
+  return reply(200, { approvals: waiting.map((approval) => shown(approval, now)) });
 }
 
 /** Undefined: the token alone. */
@@ -100,6 +105,8 @@ async function decide(
     message: body.message ?? undefined,
     edited_args: objectIn(json(), "edited_args"),
   };
+  const flaw = argumentsFlaw(decision.edited_args ?? {});
+  if (flaw !== undefined) throw new Refusal("event_invalid", flaw);
   const tenant = query.tenant_id || caller.tenant;
   const found = await find(parts, { token: params.token, tenant });
   const approver = approverOf(caller, body.approver ?? undefined);

@@ -5,6 +5,7 @@ import { canonicalJson } from "../../base/canonical-json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import { randomSecret } from "../../base/ids.ts";
 import { parseJsonText } from "../../base/json-text.ts";
+import { approvalArgsMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import {
   type Approval,
@@ -45,8 +46,8 @@ export interface KeptApproval {
 type Kept = Pick<ApprovalStore, "log" | "nowMs" | "secret">;
 
 export const approvalKind = "approval";
-/** Approvals that are read at once. */
-const pageSize = 500;
+/** Approvals that are read at once; each may have a mebibyte of arguments, twice. */
+const pageSize = 16;
 
 /** Why a request cannot be kept: the log's own words about its event. */
 export type RefusedAppend = AppendOutcome & { readonly kind: "refused" };
@@ -57,6 +58,11 @@ export async function askApproval(
   request: ApprovalRequest,
   about: JsonObject = {},
 ): Promise<Result<AskedApproval, RefusedAppend>> {
+  const message = argumentsFlaw(request.args);
+  if (message !== undefined) {
+    const nowhere = { expectedSeq: 0, expectedPrevHash: "" };
+    return err({ kind: "refused", code: "event_invalid", message, ...nowhere });
+  }
   const maker = { secret, nonce: () => randomSecret(8) };
   const { token, approval } = requestApproval(request, maker, nowMs(), approvalRules);
   const event = {
@@ -77,6 +83,13 @@ export async function askApproval(
   if (problem !== undefined) return err(problem);
   onAsked?.({ token, approval });
   return ok({ token, approval });
+}
+
+/** Nobody reads as much, and who lists what waits would have to hold it. */
+export function argumentsFlaw(args: JsonObject): string | undefined {
+  const size = Buffer.byteLength(JSON.stringify(args));
+  if (size <= approvalArgsMaxBytes) return undefined;
+  return `the arguments have ${size} bytes, and at most ${approvalArgsMaxBytes} can be decided about`;
 }
 
 /**
@@ -131,9 +144,19 @@ export async function* approvalPages(
   { log, secret }: Pick<ApprovalStore, "log" | "secret">,
   prefix: string,
 ): AsyncGenerator<readonly KeptApproval[]> {
+  for await (const page of approvalRecordPages(log, prefix)) {
+    yield page.map((record) => keptIn(record, secret)).filter((kept) => kept !== undefined);
+  }
+}
+
+/** The same as they are kept, whoever wrote them. */
+export async function* approvalRecordPages(
+  log: Pick<ControlLog, "records">,
+  prefix: string,
+): AsyncGenerator<readonly LogRecord[]> {
   for (let after: string | undefined; ; ) {
     const page = await log.records(approvalKind, prefix, pageSize, after);
-    yield page.map((record) => keptIn(record, secret)).filter((kept) => kept !== undefined);
+    yield page;
     after = page.at(-1)?.key;
     if (page.length < pageSize || after === undefined) return;
   }

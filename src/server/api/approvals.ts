@@ -133,7 +133,12 @@ export const listApprovals = {
   roles,
   query: z.strictObject({
     tenant_id: tenantId,
-    limit: z.int().min(1).max(1000).default(100),
+    limit: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .describe("Requests in the list; fewer where they are large"),
   }),
   answers: {
     200: {
@@ -212,6 +217,7 @@ export const decideApproval = {
     "member_unknown",
     "type_invalid",
     "number_inexact",
+    "event_invalid",
     "approval_not_found",
     "approval_decided",
     "approval_expired",

@@ -19,7 +19,7 @@ export const codes = {
   event_invalid: {
     status: 400,
     meaning:
-      "the event cannot be kept: a number too large, which the text names, a name too long, or over 4 MiB",
+      "the event cannot be kept: a number too large, which the text names, a name too long, or over 4 MiB; or arguments of over 1 MiB that a person is to decide about",
   },
   hash_mismatch: { status: 400, meaning: "the event does not have the hash it is sent with" },
   first_has_prev: { status: 400, meaning: "the first event of a session has a `prev_hash`" },

@@ -2,7 +2,7 @@
 // tenant, a session, a tool or a path: their number is whatever callers like.
 
 import { readdirSync } from "node:fs";
-import { approvalKind, readApproval } from "../../app/serve/approval-requests.ts";
+import { approvalRecordPages, readApproval } from "../../app/serve/approval-requests.ts";
 import { aegisVersion } from "../../base/version.ts";
 import { isWaiting } from "../../control/approvals/router.ts";
 import { type Decide, reasonCodes, type ToolDecision } from "../../control/decide/decision.ts";
@@ -39,7 +39,6 @@ const secondsBounds = [
 ];
 /** Words of a policy of one's own; ours has ten. */
 const reasonsMax = 32;
-const approvalsMax = 100_000;
 /** Counting approvals reads all of them; each that comes or is decided is an event as well. */
 const approvalsKeptMs = 5000;
 
@@ -174,15 +173,16 @@ function pendingOf({
     const now = nowMs();
     const size = await log.size();
     if (size === known.size && Math.abs(now - known.atMs) < approvalsKeptMs) return known.count;
-    const records = await log.records(approvalKind, "", approvalsMax);
-    const waiting = records.filter(({ json }) => {
-      // Most are decided, and a seal takes longer to check than this to be seen.
-      if (!json.includes('"PENDING"')) return false;
-      const approval = readApproval(json, secret);
-      return approval !== undefined && isWaiting(approval, now);
-    });
-    known = { atMs: now, size, count: waiting.length };
-    return known.count;
+    let count = 0;
+    for await (const page of approvalRecordPages(log, "")) {
+      for (const { json } of page) {
+        // Most are decided, and a seal takes longer to check than this to be seen.
+        const approval = json.includes('"PENDING"') ? readApproval(json, secret) : undefined;
+        if (approval !== undefined && isWaiting(approval, now)) count += 1;
+      }
+    }
+    known = { atMs: now, size, count };
+    return count;
   };
 }
 

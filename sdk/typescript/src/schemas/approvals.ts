@@ -94,6 +94,7 @@ export type ApprovalRequest = {
 export type ListApprovalsParameters = {
   /** The tenant. */
   readonly tenant_id: string;
+  /** Requests in the list; fewer where they are large. */
   readonly limit?: number;
 };
 
