@@ -108,6 +108,7 @@ export const policyHistory = z.strictObject({
       hash: z.string(),
       timestamp: z.string(),
       session_id: z.string(),
+      agent: z.string(),
       sources: z.array(z.strictObject({ kind: z.string(), name: z.string(), text: z.string() })),
     }),
   ),

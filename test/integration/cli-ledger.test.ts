@@ -265,12 +265,12 @@ describe("aegis audit policy-history, checkpoint and prove", () => {
   test("the policy is shown once, with its text in JSON", async () => {
     const { stdout } = await aegis("audit", "policy-history");
     expect(stdout).toMatch(
-      /^SNAPSHOT ID +TIMESTAMP +SESSION +FILES\n[0-9a-f]{16} .*template:permit-all\n$/,
+      /^SNAPSHOT ID +TIMESTAMP +SESSION +AGENT +FILES\n[0-9a-f]{16} .* agent +template:permit-all\n$/,
     );
     const { policies } = await json(wire.policyHistory, "audit", "policy-history");
-    expect(policies.map(({ session_id, sources }) => [session_id, sources[0]?.text])).toEqual([
-      [first, "permit(principal, action, resource);"],
-    ]);
+    expect(
+      policies.map(({ session_id, agent, sources }) => [session_id, agent, sources[0]?.text]),
+    ).toEqual([[first, "agent", "permit(principal, action, resource);"]]);
   });
 
   test("a checkpoint is a signed note over everything", async () => {

@@ -1,5 +1,6 @@
 // `aegis audit policy-history`: the texts sessions ran under, newest first.
 
+import type { Ledger, PolicyLoad } from "../../../ledger/contract.ts";
 import type { PolicyHistory } from "../../../wire/entry.ts";
 import { defineCommand } from "../../command.ts";
 import { jsonFlag, nameOperand } from "../../flags.ts";
@@ -26,12 +27,13 @@ export const command = defineCommand(
   },
   async ({ flags, operands }, context) =>
     readLedger(context, { name: operands.NAME, flags }, async (ledger, { path }) => {
-      const history = await ledger.policyHistory(flags.last);
+      const history = await historyOf(ledger, flags.last);
       if (flags.json) {
-        const policies = history.map(({ snapshot, tsUnixMs, session }) => ({
+        const policies = history.map(({ snapshot, tsUnixMs, session, agent }) => ({
           hash: snapshot.hash,
           timestamp: isoTime(tsUnixMs),
           session_id: session,
+          agent,
           sources: snapshot.sources.map(({ kind, name, text }) => ({ kind, name, text })),
         }));
         const view: PolicyHistory = { ledger: path, policies };
@@ -46,15 +48,31 @@ export const command = defineCommand(
         { title: "SNAPSHOT ID" },
         { title: "TIMESTAMP" },
         { title: "SESSION" },
+        { title: "AGENT" },
         { title: "FILES", shrinkTo: 16 },
       ];
-      const rows = history.map(({ snapshot, tsUnixMs, session }) => [
+      const rows = history.map(({ snapshot, tsUnixMs, session, agent }) => [
         snapshot.hash.slice(0, 16),
         fullTime(tsUnixMs),
         shortSession(session),
+        agent,
         snapshot.sources.map(({ name }) => name).join(" "),
       ]);
       writeOut(renderTable(columns, rows, tableWidth(context.environment)));
       return 0;
     }),
 );
+
+/** Each agent has a history of its own: the same policy after itself is of another one. */
+async function historyOf(
+  ledger: Ledger,
+  last: number,
+): Promise<readonly (PolicyLoad & { readonly agent: string })[]> {
+  const loads = await ledger.policyHistory(last);
+  return Promise.all(
+    loads.map(async (load) => ({
+      ...load,
+      agent: (await ledger.session(load.session))?.name ?? "",
+    })),
+  );
+}
