@@ -80,7 +80,8 @@ async function callFrom(
   { route: { operation }, inputs, params }: Found,
   door: Door,
 ): Promise<Call> {
-  const { headers, signal } = request;
+  const { headers } = request;
+  const signal = operation.method === "GET" ? request.signal : undefined;
   const caller = door.callerOf(headers, operation);
   requireRole(caller, operation);
   const bytes = operation.body === undefined ? new Uint8Array() : await readBody(request);
@@ -99,8 +100,8 @@ async function callFrom(
     params: inputs.params(params) as Call["params"],
     query: inputs.query(query) as Call["query"],
     body: (read ? inputs.body(plainValue(json())) : undefined) as Call["body"],
+    signal: signal as Call["signal"],
     headers,
-    signal,
     caller,
     json,
     lines,

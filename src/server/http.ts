@@ -19,8 +19,8 @@ export interface Call<O extends Operation = Operation> {
   readonly params: Read<O["params"]>;
   readonly query: Read<O["query"]>;
   readonly headers: Headers;
-  /** Aborted when the caller is gone. */
-  readonly signal: AbortSignal;
+  /** Of a GET, aborted when the caller is gone; else there is none, for making one takes time. */
+  readonly signal: O["method"] extends "GET" ? AbortSignal : undefined;
   readonly caller: Caller;
   /** Where calls of this route are traced. */
   readonly span?: TelemetrySpan;
@@ -76,13 +76,16 @@ export function rateLimited(seconds: number): Refusal {
 export function reply(
   status: number,
   body: JsonValue,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>> = noHeaders,
 ): Response {
-  return new Response(`${JSON.stringify(body)}\n`, {
-    status,
-    headers: { "Content-Type": "application/json", ...headers },
-  });
+  const given = headers === noHeaders ? jsonHeaders : { ...jsonType, ...headers };
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers: given });
 }
+
+const noHeaders = {};
+const jsonType = { "Content-Type": "application/json" };
+/** Read once; an answer has a copy of its own. */
+const jsonHeaders = new Headers(jsonType);
 
 export function replyRefusal({ status, code, message, more, headers }: Refusal): Response {
   return reply(status, { error: message, code, ...more }, headers);

@@ -76,9 +76,17 @@ async function dropRest(reader: BodyReader | undefined): Promise<void> {
 function inTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooLate()), requestBodyMs);
-    // Else whoever sent it is gone: this is for the log and the metrics.
-    const fail = (error: unknown) => reject(error instanceof Refusal ? error : cutShort());
-    work.then(resolve, fail).finally(() => clearTimeout(timer));
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // Else whoever sent it is gone: this is for the log and the metrics.
+        reject(error instanceof Refusal ? error : cutShort());
+      },
+    );
   });
 }
 

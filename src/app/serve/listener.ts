@@ -103,13 +103,22 @@ function open(options: ListenerOptions, port: number, tls: ServedTls | undefined
     ...(tls === undefined ? {} : { reusePort: true, tls: tlsOptions(tls) }),
     maxRequestBodySize: options.bodySizeMax,
     idleTimeout: options.idleTimeoutSeconds,
-    fetch: async (request) => {
-      const response = await answer(request, server);
-      return socket.isDraining ? lastAnswer(response) : response;
+    fetch: (request) => {
+      // Without TLS none is ever replaced.
+      if (tls === undefined) return answer(request, server);
+      return replaceable(answer(request, server), socket);
     },
     error: failed,
   });
   return Object.assign(socket, { server });
+}
+
+async function replaceable(
+  answered: Promise<Response> | Response,
+  socket: { readonly isDraining: boolean },
+): Promise<Response> {
+  const response = await answered;
+  return socket.isDraining ? lastAnswer(response) : response;
 }
 
 /** Whoever gets it connects anew for the next request. */

@@ -7,7 +7,7 @@ import { aegisVersion } from "../../base/version.ts";
 import { isWaiting } from "../../control/approvals/router.ts";
 import { type Decide, reasonCodes, type ToolDecision } from "../../control/decide/decision.ts";
 import type { ControlLog } from "../../ledger/control/contract.ts";
-import { createRegistry, type Registry } from "./text.ts";
+import { type Counter, createRegistry, type Histogram, type Registry } from "./text.ts";
 
 export interface ServerMetrics {
   answered(request: { method: string; route: string; status: number; seconds: number }): void;
@@ -61,6 +61,8 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
     "aegis_events_total",
     "Events that clients sent, by what became of them.",
   );
+  const stored = remembered((result: string) => events.of({ result }));
+  const seriesOf = seriesOfRoutes(requests, seconds);
   const reasonOf = boundedWords(reasonCodes, reasonsMax);
   let clients = 0;
   addGauges(registry, sources, () => clients);
@@ -71,9 +73,9 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
 
   return {
     answered({ method, route, status, seconds: took }) {
-      const known = methods.has(method) ? method : "other";
-      requests.add({ method: known, route, status: String(status) });
-      seconds.observe({ route }, took);
+      const { times, answers } = seriesOf(route);
+      answers(methods.has(method) ? method : "other")(status).add();
+      times.observe(took);
     },
     decided,
     proxied: proxiedIn(registry),
@@ -85,9 +87,7 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
       ...inner,
       async append(sent) {
         const outcomes = await inner.append(sent);
-        const counts = new Map<string, number>();
-        for (const { kind } of outcomes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-        for (const [result, count] of counts) events.add({ result }, count);
+        for (const { kind } of outcomes) stored(kind).add();
         return outcomes;
       },
     }),
@@ -183,6 +183,28 @@ function pendingOf({
     }
     known = { atMs: now, size, count };
     return count;
+  };
+}
+
+/** Looked up for each request: by routes as they are declared, methods and statuses. */
+function seriesOfRoutes(requests: Counter, seconds: Histogram) {
+  return remembered((route: string) => ({
+    times: seconds.of({ route }),
+    answers: remembered((method: string) =>
+      remembered((status: number) => requests.of({ method, route, status: String(status) })),
+    ),
+  }));
+}
+
+/** What was made of each; for few. */
+function remembered<K, V>(make: (key: K) => V): (key: K) => V {
+  const all = new Map<K, V>();
+  return (key) => {
+    const known = all.get(key);
+    if (known !== undefined) return known;
+    const made = make(key);
+    all.set(key, made);
+    return made;
   };
 }
 

@@ -6,10 +6,22 @@ export type Labels = Readonly<Record<string, string>>;
 
 export interface Counter {
   add(labels: Labels, amount?: number): void;
+  /** The series of these, for whoever counts so often that looking it up each time takes long. */
+  of(labels: Labels): Counted;
+}
+
+export interface Counted {
+  add(amount?: number): void;
 }
 
 export interface Histogram {
   observe(labels: Labels, value: number): void;
+  /** As that of a counter. */
+  of(labels: Labels): Observed;
+}
+
+export interface Observed {
+  observe(value: number): void;
 }
 
 export interface Registry {
@@ -49,11 +61,15 @@ export function createRegistry(): Registry {
         ...{ name, help, type: "counter" },
         lines: () => series.map((labels, { value }) => [line(name, labels, value)]),
       });
-      return {
-        add(labels, amount = 1) {
-          series.of(labels).value += amount;
-        },
+      const of = (labels: Labels): Counted => {
+        const state = series.of(labels);
+        return {
+          add(amount = 1) {
+            state.value += amount;
+          },
+        };
       };
+      return { of, add: (labels, amount) => of(labels).add(amount) };
     },
     gauge(name, help, read) {
       metrics.push({
@@ -70,15 +86,18 @@ export function createRegistry(): Registry {
         ...{ name, help, type: "histogram" },
         lines: () => series.map((labels, state) => histogramLines(name, labels, bounds, state)),
       });
-      return {
-        observe(labels, value) {
-          const state = series.of(labels);
-          const at = bounds.findIndex((bound) => value <= bound);
-          if (at >= 0) state.counts[at] = (state.counts[at] ?? 0) + 1;
-          state.count += 1;
-          state.sum += value;
-        },
+      const of = (labels: Labels): Observed => {
+        const state = series.of(labels);
+        return {
+          observe(value) {
+            const at = bounds.findIndex((bound) => value <= bound);
+            if (at >= 0) state.counts[at] = (state.counts[at] ?? 0) + 1;
+            state.count += 1;
+            state.sum += value;
+          },
+        };
       };
+      return { of, observe: (labels, value) => of(labels).observe(value) };
     },
     async text() {
       const blocks = await Promise.all(
