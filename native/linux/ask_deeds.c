@@ -344,10 +344,10 @@ static void end(const struct job *job, int result)
 	asking--;
 }
 
-/* A name points into the entry it is of. */
+/* A name points into the entry it is of, unless there is none. */
 static void move_name(struct entry *to, const struct entry *from)
 {
-	if (from->name)
+	if (from->name && from->name[0])
 		to->name = to->target.path + (from->name - from->target.path);
 }
 
@@ -373,6 +373,7 @@ static struct asked_call *take_over(struct request *request)
 
 int ask_deeds_start(struct request *request)
 {
+	const int held[] = {request->first.at.target.fd, request->second.at.target.fd};
 	struct asked_call *call;
 	struct job job = {
 		.caller = request->caller,
@@ -392,5 +393,8 @@ int ask_deeds_start(struct request *request)
 	if (jobs_start(&job) == 0)
 		return ANSWER_SENT;
 	asking--;
+	/* The call is gone with the job, and what it held is the request's as before. */
+	request->first.at.target.fd = held[0];
+	request->second.at.target.fd = held[1];
 	return EACCES;
 }

@@ -239,20 +239,12 @@ static bool is_socket(int fd)
 	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-static bool is_well_formed(const struct lend_request *request)
-{
-	return request->kind < LEND_KINDS && request->change.kind < CHANGE_KINDS &&
-	       request->exe_size < AE_PATH_MAX && memchr(request->text, 0, AE_PATH_MAX) &&
-	       memchr(request->change.name, 0, sizeof(request->change.name)) &&
-	       request->change.value_size <= CHANGE_VALUE_MAX;
-}
-
 bool lend_case_examine(struct lend_case *this, const struct judge *judge)
 {
 	const char *const paths[2] = {this->path[0], this->path[1]};
 
 	this->type = 0;
-	if (!is_well_formed(&this->request) || !examine_at(this, 0) ||
+	if (!lend_is_sound(&this->request) || !examine_at(this, 0) ||
 	    (this->request.kind == LEND_BIND && !is_socket(this->at[1])) ||
 	    (has_second(this) && !examine_at(this, 1)))
 		return false;

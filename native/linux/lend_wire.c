@@ -2,7 +2,9 @@
 #include "lend_wire.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../common/wire.h"
 
@@ -47,6 +49,27 @@ bool lend_read_answer(const unsigned char bytes[LEND_ANSWER_SIZE], struct lend_a
 		return false;
 	answer->verdict = (enum lend_verdict)verdict;
 	return true;
+}
+
+/* A whiteout is a device, by whatever call it is made. */
+static bool is_plain_deed(const struct lend_request *request)
+{
+	mode_t type = request->mode & S_IFMT;
+
+	if (request->kind == LEND_REMOVE)
+		return !(request->flags & ~(uint64_t)AT_REMOVEDIR);
+	if (request->kind == LEND_MOVE)
+		return !(request->flags & ~(uint64_t)(RENAME_NOREPLACE | RENAME_EXCHANGE));
+	return request->kind != LEND_MAKE_NODE || type == 0 || type == S_IFREG || type == S_IFIFO ||
+	       type == S_IFSOCK;
+}
+
+bool lend_is_sound(const struct lend_request *request)
+{
+	return request->kind < LEND_KINDS && request->change.kind < CHANGE_KINDS &&
+	       request->exe_size < AE_PATH_MAX && memchr(request->text, 0, AE_PATH_MAX) &&
+	       memchr(request->change.name, 0, sizeof(request->change.name)) &&
+	       request->change.value_size <= CHANGE_VALUE_MAX && is_plain_deed(request);
 }
 
 uint16_t lend_actions(uint64_t flags, bool is_directory)

@@ -42,6 +42,11 @@ void lend_write_withdrawal(unsigned char frame[LEND_WITHDRAWAL_SIZE], uint32_t i
 /* False when it is no answer. */
 bool lend_read_answer(const unsigned char bytes[LEND_ANSWER_SIZE], struct lend_answer *answer);
 /*
+ * False for what no broker asks for: texts without an end, kinds, flags and modes that mean
+ * something else than a person would be told. Of what it says nothing else is believed either.
+ */
+bool lend_is_sound(const struct lend_request *request);
+/*
  * The actions an open with these flags is, as bits; 0 when it is none that is lent: flags that make
  * a file or mean no opening, and a folder that would be written.
  */

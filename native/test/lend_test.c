@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../linux/lend_parts.h"
 #include "builder.h"
@@ -209,9 +210,69 @@ static void test_parts(void)
 	judge_free(judge);
 }
 
+static void test_sound(void)
+{
+	static const struct {
+		const char *name;
+		bool is_sound;
+		enum lend_kind kind;
+		uint64_t flags;
+		uint32_t mode;
+	} requests[] = {
+		{"a file removed", true, LEND_REMOVE, 0, 0},
+		{"a folder removed", true, LEND_REMOVE, AT_REMOVEDIR, 0},
+		{"removed by a flag nobody knows", false, LEND_REMOVE, 1ull << 40, 0},
+		{"moved", true, LEND_MOVE, RENAME_NOREPLACE, 0},
+		{"exchanged", true, LEND_MOVE, RENAME_EXCHANGE, 0},
+		{"moved, and a whiteout left", false, LEND_MOVE, RENAME_WHITEOUT, 0},
+		{"a FIFO", true, LEND_MAKE_NODE, 0, S_IFIFO | 0600},
+		{"a file as a node", true, LEND_MAKE_NODE, 0, 0600},
+		{"a device", false, LEND_MAKE_NODE, 0, S_IFCHR | 0600},
+		{"a disk", false, LEND_MAKE_NODE, 0, S_IFBLK | 0600},
+		{"no kind of deed", false, LEND_KINDS, 0, 0},
+	};
+	static struct lend_request request;
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		request.kind = (uint16_t)requests[i].kind;
+		request.flags = requests[i].flags;
+		request.mode = requests[i].mode;
+		check(lend_is_sound(&request) == requests[i].is_sound, "%s", requests[i].name);
+	}
+}
+
+/* Each is as it may be at most, and then one more. */
+static void test_sizes(void)
+{
+	static struct lend_request request = {.kind = LEND_CHANGE, .exe_size = AE_PATH_MAX - 1};
+
+	request.change = (struct change){.kind = CHANGE_KINDS - 1, .value_size = CHANGE_VALUE_MAX};
+	memset(request.text, 'x', AE_PATH_MAX - 1);
+	memset(request.change.name, 'x', CHANGE_NAME_ROOM - 1);
+	check(lend_is_sound(&request), "all it can hold");
+	request.text[AE_PATH_MAX - 1] = 'x';
+	check(!lend_is_sound(&request), "a text without an end");
+	request.text[AE_PATH_MAX - 1] = 0;
+	request.change.name[CHANGE_NAME_ROOM - 1] = 'x';
+	check(!lend_is_sound(&request), "a name without an end");
+	request.change.name[CHANGE_NAME_ROOM - 1] = 0;
+	request.exe_size++;
+	check(!lend_is_sound(&request), "a longer program");
+	request.exe_size--;
+	request.change.value_size++;
+	check(!lend_is_sound(&request), "a larger value");
+	request.change.value_size--;
+	request.change.kind++;
+	check(!lend_is_sound(&request), "no kind of change");
+	request.change.kind--;
+	check(lend_is_sound(&request), "as before");
+}
+
 int main(void)
 {
 	test_parts();
+	test_sound();
+	test_sizes();
 	test_plan();
 	test_actions();
 	test_question();
