@@ -108,6 +108,27 @@ describe("what is acknowledged after a flush that failed is kept when the power 
 
   testWith(
     needed,
+    "by another process, where one closed that could not flush the rest",
+    async () => {
+      const folder = tempDir("lost-flush");
+      const disk = traceDisk();
+      const first = startWriter(disk, folder);
+      expect(await first.tell("put 1")).toBe("done put 1");
+      expect(await first.tell("later 2")).toBe("done later 2");
+      disk.fail();
+      expect(await first.tell("close")).toBe("done close");
+      disk.mend();
+      const second = startWriter(disk, folder);
+      expect(await second.tell("put 3")).toBe("done put 3");
+      await second.kill();
+      for (const kept of await keptIn(disk, folder)) {
+        expect(kept).toEqual(expect.arrayContaining(["1", "3"]));
+      }
+    },
+  );
+
+  testWith(
+    needed,
     "by another process, while the one that was told of it does nothing",
     async () => {
       const folder = tempDir("lost-flush");

@@ -3,7 +3,8 @@
 
 import { Database } from "bun:sqlite";
 import { ledgerLockWaitMs } from "../../base/limits.ts";
-import { unavailable } from "./error.ts";
+import { isInputOutput, unavailable } from "./error.ts";
+import { markLost } from "./lost-flush.ts";
 
 /** On a connection of its own: the writer's has statements that keep the log from being cut. */
 export async function scrub(path: string): Promise<void> {
@@ -18,6 +19,7 @@ export async function scrub(path: string): Promise<void> {
     const row = db.query<{ busy: number }, []>(cut).get();
     if (row?.busy !== 0) throw new Error("somebody is reading it; purge again to finish");
   } catch (error) {
+    if (isInputOutput(error)) markLost(path);
     throw unavailable("clear what was purged out of", path, error);
   } finally {
     db?.close();

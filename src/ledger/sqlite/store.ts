@@ -66,7 +66,7 @@ export function openSqliteStore(path: string, isFlushLost = false): SqliteStore 
     scrub: () => scrub(path),
     snapshot: async () => openSnapshot(path, origin),
     isFlushLost: writer.isFlushLost,
-    close: async () => writer.close(),
+    close: () => writer.close(),
   };
 }
 
@@ -104,14 +104,14 @@ interface Writer {
   removeRecord: (record: LogRecord) => Promise<boolean>;
   addCheckpoint: (...parameters: Parameters<Store["addCheckpoint"]>) => void;
   isFlushLost: () => boolean;
-  close: () => void;
+  close: () => Promise<void>;
 }
 
 function createWriter(db: Database, path: string): Writer {
   const known = createKnown(db);
   const transactions = createTransactions(db, path, known);
   const transact = transactions.run;
-  const { apart, flushed, close } = createShared(db, path, transactions);
+  const { apart, flushed, isUsed, close } = createShared(db, path, transactions);
   return {
     append(session, build) {
       transact(() => {
@@ -152,7 +152,9 @@ function createWriter(db: Database, path: string): Writer {
       transact(() => writeCheckpoint(db, checkpoint));
     },
     isFlushLost: transactions.isFlushLost,
-    close() {
+    async close() {
+      // What nobody waited for. Where it fails that is marked, so nobody goes on behind it.
+      if (isUsed() && !transactions.isFlushLost()) await flushed().catch(() => undefined);
       close();
       closeDatabase(db, path);
     },
@@ -168,11 +170,13 @@ const sharedSettings = `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit =
 /** Transactions of many clients: the next ones are read while these are made durable. */
 function createShared(db: Database, path: string, transactions: Transactions) {
   const log = createLogSync(path);
+  let isUsed = false;
   return {
     /** Durable after `flushed`. */
     apart: (work: () => number): Promise<void> =>
       inTurn(path, () => {
         openFirst(log, path);
+        isUsed = true;
         db.run(sharedSettings);
         try {
           transactions.run(work, sharedWalSizeMaxBytes);
@@ -189,6 +193,7 @@ function createShared(db: Database, path: string, transactions: Transactions) {
       // Another flush may have failed meanwhile, SQLite's own, and taken with it what is behind it.
       transactions.requireFlushes();
     },
+    isUsed: () => isUsed,
     close: () => log.close(),
   };
 }
