@@ -1,6 +1,7 @@
 // Signing, proving and comparing, which every ledger must do alike over every store.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createLedger } from "../../src/ledger/ledger.ts";
 import { verifyReceipt } from "../../src/ledger/tree/receipt.ts";
 import {
   access,
@@ -52,6 +53,23 @@ describe.each(ledgerKinds)("a ledger over %s", (_, open) => {
     const first = await ledger.checkpoint();
     expect(await ledger.checkpoint()).toEqual(first);
     expect(await ledger.checkpoints(9)).toEqual([first]);
+  });
+
+  test("a head that could not be remembered as it was signed is when it is asked for again", async () => {
+    const { ledger, memory, ...parts } = await open();
+    await ledger.openSession(opening(), testPolicy, startMs);
+    const remember = () => {
+      throw new Error("the disk failed");
+    };
+    const failing = createLedger({ ...parts, memory: { ...memory, remember } });
+    await expect(failing.checkpoint()).rejects.toThrow("the disk failed");
+    expect(memory.latest()).toMatchObject({ size: 3 });
+    expect(memory.latest()).not.toHaveProperty("isSigned", true);
+    const { size, root, origin } = await ledger.checkpoint();
+    expect(memory.latest()).toEqual({ size, root, origin, isSigned: true });
+    const { length } = memory.all().heads;
+    await ledger.checkpoint();
+    expect(memory.all().heads).toHaveLength(length);
   });
 
   test("an open session is reported as unclosed, not as a finding", async () => {

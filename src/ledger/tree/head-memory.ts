@@ -88,7 +88,10 @@ export function createHeadFile(path: string): HeadMemory {
       return text.split("\n").includes(origin);
     },
     rememberSealedRecords(origin) {
-      guarded("write", path, () => appendText(sealedRecordsFile(path), `\n${origin}\n`, true));
+      guarded("write", path, () => {
+        const file = sealedRecordsFile(path);
+        replaceText(file, `${readEnd(file, Number.MAX_SAFE_INTEGER)}\n${origin}\n`);
+      });
     },
     restored(origin) {
       const text = guarded("read", path, () =>

@@ -23,8 +23,24 @@ export interface SigningParts {
  * @throws {AegisError} `ledger/tampered` when the tree contradicts what was signed or remembered
  */
 export async function signHead(parts: SigningParts): Promise<Checkpoint> {
-  const { head, last } = await checkHead(parts);
-  return last?.size === head.size ? last : signTree(parts, head);
+  const { head, last, remembered } = await checkHead(parts);
+  if (last?.size === head.size) return keptInMind(parts, last, remembered);
+  return signTree(parts, head);
+}
+
+/** One that could not be remembered when it was signed is when it is asked for again. */
+async function keptInMind(
+  { keys, memory }: SigningParts,
+  last: Checkpoint,
+  remembered: RememberedHead | undefined,
+): Promise<Checkpoint> {
+  const { origin, size, root } = last;
+  if (remembered?.size === size && remembered.isSigned === true) return last;
+  const own = await keys.verifierKey();
+  if (own !== undefined && (await isSignedBy(own, last))) {
+    memory.remember({ origin, size, root, isSigned: true }, true);
+  }
+  return last;
 }
 
 /**
@@ -33,8 +49,8 @@ export async function signHead(parts: SigningParts): Promise<Checkpoint> {
  * @throws {AegisError} `ledger/conflict` when that is another key, else as `signHead`
  */
 export async function signSharedHead(parts: SigningParts): Promise<Checkpoint> {
-  const { head, last } = await checkHead(parts);
-  if (last?.size === head.size) return last;
+  const { head, last, remembered } = await checkHead(parts);
+  if (last?.size === head.size) return keptInMind(parts, last, remembered);
   if (!(await isOwnToSign(parts, last))) {
     const { store, memory } = parts;
     if (memory.latest() === undefined) {
@@ -128,8 +144,8 @@ async function signTree(
 }
 
 /**
- * The tree as it is now and the checkpoint signed last, when neither contradicts the other or what
- * is remembered.
+ * The tree as it is now, the checkpoint signed last, and what is remembered, when none contradicts
+ * another.
  * @throws {AegisError} `ledger/tampered`
  */
 export async function checkHead({
@@ -138,6 +154,7 @@ export async function checkHead({
 }: Pick<SigningParts, "store" | "memory">): Promise<{
   head: TreeHead;
   last: Checkpoint | undefined;
+  remembered: RememberedHead | undefined;
 }> {
   // Both before the head: another process may add, sign and remember events at any moment.
   const remembered = memory.latest();
@@ -145,7 +162,7 @@ export async function checkHead({
   const head = await store.head();
   refuseContradiction(store.origin, head, remembered, memory.place);
   if (last !== undefined) await refuseFork(store, head, last);
-  return { head, last };
+  return { head, last, remembered };
 }
 
 export async function latestCheckpoint(store: Store): Promise<Checkpoint | undefined> {

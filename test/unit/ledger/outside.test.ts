@@ -21,6 +21,8 @@ import { openLedger, openLedgerForReading, outsideOf } from "../../../src/ledger
 import { openSqliteStore } from "../../../src/ledger/sqlite/store.ts";
 import { createHeadFile } from "../../../src/ledger/tree/head-memory.ts";
 import { keyFile } from "../../../src/ledger/tree/signer.ts";
+import { failingDisk } from "../../support/failing-disk.ts";
+import { testWith } from "../../support/features.ts";
 import {
   access,
   opening,
@@ -137,6 +139,25 @@ describe("the head memory", () => {
     memory.remember(head(2), true);
     expect(memory.latest()).toEqual(head(2));
     expect(memory.all()).toEqual({ heads: [head(1), head(2)], unreadable: 1 });
+  });
+
+  testWith(["tool gcc"], "does not remember seals of records that the disk did not take", () => {
+    const place = `${tempDir()}/heads/x`;
+    const memory = createHeadFile(place);
+    memory.rememberSealedRecords("aegis.local/a");
+    const flag = `${tempDir()}/failing`;
+    writeFileSync(flag, "");
+    const module = join(import.meta.dir, "../../../src/ledger/tree/head-memory.ts");
+    const remember = `createHeadFile("${place}").rememberSealedRecords("aegis.local/b")`;
+    const code = `(await import("${module}")).${remember}`;
+    const run = (env: Record<string, string>) =>
+      Bun.spawnSync([process.execPath, "-e", code], { env, stdio: ["ignore", "ignore", "ignore"] });
+    expect(run({ LD_PRELOAD: failingDisk(), FAIL_WHILE: flag }).exitCode).not.toBe(0);
+    expect(memory.areRecordsSealed("aegis.local/b")).toBe(false);
+    expect(run({}).exitCode).toBe(0);
+    for (const origin of ["aegis.local/a", "aegis.local/b"]) {
+      expect(memory.areRecordsSealed(origin)).toBe(true);
+    }
   });
 
   test("remembers when a ledger was restored last, durably and of the last one alone", () => {
