@@ -1,6 +1,6 @@
 // A file a command makes where a person asked for it: never in place of another.
 
-import { closeSync, fsyncSync, lstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, lstatSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { AegisError } from "../base/errors.ts";
 import type { AbsPath } from "../base/paths.ts";
 
@@ -20,6 +20,7 @@ function exists(path: AbsPath, hint: string): AegisError {
 }
 
 /**
+ * Durable when it returns, but for its name; where it fails there is no file.
  * @param hint as of `refuseExisting`
  * @throws {AegisError} `config/exists` when there is something of that name
  */
@@ -35,6 +36,10 @@ export function writeNewFile(path: AbsPath, text: string, hint = usualHint): voi
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     fsyncSync(fd);
+  } catch (error) {
+    // A part of it, or what never reaches the disk, would stand in the way of the next attempt.
+    unlinkSync(path);
+    throw error;
   } finally {
     closeSync(fd);
   }
