@@ -319,9 +319,14 @@ describe.skipIf(!isHere)("a database is refused", () => {
   });
 
   test("that would lose what it said was stored", async () => {
-    const server = await startPostgres(["synchronous_commit=off"]);
-    const error = await refusal(openPostgresStore(await server.place()));
-    expect(error.message).toContain('has "synchronous_commit" at "off"');
+    for (const [setting, value] of [
+      ["synchronous_commit", "off"],
+      ["data_sync_retry", "on"],
+    ]) {
+      const server = await startPostgres([`${setting}=${value}`]);
+      const error = await refusal(openPostgresStore(await server.place()));
+      expect(error.message).toContain(`has "${setting}" at "${value}"`);
+    }
   });
 
   test("that is not there, without repeating the password", async () => {

@@ -21,6 +21,8 @@ const attemptPauseMs = 50;
 const wanted: Readonly<Record<string, RegExp>> = {
   server_encoding: /^utf-?8$/i,
   fsync: /^on$/,
+  // Else it goes on after a flush that failed, behind what Linux then counts as written.
+  data_sync_retry: /^off$/,
   full_page_writes: /^on$/,
   synchronous_commit: /^(on|local|remote_write|remote_apply)$/,
 };
