@@ -42,6 +42,8 @@ export async function follow(
   options: {
     readonly filter: EventFilter;
     readonly last: number;
+    /** All that is in the ledger is new. */
+    readonly isNew: boolean;
     readonly json: boolean;
     readonly context: CliContext;
   },
@@ -49,8 +51,9 @@ export async function follow(
   const { filter, json, context } = options;
   const print = (event: SealedEvent) =>
     writeOut(json ? jsonLine(entryOf(event)) : entryLine(event, context.colour));
-  const after = await newestIndex(ledger);
-  const recent = options.last === 0 ? [] : await newest(ledger, filter, options.last);
+  const after = options.isNew ? -1 : await newestIndex(ledger);
+  const recent =
+    options.last === 0 || options.isNew ? [] : await newest(ledger, filter, options.last);
   for (const event of recent) if (!print(event)) return 0;
   // What came in between the two questions is in both answers.
   const shown = new Set(recent.map(({ hash }) => hash));

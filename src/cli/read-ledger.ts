@@ -2,6 +2,7 @@
 
 import { chooseLedger, type LedgerChoice } from "../app/config/choose.ts";
 import {
+  awaitLedger,
   rememberedEvents,
   withExistingLedger,
   withLedger,
@@ -23,6 +24,8 @@ interface Wish {
   readonly name?: string | undefined;
   /** A session that is asked about. */
   readonly session?: string | undefined;
+  /** What comes in is wanted: without a session a ledger that is not there yet is waited for. */
+  readonly follows?: boolean | undefined;
   readonly flags: { readonly config: string | undefined; readonly ledger: string | undefined };
 }
 
@@ -30,6 +33,8 @@ interface Wish {
 interface Shown {
   readonly path: string;
   readonly label: string;
+  /** It was waited for: all that is in it is new. */
+  readonly isNew: boolean;
 }
 
 type Read = (ledger: Ledger, shown: Shown) => Promise<number>;
@@ -40,21 +45,31 @@ export async function readLedger(context: CliContext, wish: Wish, read: Read): P
   const choice = await choose(context, wish);
   // Asked first: what is written meanwhile is in the ledger before it is remembered.
   const remembered = rememberedEvents(context, choice.path);
+  const isWaiting = wish.follows === true && wish.session === undefined && remembered === 0;
+  const isNew = isWaiting && (await isAwaited(choice.path));
   return withLedger(context, choice.path, async (ledger) => {
     const found = (await newestIndex(ledger)) + 1;
     if (found < remembered) {
       const told = `"${choice.path}" has ${found} events, and had ${remembered}`;
       writeErr(`warning: ${escapeControls(told)}: run \`aegis audit verify\`\n`);
     }
-    return read(ledger, choice);
+    return read(ledger, { ...choice, isNew });
   });
+}
+
+function isAwaited(path: LedgerChoice["path"]): Promise<boolean> {
+  return awaitLedger(path, () =>
+    writeErr(`note: nothing is recorded yet; waiting for ${escapeControls(path)}\n`),
+  );
 }
 
 /** @throws {AegisError} `ledger/not-found` when it was never written */
 export async function useLedger(context: CliContext, wish: Wish, use: Read): Promise<number> {
   if (isPostgres(wish)) return readPostgres(context, wish.flags.ledger, use);
   const choice = await choose(context, wish);
-  return withExistingLedger(context, choice.path, (ledger) => use(ledger, choice));
+  return withExistingLedger(context, choice.path, (ledger) =>
+    use(ledger, { ...choice, isNew: false }),
+  );
 }
 
 function isPostgres(wish: Wish): wish is Wish & { readonly flags: { readonly ledger: string } } {
@@ -64,7 +79,7 @@ function isPostgres(wish: Wish): wish is Wish & { readonly flags: { readonly led
 async function readPostgres(context: CliContext, dsn: string, read: Read): Promise<number> {
   for (const warning of typedPassword("--ledger", dsn)) writeErr(`warning: ${warning}\n`);
   return withPostgresLedger(context, dsn, (ledger, name) =>
-    read(ledger, { path: name, label: name }),
+    read(ledger, { path: name, label: name, isNew: false }),
   );
 }
 

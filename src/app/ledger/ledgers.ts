@@ -45,6 +45,17 @@ export async function withLedger<T>(
   return await use(ledger);
 }
 
+/** How often to look for a ledger that is waited for, milliseconds. */
+const lookMs = 250;
+
+/** Waits for the first that is recorded at this path. False when it is there already. */
+export async function awaitLedger(path: AbsPath, onWait: () => void): Promise<boolean> {
+  if (isFile(path)) return false;
+  onWait();
+  while (!isFile(path)) await Bun.sleep(lookMs);
+  return true;
+}
+
 /**
  * As `withLedger`, for what makes no sense on an empty one.
  * @throws {AegisError} `ledger/not-found`

@@ -34,12 +34,12 @@ export const command = defineCommand(
   async ({ flags, operands }, context) =>
     readLedger(
       context,
-      { name: operands.NAME, session: flags.session, flags },
-      async (ledger, { path }) => {
+      { name: operands.NAME, session: flags.session, follows: flags.follow, flags },
+      async (ledger, { path, isNew }) => {
         const decision = flags.denied ? "deny" : undefined;
         const filter = await filterOf(ledger, { decision, session: flags.session });
         if (flags.follow)
-          return follow(ledger, { filter, last: flags.last, json: flags.json, context });
+          return follow(ledger, { filter, last: flags.last, isNew, json: flags.json, context });
         const page = await ledger.events(filter, { limit: flags.last, offset: 0 });
         if (flags.json) writeOut(jsonText(entryPage(path, page)));
         else if (page.events.length === 0) writeOut("No audit entries found.\n");

@@ -51,7 +51,8 @@ export const command = defineCommand(
         hint: `give --json or --format ${flags.format}`,
       });
     }
-    return readLedger(context, { name: operands.NAME, flags }, async (ledger) => {
+    const wish = { name: operands.NAME, follows: flags.follow, flags };
+    return readLedger(context, wish, async (ledger, { isNew }) => {
       const { format, limit } = flags;
       const isJson = format === "json" || format === "jsonl";
       const exporter = createExporter(flags.follow && isJson ? "jsonl" : format);
@@ -61,7 +62,7 @@ export const command = defineCommand(
         return text === "" || writeOut(safe(text));
       };
       if (flags.follow) {
-        const after = await newestIndex(ledger);
+        const after = isNew ? -1 : await newestIndex(ledger);
         if (write([])) await eachNewEvent(ledger, after, (event) => write([event]));
         return 0;
       }

@@ -21,8 +21,12 @@ export const command = defineCommand(
     examples: ["aegis audit watch my-agent --decision deny"],
   },
   async ({ flags, operands }, context) =>
-    readLedger(context, { name: operands.NAME, session: flags.session, flags }, async (ledger) => {
-      const filter = await filterOf(ledger, flags);
-      return follow(ledger, { filter, last: 0, json: flags.json, context });
-    }),
+    readLedger(
+      context,
+      { name: operands.NAME, session: flags.session, follows: true, flags },
+      async (ledger, { isNew }) => {
+        const filter = await filterOf(ledger, flags);
+        return follow(ledger, { filter, last: 0, isNew, json: flags.json, context });
+      },
+    ),
 );
