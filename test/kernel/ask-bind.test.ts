@@ -2,10 +2,18 @@
 // in the folder that was, whatever the disk is like by then.
 
 import { describe, expect } from "bun:test";
-import { lstatSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { type AskedPlace, askedPlace, eventsOf, runAsked, textOf } from "../support/asked.ts";
-import { programs } from "../support/box.ts";
+import {
+  type AskedPlace,
+  askedLaunchers,
+  askedPlace,
+  eventsOf,
+  runAsked,
+  tellingScript,
+  textOf,
+  toldIn,
+} from "../support/asked.ts";
 import { testWith } from "../support/features.ts";
 
 const needs = ["linux", "landlock", "seccomp", "tool python3"] as const;
@@ -18,22 +26,10 @@ def bind(path, family=socket.AF_UNIX, kind=socket.SOCK_STREAM):
     s = socket.socket(family, kind); kept.append(s)
     try: s.bind(path); return s.getsockname()
     except OSError as e: return errno.errorcode[e.errno]`;
-  const shown = lines.map((line) => `print("[%s]" % (${line},), flush=True)`);
-  writeFileSync(join(place.workspace, "b.py"), [prelude, ...shown, 'print("over")'].join("\n"));
-  return "exec /usr/bin/python3 -IS b.py";
+  return tellingScript(place, prelude, lines);
 }
 
-/** What `bind` told, in order. */
-const toldIn = (screen: string): string[] =>
-  [...screen.matchAll(/^.*?\[([^\]\r]+)\]\r$/gm)].map(([, told = ""]) => told);
-
-const launchers: readonly [string, () => readonly string[], readonly string[]][] = [
-  ["with namespaces", () => [], []],
-  ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
-  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
-];
-
-for (const [where, launcher, flags] of launchers) {
+for (const [where, launcher, flags] of askedLaunchers) {
   describe(where, () => {
     testWith(needs, "a yes binds it, a no does not, and always is a rule", async () => {
       const place = askedPlace();

@@ -2,11 +2,19 @@
 // was asked about, and nothing is asked where there is none or a rule decides.
 
 import { afterAll, describe, expect } from "bun:test";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { type AskedPlace, askedPlace, eventsOf, runAsked, textOf } from "../support/asked.ts";
-import { programs } from "../support/box.ts";
+import {
+  type AskedPlace,
+  askedLaunchers,
+  askedPlace,
+  eventsOf,
+  runAsked,
+  tellingScript,
+  textOf,
+  toldIn,
+} from "../support/asked.ts";
 import { testWith } from "../support/features.ts";
 
 const needs = ["linux", "landlock", "seccomp", "tool python3"] as const;
@@ -30,22 +38,10 @@ def connect(path, blocks=True):
     s = socket.socket(socket.AF_UNIX); s.setblocking(blocks)
     try: s.connect(path); s.setblocking(True); return s.recv(16).decode()
     except OSError as e: return errno.errorcode[e.errno]`;
-  const shown = lines.map((line) => `print("[%s]" % (${line},), flush=True)`);
-  writeFileSync(join(place.workspace, "c.py"), [prelude, ...shown, 'print("over")'].join("\n"));
-  return "exec /usr/bin/python3 -IS c.py";
+  return tellingScript(place, prelude, lines);
 }
 
-/** What `connect` told, in order. */
-const toldIn = (screen: string): string[] =>
-  [...screen.matchAll(/^.*?\[([^\]\r]+)\]\r$/gm)].map(([, told = ""]) => told);
-
-const launchers: readonly [string, () => readonly string[], readonly string[]][] = [
-  ["with namespaces", () => [], []],
-  ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
-  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
-];
-
-for (const [where, launcher, flags] of launchers) {
+for (const [where, launcher, flags] of askedLaunchers) {
   describe(where, () => {
     testWith(needs, "a yes connects, a no does not, and always is a rule", async () => {
       const place = askedPlace();

@@ -3,7 +3,14 @@
 import { afterAll, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { askedPlace, eventsOf, runAsked, runUnasked, textOf } from "../support/asked.ts";
+import {
+  askedLaunchers,
+  askedPlace,
+  eventsOf,
+  runAsked,
+  runUnasked,
+  textOf,
+} from "../support/asked.ts";
 import { programs } from "../support/box.ts";
 import { testWith } from "../support/features.ts";
 
@@ -26,13 +33,7 @@ const get = (path: string) => `curl -sS --noproxy "" --max-time 60 http://${peer
 const twice = `${get("one")}; ${get("two")}; echo done`;
 const flags = ["--read", "/etc"];
 
-const launchers: readonly [string, () => readonly string[], readonly string[]][] = [
-  ["with namespaces", () => [], []],
-  ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
-  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
-];
-
-for (const [where, launcher, weaker] of launchers) {
+for (const [where, launcher, weaker] of askedLaunchers) {
   const rows: readonly [string, readonly string[], readonly string[]][] = [
     ["once is for one connection", ["o", "n"], ["/one"]],
     ["no is no", ["n", "o"], ["/two"]],

@@ -5,8 +5,15 @@
 import { describe, expect } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Asked, type AskedPlace, askedPlace, runAsked } from "../support/asked.ts";
-import { programs } from "../support/box.ts";
+import {
+  type Asked,
+  type AskedPlace,
+  askedLaunchers,
+  askedPlace,
+  runAsked,
+  tellingScript,
+  toldIn,
+} from "../support/asked.ts";
 import { testWith } from "../support/features.ts";
 import { isRoot } from "../support/harness.ts";
 
@@ -23,13 +30,8 @@ def effective(path, mode=os.W_OK):
     return told(libc.faccessat(-100, path.encode(), mode, 0x200))
 def below(folder, name):
     fd = os.open(folder, os.O_PATH); return told(libc.faccessat(fd, name.encode(), os.W_OK, 0))`;
-  const shown = lines.map((line) => `print("[%s]" % (${line},), flush=True)`);
-  writeFileSync(join(place.workspace, "w.py"), [prelude, ...shown, 'print("over")'].join("\n"));
-  return "exec /usr/bin/python3 -IS w.py";
+  return tellingScript(place, prelude, lines);
 }
-
-const toldIn = (screen: string): string[] =>
-  [...screen.matchAll(/^.*?\[([^\]\r]+)\]\r$/gm)].map(([, told = ""]) => told);
 
 /** Says yes to everything until the script is over; the questions. */
 async function answerAll(asked: Asked): Promise<string> {
@@ -63,13 +65,7 @@ git -c user.name=a -c user.email=a@b commit -qm first`,
   ],
 ];
 
-const launchers: readonly [string, () => readonly string[], readonly string[]][] = [
-  ["with namespaces", () => [], []],
-  ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
-  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
-];
-
-for (const [where, launcher, flags] of launchers) {
+for (const [where, launcher, flags] of askedLaunchers) {
   describe(where, () => {
     testWith([...needs, "tool python3"], "what could be asked about looks writable", async () => {
       const place = askedPlace();
@@ -80,7 +76,7 @@ for (const [where, launcher, flags] of launchers) {
         'below(o, "a")',
         "writable(o)",
         'writable(o + "/none")',
-        'writable("w.py")',
+        'writable("t.py")',
       );
       await using asked = runAsked(place, script, flags, launcher());
       await asked.see(/over\r\n/);

@@ -3,6 +3,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { programs } from "./box.ts";
 import { aegisBinary, cleanEnvironment, type Outcome, spawnAegis, waitFor } from "./harness.ts";
 import { createShown } from "./shown.ts";
 import { tempDir } from "./temp.ts";
@@ -104,6 +105,29 @@ export function runAsked(
       terminal.close();
     },
   };
+}
+
+/** Where `aegis run --ask` is tried: what is put before it, and the flags that it needs there. */
+export const askedLaunchers: readonly [string, () => readonly string[], readonly string[]][] = [
+  ["with namespaces", () => [], []],
+  ["without namespaces", () => [programs().noUserns], ["--allow-weaker"]],
+  ["in a container", () => [programs().withFilter, programs().container], ["--allow-weaker"]],
+];
+
+/** For sh: Python that tells what each line makes of what `prelude` defines, and `over` then. */
+export function tellingScript(
+  place: AskedPlace,
+  prelude: string,
+  lines: readonly string[],
+): string {
+  const shown = lines.map((line) => `print("[%s]" % (${line},), flush=True)`);
+  writeFileSync(join(place.workspace, "t.py"), [prelude, ...shown, 'print("over")'].join("\n"));
+  return "exec /usr/bin/python3 -IS t.py";
+}
+
+/** What the lines of such a script told, in order. */
+export function toldIn(screen: string): readonly string[] {
+  return [...screen.matchAll(/^.*?\[([^\]\r]+)\]\r$/gm)].map(([, told = ""]) => told);
 }
 
 export interface AskedEvent {
