@@ -19,10 +19,10 @@
 #include "ask_request.h"
 #include "borrow.h"
 #include "broker.h"
+#include "dispatch.h"
 #include "jobs.h"
 #include "links.h"
 #include "names.h"
-#include "notify.h"
 #include "proc.h"
 #include "programs.h"
 #include "socket_deeds.h"
@@ -250,7 +250,7 @@ static int judge_again(struct asked_call *call)
 	request_end(&call->request);
 	request_begin(&call->request, &call->data, &caller);
 	call->reply.count = 0;
-	answer = notify_judge(&call->request);
+	answer = dispatch_call(&call->request);
 	if (answer == ANSWER_ASK)
 		note_denied(call, &call->request);
 	return answer;

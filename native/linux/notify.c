@@ -6,8 +6,7 @@
  * That thread must not stand still for one caller. What is known to wait has a job of its own
  * (jobs.c); but looking a path up may wait as well, on a file system whose server does not answer.
  * So a watcher looks now and then whether the thread is still at the same call, and then puts
- * another one in its place; the first answers that one call and ends. Names are made, moved and
- * removed under a lock, so with several threads each of those is still judged and done as one.
+ * another one in its place; the first answers that one call and ends.
  */
 #include "notify.h"
 
@@ -24,16 +23,10 @@
 #include "../common/die.h"
 #include "ask_deeds.h"
 #include "broker.h"
-#include "changes.h"
+#include "dispatch.h"
 #include "exec.h"
-#include "names.h"
-#include "opens.h"
 #include "programs.h"
-#include "refused_calls.h"
-#include "socket_kinds.h"
-#include "sockets.h"
 #include "umasks.h"
-#include "writable.h"
 
 /* Interrupts a blocked receive on kernels before 6.6, which do not notice that the box is empty. */
 enum { WAKE_SIGNAL = SIGURG };
@@ -71,63 +64,6 @@ static _Thread_local bool is_answering;
 static void ignore_signal(int number)
 {
 	(void)number;
-}
-
-/* One after the other: see above. */
-static int answer_name(struct request *request, int (*answer)(struct request *))
-{
-	int result;
-
-	names_lock();
-	result = answer(request);
-	names_unlock();
-	return result;
-}
-
-int notify_judge(struct request *request)
-{
-	if (refused_calls_has(request))
-		return refused_calls_answer(request);
-	switch ((enum call_kind)request->call->kind) {
-	case CALL_OPEN:
-		return opens_makes(request) ? answer_name(request, opens_answer)
-					    : opens_answer(request);
-	case CALL_OPENAT2:
-	case CALL_CREAT:
-		return answer_name(request, opens_answer);
-	case CALL_EXEC:
-	case CALL_CHANGE:
-		return changes_answer(request);
-	case CALL_DELETE:
-	case CALL_RENAME:
-	case CALL_LINK:
-	case CALL_SYMLINK:
-	case CALL_MKDIR:
-	case CALL_MKNOD:
-		return answer_name(request, names_answer);
-	case CALL_ACCESS:
-		return writable_answer(request);
-	case CALL_SOCKET:
-	case CALL_SOCKETPAIR:
-		return socket_kinds_answer(request);
-	case CALL_BIND:
-		return answer_name(request, sockets_answer);
-	case CALL_CONNECT:
-	case CALL_LISTEN:
-	case CALL_SENDTO:
-	case CALL_SENDMSG:
-	case CALL_SENDMMSG:
-	case CALL_WRITE:
-	case CALL_WRITEV:
-		return sockets_answer(request);
-	case CALL_UMASK:
-	case CALL_PART:
-		umasks_tell(&request->caller, request->call->kind == CALL_PART);
-		return ANSWER_CONTINUE;
-	case CALL_UNKNOWN:
-		break;
-	}
-	return ENOSYS;
 }
 
 /* Sends the answer. False when the caller is gone, which makes it an access that never was. */
@@ -176,7 +112,7 @@ static bool serve_one(struct request *request, const struct seccomp_notif *notif
 	int answer;
 
 	request_begin(request, &notif->data, &caller);
-	answer = exec_verify(request) ? notify_judge(request) : ANSWER_END;
+	answer = exec_verify(request) ? dispatch_call(request) : ANSWER_END;
 	if (answer == ANSWER_ASK)
 		answer = ask_deeds_start(request);
 	is_current = atomic_compare_exchange_strong(&notify.progress, &turn, turn + 1);

@@ -6,8 +6,6 @@
 
 /* Takes over `listener`. 0 or -errno. `rules` must outlive the threads. */
 int notify_start(int listener, const struct box_rules *rules);
-/* The answer to the call of `request`, which has to begin; may perform it. */
-int notify_judge(struct request *request);
 /* From here on the thread's call may be answered; the box does not end before its row is there. */
 void notify_answer_begins(void);
 /* When no process of the box is left: returns once every row is in the frame buffer. */
