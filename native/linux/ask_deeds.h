@@ -5,11 +5,6 @@
 #include "request.h"
 
 /*
- * What a call was answered with so far, when it is EACCES for want of a rule: ANSWER_ASK where that
- * is to be asked about, else what it was. Nothing is asked yet.
- */
-int ask_deeds_about(struct request *request, int answer);
-/*
  * Asks on a thread of its own, which answers, has it done and records: everything the request holds
  * is its matter from then on. ANSWER_SENT, or what to answer at once.
  */

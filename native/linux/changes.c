@@ -11,7 +11,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
-#include "ask_deeds.h"
+#include "askable.h"
 #include "change_deeds.h"
 #include "exec.h"
 #include "proc.h"
@@ -178,5 +178,5 @@ int changes_answer(struct request *request)
 		return change_perform(request);
 	if (answer == ANSWER_CONTINUE)
 		change_tell_limit(request);
-	return is_exec ? answer : ask_deeds_about(request, answer);
+	return is_exec ? answer : askable_answer(request, answer);
 }

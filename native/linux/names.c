@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "ask_deeds.h"
+#include "askable.h"
 #include "broker.h"
 #include "links.h"
 #include "moves.h"
@@ -391,8 +391,8 @@ int names_answer(struct request *request)
 	if (has_unknown_flags(request))
 		return EINVAL;
 	given = answer(request);
-	if (ask_deeds_about(request, given) != ANSWER_ASK)
+	if (askable_answer(request, given) != ANSWER_ASK)
 		return given;
 	found = judge_before_asking(request);
-	return found == ANSWER_CONTINUE ? ask_deeds_about(request, given) : found;
+	return found == ANSWER_CONTINUE ? askable_answer(request, given) : found;
 }

@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ask_deeds.h"
+#include "askable.h"
 #include "asks.h"
 #include "limit_hits.h"
 #include "proc.h"
@@ -259,7 +259,7 @@ static int attempt(struct request *request, const struct opening *opening, bool 
 	if (answer == EACCES && performs && asks_about(request, opening))
 		return asks_start(request, opening);
 	if (performs)
-		answer = ask_deeds_about(request, answer);
+		answer = askable_answer(request, answer);
 	if (answer != ANSWER_CONTINUE || !performs)
 		return answer;
 	if (request->first.at.target.state == TARGET_EXISTS &&

@@ -18,7 +18,7 @@
 #include <sys/un.h>
 
 #include "../common/fd.h"
-#include "ask_deeds.h"
+#include "askable.h"
 #include "broker.h"
 #include "messages.h"
 #include "post.h"
@@ -377,11 +377,11 @@ int sockets_answer(struct request *request)
 	if (fast_open_is_tried(request))
 		return fast_open_refuse(request);
 	if (request->call->kind == CALL_CONNECT)
-		return ask_deeds_about(request, answer_address(request, ACTION_NET_CONNECT,
-							       arguments[1], arguments[2]));
+		return askable_answer(request, answer_address(request, ACTION_NET_CONNECT,
+							      arguments[1], arguments[2]));
 	if (request->call->kind == CALL_BIND)
-		return ask_deeds_about(request, answer_address(request, ACTION_NET_BIND,
-							       arguments[1], arguments[2]));
+		return askable_answer(request, answer_address(request, ACTION_NET_BIND,
+							      arguments[1], arguments[2]));
 	if (request->call->kind == CALL_LISTEN)
 		return answer_listen(request);
 	if (request->call->kind == CALL_SENDMSG)
