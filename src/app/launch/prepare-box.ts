@@ -17,11 +17,13 @@ import { type ControlSockets, findControlSockets } from "../../policy/control-so
 import type { Diagnostic } from "../../policy/diagnostic.ts";
 import { flagsToCapabilities } from "../../policy/flags.ts";
 import { policySources } from "../../policy/layers.ts";
+import { withOtherMounts } from "../../policy/other-mounts.ts";
 import type { Places } from "../../policy/places.ts";
 import type { Platform } from "../../policy/profiles.ts";
 import { findRepository } from "../../policy/repository.ts";
 import { programsNamed } from "../../supervise/find-program.ts";
 import { kernelOffer } from "../../supervise/kernel-offer.ts";
+import { mountTable } from "../../supervise/mount-table.ts";
 import { planKey, readCachedPlan, writeCachedPlan } from "../../supervise/plan-cache.ts";
 import { leadsOutside } from "../../supervise/secret-signs.ts";
 import { policyDisk } from "../policy/disk.ts";
@@ -89,7 +91,7 @@ export async function boxRequest(
   const { places, options } = subject;
   const compiled = await compileSources(snapshot.sources, places, subject.path);
   return {
-    capabilities: compiled.capabilities,
+    capabilities: withOtherMounts(compiled.capabilities, mountTable(), policyDisk.realPath),
     agent: subject.subject.agent,
     workspace: places.workspace,
     home: places.home,
@@ -196,6 +198,7 @@ function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
     uid: ownUser(),
     inheritsFiles: inheritsFiles(ownUser()),
     kernel: kernelOffer(),
+    mounts: mountTable(),
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);

@@ -1,0 +1,164 @@
+// A folder that is mounted at several places has several names, and a rule is about one of them.
+// What it forbids is forbidden at the others too. Pure, given the table of mounts.
+
+import { contains } from "../base/paths.ts";
+import type { Atom, Capabilities, Capability } from "../model/capability.ts";
+
+/** A line of /proc/self/mountinfo. */
+export interface Mount {
+  readonly id: string;
+  /** The mount it is mounted on. */
+  readonly parent: string;
+  /** Of the file system: `major:minor`. */
+  readonly device: string;
+  /** Folder of the file system that is seen at `place`. */
+  readonly root: string;
+  readonly place: string;
+}
+
+/** The mounts of file systems that are mounted several times; others matter to nobody. */
+export function mountedTwice(mountinfo: string): readonly Mount[] {
+  const mounts = mountinfo.split("\n").flatMap((line) => readMount(line) ?? []);
+  const counts = new Map<string, number>();
+  for (const { device } of mounts) counts.set(device, (counts.get(device) ?? 0) + 1);
+  const shared = mounts.filter(({ device }) => (counts.get(device) ?? 0) > 1);
+  // One that lies over a shared one hides it, and has to be known for that.
+  return shared.length === 0 ? [] : mounts;
+}
+
+function readMount(line: string): Mount | undefined {
+  const [id = "", parent = "", device = "", root = "", place = ""] = line.split(" ");
+  if (place === "") return undefined;
+  return { id, parent, device, root: unescaped(root), place: unescaped(place) };
+}
+
+/** Blanks and the like stand there as octal numbers. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
+
+/** @param realPath links resolved; undefined for what is not there */
+export function withOtherMounts(
+  { version, capabilities }: Capabilities,
+  mounts: readonly Mount[],
+  realPath: (path: string) => string | undefined,
+): Capabilities {
+  if (mounts.length === 0) return { version, capabilities };
+  const where = (path: string): string => {
+    const real = realPath(path);
+    if (real !== undefined || path === "/") return real ?? path;
+    const [, above = "", name = ""] = /^(.*)\/([^/]*)$/.exec(path) ?? [];
+    const folder = where(above === "" ? "/" : above);
+    return `${folder === "/" ? "" : folder}/${name}`;
+  };
+  const others = capabilities.flatMap((capability) =>
+    capability.effect === "forbid" ? otherNames(capability, mounts, where) : [],
+  );
+  return { version, capabilities: [...capabilities, ...others] };
+}
+
+function otherNames(
+  capability: Capability,
+  mounts: readonly Mount[],
+  where: (path: string) => string,
+): Capability[] {
+  const at = capability.where.findIndex((atom) => !atom.negated && folderOf(atom) !== undefined);
+  const atom = capability.where[at];
+  const folder = atom && folderOf(atom);
+  if (atom === undefined || folder === undefined) return [];
+  const real = where(folder);
+  return translationsOf(real, atom.kind === "path-in", mounts).map((translate) => ({
+    ...capability,
+    // What is given back inside is given back there as well.
+    where: capability.where.map((each, index) => {
+      const own = folderOf(each);
+      const translated = own === undefined ? undefined : translate(where(own));
+      if (translated === undefined || (index !== at && !each.negated)) return each;
+      return moved(each, translated);
+    }),
+  }));
+}
+
+/** The folder an atom is about, or its path; undefined for what may be anywhere. */
+function folderOf(atom: Atom): string | undefined {
+  if (atom.kind === "path-in" || atom.kind === "path-equals") return atom.path;
+  if (atom.kind !== "path-like") return undefined;
+  const [first = ""] = atom.parts;
+  const end = first.lastIndexOf("/");
+  return end < 1 ? undefined : first.slice(0, end);
+}
+
+function moved(atom: Atom, path: string): Atom {
+  if (atom.kind === "path-in" || atom.kind === "path-equals") return { ...atom, path };
+  if (atom.kind !== "path-like") return atom;
+  const [first = "", ...rest] = atom.parts;
+  const name = first.slice(first.lastIndexOf("/"));
+  return { ...atom, parts: [`${path === "/" ? "" : path}${name}`, ...rest] };
+}
+
+/** A name of the first mount as one of the other; undefined for what is not in it. */
+type Translate = (path: string) => string | undefined;
+
+function translationsOf(
+  path: string,
+  isTree: boolean,
+  mounts: readonly Mount[],
+): readonly Translate[] {
+  const own = ownerOf(path, mounts);
+  // What is mounted below is forbidden with it.
+  const below = isTree ? mounts.filter(({ place }) => place !== path && contains(path, place)) : [];
+  const sources = [
+    ...(own === undefined ? [] : [{ from: own, wanted: path }]),
+    ...below.map((from) => ({ from, wanted: from.place })),
+  ];
+  return sources.flatMap(({ from, wanted }) =>
+    mounts
+      .filter((to) => to !== from && to.device === from.device)
+      .flatMap((to) => {
+        const name = nameIn(to, insideOf(from, wanted), isTree);
+        if (name === undefined || ownerOf(name, mounts) !== to || contains(path, name)) return [];
+        return [(each: string) => (each === path ? name : nameIn(to, insideOf(from, each), false))];
+      }),
+  );
+}
+
+/** The mount a path lies in: from the root on, the first that is mounted on its way each time. */
+function ownerOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+  const ids = new Set(mounts.map(({ id }) => id));
+  const isFirst = ({ id, parent, place }: Mount) =>
+    place === "/" && (id === parent || !ids.has(parent));
+  let owner = mounts.findLast(isFirst);
+  for (let next = owner; next !== undefined; next = nextOn(path, owner, mounts)) owner = next;
+  return owner;
+}
+
+function nextOn(path: string, owner: Mount | undefined, mounts: readonly Mount[]) {
+  return mounts
+    .filter((each) => each !== owner && each.parent === owner?.id && contains(each.place, path))
+    .toSorted((a, b) => a.place.length - b.place.length)[0];
+}
+
+/** A path of a mount as one of its file system. */
+function insideOf({ root, place }: Mount, path: string): string | undefined {
+  return contains(place, path)
+    ? joined(root, path.slice(place === "/" ? 0 : place.length))
+    : undefined;
+}
+
+/** Where a mount shows a path of its file system. @param isTree what is below it will do */
+function nameIn(
+  { root, place }: Mount,
+  inside: string | undefined,
+  isTree: boolean,
+): string | undefined {
+  if (inside === undefined) return undefined;
+  if (contains(root, inside)) return joined(place, inside.slice(root === "/" ? 0 : root.length));
+  return isTree && contains(inside, root) ? place : undefined;
+}
+
+function joined(folder: string, rest: string): string {
+  const path = `${folder === "/" ? "" : folder}${rest === "/" ? "" : rest}`;
+  return path === "" ? "/" : path;
+}
