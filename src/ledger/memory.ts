@@ -7,6 +7,7 @@ import { eventPageMaxBytes } from "../base/limits.ts";
 import type { EventFilter } from "./contract.ts";
 import type { LogRecord } from "./control/contract.ts";
 import { columnFilter, matchesColumns, matchesSearch } from "./filter.ts";
+import { fittingCount } from "./fitting.ts";
 import { readSealed } from "./seal.ts";
 import type { SessionState } from "./session-state.ts";
 import {
@@ -285,7 +286,10 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
   return {
     origin,
     head: () => copy.head,
-    eventsFrom: (first, limit) => from(copy.events, first, limit),
+    eventsFrom(first, limit) {
+      const page = from(copy.events, first, limit);
+      return page.slice(0, fittingCount(page.map(({ body }) => body.length)));
+    },
     purgedFrom: (first, limit) => from(copy.purged, first, limit),
     sessions: () => copy.sessions,
     policyLoads: () => copy.policyLoads,

@@ -224,6 +224,7 @@ export interface Store {
 export interface Snapshot {
   readonly origin: string;
   head(): TreeHead;
+  /** Fewer than `limit` where they are large, and then some at least. */
   eventsFrom(
     first: number,
     limit: number,

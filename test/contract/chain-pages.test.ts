@@ -7,6 +7,7 @@ import type { AppendRequest, EventQuery, LoggedEvent } from "../../src/ledger/co
 import { sessionKey, tenantPrefix } from "../../src/ledger/control/foreign.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import type { ChainQuery, Store } from "../../src/ledger/store.ts";
+import { leafPages } from "../../src/ledger/verify/leaf-pages.ts";
 import { ledgerKinds } from "../support/ledger.ts";
 import { testMs } from "../support/patience.ts";
 import { seededRandom } from "../support/random-json.ts";
@@ -137,6 +138,11 @@ describe.each(ledgerKinds)("large events over %s", (_, open) => {
     const small = await log.page({ ...query, toolName: "small" });
     expect([small.events.length, small.next]).toEqual([5, undefined]);
     expect(await log.verify("acme", "s")).toMatchObject({ valid: true });
+    const snapshot = await store.snapshot();
+    const pages = await Array.fromAsync(leafPages(snapshot));
+    await snapshot.close();
+    expect(pages.map((page) => page.length)).toEqual([5, 4, 3, 2]);
+    expect(pages.flat().map(({ index }) => index)).toEqual(sizes.map((_, at) => at));
   });
 });
 

@@ -2,8 +2,9 @@
 // connection of its own, so appends go on meanwhile, unseen by it.
 
 import { Database } from "bun:sqlite";
-import { ledgerLockWaitMs } from "../../base/limits.ts";
+import { eventPageMaxBytes, ledgerLockWaitMs } from "../../base/limits.ts";
 import type { LogRecord } from "../control/contract.ts";
+import { fittingCount } from "../fitting.ts";
 import {
   bytesOf,
   type CheckpointRow,
@@ -91,8 +92,18 @@ function eventsFrom(
   const sql =
     "SELECT idx, session, seq, ts_ms, type, decision, leaf, CAST(body AS BLOB) AS body " +
     "FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
-  const rows = db.query<EventRow, [number, number]>(sql).all(first, limit);
+  const rows = db.query<EventRow, [number, number]>(sql).all(first, fitting(db, first, limit));
   return rows.map((row) => eventOf(row, sessions.get(row.session)));
+}
+
+/** How many of them are read at once; their sum alone is looked at while they are small. */
+function fitting(db: Database, first: number, limit: number): number {
+  const sized = "SELECT octet_length(body) AS size FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
+  type Size = { readonly size: number | null };
+  const all = db.query<Size, [number, number]>(`SELECT sum(size) AS size FROM (${sized})`);
+  if ((all.get(first, limit)?.size ?? 0) <= eventPageMaxBytes) return limit;
+  const sizes = db.query<Size, [number, number]>(sized).all(first, limit);
+  return fittingCount(sizes.map(({ size }) => size ?? 0));
 }
 
 function purgedFrom(

@@ -11,7 +11,7 @@ export async function* leafPages(
   for (let first = 0; ; ) {
     const events = await snapshot.eventsFrom(first, ledgerPageSize);
     const purged = await snapshot.purgedFrom(first, ledgerPageSize);
-    const end = Math.min(endOf(events), endOf(purged));
+    const end = Math.min(events.at(-1)?.index ?? Infinity, endOf(purged));
     const page = purged.length === 0 ? events : merged(events, purged, end);
     if (page.length > 0) yield page;
     const next = (page.at(-1)?.index ?? -1) + 1;
@@ -21,8 +21,8 @@ export async function* leafPages(
   }
 }
 
-/** As far as the page reaches: what the other one has behind it comes later. */
-function endOf(page: readonly Leaf[]): number {
+/** As far as the page reaches: what the events have behind it comes later. */
+function endOf(page: readonly PurgedEvent[]): number {
   return page.length < ledgerPageSize ? Infinity : (page.at(-1)?.index ?? Infinity);
 }
 
