@@ -109,8 +109,9 @@ export function plainIn(value: JsonTree | SpelledJson, name?: string): PlainJson
  * twice, and no number says more than JavaScript has. Undefined for every other one, sound or not.
  */
 function ownSpelling(text: string): PlainJson | undefined {
-  // Half a surrogate pair is only ever written like this.
-  if (text.includes("\\ud")) return undefined;
+  // Half a surrogate pair is only ever written like this; and with spaces, as Python and people
+  // write it, none is the same text: trying it would be a third of reading it by hand.
+  if (text.includes("\\ud") || text.includes('": ')) return undefined;
   try {
     const value = JSON.parse(text) as PlainJson;
     return isWithin(value, jsonDepthMax) && JSON.stringify(value) === text ? value : undefined;

@@ -17,6 +17,7 @@ const deep = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(leve
 const texts: Readonly<Record<string, string>> = {
   "as JavaScript spells it": '{"a":"b","n":[1,-2.5,1e+21,true,null],"o":{"x":{}}}',
   "white space": '{ "a": 1 }',
+  "what looks like white space, in a text": '{"a":"\\": "}',
   "a name twice": '{"a":1,"a":1}',
   "a name twice, the same below": '{"o":{"a":1,"a":1}}',
   "names like places, in order": '{"1":1,"2":2,"a":3}',
