@@ -54,7 +54,7 @@ export interface RunningHelper {
    */
   readonly exited: Promise<HelperExit>;
   /** SIGKILL ends the whole box; the others are passed on to the command. */
-  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+  kill(signal: NodeJS.Signals): void;
 }
 
 /**
@@ -141,7 +141,7 @@ interface Child {
   open(): void;
   /** Gives back the descriptors of the pipes, which nothing else closes. */
   close(): void;
-  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+  kill(signal: NodeJS.Signals): void;
 }
 
 /**

@@ -230,10 +230,13 @@ export interface BoxRefusal {
   readonly refused: RefusedPayload;
 }
 
+/** What somebody may tell a command through aegis. */
+export type PassedSignal = "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGQUIT" | "SIGUSR1" | "SIGUSR2";
+
 export interface RunningBox {
   readonly exited: Promise<BoxExit>;
   /** Passes a signal on to the command. */
-  kill(signal: "SIGTERM" | "SIGHUP" | "SIGINT" | "SIGKILL"): void;
+  kill(signal: PassedSignal | "SIGKILL"): void;
 }
 
 /** Bytes that the kernel moves from one socket to another. */

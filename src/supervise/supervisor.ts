@@ -13,6 +13,7 @@ import type {
   BoxGateway,
   BoxLaunch,
   BoxRefusal,
+  PassedSignal,
   PreparedBox,
   RunningBox,
 } from "../enforce/backend.ts";
@@ -35,10 +36,10 @@ const startedMs = 100;
 /** Signals sent to aegis alone are passed on; those a terminal sends reach the command directly. */
 export interface SignalSource {
   /**
-   * Calls `pass` for every SIGTERM and SIGHUP until the returned function is called; survives ^C
-   * and ^\ meanwhile.
+   * Calls `pass` for every signal that the command has not got by itself until the returned
+   * function is called; survives ^C and ^\ meanwhile.
    */
-  listen(pass: (signal: "SIGTERM" | "SIGHUP") => void): () => void;
+  listen(pass: (signal: PassedSignal) => void): () => void;
 }
 
 export interface SupervisedRun {
