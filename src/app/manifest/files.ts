@@ -14,7 +14,6 @@ import {
 } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import { jsonProblem, parseJsonText } from "../../base/json-text.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
 import { bytesWithin } from "../../config/files.ts";
@@ -22,7 +21,7 @@ import { type Declared, integrityProblems } from "../../control/manifest/integri
 import { readSignature } from "../../control/trust/signed-bytes.ts";
 import type { Position } from "../../policy/cedar/text.ts";
 import { pathFlaw } from "../../policy/manifest/declared-path.ts";
-import { type Manifest, parseManifest } from "../../policy/manifest/parse.ts";
+import { type Manifest, parseManifest, withoutMark } from "../../policy/manifest/parse.ts";
 
 /** @throws {AegisError} with the text `manifest: open PATH: …` */
 export function readManifestText(path: AbsPath): string {
@@ -57,15 +56,8 @@ export function readManifest(path: AbsPath): Promise<ReadManifest> {
   return checkManifestText(path, readManifestText(path));
 }
 
-export async function checkManifestText(path: AbsPath, text: string): Promise<ReadManifest> {
-  try {
-    // Stricter than what follows: a name given twice would be read in two ways.
-    parseJsonText(text);
-  } catch (error) {
-    const why = jsonProblem(error);
-    if (why === undefined) throw error;
-    return { ok: false, message: `manifest: decode: ${why}`, hint: "", at: { line: 1, column: 1 } };
-  }
+export async function checkManifestText(path: AbsPath, read: string): Promise<ReadManifest> {
+  const text = withoutMark(read);
   const parsed = await parseManifest({ kind: "manifest", name: path, text });
   if (parsed.ok) return { ok: true, manifest: parsed.value, text };
   const { message = "manifest: invalid", hint = "", line = 1, column = 1 } = parsed.error[0] ?? {};

@@ -1,6 +1,7 @@
 // A manifest's text to a checked manifest, or everything that is wrong with it. Publishers write
 // manifests, so nothing in one is trusted: it declares what an agent may do at most.
 
+import { jsonProblem, parseJsonText } from "../../base/json-text.ts";
 import { err, ok, type Result } from "../../base/result.ts";
 import type { PolicySource } from "../../model/policy-snapshot.ts";
 import { type Position, positionsIn } from "../cedar/text.ts";
@@ -31,18 +32,26 @@ export interface Manifest {
   readonly position: (field: string) => Position;
 }
 
+/** Some editors begin a file with a byte order mark, which says nothing. */
+export function withoutMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
 /** Tools that reach outside by their very name, so that declaring one needs a sandbox. */
 const effectfulTools = ["exec", "fs.write", "mcp.http", "mcp.https", "net"];
 
 export async function parseManifest(source: PolicySource): Promise<Result<Manifest, Diagnostic[]>> {
-  let decoded: unknown;
+  const text = withoutMark(source.text);
   try {
-    decoded = JSON.parse(source.text);
+    // Stricter than what follows: a name given twice would be read in two ways.
+    parseJsonText(text);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    return err([problem(source, { line: 1, column: 1 }, `manifest: decode: ${cause}`)]);
+    const why = jsonProblem(error);
+    if (why === undefined) throw error;
+    return err([problem(source, { line: 1, column: 1 }, `manifest: decode: ${why}`)]);
   }
-  const position = fieldPositions(source.text);
+  const decoded: unknown = JSON.parse(text);
+  const position = fieldPositions(text);
   const { manifestSchema } = await import("./schema.ts");
   const parsed = manifestSchema.safeParse(decoded);
   if (!parsed.success)

@@ -28,6 +28,17 @@ const sandbox =
 describe("a manifest is refused with all that is wrong, in the order of the format", () => {
   const rows: readonly [string, unknown, readonly string[]][] = [
     ["a good one", good, []],
+    ["one behind a byte order mark", `\ufeff${JSON.stringify(good)}`, []],
+    [
+      "one that says a thing twice",
+      '{"permissions":{"fs":{"read_roots":["a"],"read_roots":["/"]}}}',
+      ['manifest: decode: the name "read_roots" is given twice at character 41'],
+    ],
+    [
+      "one with half a character",
+      '{"name":"\\ud800"}',
+      ["manifest: decode: it holds half a character at character 8"],
+    ],
     [
       "an empty one",
       {},
