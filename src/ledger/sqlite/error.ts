@@ -10,6 +10,7 @@ const hints: readonly (readonly [code: RegExp, hint: string])[] = [
   [/^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)/, "check that you own the file and its folder"],
   [/^SQLITE_(NOTADB|CORRUPT)/, "restore it from a copy, and run `aegis audit verify` on that"],
   [/^SQLITE_IOERR/, "check the disk, then run `aegis audit verify`"],
+  [/^E[A-Z]+$/, "check that its folder is there, and that you may write to it"],
 ];
 
 /** @param action e.g. `append to the ledger` */
@@ -44,5 +45,7 @@ export function isConstraint(error: unknown): boolean {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof SQLiteError ? (error.code ?? "") : "";
+  if (error instanceof SQLiteError) return error.code ?? "";
+  const isSystem = error instanceof Error && "syscall" in error && "code" in error;
+  return isSystem ? String(error.code) : "";
 }

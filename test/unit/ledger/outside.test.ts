@@ -219,6 +219,17 @@ describe("the database file", () => {
     if (before !== undefined) expect(readFileSync(path).equals(before)).toBe(true);
   });
 
+  test("below what is no folder is refused with a hint", () => {
+    const file = `${tempDir()}/file`;
+    writeFileSync(file, "");
+    const failure = capture(() => openSqliteStore(`${file}/below/ledger.db`));
+    expect(failure).toMatchObject({
+      code: "ledger/unavailable",
+      message: expect.stringContaining("ENOTDIR"),
+      hint: "check that its folder is there, and that you may write to it",
+    });
+  });
+
   test("of a newer aegis is refused with the way out", async () => {
     const path = `${tempDir()}/ledger.db`;
     await openSqliteStore(path).close();
