@@ -149,6 +149,10 @@ static int try_stat(char **a)
 
 	return attack_errno(lstat(a[0], &status));
 }
+static int try_list_xattr(char **a)
+{
+	return attack_errno(listxattr(a[0], NULL, 0));
+}
 static int try_access(char **a)
 {
 	return attack_errno(access(a[0], F_OK));
@@ -355,6 +359,7 @@ const struct attack attack_files[] = {
 	{"open-truncate", 1, try_open_truncate},
 	{"list", 1, try_list},
 	{"stat", 1, try_stat},
+	{"list-xattr", 1, try_list_xattr},
 	{"access", 1, try_access},
 	{"readlink", 1, try_readlink},
 	{"watch", 1, try_watch},

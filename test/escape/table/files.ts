@@ -121,6 +121,9 @@ export const plainFiles = rows("A", [
   ...onBoth("stat", "look at a file's size and times", ["stat", f], undefined, {
     wanted: statIsSeen,
   }),
+  ...onBoth("list-xattr", "list extended attributes", ["list-xattr", f], undefined, {
+    wanted: "Landlock knows no right to read them either",
+  }),
   ...onBoth("access", "ask whether a file exists", ["access", f], undefined, {
     wanted: statIsSeen,
   }),
