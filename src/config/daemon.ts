@@ -110,15 +110,40 @@ function withoutNulls(value: unknown): unknown {
 /** The parser lets the last one win; a person may believe in the first. */
 function repeatedKeys(content: string): readonly string[] {
   const seen = new Set<string>();
-  const repeated: string[] = [];
+  const repeated: string[] = [...repeatedInBraces(content)];
   let section = "";
   for (const line of content.split("\n")) {
-    const [, indent = "", name = ""] = /^(\s*)["']?([\w.-]+)["']?\s*:(?:\s|$)/.exec(line) ?? [];
+    const [, indent = "", name = ""] = keyInLine.exec(line) ?? keyAsked.exec(line) ?? [];
     if (name === "") continue;
     if (indent === "") section = name;
     const key = indent === "" ? name : `${section}.${name}`;
     if (seen.has(key)) repeated.push(key);
     seen.add(key);
+  }
+  return repeated;
+}
+
+const keyInLine = /^(\s*)["']?([\w.-]+)["']?\s*:(?:\s|$)/;
+/** `? key`, with the value in the next line. */
+const keyAsked = /^(\s*)\?\s+["']?([\w.-]+)["']?\s*$/;
+const innermostBraces = /(?:([\w.-]{1,64})["']?\s{0,9}:\s{0,9})?\{([^{}]*)\}/;
+const quotedValue = /"[^"\n]*"(?!\s*:)|'[^'\n]*'(?!\s*:)/g;
+const keyInBraces = /(?:^|,)\s*["']?([\w.-]+)["']?\s*:/g;
+
+/** Of what is written as `{key: value, …}`, from the inside outwards. */
+function repeatedInBraces(content: string): readonly string[] {
+  const repeated: string[] = [];
+  let rest = content.replace(quotedValue, "_");
+  for (let found = innermostBraces.exec(rest); found; found = innermostBraces.exec(rest)) {
+    const [whole, section = "", inside = ""] = found;
+    const seen = new Set<string>();
+    for (const [, name = ""] of inside.matchAll(keyInBraces)) {
+      if (seen.has(name)) repeated.push(section === "" ? name : `${section}.${name}`);
+      seen.add(name);
+    }
+    const read = section === "" ? "_" : `${section}: _`;
+    const end = found.index + whole.length;
+    rest = `${rest.slice(0, found.index)}${read}${rest.slice(end)}`;
   }
   return repeated;
 }
