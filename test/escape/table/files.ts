@@ -70,7 +70,7 @@ export const plainFiles = rows("A", [
     "open-truncate",
     "open for reading with O_TRUNC",
     ["open-truncate", f],
-    ["FileRead", f, "FileWrite"],
+    ["FileWrite", f],
     { twin: ["open-truncate", f] },
   ),
   ...onBoth("list", "list a folder", ["list", "{t}/d"], ["DirList", "{t}/d", "FileRead"], {
