@@ -14,7 +14,7 @@ import {
   newSession,
   type SessionTally,
 } from "../session-state.ts";
-import type { Store, StoredEvent } from "../store.ts";
+import type { ChainPage, Store, StoredEvent } from "../store.ts";
 import { leafHash } from "../tree/merkle.ts";
 import { type OutsideTree, type StandingEvent, standingProblem } from "../tree/standing.ts";
 import type { SessionVerdict } from "./contract.ts";
@@ -86,15 +86,15 @@ async function walk(
   reached: Reached,
   end: number,
 ): Promise<SessionVerdict | undefined> {
-  while (reached.tally.nextSeq < end) {
+  let after: number | undefined = reached.last?.index ?? -1;
+  while (after !== undefined && reached.tally.nextSeq < end) {
     const limit = Math.min(pageSize, end - reached.tally.nextSeq);
-    const after = reached.last?.index ?? -1;
-    const { events: page, next } = await store.chain({ session, after, limit });
-    for (const stored of page) {
+    const page: ChainPage = await store.chain({ session, after, limit });
+    for (const stored of page.events) {
       const problem = follow(reached, stored, session);
       if (problem !== undefined) return bad(stored.seq, problem);
     }
-    if (next === undefined) return undefined;
+    after = page.next;
   }
   return undefined;
 }
