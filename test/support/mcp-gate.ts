@@ -8,6 +8,7 @@ import type { LoggedEvent } from "../../src/ledger/control/contract.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../src/ledger/memory.ts";
 import { createGate, type GateParts } from "../../src/mcp/gate.ts";
+import { createStdioProxy } from "../../src/mcp/stdio.ts";
 
 export const session = { tenant: "acme", id: "s", user: "" };
 export const budgets = {
@@ -58,3 +59,24 @@ export const call = (id: number | string, name = "echo", args: object = { n: id 
 export const result = (id: number | string, value: object = {}) => {
   return { jsonrpc: "2.0", id, result: value };
 };
+
+/** Client and server of one proxy over lines; what either was sent is in its list. */
+export function stdioScene({ passed = [] as readonly string[], tenant = session.tenant } = {}) {
+  const known = gateScene(undefined, 0, passed);
+  const [toClient, toServer] = [[] as string[], [] as string[]];
+  const proxy = createStdioProxy({
+    ...{ gate: known.gate, session: { ...session, tenant }, say: known.say },
+    write: (text) => void toClient.push(text),
+    send: async (text) => void toServer.push(text),
+  });
+  const lines = (messages: readonly object[]) =>
+    new Response(messages.map((one) => `${JSON.stringify(one)}\n`).join("")).body ??
+    new ReadableStream();
+  return {
+    ...known,
+    toClient,
+    toServer,
+    client: (...messages: readonly object[]) => proxy.fromClient(lines(messages)),
+    server: (...messages: readonly object[]) => proxy.fromServer(lines(messages)),
+  };
+}

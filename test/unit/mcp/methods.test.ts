@@ -4,10 +4,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { isDecidedOfClient } from "../../../src/mcp/client-asked.ts";
 import { passedMethods, unknownMethod } from "../../../src/mcp/methods.ts";
-import { createStdioProxy } from "../../../src/mcp/stdio.ts";
 import { isDecidedAbout } from "../../../src/mcp/tool-call.ts";
 import { waitFor } from "../../support/harness.ts";
-import { gateScene, request, result, session } from "../../support/mcp-gate.ts";
+import { request, result, stdioScene } from "../../support/mcp-gate.ts";
 import {
   content,
   echoes,
@@ -24,26 +23,6 @@ const params = { name: "rm", arguments: {} };
 const unknown = ["tools/call ", "Tools/Call", "tools/call\u0000", "tools", "vendor/do", ""];
 const refused = { code: -32601 };
 const raised = { type: "ERROR_RAISED", payload: { code: "METHOD_UNKNOWN" } };
-
-function stdioScene(passed: readonly string[] = []) {
-  const known = gateScene(undefined, 0, passed);
-  const [toClient, toServer] = [[] as string[], [] as string[]];
-  const proxy = createStdioProxy({
-    ...{ gate: known.gate, session, say: known.say },
-    write: (text) => void toClient.push(text),
-    send: async (text) => void toServer.push(text),
-  });
-  const lines = (messages: readonly object[]) =>
-    new Response(messages.map((one) => `${JSON.stringify(one)}\n`).join("")).body ??
-    new ReadableStream();
-  return {
-    ...known,
-    toClient,
-    toServer,
-    client: (...messages: readonly object[]) => proxy.fromClient(lines(messages)),
-    server: (...messages: readonly object[]) => proxy.fromServer(lines(messages)),
-  };
-}
 
 describe("a request that MCP does not have", () => {
   test.each(unknown)("of a client over stdio: %j is refused and recorded", async (method) => {
@@ -130,7 +109,7 @@ describe("a request that MCP does not have", () => {
   });
 
   test("passes where a person says so, that one alone", async () => {
-    const { client, server, toClient, toServer, types } = stdioScene(["vendor/do"]);
+    const { client, server, toClient, toServer, types } = stdioScene({ passed: ["vendor/do"] });
     const [mine, theirs] = [request(1, "vendor/do"), request(7, "vendor/do")];
     await client(mine, request(2, "vendor/do2"));
     await server(theirs);

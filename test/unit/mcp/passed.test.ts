@@ -3,9 +3,8 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { createLiveStates } from "../../../src/app/serve/live-states.ts";
-import { createStdioProxy } from "../../../src/mcp/stdio.ts";
 import { waitFor } from "../../support/harness.ts";
-import { call, gateScene, request, result, session } from "../../support/mcp-gate.ts";
+import { call, request, result, stdioScene } from "../../support/mcp-gate.ts";
 import { echoes, endHttpScenes, httpScene, json } from "../../support/mcp-http.ts";
 
 afterEach(endHttpScenes);
@@ -15,29 +14,9 @@ const payload = { tool_name: "mcp.methods.pass", method: "vendor/do", policy_ref
 const ofClient = { type: "TOOL_CALL_ALLOWED", payload: { ...payload, from: "client" } };
 const ofServer = { type: "TOOL_CALL_ALLOWED", payload: { ...payload, from: "server" } };
 
-function stdioScene(tenant = "acme") {
-  const known = gateScene(undefined, 0, passed);
-  const [toClient, toServer] = [[] as string[], [] as string[]];
-  const proxy = createStdioProxy({
-    ...{ gate: known.gate, session: { ...session, tenant }, say: known.say },
-    write: (text) => void toClient.push(text),
-    send: async (text) => void toServer.push(text),
-  });
-  const lines = (messages: readonly object[]) =>
-    new Response(messages.map((one) => `${JSON.stringify(one)}\n`).join("")).body ??
-    new ReadableStream();
-  return {
-    ...known,
-    toClient,
-    toServer,
-    client: (...messages: readonly object[]) => proxy.fromClient(lines(messages)),
-    server: (...messages: readonly object[]) => proxy.fromServer(lines(messages)),
-  };
-}
-
 describe("a request that is let pass", () => {
   test("is an event over stdio, without its parameters, of both sides", async () => {
-    const { client, server, toClient, toServer, events, log } = stdioScene();
+    const { client, server, toClient, toServer, events, log } = stdioScene({ passed });
     const secret = { params: { text: "of nobody's concern" } };
     const [mine, theirs] = [
       { ...request(1, "vendor/do"), ...secret },
@@ -93,7 +72,7 @@ describe("a request that is let pass", () => {
 
   test("goes to nobody where it cannot be recorded", async () => {
     // No client may record anything for this machine's own tenant.
-    const { client, server, toClient, toServer } = stdioScene("local");
+    const { client, server, toClient, toServer } = stdioScene({ passed, tenant: "local" });
     await client(request(1, "vendor/do"), request(2, "tools/list"));
     await server(request(7, "vendor/do"));
     await waitFor("the refusal", () => toServer.length > 1);
@@ -106,7 +85,7 @@ describe("a request that is let pass", () => {
   });
 
   test("lends its name to no tool", async () => {
-    const { client, toClient, toServer } = stdioScene();
+    const { client, toClient, toServer } = stdioScene({ passed });
     await client(call(1, "mcp.methods.pass"));
     expect(toServer).toEqual([]);
     expect(toClient[0]).toContain("stands for a request of the protocol");
