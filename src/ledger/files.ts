@@ -1,7 +1,7 @@
-// The few file operations that keys, head memory and databases share: private directories, durable
-// creation and telling errors apart.
+// The few file operations that keys, head memory, databases and backups share: private directories,
+// durable creation, whole reads and writes, and telling errors apart.
 
-import { closeSync, constants, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What is added to a database's path to name the file that says a flush of its log failed. */
@@ -36,6 +36,26 @@ export function syncDirectory(path: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** What is there of it. */
+export function readAt(fd: number, at: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let read = 0;
+  while (read < length) {
+    const more = readSync(fd, bytes, read, length - read, at + read);
+    if (more === 0) break;
+    read += more;
+  }
+  return bytes.subarray(0, read);
+}
+
+/** @param from absent: behind what was written to `fd` last */
+export function writeWhole(fd: number, bytes: Uint8Array, from?: number): void {
+  for (let at = 0; at < bytes.length; ) {
+    const place = from === undefined ? null : from + at;
+    at += writeSync(fd, bytes, at, bytes.length - at, place);
   }
 }
 

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
+import { writeWhole } from "../files.ts";
 import { createHeadFile } from "../tree/head-memory.ts";
 import { type VerifierKey, verifyNote } from "../tree/note.ts";
 import { keyFile } from "../tree/signer.ts";
@@ -16,7 +17,6 @@ import {
   newFile,
   openBackup,
   partOf,
-  writeWhole,
 } from "./file.ts";
 
 /** A ledger of which a backup can be made. */

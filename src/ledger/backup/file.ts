@@ -9,13 +9,11 @@ import {
   fsyncSync,
   linkSync,
   openSync,
-  readSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
-import { isErrno, syncDirectory } from "../files.ts";
+import { isErrno, readAt, syncDirectory, writeWhole } from "../files.ts";
 import { parseNote } from "../tree/note.ts";
 
 /** What a backup says about itself; all of it is signed. */
@@ -159,26 +157,6 @@ function* pieces(fd: number, length: number): Iterable<Uint8Array> {
 
 function textAt(fd: number, at: number, length: number): string {
   return new TextDecoder().decode(readAt(fd, at, length));
-}
-
-/** What is there of it. */
-function readAt(fd: number, at: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let read = 0;
-  while (read < length) {
-    const more = readSync(fd, bytes, read, length - read, at + read);
-    if (more === 0) break;
-    read += more;
-  }
-  return bytes.subarray(0, read);
-}
-
-/** @param from absent: behind what was written to `fd` last */
-export function writeWhole(fd: number, bytes: Uint8Array, from?: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    const place = from === undefined ? null : from + at;
-    at += writeSync(fd, bytes, at, bytes.length - at, place);
-  }
 }
 
 /** A new file for its owner only, gone again unless `publish` gave it its name. */

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import type { FindingKind, VerifyReport } from "../contract.ts";
-import { isErrno, makePrivateDirectory } from "../files.ts";
+import { isErrno, makePrivateDirectory, writeWhole } from "../files.ts";
 import type { Snapshot } from "../store.ts";
 import { verifyCheckpoint } from "../tree/checkpoint.ts";
 import { createHeadFile, type RememberedHead, sealedRecordsFile } from "../tree/head-memory.ts";
@@ -15,14 +15,7 @@ import { keyFile, signerOfText } from "../tree/signer.ts";
 import { verifySnapshot } from "../verify/verify.ts";
 import type { Backup } from "./backup.ts";
 import { headOf, type ReadThrough, requireSound, verifyCopy } from "./check.ts";
-import {
-  type BackupFacts,
-  damaged,
-  type NewFile,
-  newFile,
-  openBackup,
-  writeWhole,
-} from "./file.ts";
+import { type BackupFacts, damaged, type NewFile, newFile, openBackup } from "./file.ts";
 
 export interface RestoreOptions {
   readonly backup: string;

@@ -6,19 +6,10 @@
 // docs/adr/0021.
 
 import { Database } from "bun:sqlite";
-import {
-  closeSync,
-  constants,
-  fdatasyncSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fdatasyncSync, openSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
-import { isErrno, lostFlushSuffix, syncDirectory } from "../files.ts";
+import { isErrno, lostFlushSuffix, readAt, syncDirectory, writeWhole } from "../files.ts";
 import { createLogCheck, frameSizeOf, logHeaderSize } from "./log-frames.ts";
 
 /** Frames read and written at once. */
@@ -70,14 +61,14 @@ function rewriteFrames(log: string): number {
     const header = readAt(fd, 0, logHeaderSize);
     const check = createLogCheck(header);
     if (check === undefined) return 0;
-    writeAt(fd, header, 0);
+    writeWhole(fd, header, 0);
     const frameSize = frameSizeOf(header);
     let whole = 0;
     for (let isWhole = true; isWhole; ) {
       const at = logHeaderSize + whole * frameSize;
       const frames = readAt(fd, at, framesAtOnce * frameSize);
       const count = check(frames);
-      writeAt(fd, frames.subarray(0, count * frameSize), at);
+      writeWhole(fd, frames.subarray(0, count * frameSize), at);
       whole += count;
       isWhole = count === framesAtOnce;
     }
@@ -126,22 +117,5 @@ export function closeDatabase(db: Database, path: string): void {
     // ignored: it stays open until the process ends, which folds nothing
   } finally {
     last?.close();
-  }
-}
-
-function readAt(fd: number, at: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let read = 0;
-  while (read < length) {
-    const more = readSync(fd, bytes, read, length - read, at + read);
-    if (more === 0) break;
-    read += more;
-  }
-  return bytes.subarray(0, read);
-}
-
-function writeAt(fd: number, bytes: Uint8Array, from: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    at += writeSync(fd, bytes, at, bytes.length - at, from + at);
   }
 }
