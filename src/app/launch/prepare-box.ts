@@ -17,7 +17,7 @@ import { type ControlSockets, findControlSockets } from "../../policy/control-so
 import type { Diagnostic } from "../../policy/diagnostic.ts";
 import { flagsToCapabilities } from "../../policy/flags.ts";
 import { policySources } from "../../policy/layers.ts";
-import { withOtherMounts } from "../../policy/other-mounts.ts";
+import { type Mount, withOtherMounts } from "../../policy/other-mounts.ts";
 import type { Places } from "../../policy/places.ts";
 import type { Platform } from "../../policy/profiles.ts";
 import { findRepository } from "../../policy/repository.ts";
@@ -70,14 +70,16 @@ export async function prepareBox(
   if (plans === "kept") for (const each of subject.subject.warnings) subject.options.tell?.(each);
   const snapshot = policySnapshot(collectSources(subject));
   const { planCache } = aegisPaths(subject.around.environment);
-  const key = keyOf(subject, snapshot);
+  // Once, so that a plan is kept for the mounts that it was made for.
+  const mounts = mountTable();
+  const key = keyOf(subject, snapshot, mounts);
   const cached = plans === "kept" ? readCachedPlan(planCache, key) : undefined;
   if (cached !== undefined && (await subject.backend.isCurrent(cached))) {
     // Whoever empties /tmp takes it away between two runs.
     if (cached.temporary === subject.temporary.path) subject.temporary.make();
     return { box: cached, isKept: true, snapshot };
   }
-  const box = await subject.backend.prepare(boxRequest(subject, snapshot));
+  const box = await subject.backend.prepare(boxRequest(subject, snapshot, mounts));
   writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
   return { box, isKept: false, snapshot };
 }
@@ -86,12 +88,13 @@ export async function prepareBox(
 export async function boxRequest(
   subject: PolicySubject,
   snapshot: PolicySnapshot,
+  mounts = mountTable(),
 ): Promise<BoxRequest> {
   const { compileSources } = await import("../policy/compile.ts");
   const { places, options } = subject;
   const compiled = await compileSources(snapshot.sources, places, subject.path);
   return {
-    capabilities: withOtherMounts(compiled.capabilities, mountTable(), policyDisk.realPath),
+    capabilities: withOtherMounts(compiled.capabilities, mounts, policyDisk.realPath),
     agent: subject.subject.agent,
     workspace: places.workspace,
     home: places.home,
@@ -183,7 +186,7 @@ function isOnDisk(path: string): boolean {
   return absPath(policyDisk.realPath(path) ?? path) !== undefined;
 }
 
-function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
+function keyOf(subject: BoxSubject, snapshot: PolicySnapshot, mounts: readonly Mount[]): string {
   const { options, places } = subject;
   const circumstances = {
     agent: subject.subject.agent,
@@ -198,7 +201,7 @@ function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
     uid: ownUser(),
     inheritsFiles: inheritsFiles(ownUser()),
     kernel: kernelOffer(),
-    mounts: mountTable(),
+    mounts,
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);
