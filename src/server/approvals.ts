@@ -69,16 +69,21 @@ async function list(
   const now = nowMs();
   const waiting: Approval[] = [];
   let length = 0;
-  const isFull = () => waiting.length >= query.limit || length > eventPageMaxBytes;
-  for await (const page of approvalPages({ log, secret }, tenantPrefix(query.tenant_id))) {
+  const answer = (NextToken: string) =>
+    reply(200, { approvals: waiting.map((approval) => shown(approval, now)), NextToken });
+  const [prefix, after] = [tenantPrefix(query.tenant_id), query.page_token || undefined];
+  for await (const page of approvalPages({ log, secret }, prefix, after)) {
     for (const { approval, json } of page) {
-      if (isFull() || !isWaiting(approval, now)) continue;
+      if (!isWaiting(approval, now)) continue;
+      // Only now: a page that nothing waits behind is the last one.
+      if (waiting.length >= query.limit || length > eventPageMaxBytes) {
+        return answer(waiting.at(-1)?.token_hash ?? "");
+      }
       waiting.push(approval);
       length += json.length;
     }
-    if (isFull()) break;
   }
-  return reply(200, { approvals: waiting.map((approval) => shown(approval, now)) });
+  return answer("");
 }
 
 /** Undefined: the token alone. */

@@ -205,9 +205,12 @@ class AegisClient:
         }
         return self._http.post("/v1/approvals", body, repeatable=False)
 
-    def list_approvals(self, tenant_id: str, limit: int = 100) -> dict[str, Any]:
-        """`approvals` that wait for a person."""
-        return self._http.get(_path("/v1/approvals", tenant_id=tenant_id, limit=limit))
+    def list_approvals(
+        self, tenant_id: str, limit: int = 100, page_token: str | None = None
+    ) -> dict[str, Any]:
+        """One page of `approvals` that wait, and in `NextToken` the next one's `page_token`."""
+        path = _path("/v1/approvals", tenant_id=tenant_id, limit=limit, page_token=page_token)
+        return self._http.get(path)
 
     def get_approval(self, tenant_id: str, token: str) -> dict[str, Any]:
         """A request: its `status` is `PENDING`, `ALLOWED`, `DENIED` or `EXPIRED`."""

@@ -137,6 +137,8 @@ def test_approvals(client: AegisClient) -> None:
     token = asked["token"]
     waiting = client.list_approvals("acme")["approvals"]
     assert [one["tool_name"] for one in waiting] == ["write_file"]
+    behind = client.list_approvals("acme", page_token=asked["token_hash"])
+    assert behind == {"approvals": [], "NextToken": ""}
     with pytest.raises(TimeoutError):
         client.wait_for_approval("acme", token, timeout=0)
     decided = client.decide_approval(

@@ -139,12 +139,15 @@ export async function approvalOfAnyTenant(
 /**
  * Page by page, those that this server's secret sealed.
  * @param prefix what their keys begin with: a tenant's, or nothing for all of them
+ * @param afterHash only those behind this hash of a token, whether it is there or not
  */
 export async function* approvalPages(
   { log, secret }: Pick<ApprovalStore, "log" | "secret">,
   prefix: string,
+  afterHash?: string,
 ): AsyncGenerator<readonly KeptApproval[]> {
-  for await (const page of approvalRecordPages(log, prefix)) {
+  const first = afterHash === undefined ? undefined : `${prefix}${afterHash}`;
+  for await (const page of approvalRecordPages(log, prefix, first)) {
     yield page.map((record) => keptIn(record, secret)).filter((kept) => kept !== undefined);
   }
 }
@@ -153,8 +156,9 @@ export async function* approvalPages(
 export async function* approvalRecordPages(
   log: Pick<ControlLog, "records">,
   prefix: string,
+  first?: string,
 ): AsyncGenerator<readonly LogRecord[]> {
-  for (let after: string | undefined; ; ) {
+  for (let after = first; ; ) {
     const page = await log.records(approvalKind, prefix, pageSize, after);
     yield page;
     after = page.at(-1)?.key;

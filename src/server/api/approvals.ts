@@ -138,12 +138,25 @@ export const listApprovals = {
       .min(1)
       .max(1000)
       .default(100)
-      .describe("Requests in the list; fewer where they are large"),
+      .describe("Requests in a page; fewer where they are large"),
+    page_token: z
+      .string()
+      .regex(/^([0-9a-f]{64})?$/)
+      .optional()
+      .describe("`NextToken` of the page before"),
   }),
   answers: {
     200: {
-      description: "Neither decided nor expired",
-      content: answers(named("ApprovalList", z.strictObject({ approvals: z.array(approval) }))),
+      description: "A page of what is neither decided nor expired, in the order of `token_hash`",
+      content: answers(
+        named(
+          "ApprovalList",
+          z.strictObject({
+            approvals: z.array(approval),
+            NextToken: z.string().describe("Empty on the last page"),
+          }),
+        ),
+      ),
     },
   },
   codes: [],
@@ -152,7 +165,7 @@ export const listApprovals = {
       name: "what waits",
       query: { tenant_id: "acme" },
       status: 200,
-      answer: { approvals: [example] },
+      answer: { approvals: [example], NextToken: "" },
       volatile,
     },
   ],

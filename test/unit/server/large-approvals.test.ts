@@ -51,11 +51,48 @@ test("arguments that are too large are neither asked about nor decided with", as
   await server.stop();
 });
 
-test("a list of large ones has as many as fit, and all of them are counted", async () => {
+test("a list of large ones has as many as fit, pages have the others, and all are counted", async () => {
   const { server, send, ask } = start();
-  for (let at = 0; at < 20; at++) expect((await ask(most)).status).toBe(201);
-  const { text } = await send("/v1/approvals?tenant_id=acme");
-  expect(JSON.parse(text).approvals).toHaveLength(8);
+  const asked: string[] = [];
+  for (let at = 0; at < 20; at++) asked.push(JSON.parse((await ask(most)).text).token_hash);
+  const pages: string[][] = [];
+  for (let token = ""; pages.length === 0 || token !== ""; ) {
+    const { text } = await send(`/v1/approvals?tenant_id=acme&page_token=${token}`);
+    const { approvals, NextToken } = JSON.parse(text);
+    pages.push(approvals.map((one: { token_hash: string }) => one.token_hash));
+    token = NextToken;
+  }
+  expect(pages.map(({ length }) => length)).toEqual([8, 8, 4]);
+  expect(pages.flat()).toEqual(asked.sort());
   expect((await send("/metrics")).text).toContain("aegis_approvals_pending 20\n");
+  await server.stop();
+});
+
+test("a page goes on behind the last one, whatever was decided meanwhile", async () => {
+  const { server, send, ask } = start();
+  const asked: string[] = [];
+  for (let at = 0; at < 5; at++) asked.push(JSON.parse((await ask({ at })).text).token_hash);
+  const [first = "", second = "", third = "", ...last] = asked.sort();
+  const list = async (more: string) => {
+    const { status, text } = await send(`/v1/approvals?tenant_id=acme&limit=2${more}`);
+    const { approvals = [], NextToken, code } = JSON.parse(text);
+    const hashes = approvals.map((one: { token_hash: string }) => one.token_hash);
+    return { status, code, hashes, NextToken };
+  };
+  const page = (hashes: readonly string[], NextToken: string) => ({
+    ...{ status: 200, code: undefined, hashes, NextToken },
+  });
+  expect(await list("")).toEqual(page([first, second], second));
+  for (const decided of [second, third]) {
+    const path = `/v1/approvals/${decided}?tenant_id=acme`;
+    expect((await send(path, { allow: false })).status).toBe(200);
+  }
+  // As many as fit, and nothing waits behind them: it is the last page.
+  expect(await list(`&page_token=${second}`)).toEqual(page(last, ""));
+  expect(await list(`&page_token=${"f".repeat(64)}`)).toEqual(page([], ""));
+  for (const none of ["abc", "F".repeat(64), `${second}0`]) {
+    const refused = await list(`&page_token=${none}`);
+    expect([refused.status, refused.code]).toEqual([400, "parameter_invalid"]);
+  }
   await server.stop();
 });

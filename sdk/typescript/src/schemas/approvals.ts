@@ -79,6 +79,8 @@ export type ApprovalDecision = {
 
 export type ApprovalList = {
   readonly approvals: readonly Approval[];
+  /** Empty on the last page. */
+  readonly NextToken: string;
 };
 
 export type ApprovalRequest = {
@@ -94,8 +96,10 @@ export type ApprovalRequest = {
 export type ListApprovalsParameters = {
   /** The tenant. */
   readonly tenant_id: string;
-  /** Requests in the list; fewer where they are large. */
+  /** Requests in a page; fewer where they are large. */
   readonly limit?: number;
+  /** `NextToken` of the page before. */
+  readonly page_token?: string;
 };
 
 /** Path and query of `getApproval`. */
