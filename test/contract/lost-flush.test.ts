@@ -67,88 +67,115 @@ async function keptIn(disk: TracedDisk, folder: string): Promise<readonly (reado
 
 const refused = (line: string) => expect.stringContaining(`ledger/unavailable ${line}: Cannot `);
 
+/** What somebody tells one of two processes, and what comes of it; or what happens to the disk. */
+type Step =
+  | readonly ["first" | "second", string, "done" | "refused" | "dies"]
+  | "the disk fails"
+  | "the disk is mended";
+
+interface Case {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  /** The keys acknowledged before and after the failure. */
+  readonly kept: readonly string[];
+}
+
+const cases: readonly Case[] = [
+  {
+    name: "a flush apart, of a transaction of clients",
+    steps: [
+      ["first", "put 1", "done"],
+      "the disk fails",
+      ["first", "put 2", "refused"],
+      "the disk is mended",
+      ["first", "put 3", "done"],
+      ["first", "die", "dies"],
+    ],
+    kept: ["1", "3"],
+  },
+  {
+    name: "a flush of SQLite's, where it commits",
+    steps: [
+      ["first", "put 1", "done"],
+      "the disk fails",
+      ["first", "sign 2", "refused"],
+      "the disk is mended",
+      ["first", "put 3", "done"],
+      ["first", "die", "dies"],
+    ],
+    kept: ["1", "3"],
+  },
+  {
+    name: "by another process, though the one that was told of it is gone",
+    steps: [
+      ["first", "put 1", "done"],
+      "the disk fails",
+      ["first", "put 2", "refused"],
+      "the disk is mended",
+      ["first", "die", "dies"],
+      ["second", "put 3", "done"],
+      ["second", "die", "dies"],
+    ],
+    kept: ["1", "3"],
+  },
+  {
+    name: "by another process, where one closed that could not flush the rest",
+    steps: [
+      ["first", "put 1", "done"],
+      ["first", "later 2", "done"],
+      "the disk fails",
+      ["first", "close", "done"],
+      "the disk is mended",
+      ["second", "put 3", "done"],
+      ["second", "die", "dies"],
+    ],
+    kept: ["1", "3"],
+  },
+  {
+    name: "by another process, while the one that was told of it does nothing",
+    steps: [
+      ["first", "put 1", "done"],
+      "the disk fails",
+      ["first", "put 2", "refused"],
+      "the disk is mended",
+      ["second", "put 3", "done"],
+      ["second", "close", "done"],
+      ["first", "put 4", "done"],
+      ["first", "die", "dies"],
+    ],
+    kept: ["1", "3", "4"],
+  },
+];
+
 describe("what is acknowledged after a flush that failed is kept when the power is cut", () => {
-  const cases: readonly (readonly [string, string])[] = [
-    ["apart, of a transaction of clients", "put 2"],
-    ["of SQLite's, where it commits", "sign 2"],
-  ];
-  for (const [what, failing] of cases) {
-    testWith(needed, `a flush ${what}`, async () => {
+  for (const { name, steps, kept } of cases) {
+    testWith(needed, name, async () => {
       const folder = tempDir("lost-flush");
       const disk = traceDisk();
-      const writer = startWriter(disk, folder);
-      expect(await writer.tell("put 1")).toBe("done put 1");
-      disk.fail();
-      expect(await writer.tell(failing)).toEqual(refused(failing));
-      disk.mend();
-      expect(await writer.tell("put 3")).toBe("done put 3");
-      await writer.kill();
-      for (const kept of await keptIn(disk, folder)) {
-        expect(kept).toEqual(expect.arrayContaining(["1", "3"]));
+      const writers = new Map<string, Writer>();
+      for (const step of steps) {
+        if (step === "the disk fails") disk.fail();
+        else if (step === "the disk is mended") disk.mend();
+        else await take(step, writers, () => startWriter(disk, folder));
+      }
+      for (const found of await keptIn(disk, folder)) {
+        expect(found).toEqual(expect.arrayContaining([...kept]));
       }
     });
   }
-
-  testWith(needed, "by another process, though the one that was told of it is gone", async () => {
-    const folder = tempDir("lost-flush");
-    const disk = traceDisk();
-    const first = startWriter(disk, folder);
-    expect(await first.tell("put 1")).toBe("done put 1");
-    disk.fail();
-    expect(await first.tell("put 2")).toEqual(refused("put 2"));
-    disk.mend();
-    await first.kill();
-    const second = startWriter(disk, folder);
-    expect(await second.tell("put 3")).toBe("done put 3");
-    await second.kill();
-    for (const kept of await keptIn(disk, folder)) {
-      expect(kept).toEqual(expect.arrayContaining(["1", "3"]));
-    }
-  });
-
-  testWith(
-    needed,
-    "by another process, where one closed that could not flush the rest",
-    async () => {
-      const folder = tempDir("lost-flush");
-      const disk = traceDisk();
-      const first = startWriter(disk, folder);
-      expect(await first.tell("put 1")).toBe("done put 1");
-      expect(await first.tell("later 2")).toBe("done later 2");
-      disk.fail();
-      expect(await first.tell("close")).toBe("done close");
-      disk.mend();
-      const second = startWriter(disk, folder);
-      expect(await second.tell("put 3")).toBe("done put 3");
-      await second.kill();
-      for (const kept of await keptIn(disk, folder)) {
-        expect(kept).toEqual(expect.arrayContaining(["1", "3"]));
-      }
-    },
-  );
-
-  testWith(
-    needed,
-    "by another process, while the one that was told of it does nothing",
-    async () => {
-      const folder = tempDir("lost-flush");
-      const disk = traceDisk();
-      const first = startWriter(disk, folder);
-      expect(await first.tell("put 1")).toBe("done put 1");
-      disk.fail();
-      expect(await first.tell("put 2")).toEqual(refused("put 2"));
-      disk.mend();
-      const second = startWriter(disk, folder);
-      expect(await second.tell("put 3")).toBe("done put 3");
-      expect(await second.tell("close")).toBe("done close");
-      expect(await first.tell("put 4")).toBe("done put 4");
-      await first.kill();
-      for (const kept of await keptIn(disk, folder)) {
-        expect(kept).toEqual(expect.arrayContaining(["1", "3", "4"]));
-      }
-    },
-  );
 });
+
+/** A process is started when it is first told something. */
+async function take(
+  [who, line, outcome]: Exclude<Step, string>,
+  writers: Map<string, Writer>,
+  start: () => Writer,
+): Promise<void> {
+  const writer = writers.get(who) ?? start();
+  writers.set(who, writer);
+  if (outcome === "dies") await writer.kill();
+  else expect(await writer.tell(line)).toEqual(outcome === "done" ? `done ${line}` : refused(line));
+}
 
 testWith(
   needed,
