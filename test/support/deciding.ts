@@ -6,8 +6,8 @@ import { decideFast } from "../../src/control/decide/fast.ts";
 import { createControlLog } from "../../src/ledger/control/log.ts";
 import type { Store } from "../../src/ledger/store.ts";
 import type { JsonObject, JsonValue } from "../../src/model/event.ts";
-import { startServer } from "../../src/server/server.ts";
 import { afterThisTest } from "./endings.ts";
+import { startLocalServer } from "./local-server.ts";
 
 export interface Deciding {
   readonly url: string;
@@ -40,13 +40,8 @@ export function decidingOver(store: Store, options: DecidingOptions = {}): Decid
   const { manifest = {}, decide = slowPolicy } = options;
   let now = 1_700_000_000_000;
   const { nowMs = () => now++ } = options;
-  const server = startServer({
-    ...{ log: createControlLog(store), hostname: "127.0.0.1", port: 0, keys: [] },
-    ...{ origin: store.origin, nowMs, rateLimit: 0, tls: undefined },
-    secret: new Uint8Array(32),
-    decide,
-    manifest,
-  });
+  const log = createControlLog(store);
+  const server = startLocalServer({ log, origin: store.origin, nowMs, decide, manifest });
   afterThisTest(() => server.stop());
   const url = `http://127.0.0.1:${server.port}`;
   const read = async (response: Response): Promise<Answered> => ({

@@ -6,9 +6,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { type AbsPath, resolvePath } from "../../../src/base/paths.ts";
 import { sessionTraceId } from "../../../src/control/telemetry/trace-context.ts";
 import { createTelemetry } from "../../../src/control/telemetry/tracer.ts";
-import { createControlLog } from "../../../src/ledger/control/log.ts";
-import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { startServer } from "../../../src/server/server.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 import { tempDir } from "../../support/temp.ts";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -32,21 +30,8 @@ async function spansOf(
   const path = resolvePath(tempDir("traces") as AbsPath, "traces.ndjson");
   const sampler = { isParentBased: true, ratio: 1 };
   const where = { path, otlp: undefined, resource: {} };
-  const origin = "aegis.local/spans";
-  const server = startServer({
-    log: createControlLog(createMemoryStore(origin)),
-    telemetry: await createTelemetry({ clock: systemClock, sampler, ...where }),
-    hostname: "127.0.0.1",
-    port: 0,
-    decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
-    manifest: {},
-    keys: [],
-    secret: new Uint8Array(32),
-    origin,
-    nowMs: () => 1_700_000_000_000,
-    rateLimit: 0,
-    tls: undefined,
-  });
+  const telemetry = await createTelemetry({ clock: systemClock, sampler, ...where });
+  const server = startLocalServer({ telemetry });
   const body = events.map((event) => JSON.stringify(event)).join("\n");
   const url = `http://127.0.0.1:${server.port}/v1/events:batch`;
   const answer = await fetch(url, { method: "POST", body, headers });

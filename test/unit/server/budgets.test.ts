@@ -7,8 +7,8 @@ import { decideFast } from "../../../src/control/decide/fast.ts";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import type { JsonObject, JsonValue } from "../../../src/model/event.ts";
-import { startServer } from "../../../src/server/server.ts";
 import { type Deciding, decidingOver, proposal } from "../../support/deciding.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const permissions = { tools: ["read_file"] };
 const rows: readonly (readonly [string, JsonValue, object])[] = [
@@ -31,9 +31,9 @@ test.each(rows)("thirty events, and a manifest with %s", async (_, manifest, exp
       payload: parseJsonText("{}"),
     })),
   );
-  const server = startServer({
-    ...{ log, hostname: "127.0.0.1", port: 0, keys: [], secret: new Uint8Array(32) },
-    ...{ origin: "aegis.local/test", nowMs: () => 40, rateLimit: 0, tls: undefined },
+  const server = startLocalServer({
+    log,
+    nowMs: () => 40,
     decide: (input) => decideFast(input) ?? { outcome: "deny", reason: "?", constraints: {} },
     manifest,
   });

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { openSqliteStore } from "../../../src/ledger/sqlite/store.ts";
-import { startServer } from "../../../src/server/server.ts";
 import { megabytesKept } from "../../support/kept-memory.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 import { testMs } from "../../support/patience.ts";
 import { tempDir } from "../../support/temp.ts";
 
@@ -16,12 +16,7 @@ test(
   async () => {
     const store = openSqliteStore(`${tempDir("kept")}/ledger.db`);
     const log = createControlLog(store);
-    const server = startServer({
-      ...{ log, hostname: "127.0.0.1", port: 0, keys: [], secret: new Uint8Array(32) },
-      ...{ origin: "aegis.local/kept", nowMs: () => 40, rateLimit: 0, tls: undefined },
-      decide: () => ({ outcome: "deny", reason: "NONE", constraints: {} }),
-      manifest: {},
-    });
+    const server = startLocalServer({ log, origin: "aegis.local/kept", nowMs: () => 40 });
     const post = async (path: string, body: object): Promise<void> => {
       const init = { method: "POST", body: JSON.stringify(body) };
       const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);

@@ -4,18 +4,13 @@ import { expect, test } from "bun:test";
 import { approvalArgsMaxBytes } from "../../../src/base/limits.ts";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { startServer } from "../../../src/server/server.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const origin = "aegis.local/large";
 
 function start() {
   const log = createControlLog(createMemoryStore(origin));
-  const server = startServer({
-    ...{ log, hostname: "127.0.0.1", port: 0, keys: [], secret: new Uint8Array(32) },
-    ...{ origin, nowMs: () => 40, rateLimit: 0, tls: undefined },
-    decide: () => ({ outcome: "deny", reason: "NONE", constraints: {} }),
-    manifest: {},
-  });
+  const server = startLocalServer({ log, origin, nowMs: () => 40 });
   const send = async (path: string, body?: object) => {
     const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);

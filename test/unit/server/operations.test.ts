@@ -2,32 +2,14 @@
 // document made of them.
 
 import { describe, expect, test } from "bun:test";
-import { createControlLog } from "../../../src/ledger/control/log.ts";
-import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { type Code, codes } from "../../../src/server/api/codes.ts";
 import { operations } from "../../../src/server/api/operations.ts";
 import { docsHtml } from "../../../src/server/docs-page.ts";
 import { codesOf, openApiDocument } from "../../../src/server/openapi.ts";
-import { startServer } from "../../../src/server/server.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const document = openApiDocument(operations, true);
 const text = JSON.stringify(document);
-
-function start() {
-  return startServer({
-    log: createControlLog(createMemoryStore("aegis.local/test")),
-    hostname: "127.0.0.1",
-    port: 0,
-    decide: () => ({ outcome: "deny", reason: "PERMISSION_UNDECLARED", constraints: {} }),
-    manifest: {},
-    keys: [],
-    secret: new Uint8Array(32),
-    origin: "aegis.local/test",
-    nowMs: () => 1,
-    rateLimit: 0,
-    tls: undefined,
-  });
-}
 
 describe("the document", () => {
   test("refers to nothing that is not in it", () => {
@@ -66,7 +48,7 @@ test("the page shows every operation and loads nothing", () => {
 });
 
 test("every operation is answered by the server, and other methods of its path are not", async () => {
-  const server = start();
+  const server = startLocalServer();
   const base = `http://127.0.0.1:${server.port}`;
   for (const { method, path } of operations) {
     const url = `${base}${path.replace(/\{\w+\}/g, "x")}`;
@@ -83,7 +65,7 @@ test("every operation is answered by the server, and other methods of its path a
 });
 
 test("the page is styled by the style that its policy allows, and by nothing else", async () => {
-  const server = start();
+  const server = startLocalServer();
   const response = await fetch(`http://127.0.0.1:${server.port}/docs`);
   const page = await response.text();
   const [, style = ""] = /<style>(.*?)<\/style>/s.exec(page) ?? [];
@@ -95,7 +77,7 @@ test("the page is styled by the style that its policy allows, and by nothing els
 });
 
 test("without a body HEAD answers what GET does", async () => {
-  const server = start();
+  const server = startLocalServer();
   const base = `http://127.0.0.1:${server.port}`;
   const headOf = async (path: string) => {
     const head = await fetch(`${base}${path}`, { method: "HEAD" });

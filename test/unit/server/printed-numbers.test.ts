@@ -6,10 +6,8 @@ import { canonicalText } from "../../../src/base/canonical-dialects.ts";
 import { sha256Hex } from "../../../src/base/hash.ts";
 import { parseJsonText } from "../../../src/base/json-text.ts";
 import type { AbsPath } from "../../../src/base/paths.ts";
-import { createControlLog } from "../../../src/ledger/control/log.ts";
-import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { startServer } from "../../../src/server/server.ts";
 import { afterThisTest } from "../../support/endings.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 const payload = '{"a":9007199254740993,"b":[1.0,-0.0,1e+16,-9223372036854775807],"count":2}';
 const where = '"session_id":"s","tenant_id":"acme","ts_unix_ms":5,"user_id":""';
@@ -18,20 +16,7 @@ const hash = sha256Hex(canonicalText(parseJsonText(sealed), "python"));
 
 /** A server with that event. */
 async function served(): Promise<string> {
-  const origin = "aegis.local/numbers";
-  const server = startServer({
-    log: createControlLog(createMemoryStore(origin)),
-    hostname: "127.0.0.1",
-    port: 0,
-    decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
-    manifest: {},
-    keys: [],
-    secret: new Uint8Array(32),
-    origin,
-    nowMs: () => 1_700_000_000_000,
-    rateLimit: 0,
-    tls: undefined,
-  });
+  const server = startLocalServer();
   afterThisTest(() => server.stop());
   const url = `http://127.0.0.1:${server.port}`;
   // The tail begins behind some event.

@@ -1,23 +1,11 @@
 // What counts against the limit of calls in a minute: each call once, however often it is told.
 
 import { afterAll, expect, test } from "bun:test";
-import { createControlLog } from "../../../src/ledger/control/log.ts";
-import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { startServer } from "../../../src/server/server.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
-const origin = "aegis.local/limited";
-const server = startServer({
-  log: createControlLog(createMemoryStore(origin)),
-  hostname: "127.0.0.1",
-  port: 0,
+const server = startLocalServer({
   decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
-  manifest: {},
-  keys: [],
-  secret: new Uint8Array(32),
-  origin,
-  nowMs: () => 1_700_000_000_000,
   rateLimit: 2,
-  tls: undefined,
 });
 afterAll(() => server.stop());
 

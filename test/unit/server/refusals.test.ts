@@ -9,28 +9,22 @@ import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { codes } from "../../../src/server/api/codes.ts";
 import type { ApiKey } from "../../../src/server/auth.ts";
-import { startServer } from "../../../src/server/server.ts";
 import { repoRoot } from "../../support/harness.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 function start(rateLimit = 0, keys: readonly ApiKey[] = []) {
   const log = createControlLog(createMemoryStore("aegis.local/refusals"));
   const clock = { ms: 1_700_000_000_000 };
-  const server = startServer({
+  const server = startLocalServer({
     log: {
       ...log,
       sessions: () => Promise.reject(new TypeError("a detail of the inside")),
     },
-    hostname: "127.0.0.1",
-    port: 0,
-    decide: () => ({ outcome: "allow", reason: "OK", constraints: {} }),
-    manifest: {},
     keys,
     hosts: readHostNames(["aegis.example"]),
-    secret: new Uint8Array(32),
     origin: "aegis.local/refusals",
     nowMs: () => clock.ms,
     rateLimit,
-    tls: undefined,
   });
   const url = `http://127.0.0.1:${server.port}`;
   const post = (path: string, body: object) =>

@@ -2,13 +2,13 @@ import { expect, test } from "bun:test";
 import { parseJsonText } from "../../../src/base/json-text.ts";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
-import { startServer } from "../../../src/server/server.ts";
+import { startLocalServer } from "../../support/local-server.ts";
 
 /** A server whose log knows how many listen to it. */
 function start() {
   const log = createControlLog(createMemoryStore("aegis.local/tail"));
   const counts = { listening: 0 };
-  const server = startServer({
+  const server = startLocalServer({
     log: {
       ...log,
       onStored(listener) {
@@ -20,16 +20,7 @@ function start() {
         };
       },
     },
-    hostname: "127.0.0.1",
-    port: 0,
-    decide: () => ({ outcome: "deny", reason: "NONE", constraints: {} }),
-    manifest: {},
-    keys: [],
-    secret: new Uint8Array(32),
     origin: "aegis.local/tail",
-    nowMs: () => 1,
-    rateLimit: 0,
-    tls: undefined,
   });
   return { log, counts, server, url: `http://127.0.0.1:${server.port}/v1/events/stream` };
 }
