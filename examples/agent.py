@@ -2,8 +2,8 @@
 """A small agent: does a job in its workspace, tries two things it has no business doing, and
 carries on when refused.
 
-Needs Python only; git and a C compiler are used when they are there. It contacts nothing but this
-machine.
+Needs Python only; git and a C compiler are used when they are there. The address it calls is one
+for documentation, which is nobody's (RFC 5737).
 """
 
 import json
@@ -73,9 +73,13 @@ def read_keys():
 
 
 def call_out():
-    """Port 9 of this machine unless AGENT_CALL_HOST and AGENT_CALL_PORT name a listener."""
-    host = os.environ.get("AGENT_CALL_HOST", "127.0.0.1")
-    port = int(os.environ.get("AGENT_CALL_PORT", "9"))
+    """AGENT_CALL_HOST and AGENT_CALL_PORT name a listener instead.
+
+    Not this machine by default: a box with a network of its own has its own, empty loopback, where
+    a call is no way out and so is not refused.
+    """
+    host = os.environ.get("AGENT_CALL_HOST", "192.0.2.1")
+    port = int(os.environ.get("AGENT_CALL_PORT", "443"))
     with socket.create_connection((host, port), timeout=2):
         return f"connected to {host}:{port}"
 

@@ -19,6 +19,7 @@ import { packTarGz } from "../../scripts/binary/tar.ts";
 import { hostTarget } from "../../scripts/binary/targets.ts";
 import { testWith } from "../support/features.ts";
 import { networkSettings, type Outcome, repoRoot } from "../support/harness.ts";
+import { ownNetwork } from "../support/own-network.ts";
 import { testMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -49,9 +50,14 @@ const installed = [
 
 async function sh(
   argv: readonly string[],
-  options: { env?: Record<string, string>; input?: string; cwd?: string } = {},
+  options: {
+    env?: Record<string, string>;
+    input?: string;
+    cwd?: string;
+    around?: readonly string[];
+  } = {},
 ): Promise<Outcome> {
-  const child = Bun.spawn(["/bin/sh", ...argv], {
+  const child = Bun.spawn([...(options.around ?? []), "/bin/sh", ...argv], {
     cwd: options.cwd ?? tempDir("cwd"),
     env: { PATH: systemPath, ...options.env },
     stdio: [options.input === undefined ? "ignore" : Buffer.from(options.input), "pipe", "pipe"],
@@ -300,7 +306,10 @@ describe("in a checkout", () => {
     async () => {
       const home = tempDir("home");
       const env = { ...networkSettings(), HOME: home, TMPDIR: tempDir("tmp") };
-      const told = await sh([join(checkout, "install.sh"), "--demo"], { env });
+      const install = join(checkout, "install.sh");
+      // With the network there is, which may be asked for what is locked; the demo itself has none.
+      expect(await sh([install], { env })).toMatchObject({ exitCode: 0 });
+      const told = await sh([install, "--demo"], { env, around: ownNetwork() });
       expect(told).toMatchObject({ exitCode: 0 });
       for (const line of [
         "$ aegis run -- python3 examples/agent.py",
@@ -313,7 +322,10 @@ describe("in a checkout", () => {
         "Valid:         YES",
       ])
         expect(`\n${told.stdout}`).toContain(`\n${line}`);
-      expect(told.stdout).toContain(`FileRead ${home}/.ssh`);
+      const denied = told.stdout.slice(told.stdout.indexOf("$ aegis log --denied"));
+      expect(denied).toContain(`FileRead ${home}/.ssh`);
+      expect(denied).toContain("NetConnect 192.0.2.1:443");
+      expect(told.stderr).toContain("aegis: denied NetConnect 192.0.2.1:443: no permit matched");
       expect(told.stderr).toContain(`aegis: denied FileRead ${home}/.ssh: denied by credentials`);
       // Of the variables that the build was given none is the person's.
       expect(told.stderr).not.toContain("kept out of the environment");

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { testWith } from "../support/features.ts";
 import { type Outcome, repoRoot, spawnAegis } from "../support/harness.ts";
+import { ownNetwork } from "../support/own-network.ts";
 import { removeTree } from "../support/temp.ts";
 
 const readme = readFileSync(`${repoRoot}/README.md`, "utf8");
@@ -19,9 +20,10 @@ function block(start: string): string {
   return found.replaceAll("/home/me", home);
 }
 
-async function aegis(...argv: readonly string[]): Promise<Outcome> {
-  const env = { HOME: home, AEGIS_HOME: `${home}/.aegis`, GH_TOKEN: "ghp_0123456789abcdef" };
-  return spawnAegis([...argv], { cwd: project, env });
+const env = { HOME: home, AEGIS_HOME: `${home}/.aegis`, GH_TOKEN: "ghp_0123456789abcdef" };
+
+function aegis(...argv: readonly string[]): Promise<Outcome> {
+  return spawnAegis(argv, { cwd: project, env });
 }
 
 beforeAll(() => {
@@ -34,26 +36,34 @@ beforeAll(() => {
 afterAll(() => removeTree(home));
 
 describe("the tour of README.md", () => {
-  testWith(["landlock", "userns"], "refuses what it says, and does the rest", async () => {
-    const tour = block("$ aegis run -- sh -c '");
-    const script = /-- sh -c '([\s\S]*?)'\n/.exec(tour)?.[1] ?? "";
-    const { stdout, stderr } = await aegis("run", "--", "sh", "-c", script);
-    expect(stdout).toBe("42\n");
-    const shown = tour
-      .split("\n")
-      .filter((line) => /denied (FileRead|FileWrite|DirCreate)/.test(line));
-    const lasting = shown.filter((line) => line.includes(project) || line.includes(".ssh"));
-    expect(lasting).toHaveLength(3);
-    for (const line of lasting) expect(stderr).toContain(line);
-    expect(stderr).toContain("kept out of the environment: GH_TOKEN");
-  });
+  testWith(
+    ["landlock", "userns", "tool curl"],
+    "refuses what it says, and does the rest",
+    async () => {
+      const tour = block("$ aegis run -- sh -c '");
+      const script = /-- sh -c '([\s\S]*?)'\n/.exec(tour)?.[1] ?? "";
+      const argv = ["run", "--", "sh", "-c", script];
+      const around = ownNetwork();
+      const { stdout, stderr } = await spawnAegis(argv, { cwd: project, env, around });
+      expect(stdout).toBe("42\n");
+      const shown = tour
+        .split("\n")
+        .filter((line) => /denied (FileRead|FileWrite|DirCreate|NetConnect)/.test(line));
+      const tried = [`${home}/.ssh`, project, "192.0.2.1"];
+      const lasting = shown.filter((line) => tried.some((name) => line.includes(name)));
+      expect(lasting).toHaveLength(4);
+      for (const line of lasting) expect(stderr).toContain(line);
+      expect(stderr).toContain("kept out of the environment: GH_TOKEN");
+    },
+  );
 
-  testWith(["landlock", "userns"], "leaves a ledger that verifies", async () => {
+  testWith(["landlock", "userns", "tool curl"], "leaves a ledger that verifies", async () => {
     const { stdout, exitCode } = await aegis("audit", "verify");
     expect(exitCode).toBe(0);
     expect(stdout).toContain("Valid:         YES");
     const { stdout: log } = await aegis("log", "--denied");
     expect(log).toContain(`DirCreate ${project}/.claude`);
+    expect(log).toContain("NetConnect 192.0.2.1:80");
   });
 
   testWith(["landlock", "userns"], "explains a denial in the words printed", async () => {

@@ -22,6 +22,8 @@ export interface AegisOptions {
    * (`giveToPlainUser`).
    */
   readonly asPlainUser?: boolean;
+  /** What starts it: a program with its arguments. */
+  readonly around?: readonly string[];
   /** Called by this name, as through the links aegisd, aegisctl and aegis-server. */
   readonly calledAs?: string;
 }
@@ -55,7 +57,7 @@ export async function spawnAegis(
   args: readonly string[],
   options: AegisOptions = {},
 ): Promise<Outcome> {
-  const command = [aegisBinary(), ...args];
+  const command = [...(options.around ?? []), aegisBinary(), ...args];
   const argv = options.asPlainUser === true ? asPlainUser(command) : command;
   const child = Bun.spawn(argv, {
     ...(options.calledAs === undefined ? {} : { argv0: options.calledAs }),
