@@ -28,7 +28,8 @@ type ScalarWriter = (value: null | boolean | string | NumberText) => string;
 
 function write(tree: JsonTree, scalar: ScalarWriter): string {
   if (tree instanceof Map) {
-    const names = [...tree.keys()].sort(byCodePoint);
+    if (tree.size === 0) return "{}";
+    const names = inOrder([...tree.keys()]);
     const members = names.map((name) => {
       return `${scalar(name)}:${write(tree.get(name) ?? null, scalar)}`;
     });
@@ -38,7 +39,14 @@ function write(tree: JsonTree, scalar: ScalarWriter): string {
   return scalar(tree as null | boolean | string | NumberText);
 }
 
+/** Where the two orders differ: characters that have halves, and those behind these halves. */
+const outOfOrder = /[\ud800-\uffff]/;
+
 /** As the bytes of their UTF-8 forms; JavaScript compares halves of characters instead. */
+function inOrder(names: string[]): readonly string[] {
+  return names.some((name) => outOfOrder.test(name)) ? names.sort(byCodePoint) : names.sort();
+}
+
 function byCodePoint(a: string, b: string): number {
   for (let at = 0; ; ) {
     const left = a.codePointAt(at);
@@ -57,9 +65,13 @@ const goEscapes: Readonly<Record<string, string>> = {
   "\u2029": "\\u2029",
 };
 
+const goMarks = /[<>&\u2028\u2029]/;
+const allGoMarks = new RegExp(goMarks, "g");
+
 function goScalar(value: null | boolean | string | NumberText): string {
   if (typeof value === "string") {
-    return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (mark) => goEscapes[mark] ?? mark);
+    const text = JSON.stringify(value);
+    return goMarks.test(text) ? text.replace(allGoMarks, (mark) => goEscapes[mark] ?? mark) : text;
   }
   if (!(value instanceof NumberText)) return String(value);
   const number = plainJson(value) as number;

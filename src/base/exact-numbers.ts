@@ -20,11 +20,16 @@ export function inexactNumber(tree: JsonTree): FoundNumber | undefined {
     if (own === text || decimal(text) === decimal(own)) return undefined;
     return { text, readAs, path: [] };
   }
-  const isList = Array.isArray(tree);
-  const below = tree instanceof Map ? tree : isList ? tree.entries() : [];
-  for (const [name, member] of below) {
-    const found = inexactNumber(member);
-    if (found !== undefined) return { ...found, path: [String(name), ...found.path] };
+  if (Array.isArray(tree)) {
+    for (let at = 0; at < tree.length; at++) {
+      const found = inexactNumber(tree[at]);
+      if (found !== undefined) return { ...found, path: [String(at), ...found.path] };
+    }
+  } else if (tree instanceof Map) {
+    for (const [name, member] of tree as JsonMembers) {
+      const found = inexactNumber(member);
+      if (found !== undefined) return { ...found, path: [name, ...found.path] };
+    }
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
 
 import { AegisError } from "./errors.ts";
 import { jsonDepthMax } from "./limits.ts";
+import { nextTurn } from "./turn.ts";
 
 /** A number as it was spelled, e.g. `1.0` or `1e400`. */
 export class NumberText {
@@ -29,9 +30,15 @@ export type PlainJson =
  */
 export function parseJsonText(text: string): JsonTree {
   const reader = new Reader(text);
-  const value = reader.value(0);
-  reader.end();
-  return value;
+  reader.read(Infinity);
+  return reader.tree;
+}
+
+/** The same of a large text, so many characters at a stretch. @throws {AegisError} as it does */
+export async function parseJsonInTurns(text: string, stretch: number): Promise<JsonTree> {
+  const reader = new Reader(text);
+  for (let until = stretch; !reader.read(until); until += stretch) await nextTurn();
+  return reader.tree;
 }
 
 /** Undefined where there is none of that name, or no object. */
@@ -165,62 +172,110 @@ const spaces: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /** A spelling that is longer says nothing more. */
 const numberLengthMax = 400;
 
+/** One for all: a text may have millions. */
+const noMembers: JsonMembers = new Map();
+
+/** An object or list whose end was not read yet. */
+type Open =
+  | { readonly members: Map<string, JsonTree>; name: string }
+  | { readonly members: undefined; readonly items: JsonTree[] };
+
+/** Keeps what is open itself, not on the stack: so it can stop anywhere and go on later. */
 class Reader {
   #at = 0;
+  readonly #open: Open[] = [];
+  #tree: JsonTree = null;
 
   constructor(readonly text: string) {}
 
-  value(depth: number): JsonTree {
+  /**
+   * Reads on up to this character, or a little further.
+   * @returns whether that was all
+   */
+  read(until: number): boolean {
+    while (this.#at < until) {
+      const value = this.#begun();
+      if (value === undefined || !this.#put(value)) continue;
+      this.#space();
+      if (this.#at < this.text.length) throw this.#unexpected("the end");
+      return true;
+    }
+    return false;
+  }
+
+  get tree(): JsonTree {
+    return this.#tree;
+  }
+
+  /** A value; undefined where one was only opened, and its first one follows. */
+  #begun(): JsonTree | undefined {
     this.#space();
     const first = this.text[this.#at];
-    if (first === "{") return this.#object(depth);
-    if (first === "[") return this.#array(depth);
     if (first === '"') return this.#string();
+    if (first === "{") return this.#object();
+    if (first === "[") return this.#array();
     if (first === "t") return this.#word("true", true);
     if (first === "f") return this.#word("false", false);
     if (first === "n") return this.#word("null", null);
     return this.#number();
   }
 
-  end(): void {
-    this.#space();
-    if (this.#at < this.text.length) throw this.#unexpected("the end");
-  }
-
-  #object(depth: number): JsonMembers {
-    this.#enter(depth);
+  #object(): JsonMembers | undefined {
+    this.#enter();
+    if (this.#closes("}")) return noMembers;
     const members = new Map<string, JsonTree>();
-    if (this.#closes("}")) return members;
-    for (;;) {
-      this.#space();
-      if (this.text[this.#at] !== '"') throw this.#unexpected("a name in quotes");
-      const start = this.#at;
-      const name = this.#string();
-      if (members.has(name)) {
-        this.#at = start;
-        throw invalid(`the name ${JSON.stringify(name.slice(0, 40))} is given twice`, start);
-      }
-      this.#expect(":");
-      members.set(name, this.value(depth + 1));
-      if (this.#closes("}")) return members;
-      this.#expect(",");
-    }
+    this.#open.push({ members, name: this.#name(members) });
+    return undefined;
   }
 
-  #array(depth: number): readonly JsonTree[] {
-    this.#enter(depth);
-    const items: JsonTree[] = [];
-    if (this.#closes("]")) return items;
-    for (;;) {
-      items.push(this.value(depth + 1));
-      if (this.#closes("]")) return items;
-      this.#expect(",");
-    }
+  #array(): readonly JsonTree[] | undefined {
+    this.#enter();
+    if (this.#closes("]")) return [];
+    this.#open.push({ members: undefined, items: [] });
+    return undefined;
   }
 
-  #enter(depth: number): void {
-    if (depth >= jsonDepthMax) throw invalid(`it is nested deeper than ${jsonDepthMax}`, this.#at);
+  #enter(): void {
+    if (this.#open.length >= jsonDepthMax) {
+      throw invalid(`it is nested deeper than ${jsonDepthMax}`, this.#at);
+    }
     this.#at += 1;
+  }
+
+  #name(members: JsonMembers): string {
+    this.#space();
+    if (this.text[this.#at] !== '"') throw this.#unexpected("a name in quotes");
+    const start = this.#at;
+    const name = this.#string();
+    if (members.has(name)) {
+      this.#at = start;
+      throw invalid(`the name ${JSON.stringify(name.slice(0, 40))} is given twice`, start);
+    }
+    this.#expect(":");
+    return name;
+  }
+
+  /**
+   * Where it belongs, and what ends with it likewise.
+   * @returns whether it is the value of the whole text
+   */
+  #put(read: JsonTree): boolean {
+    for (let value = read; ; ) {
+      const into = this.#open.at(-1);
+      if (into === undefined) {
+        this.#tree = value;
+        return true;
+      }
+      if (into.members === undefined) into.items.push(value);
+      else into.members.set(into.name, value);
+      if (!this.#closes(into.members === undefined ? "]" : "}")) {
+        this.#expect(",");
+        if (into.members !== undefined) into.name = this.#name(into.members);
+        return false;
+      }
+      this.#open.pop();
+      value = into.members ?? into.items;
+    }
   }
 
   #string(): string {

@@ -185,6 +185,8 @@ export const followedStatesMax = 500;
 export const followedStatesSizeMax = 8 << 20;
 /** Body of a request to the control plane, bytes: a batch of ordinary events has some 500 KiB. */
 export const requestBodyMaxBytes = 8 * 1024 * 1024;
+/** Of bodies, bytes: read or sealed at a stretch, before whatever else waits has its turn. */
+export const bodyTurnBytes = 64 * 1024;
 /** How long such a body may take to come, milliseconds. */
 export const requestBodyMs = 30_000;
 /** What is still taken of a body that is too large, bytes, before the client is told. */

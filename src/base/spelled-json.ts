@@ -3,16 +3,20 @@
 // as fast as parseJsonText: nothing in them can be understood in two ways. Input may come from
 // anyone.
 
+import { canonicalText, type Dialect } from "./canonical-dialects.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { inexactNumber } from "./exact-numbers.ts";
 import {
   type JsonMembers,
   type JsonTree,
   NumberText,
   type PlainJson,
+  parseJsonInTurns,
   parseJsonText,
   plainJson,
 } from "./json-text.ts";
 import { jsonDepthMax } from "./limits.ts";
+import { nextTurn } from "./turn.ts";
 
 /** Members of an object, by name and in the order of the text. */
 export interface Members {
@@ -23,11 +27,15 @@ export interface Members {
 export class SpelledJson {
   #tree: JsonTree | undefined;
   #plain: PlainJson | undefined;
+  #forms: Partial<Record<Dialect, string>> | undefined;
+  #isExact: boolean | undefined;
 
   /** Of one of them: the other follows from it. */
   constructor(tree: JsonTree | undefined, plain: PlainJson | undefined) {
     this.#tree = tree;
     this.#plain = plain;
+    // What the engine read is spelled as it spells it.
+    this.#isExact = tree === undefined ? true : undefined;
   }
 
   /** @throws {AegisError} `json/invalid` with the place */
@@ -36,6 +44,14 @@ export class SpelledJson {
     return plain === undefined
       ? SpelledJson.of(parseJsonText(text))
       : new SpelledJson(undefined, plain);
+  }
+
+  /** The same of a large text, so many characters at a stretch. */
+  static async parseInTurns(text: string, stretch: number): Promise<SpelledJson> {
+    const plain = ownSpelling(text);
+    if (plain !== undefined) return new SpelledJson(undefined, plain);
+    await nextTurn();
+    return SpelledJson.of(await parseJsonInTurns(text, stretch));
   }
 
   static of(tree: JsonTree): SpelledJson {
@@ -53,10 +69,21 @@ export class SpelledJson {
     return this.#plain;
   }
 
+  /** What is hashed of it within an envelope, which counts as a level of nesting. */
+  form(dialect: Dialect): string {
+    this.#forms ??= {};
+    const known = this.#forms[dialect];
+    if (known !== undefined) return known;
+    const isOurs = dialect === "rfc8785";
+    const made = isOurs ? canonicalJson(this.plain(), 1) : canonicalText(this.tree, dialect);
+    this.#forms[dialect] = made;
+    return made;
+  }
+
   /** The tree, where a number in it is none that a double holds; else `plain` says all of it. */
   inexact(): JsonTree | undefined {
-    // What the engine read is spelled as it spells it.
-    return this.#tree === undefined ? undefined : inexactTree(this.#tree);
+    this.#isExact ??= inexactNumber(this.tree) === undefined;
+    return this.#isExact ? undefined : this.#tree;
   }
 
   isNull(): boolean {
@@ -92,11 +119,13 @@ export function treeIn(value: JsonTree | SpelledJson): JsonTree {
 
 /** As `SpelledJson.inexact`. */
 export function inexactIn(value: JsonTree | SpelledJson): JsonTree | undefined {
-  return value instanceof SpelledJson ? value.inexact() : inexactTree(value);
+  if (value instanceof SpelledJson) return value.inexact();
+  return inexactNumber(value) === undefined ? undefined : value;
 }
 
-function inexactTree(tree: JsonTree): JsonTree | undefined {
-  return inexactNumber(tree) === undefined ? undefined : tree;
+/** With what is made of it kept, where that was not so yet. */
+export function spelledOf(value: JsonTree | SpelledJson): SpelledJson {
+  return value instanceof SpelledJson ? value : SpelledJson.of(value);
 }
 
 /** As `plainJson`. @throws {AegisError} `json/invalid` */

@@ -3,13 +3,17 @@
 
 import type { Incoming } from "../app/serve/listener.ts";
 import { AegisError } from "../base/errors.ts";
+import { bodyTurnBytes } from "../base/limits.ts";
 import type { SpelledJson } from "../base/spelled-json.ts";
+import { nextTurn } from "../base/turn.ts";
 import { ndjson } from "./api/operation.ts";
 import { type Door, requireRole, requireTenant } from "./auth.ts";
 import {
   type Call,
   parseBody,
+  parseBodyInTurns,
   parseLines,
+  parseLinesInTurns,
   plainValue,
   Refusal,
   readText,
@@ -84,12 +88,12 @@ async function callFrom(
   const signal = operation.method === "GET" ? request.signal : undefined;
   const caller = door.callerOf(headers, operation);
   requireRole(caller, operation);
-  const bytes = operation.body === undefined ? new Uint8Array() : await readBody(request);
-  const json = once(() => parseBody(readText(bytes)));
-  const lines = once(() => parseLines(readText(bytes)));
+  if (caller.tenant !== undefined) requireTenant(caller, query.get("tenant_id") ?? undefined);
+  const type = operation.body?.type;
+  const bytes = type === undefined ? noBytes : await readBody(request);
+  const isLarge = bytes.length > bodyTurnBytes;
+  const { json, lines } = isLarge ? await parsedInTurns(bytes, type) : parsed(bytes);
   if (caller.tenant !== undefined) {
-    requireTenant(caller, query.get("tenant_id") ?? undefined);
-    const type = operation.body?.type;
     const bodies = type === undefined ? [] : type === ndjson ? lines() : [json()];
     for (const named of bodies.flatMap(tenantsOf)) requireTenant(caller, named);
   }
@@ -103,9 +107,34 @@ async function callFrom(
     signal: signal as Call["signal"],
     headers,
     caller,
+    size: bytes.length,
     json,
     lines,
   };
+}
+
+const noBytes = new Uint8Array();
+
+type Parsed = Pick<Call, "json" | "lines">;
+
+function parsed(bytes: Uint8Array): Parsed {
+  return {
+    json: once(() => parseBody(readText(bytes))),
+    lines: once(() => parseLines(readText(bytes))),
+  };
+}
+
+/** Others are answered meanwhile: reading eight megabytes takes as long as hundreds of requests. */
+async function parsedInTurns(bytes: Uint8Array, type: string | undefined): Promise<Parsed> {
+  await nextTurn();
+  const text = readText(bytes);
+  if (type === ndjson) {
+    const lines = await parseLinesInTurns(text);
+    return { ...parsed(bytes), lines: () => lines };
+  }
+  const json = await parseBodyInTurns(text);
+  await nextTurn();
+  return { ...parsed(bytes), json: () => json };
 }
 
 /** Every tenant that a body names where one is read. */

@@ -3,6 +3,7 @@
 import type { ProposedCall, RateLimiter } from "../app/serve/rate-limit.ts";
 import type { JsonTree } from "../base/json-text.ts";
 import { NumberText } from "../base/json-text.ts";
+import { bodyTurnBytes } from "../base/limits.ts";
 import { type SpelledJson, treeIn } from "../base/spelled-json.ts";
 import type {
   AppendOutcome,
@@ -11,6 +12,7 @@ import type {
   LoggedEvent,
 } from "../ledger/control/contract.ts";
 import { hashBytes } from "../ledger/control/foreign.ts";
+import { prepareInTurns } from "../ledger/control/prepare.ts";
 import type { JsonObject } from "../model/event.ts";
 import { batchMax, eventDraft, listEvents, postBatch, postEvent } from "./api/events.ts";
 import { ndjson } from "./api/operation.ts";
@@ -43,14 +45,14 @@ export function eventRoutes(
     route(postEvent, async (call) => {
       const request = appendRequest(call.json(), nowMs, idempotencyKey(call.headers));
       refuseClaim(call.caller, request);
-      const [outcome] = await appendWithin(log, limiter, [request]);
+      const [outcome] = await appendWithin(log, limiter, [request], call.size);
       if (outcome === undefined) throw new Error("broken invariant: no outcome");
       describeOn(call.span, request, outcome.kind === "refused" ? {} : outcome);
       return answer(outcome);
     }),
     route(postBatch, async (call) => {
       const requests = batchRequests(call, nowMs);
-      const outcomes = await appendWithin(log, limiter, requests);
+      const outcomes = await appendWithin(log, limiter, requests, call.size);
       const text = outcomes.map((one) => `${JSON.stringify(line(one))}\n`).join("");
       describeBatchOn(call.span, requests, outcomes);
       const isWhole = outcomes.every(({ kind }) => kind !== "refused");
@@ -118,12 +120,14 @@ function batchRequests(
 
 /**
  * Counted are calls that are stored, each once.
+ * @param size of all of them, bytes
  * @throws {Refusal} 429, and then none of them is stored
  */
 async function appendWithin(
   log: ControlLog,
   limiter: RateLimiter,
   requests: readonly AppendRequest[],
+  size: number,
 ): Promise<readonly AppendOutcome[]> {
   let counted = requests;
   if (limiter.take(proposedCalls(counted)) > 0) {
@@ -131,6 +135,7 @@ async function appendWithin(
     const wait = limiter.take(proposedCalls(counted));
     if (wait > 0) throw rateLimited(wait);
   }
+  if (size > bodyTurnBytes) await prepareInTurns(requests, size);
   const outcomes = await log.append(requests);
   const isStored = new Map(requests.map((one, at) => [one, outcomes[at]?.kind === "stored"]));
   limiter.giveBack(proposedCalls(counted.filter((one) => isStored.get(one) === false)));

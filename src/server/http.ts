@@ -4,7 +4,9 @@
 import type { z } from "zod";
 import { inexactNumber, inexactText } from "../base/exact-numbers.ts";
 import { jsonProblem } from "../base/json-text.ts";
+import { bodyTurnBytes } from "../base/limits.ts";
 import { type Members, SpelledJson } from "../base/spelled-json.ts";
+import { nextTurn } from "../base/turn.ts";
 import type { TelemetrySpan } from "../control/telemetry/span.ts";
 import type { JsonObject, JsonValue } from "../model/event.ts";
 import { type Code, statusOf } from "./api/codes.ts";
@@ -26,6 +28,8 @@ export interface Call<O extends Operation = Operation> {
   readonly span?: TelemetrySpan;
   /** Nothing where the operation's body is read by hand. */
   readonly body: O["body"] extends { readonly schema: infer Schema } ? Read<Schema> : undefined;
+  /** Bytes of the body. */
+  readonly size: number;
   /** @throws {Refusal} when the body is no JSON text */
   json(): SpelledJson;
   /** One value for each line that is not blank. @throws {Refusal} when one is no JSON text */
@@ -136,20 +140,59 @@ export function parseBody(text: string): SpelledJson {
   }
 }
 
+/** As `parseBody`, of a large one. */
+export async function parseBodyInTurns(text: string): Promise<SpelledJson> {
+  if (text.trim() === "") return parseBody(text);
+  return SpelledJson.parseInTurns(text, bodyTurnBytes).catch((error: unknown) => {
+    throw jsonRefusal(error);
+  });
+}
+
 /** @throws {Refusal} naming the line */
 export function parseLines(text: string): readonly SpelledJson[] {
   const lines: SpelledJson[] = [];
   for (const [at, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
-    try {
-      lines.push(parseBody(line));
-    } catch (error) {
-      if (error instanceof Refusal) throw atLine(error, at);
-      throw error;
-    }
+    if (line.trim() !== "") lines.push(parseLine(line, at));
   }
+  return someLines(lines);
+}
+
+/** As `parseLines`, of many. */
+export async function parseLinesInTurns(text: string): Promise<readonly SpelledJson[]> {
+  const lines: SpelledJson[] = [];
+  let length = 0;
+  for (const [at, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    length += line.length;
+    if (length > bodyTurnBytes) {
+      await nextTurn();
+      length = 0;
+    }
+    const isLarge = line.length > bodyTurnBytes;
+    lines.push(isLarge ? await parseLineInTurns(line, at) : parseLine(line, at));
+  }
+  return someLines(lines);
+}
+
+function someLines(lines: readonly SpelledJson[]): readonly SpelledJson[] {
   if (lines.length > 0) return lines;
   throw new Refusal("json_invalid", "invalid JSON: EOF");
+}
+
+function parseLine(line: string, at: number): SpelledJson {
+  try {
+    return parseBody(line);
+  } catch (error) {
+    throw error instanceof Refusal ? atLine(error, at) : error;
+  }
+}
+
+async function parseLineInTurns(line: string, at: number): Promise<SpelledJson> {
+  try {
+    return await parseBodyInTurns(line);
+  } catch (error) {
+    throw error instanceof Refusal ? atLine(error, at) : error;
+  }
 }
 
 /** @param at from 0 */
@@ -185,8 +228,9 @@ export function plainValue(value: SpelledJson, name?: string): JsonValue {
 }
 
 /** @throws {Refusal} for a number that would be decided about as another one */
-export function refuseInexact({ tree }: SpelledJson): void {
-  const found = inexactNumber(tree);
+export function refuseInexact(body: SpelledJson): void {
+  const tree = body.inexact();
+  const found = tree === undefined ? undefined : inexactNumber(tree);
   if (found === undefined) return;
   const why = `${inexactText(found)}: it has to be a text, or have up to 15 digits`;
   throw new Refusal("number_inexact", why);

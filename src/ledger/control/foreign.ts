@@ -14,7 +14,7 @@ import {
   plainJson,
   printableJson,
 } from "../../base/json-text.ts";
-import { inexactIn, plainIn, type SpelledJson, treeIn } from "../../base/spelled-json.ts";
+import { inexactIn, type SpelledJson } from "../../base/spelled-json.ts";
 import type { JsonObject, SealedEvent } from "../../model/event.ts";
 
 /** Events that no control plane sent carry this tenant; clients may not. */
@@ -32,9 +32,7 @@ export interface ForeignEvent {
   readonly seq: number;
   readonly tsUnixMs: number;
   readonly type: string;
-  readonly payload: JsonTree | SpelledJson;
-  /** The payload as JavaScript has it, for whoever has it already. */
-  readonly plain?: PlainJson | undefined;
+  readonly payload: SpelledJson;
   /** Base64 of 32 bytes; undefined for the first of a session. */
   readonly prevHash: string | undefined;
 }
@@ -52,59 +50,52 @@ export interface SealedText {
  * would turn into another one, with its numbers as they are spelled.
  */
 export function sealForeign(event: ForeignEvent): SealedText {
-  const isExact = inexactIn(event.payload) === undefined;
+  const isExact = event.payload.inexact() === undefined;
   return sealAs(event, isExact ? "rfc8785" : "python", "base64");
 }
 
 /** The form in which the event has that hash; undefined when there is none: it was changed. */
 export function findSeal(event: ForeignEvent, hash: Uint8Array): SealedText | undefined {
-  const spellings = event.prevHash === undefined ? hashSpellings.slice(0, 1) : hashSpellings;
-  for (const spelling of spellings) {
-    for (const dialect of dialects) {
-      const sealed = sealAs(event, dialect, spelling);
-      if (equalBytes(sealed.hash, hash)) return sealed;
-    }
+  for (const dialect of dialects) {
+    const sealed = sealIn(event, dialect, hash);
+    if (sealed !== undefined) return sealed;
   }
   return undefined;
 }
 
+/** The same in one dialect, however the hash of the event before is spelled. */
+export function sealIn(
+  event: ForeignEvent,
+  dialect: Dialect,
+  hash: Uint8Array,
+): SealedText | undefined {
+  const spellings = event.prevHash === undefined ? hashSpellings.slice(0, 1) : hashSpellings;
+  for (const spelling of spellings) {
+    const sealed = sealAs(event, dialect, spelling);
+    if (equalBytes(sealed.hash, hash)) return sealed;
+  }
+  return undefined;
+}
+
+/** The names of the envelope are known, and so is their order in every dialect. */
 function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): SealedText {
-  const { prevHash } = event;
-  if (dialect === "rfc8785" && spelling !== "ints") return sealQuickly(event, spelling);
-  const tree = new Map<string, JsonTree>([
-    ["event_type", event.type],
-    ["payload", treeIn(event.payload)],
-    ["seq", new NumberText(String(event.seq))],
-    ["session_id", event.session],
-    ["tenant_id", event.tenant],
-    ["ts_unix_ms", new NumberText(String(event.tsUnixMs))],
-    ["user_id", event.user],
-  ]);
-  if (prevHash !== undefined) tree.set("prev_hash", spelled(prevHash, spelling));
-  const body = canonicalText(tree, dialect);
-  const asSpelled = dialect === "python" ? inexactIn(event.payload) : undefined;
+  const { prevHash, payload } = event;
+  const text = (value: string) => canonicalText(value, dialect);
+  const prev = prevHash === undefined ? "" : `"prev_hash":${spelled(prevHash, spelling)},`;
+  const body =
+    `{"event_type":${text(event.type)},"payload":${payload.form(dialect)},${prev}` +
+    `"seq":${event.seq},"session_id":${text(event.session)},` +
+    `"tenant_id":${text(event.tenant)},"ts_unix_ms":${event.tsUnixMs},` +
+    `"user_id":${text(event.user)}}`;
+  const asSpelled = dialect === "python" ? payload.inexact() : undefined;
   return { body, hash: sha256(body), spelled: asSpelled };
 }
 
-/** The same text; the names of the envelope are known, and so is their order. */
-function sealQuickly(event: ForeignEvent, spelling: "base64" | "hex"): SealedText {
-  const { prevHash, payload, plain = plainIn(payload) } = event;
-  const prev = prevHash === undefined ? "" : `"prev_hash":"${spelledText(prevHash, spelling)}",`;
-  const body =
-    `{"event_type":${canonicalJson(event.type)},"payload":${canonicalJson(plain, 1)},${prev}` +
-    `"seq":${event.seq},"session_id":${canonicalJson(event.session)},` +
-    `"tenant_id":${canonicalJson(event.tenant)},"ts_unix_ms":${event.tsUnixMs},` +
-    `"user_id":${canonicalJson(event.user)}}`;
-  return { body, hash: sha256(body), spelled: undefined };
-}
-
-function spelled(hash: string, spelling: HashSpelling): JsonTree {
-  if (spelling !== "ints") return spelledText(hash, spelling);
-  return [...Uint8Array.fromBase64(hash)].map((byte) => new NumberText(String(byte)));
-}
-
-function spelledText(hash: string, spelling: "base64" | "hex"): string {
-  return spelling === "hex" ? Uint8Array.fromBase64(hash).toHex() : hash;
+/** @returns its JSON */
+function spelled(hash: string, spelling: HashSpelling): string {
+  if (spelling === "base64") return `"${hash}"`;
+  const bytes = Uint8Array.fromBase64(hash);
+  return spelling === "hex" ? `"${bytes.toHex()}"` : `[${bytes.join(",")}]`;
 }
 
 /** What a stored foreign event says. */

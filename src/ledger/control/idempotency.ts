@@ -1,8 +1,7 @@
 // What an idempotency key stands for, and what it was answered, as it is kept. Pure.
 
-import { canonicalText } from "../../base/canonical-dialects.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import { treeIn } from "../../base/spelled-json.ts";
+import { spelledOf } from "../../base/spelled-json.ts";
 import type { AppendRequest } from "./contract.ts";
 import { unprovenRecord } from "./record-seal.ts";
 
@@ -27,7 +26,7 @@ export function readAnswer(json: string): IdempotentAnswer | undefined {
 export function fingerprint(request: AppendRequest): string {
   const { user, session, type, seq, prevHash, hash, answers } = request;
   if (answers !== undefined) return sha256Hex(JSON.stringify([user, session, type, answers]));
-  const payload = canonicalText(treeIn(request.payload), "python");
+  const payload = spelledOf(request.payload).form("python");
   const parts = [user, session, type, payload, String(seq), prevHash?.toHex(), hash?.toHex()];
   return sha256Hex(JSON.stringify(parts));
 }

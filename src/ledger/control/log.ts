@@ -5,7 +5,7 @@ import type { SessionId } from "../../base/ids.ts";
 import { jsonProblem, type PlainJson } from "../../base/json-text.ts";
 import { foreignEventSizeMaxBytes } from "../../base/limits.ts";
 import { err, ok, type Result } from "../../base/result.ts";
-import { plainIn } from "../../base/spelled-json.ts";
+import { type SpelledJson, spelledOf } from "../../base/spelled-json.ts";
 import { isBoxEvent } from "../../model/event.ts";
 import {
   addEvent,
@@ -135,13 +135,13 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
   const state = batch.sessions.get(key)?.tally ?? batch.base.session(key) ?? newSession(key);
   const earlier = earlierAnswer(batch, request);
   if (earlier !== undefined) return earlier;
-  const read = plainOf(request.payload);
+  const payload = spelledOf(request.payload);
+  const read = plainOf(payload);
   const refusal = refusalOf(request, state);
   if (refusal !== undefined) return refusal;
   if (isPurged(state)) return refused("session_purged", "the session's events were purged", state);
   if (!read.ok) return refused("event_invalid", `the event is not valid: ${read.error}`, state);
-  const plain = read.value;
-  const event = completed(request, state, plain);
+  const event = completed(request, state, payload);
   const repeated = repeatedEvent(batch, key, event, request, state);
   if (repeated !== undefined) return repeated;
   // Before it is held against the chain: what a client did not seal is nobody's, wherever it goes.
@@ -158,7 +158,7 @@ function addTo(batch: Batch, request: AppendRequest): AppendOutcome {
       return refused("record_changed", "the record was changed meanwhile", state);
     }
   }
-  return store(batch, { key, state, event, plain }, sealed, request);
+  return store(batch, { key, state, event, plain: read.value }, sealed, request);
 }
 
 /** What the same idempotency key was answered before. */
@@ -205,9 +205,9 @@ function refusalOf(request: AppendRequest, state: SessionState): AppendOutcome |
 const nameLengthMax = 512;
 
 /** Or which number in it is larger than all numbers. */
-function plainOf(payload: AppendRequest["payload"]): Result<PlainJson, string> {
+function plainOf(payload: SpelledJson): Result<PlainJson, string> {
   try {
-    return ok(plainIn(payload, "payload"));
+    return ok(payload.plain("payload"));
   } catch (error) {
     const why = jsonProblem(error);
     if (why === undefined) throw error;
@@ -218,11 +218,11 @@ function plainOf(payload: AppendRequest["payload"]): Result<PlainJson, string> {
 function completed(
   request: AppendRequest,
   { nextSeq, lastHash }: SessionState,
-  plain: PlainJson,
+  payload: SpelledJson,
 ): ForeignEvent {
-  const { tenant, user, session, type, tsUnixMs, payload } = request;
+  const { tenant, user, session, type, tsUnixMs } = request;
   const seq = request.seq ?? nextSeq;
-  const named = { tenant, user, session, seq, tsUnixMs, type, payload, plain };
+  const named = { tenant, user, session, seq, tsUnixMs, type, payload };
   if (request.prevHash !== undefined) return { ...named, prevHash: request.prevHash.toBase64() };
   // Only an event that the log seals itself is given a predecessor; a client's seal covers its own.
   const isOurs = request.hash === undefined && seq > 0 && lastHash !== "";
