@@ -26,6 +26,8 @@
 #include "resolve_name.h"
 
 enum { JOBS_MAX = 512, WATCH_MS = 20, STACK_SIZE = 128 * 1024, RESTART = 512 /* ERESTARTSYS */ };
+/* Beside the callers' own memory, which has the bound of the box. */
+enum { KEPT_MAX = 32 << 20 };
 
 struct running {
 	struct job job;
@@ -40,6 +42,7 @@ static struct {
 	pthread_cond_t changed;
 	struct running *first;
 	size_t count;
+	size_t kept_size;
 	bool has_watcher;
 } jobs = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -54,6 +57,7 @@ static void finish(struct running *running)
 		at = &(*at)->next;
 	*at = running->next;
 	jobs.count--;
+	jobs.kept_size -= running->job.kept_size;
 	pthread_mutex_unlock(&jobs.lock);
 	fd_close_at(&running->job.fd);
 	fd_close_at(&running->job.held);
@@ -182,6 +186,8 @@ static int enlist(struct running *running)
 
 	if (jobs.count >= JOBS_MAX)
 		return EAGAIN;
+	if (running->job.kept_size > KEPT_MAX - jobs.kept_size)
+		return ENOBUFS;
 	if (!jobs.has_watcher)
 		error = start_thread(watch, NULL, &watcher);
 	if (error == 0) {
@@ -193,6 +199,7 @@ static int enlist(struct running *running)
 	running->next = jobs.first;
 	jobs.first = running;
 	jobs.count++;
+	jobs.kept_size += running->job.kept_size;
 	pthread_cond_signal(&jobs.changed);
 	return 0;
 }

@@ -23,6 +23,9 @@ struct job {
 	/* When set, called last, with 0, the negative errno answered, or JOB_UNANSWERED. */
 	void (*end)(const struct job *job, int result);
 	void *context;
+	/* Of what a caller wants to send, kept in memory meanwhile; all jobs together have a bound.
+	 */
+	size_t kept_size;
 	/* Owned: the object to open, or the socket to connect. */
 	int fd;
 	/* Reopens `fd` with these flags, when there is no address. */
@@ -36,8 +39,7 @@ struct job {
 };
 
 /* Takes over the job's descriptors and context and answers the caller some time. 0, or the errno to
- * answer now.
- */
+ * answer now: ENOBUFS where too much is kept already. */
 int jobs_start(const struct job *job);
 
 #endif

@@ -15,8 +15,8 @@
 #include "control.h"
 #include "jobs.h"
 
-/* As many descriptors as the kernel takes in one part, and something beside them. */
-enum { CONTROL_ROOM = 1288 };
+/* As many descriptors as the kernel takes, each in a part of its own, and something beside them. */
+enum { CONTROL_ROOM = CONTROL_FDS_MAX * 24 + 256 };
 
 struct letter {
 	struct caller caller;
@@ -113,26 +113,22 @@ static bool waits(int socket, int flags)
 	return !(flags & MSG_DONTWAIT) && status >= 0 && !(status & O_NONBLOCK);
 }
 
-/* Takes the socket over. */
-static int start_waiting(struct letter *letter, int socket)
+/* Takes the socket over. 0, or the errno of why nobody can wait for it. */
+static int start_waiting(const struct letter *letter, int socket)
 {
 	struct job job = {.caller = letter->caller,
 			  .perform = wait_and_send,
+			  .kept_size = letter->parcel.size,
 			  .fd = socket,
 			  .held = -1,
 			  .context = malloc(sizeof(*letter))};
-	int answer = ENOMEM;
 
-	if (job.context) {
-		memcpy(job.context, letter, sizeof(*letter));
-		answer = jobs_start(&job);
-	} else {
+	if (!job.context) {
 		close(socket);
+		return ENOMEM;
 	}
-	if (answer == 0)
-		return ANSWER_SENT;
-	discard(letter);
-	return answer;
+	memcpy(job.context, letter, sizeof(*letter));
+	return jobs_start(&job);
 }
 
 static int send_letter(struct letter *letter, int taken)
@@ -140,11 +136,16 @@ static int send_letter(struct letter *letter, int taken)
 	ae_auto_fd int socket = taken;
 	ssize_t sent = send_rest(socket, letter, MSG_DONTWAIT);
 	bool is_short = sent == -EAGAIN || (sent >= 0 && letter->sent < letter->parcel.size);
+	int error = sent < 0 ? (int)sent : 0;
 	int result;
 
-	if (is_short && waits(socket, letter->parcel.flags))
-		return start_waiting(letter, fd_steal(&socket));
-	result = result_of(letter, sent < 0 ? (int)sent : 0);
+	if (is_short && waits(socket, letter->parcel.flags)) {
+		error = -start_waiting(letter, fd_steal(&socket));
+		if (error == 0)
+			return ANSWER_SENT;
+	}
+	/* What was sent of it stays sent, though the rest is not. */
+	result = result_of(letter, error);
 	discard(letter);
 	if (result < 0)
 		return -result;

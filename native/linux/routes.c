@@ -147,6 +147,7 @@ static int start_passage(struct request *request, struct leg *leg, struct parcel
 		passage->parcel = *parcel;
 		data = parcel->data;
 		parcel->data = NULL;
+		job.kept_size = parcel->size;
 	}
 	job.context = passage;
 	job.fd = fd_steal(&leg->socket);

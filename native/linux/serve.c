@@ -1,30 +1,40 @@
 /*
  * The box listens in its own network. Beside it, on the host, listens a socket that the outside
  * service made; each connection to it is carried to the box's own by a thread here. It stays until
- * the box ends, so that a server may be restarted; while nobody serves inside, who connects is
- * turned away.
+ * the box ends, so that a server may be restarted; while nobody serves inside, or there is no room
+ * or no descriptor for one more, who connects is turned away.
  */
 #include "serve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/fd.h"
 #include "jobs.h"
 #include "outside_link.h"
 
-enum { SERVED_MAX = 64, CARRIED_MAX = 256, STACK_SIZE = 64 * 1024, CHUNK = 64 * 1024 };
+enum {
+	SERVED_MAX = 64,
+	CARRIED_MAX = 256,
+	STACK_SIZE = 64 * 1024,
+	CHUNK = 64 * 1024,
+	PAUSE_MS = 50
+};
 
 struct door {
 	struct outside_address address;
 	int listener;
+	/* Kept to be given up for a moment where there is no other descriptor. */
+	int spare;
 };
 
 struct carriage {
@@ -156,17 +166,37 @@ static void admit(const struct door *door, int from_host)
 	close(from_host);
 }
 
+/*
+ * Who waits in a queue nobody can take from would wait for ever, and asking for it again and again
+ * is all the thread would do.
+ */
+static void turn_away(struct door *door)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	int fd;
+
+	fd_close_at(&door->spare);
+	fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	door->spare = fcntl(door->listener, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		nanosleep(&pause, NULL);
+}
+
 static void *keep_door(void *argument)
 {
-	const struct door *door = argument;
+	struct door *door = argument;
 
 	for (;;) {
 		int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd >= 0)
 			admit(door, fd);
-		else if (errno != EINTR && errno != ECONNABORTED && errno != EMFILE)
+		else if (errno == EBADF || errno == EINVAL)
 			return NULL;
+		else if (errno != EINTR && errno != ECONNABORTED)
+			turn_away(door);
 	}
 }
 
@@ -192,6 +222,7 @@ static int add_door(const struct outside_address *address, int listener)
 		door = &serve.doors[serve.count++];
 		door->address = *address;
 		door->listener = listener;
+		door->spare = fcntl(listener, F_DUPFD_CLOEXEC, 0);
 		error = start_thread(keep_door, door);
 	}
 	pthread_mutex_unlock(&serve.lock);

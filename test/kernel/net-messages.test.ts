@@ -86,4 +86,29 @@ try: socket.send_fds(a, [b"x"], [0] * 254)
 except OSError as e: print(errno.errorcode[e.errno])`;
     expect(await lines(script)).toEqual(["1 1", "1 252", "1 253", "EINVAL"]);
   });
+
+  testWith(needs, `${setting.name}: and as many in parts of their own`, async () => {
+    const script = `
+for count in (53, 54, 253, 254):
+    sent = send(b"".join(part(20, 1, 1, numbers(0)) + bytes(4) for _ in range(count)))
+    print(count, sent, len(socket.recv_fds(b, 1, 260)[1]) if sent == 1 else "")`;
+    const taken = [53, 54, 253].map((count) => `${count} 1 ${count}`);
+    expect(await lines(script)).toEqual([...taken, "254 EINVAL"]);
+  });
+
+  testWith(needs, `${setting.name}: messages that wait are kept up to a bound`, async () => {
+    const script = `
+import queue, threading
+size = 1 << 20; told = queue.Queue(); pairs = [socket.socketpair() for _ in range(48)]
+for one, _ in pairs:
+    threading.Thread(target=lambda one=one: told.put(socket.send_fds(one, [bytes(size)], [0])), daemon=True).start()
+short = [told.get(timeout=60) for _ in range(16)]
+print(all(0 < sent < size for sent in short))
+def read(other):
+    with open(other.fileno(), "rb", closefd=False) as file: file.read(size)
+for one, other in pairs: threading.Thread(target=read, args=(other,), daemon=True).start()
+print([told.get(timeout=60) for _ in range(32)] == [size] * 32)
+print(send(part(20, 1, 1, numbers(0))), flush=True); os._exit(0)`;
+    expect(await lines(script)).toEqual(["True", "True", "1"]);
+  });
 }
