@@ -8,6 +8,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -73,13 +74,32 @@ function append(
     if (dev !== known.dev || ino !== known.ino)
       throw new Error(`"${path}" has been replaced since the launch`);
     const text = readFileSync(fd, "utf8");
-    if (text.includes(line)) return;
+    if (text.includes(line)) {
+      // Another launch may have added it a moment ago.
+      fsyncSync(fd);
+      return;
+    }
     const added = Buffer.from(`${text === "" || text.endsWith("\n") ? "" : "\n"}${line}`);
     if (size + added.length > policySizeMaxBytes) throw new Error(`"${path}" is full`);
     const written = writeSync(fd, added);
-    if (written !== added.length) throw new Error(`"${path}" took only a part of the line`);
-    fsyncSync(fd);
+    try {
+      if (written !== added.length) throw new Error(`"${path}" took only a part of the line`);
+      fsyncSync(fd);
+    } catch (error) {
+      takeBack(fd, size, written);
+      throw error;
+    }
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * A part of a line would keep every later launch from reading the file; and a whole one whose flush
+ * failed would be found and believed the next time, though it may never get to the disk.
+ */
+function takeBack(fd: number, size: number, written: number): void {
+  // Else somebody has added to it since, and the line is not at its end.
+  if (fstatSync(fd).size !== size + written) return;
+  ftruncateSync(fd, size);
 }

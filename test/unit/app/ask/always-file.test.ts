@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { alwaysFile, lineFor } from "../../../../src/app/ask/always-file.ts";
 import type { Question } from "../../../../src/enforce/backend.ts";
 import { modeOf, textOf } from "../../../support/asked.ts";
+import { failingDisk } from "../../../support/failing-disk.ts";
+import { testWith } from "../../../support/features.ts";
+import { repoRoot } from "../../../support/harness.ts";
 import { attemptOf, cedarSource, deciderOf } from "../../../support/policies.ts";
 import { tempDir } from "../../../support/temp.ts";
 
@@ -92,6 +95,59 @@ test("a file that is another one than at the launch takes no line", () => {
   symlinkSync(`${path}.moved`, path);
   expect(() => file?.write(question)).toThrow();
   expect(textOf(`${path}.moved`)).toBe("");
+});
+
+/** In a process of its own, started by `before`. */
+function writeIn(path: string, env: Record<string, string>, ...before: readonly string[]) {
+  const module = join(repoRoot, "src/app/ask/always-file.ts");
+  const [files, asked] = [[{ kind: "cedar", name: path, text: "" }], question].map((value) =>
+    JSON.stringify(value),
+  );
+  const code =
+    `const { alwaysFile } = await import("${module}");` +
+    `alwaysFile({ templates: [], manifests: [], files: ${files} }, "agent").write(${asked})`;
+  const command = [...before, process.execPath, "-e", code];
+  const { exitCode, stderr } = Bun.spawnSync(command, { env, stdio: ["ignore", "ignore", "pipe"] });
+  return { exitCode, said: stderr.toString() };
+}
+
+testWith(["tool gcc"], "a line that the disk did not take is not there, and is added anew", () => {
+  const path = policy("// mine\n");
+  const flag = join(tempDir("failing"), "flag");
+  const env = { LD_PRELOAD: failingDisk(), FAIL_WHILE: flag };
+  writeFileSync(flag, "");
+  for (const attempt of [1, 2]) {
+    const { exitCode, said } = writeIn(path, env);
+    expect([attempt, exitCode]).not.toEqual([attempt, 0]);
+    expect(said).toContain("EIO");
+    expect(textOf(path)).toBe("// mine\n");
+  }
+  unlinkSync(flag);
+  expect(writeIn(path, env).exitCode).toBe(0);
+  expect(textOf(path)).toBe(`// mine\n${lineFor(question, "agent")}`);
+});
+
+testWith(["tool gcc"], "a line that another launch added is believed once it is flushed", () => {
+  const path = policy(lineFor(question, "agent"));
+  const flag = join(tempDir("failing"), "flag");
+  const env = { LD_PRELOAD: failingDisk(), FAIL_WHILE: flag };
+  writeFileSync(flag, "");
+  expect(writeIn(path, env).said).toContain("EIO");
+  unlinkSync(flag);
+  expect(writeIn(path, env).exitCode).toBe(0);
+  expect(textOf(path)).toBe(lineFor(question, "agent"));
+});
+
+test("no part of a line stays in a file that may not grow", () => {
+  const mine = `${"// mine\n".repeat(63)}`;
+  const path = policy(mine);
+  const limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "limited"];
+  const { exitCode, said } = writeIn(path, {}, ...limited);
+  expect(exitCode).not.toBe(0);
+  expect(said).toContain("took only a part of the line");
+  expect(textOf(path)).toBe(mine);
+  expect(writeIn(path, {}).exitCode).toBe(0);
+  expect(textOf(path)).toBe(`${mine}${lineFor(question, "agent")}`);
 });
 
 test("there is none without exactly one file", () => {
