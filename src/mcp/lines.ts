@@ -1,5 +1,6 @@
 // A stream of bytes cut into lines of bounded length. What is longer is skipped to its end, so that
-// the line after it is read as what it is. Bytes come from either side of the proxy.
+// the line after it is read as what it is. Bytes come from either side of the proxy. And the other
+// way: a message as one line.
 
 export type Line = Uint8Array | "too long";
 
@@ -35,6 +36,15 @@ export async function* linesOf(
   }
   const last = isTooLong ? "too long" : joined(kept);
   if (last === "too long" || !isBlank(last)) yield last;
+}
+
+/**
+ * A message for a reader of lines or of events. JSON has line breaks between its words alone, where
+ * a space says the same; a reader may end a message at any of them, and would take what stands
+ * between two for one that nobody decided about.
+ */
+export function oneLine(json: string): string {
+  return json.replace(/[\r\n]/g, " ");
 }
 
 /** In memory of its own. */

@@ -15,7 +15,7 @@ export type MessageId = string | NumberText;
 
 interface Parts {
   readonly members: JsonMembers;
-  /** As it was sent, in UTF-8 and without a line break. */
+  /** As it was sent, in UTF-8. */
   readonly text: string;
 }
 

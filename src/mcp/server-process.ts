@@ -8,6 +8,7 @@ import type { Helper } from "../bridge/helper.ts";
 import { startProgram } from "../bridge/start-program.ts";
 import type { Environment } from "../config/location.ts";
 import { findProgram } from "../supervise/find-program.ts";
+import { oneLine } from "./lines.ts";
 
 export interface ServerCommand {
   readonly command: readonly string[];
@@ -79,7 +80,7 @@ function notFound(command: readonly string[], why: string, cause?: unknown): Aeg
 /** One line for it; a server that does not read any more is about to end, and its end is told. */
 export async function sendLine({ stdin }: ServerProcess, text: string): Promise<void> {
   try {
-    stdin.write(`${text}\n`);
+    stdin.write(`${oneLine(text)}\n`);
     await stdin.flush();
   } catch {
     // ignored: see above

@@ -2,6 +2,7 @@
 // receiver will read it, so that nothing in it passes unseen. Bytes come from servers.
 
 import { AegisError } from "../base/errors.ts";
+import { oneLine } from "./lines.ts";
 
 export interface SseBlock {
   /** With the empty line at its end. */
@@ -68,7 +69,7 @@ export async function* sseBlocks(
 }
 
 export function sseText(data: string, id?: string): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: message\ndata: ${data}\n\n`;
+  return `${id === undefined ? "" : `id: ${id}\n`}event: message\ndata: ${oneLine(data)}\n\n`;
 }
 
 function blockOf(raw: Uint8Array, isFirst: boolean): SseBlock {

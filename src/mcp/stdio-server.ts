@@ -1,6 +1,7 @@
 // A server as a child process, with the proxy between it and whoever started the proxy. It ends
 // when its client is gone.
 
+import { oneLine } from "./lines.ts";
 import {
   patienceMs,
   type ServerCommand,
@@ -36,7 +37,7 @@ export async function runStdioServer(options: StdioServerOptions): Promise<numbe
   const proxy = createStdioProxy({
     ...{ gate, session, say },
     write: (text) => {
-      if (!output(`${text}\n`)) gone.resolve();
+      if (!output(`${oneLine(text)}\n`)) gone.resolve();
     },
     send: (text) => sendLine(child, text),
   });

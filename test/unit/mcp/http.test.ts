@@ -315,18 +315,6 @@ describe("sessions", () => {
   });
 });
 
-describe("batches", () => {
-  test("are taken apart, and every request is answered", async () => {
-    const { send, seen } = scene(echoes);
-    const note = { jsonrpc: "2.0", method: "notifications/x" };
-    const answer = await send([request(1), call(2), call(3, "other"), note]);
-    const events = (await answer.text()).split("\n\n").filter((text) => text !== "");
-    const ids = events.map((text) => JSON.parse(text.replace(/^event: message\ndata: /, "")).id);
-    expect(ids.sort()).toEqual([1, 2, 3]);
-    expect(seen).toHaveLength(3);
-  });
-});
-
 describe("strangers", () => {
   for (const [name, headers] of [
     ["a name that was made to point here", { Host: "evil.example" }],
