@@ -12,6 +12,7 @@ import {
   realpathSync,
   statSync,
 } from "node:fs";
+import { textOfBytes } from "../../base/byte-text.ts";
 import { AegisError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import { policySizeMaxBytes } from "../../base/limits.ts";
@@ -137,7 +138,10 @@ export function realFolder(directory: AbsPath): AbsPath {
 
 const filesMax = 100_000;
 
-/** Regular files below, as relative paths; what is neither file nor folder is a problem. */
+/**
+ * Regular files below, as relative paths; what is neither file nor folder is a problem, and so is a
+ * name that is no text: whoever asked for it as one would not find it.
+ */
 export function filesBelow(
   folder: AbsPath,
   problems: string[],
@@ -146,11 +150,18 @@ export function filesBelow(
   const found: string[] = [];
   const waiting = [""];
   for (let below = waiting.pop(); below !== undefined; below = waiting.pop()) {
-    for (const entry of readdirSync(`${folder}/${below}`, { withFileTypes: true })) {
-      const path = `${below}${entry.name}`;
-      if (entry.isDirectory()) {
-        if (!skip(entry.name)) waiting.push(`${path}/`);
-      } else if (pathFlaw(path) !== undefined) problems.push(`${path}: the path ${pathFlaw(path)}`);
+    for (const bytes of readdirSync(`${folder}/${below}`, { encoding: "buffer" })) {
+      const name = textOfBytes(bytes);
+      const place = Buffer.concat([Buffer.from(`${folder}/${below}`), bytes]);
+      const entry = lstatSync(place, { throwIfNoEntry: false });
+      // Gone meanwhile, or left out.
+      if (entry === undefined || (entry.isDirectory() && skip(name))) continue;
+      const path = `${below}${bytes.toString()}`;
+      if (!Buffer.from(`${folder}/${path}`).equals(place)) {
+        const shown = `${below}${name}${entry.isDirectory() ? "/" : ""}`;
+        problems.push(`${shown}: the name is not UTF-8`);
+      } else if (entry.isDirectory()) waiting.push(`${path}/`);
+      else if (pathFlaw(path) !== undefined) problems.push(`${path}: the path ${pathFlaw(path)}`);
       else if (entry.isFile()) found.push(path);
       else problems.push(`${path}: ${entry.isSymbolicLink() ? "is a link" : "is no file"}`);
     }

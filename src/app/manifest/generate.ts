@@ -54,7 +54,7 @@ function scanFolder(directory: AbsPath): readonly Finding[] {
   const odd: string[] = [];
   const skip = (name: string) => name.startsWith(".") || skipped.has(name);
   const files = [...filesBelow(directory, odd, skip)].sort();
-  const problems = odd.filter((text) => isCode(text.slice(0, text.indexOf(": "))));
+  const problems = odd.filter((text) => mayBeCode(text.slice(0, text.indexOf(": "))));
   const findings = files.filter(isCode).flatMap((path) => {
     const bytes = readInside(directory, path, problems);
     if (bytes === undefined) return [];
@@ -67,6 +67,11 @@ function scanFolder(directory: AbsPath): readonly Finding[] {
   const [first] = problems;
   if (first === undefined) return findings;
   throw new AegisError("policy/invalid", `Cannot search "${directory}": ${first}`);
+}
+
+/** Whatever is in a folder that cannot be looked into. */
+function mayBeCode(path: string): boolean {
+  return path.endsWith("/") || isCode(path);
 }
 
 function isCode(path: string): boolean {
