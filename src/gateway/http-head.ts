@@ -81,6 +81,10 @@ export function wordsOf(head: RequestHead, name: string): readonly string[] {
     .filter((word) => word !== "");
 }
 
+export function hasBody({ framing }: RequestHead): boolean {
+  return framing.kind === "chunked" || framing.sizeBytes > 0;
+}
+
 /** The bytes of a head that was changed. */
 export function encodeHead(
   { method, version }: RequestHead,

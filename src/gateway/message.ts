@@ -3,7 +3,7 @@
 
 import { type Credential, type CredentialPlace, fillCredentials, plainPort } from "./credential.ts";
 import { parseHost } from "./host.ts";
-import { encodeHead, type RequestHead } from "./http-head.ts";
+import { encodeHead, hasBody, type RequestHead } from "./http-head.ts";
 import { asOriginRequest, destinationOf, upgradeOf, withoutFields } from "./http-rules.ts";
 import type { Step } from "./inspect.ts";
 import type { Judge, Target } from "./judge.ts";
@@ -95,7 +95,9 @@ export function judgeRequest(
     flawOfHost(host, target, judge) ??
     (port === wantedPort ? undefined : `the request is for port ${port}, not ${wantedPort}`) ??
     (isProxied && !isFirst ? "a second request to the proxy" : undefined) ??
-    (isUpgrade && !isFirst ? "an upgrade that is not the first request" : undefined);
+    (isUpgrade && !isFirst ? "an upgrade that is not the first request" : undefined) ??
+    // A server that does not agree may answer before the body, which nobody awaits here any more.
+    (isUpgrade && hasBody(head) ? "an upgrade with a body" : undefined);
   if (flaw !== undefined) return refused(403, flaw, details);
   const judgement = judge.request(isLocal(host, target) ? target : { ...target, host });
   if (!judgement.isAllowed) return refused(403, judgement.reason, details, judgement.rule);

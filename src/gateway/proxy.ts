@@ -5,7 +5,7 @@
 import type { Endpoint } from "./endpoint.ts";
 import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
-import { HeadReader, type RequestHead, valuesOf } from "./http-head.ts";
+import { HeadReader, hasBody, type RequestHead, valuesOf } from "./http-head.ts";
 import { destinationOf, parseAuthority } from "./http-rules.ts";
 import { areEqual } from "./preamble.ts";
 import type { Caller } from "./record.ts";
@@ -201,8 +201,7 @@ function askedFor({ method, target }: RequestHead): Place | undefined {
 function tunnelOf(head: RequestHead): Place | { readonly reason: string } {
   const place = parseAuthority(head.target);
   if (place?.port === undefined) return { reason: "a CONNECT without host and port" };
-  if (head.framing.kind === "chunked" || head.framing.sizeBytes > 0)
-    return { reason: "a CONNECT with a body" };
+  if (hasBody(head)) return { reason: "a CONNECT with a body" };
   const hosts = valuesOf(head, "host").map(parseAuthority);
   const isOther = hosts.some((named) => {
     if (named === undefined || named.host.text !== place.host.text) return true;

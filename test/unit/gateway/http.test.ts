@@ -200,6 +200,32 @@ test("a websocket the server did not agree to is no way around the judge", async
   expect(web.received).toEqual([upgrade]);
 });
 
+for (const [what, framing] of [
+  ["of a length", "Content-Length: 46\r\n"],
+  ["in chunks", "Transfer-Encoding: chunked\r\n"],
+])
+  test(`an upgrade with a body ${what} is refused before the server sees it`, async () => {
+    using web = server({ reply: () => answer });
+    await using box = await testGateway(grants, { names });
+    const client = await toGood(box, web.port);
+    const fields = `Connection: Upgrade\r\nUpgrade: websocket\r\n${framing}`;
+    client.send(`GET /ws HTTP/1.1\r\n${good}\r\n${fields}\r\n`);
+    expect(await client.rest()).toContain("an upgrade with a body");
+    expect(web.received.join("")).toBe("");
+    expect(box.rows()[1]).toMatchObject({ decision: "deny", reason: "an upgrade with a body" });
+  });
+
+test("an upgrade that says it has no body is passed on", async () => {
+  using web = server({ reply: () => answer });
+  await using box = await testGateway(grants, { names });
+  const client = await toGood(box, web.port);
+  const fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n";
+  const upgrade = `GET /ws HTTP/1.1\r\n${good}\r\n${fields}\r\n`;
+  client.send(upgrade);
+  expect(await client.take(answer.length)).toBe(answer);
+  expect(web.received).toEqual([upgrade]);
+});
+
 test("an upgrade to HTTP/2 is not offered to the server", async () => {
   using web = server({ reply: () => answer });
   await using box = await testGateway(grants, { names });
