@@ -274,6 +274,46 @@ for (const setting of withMounts) {
 
   testWith(
     [...needs, "userns"],
+    `${setting.name}: what a mount refuses beyond its rule is recorded as denied by that rule`,
+    async () => {
+      const ws = makeWorkspace(setting);
+      const capabilities = [
+        permit("all", under(ws)),
+        forbid("FileRead FileWrite", under(`${ws}/secret`)),
+        forbid("FileWrite", under(`${ws}/.git/hooks`)),
+      ];
+      const rows: [attempt: string, action: string, path: string, isAllowed: boolean][] = [
+        ["list", "DirList", "secret", false],
+        ["unlink", "FileDelete", "secret/key", false],
+        ["mkdir", "DirCreate", "secret/new", false],
+        ["rmdir", "FileDelete", "secret", false],
+        ["unlink", "FileDelete", ".git/hooks/sample", false],
+        ["mkdir", "DirCreate", ".git/hooks/new", false],
+        ["list", "DirList", ".git/hooks", true],
+        ["list", "DirList", "src", true],
+        ["unlink", "FileDelete", "src/a", true],
+        ["mkdir", "DirCreate", "src/new", true],
+      ];
+      const attempts = rows.map(([attempt, , path]) => `${attempt} ${ws}/${path}`);
+      const { answers, accesses, planned } = await runBox(setting, capabilities, attempts, {
+        workspace: ws,
+      });
+      const told = rows.map(([, action, path]) => {
+        const row = accesses.find((one) => one.action === action && one.path === `${ws}/${path}`);
+        const source = row?.rule === undefined ? undefined : planned.sources[row.rule];
+        return [path, row?.allowed, source?.effect];
+      });
+      expect(rows.map(([, , path], index) => [path, answers[index]])).toEqual(
+        rows.map(([, , path, isAllowed]) => [path, isAllowed ? "ok" : "EACCES"]),
+      );
+      expect(told).toEqual(
+        rows.map(([, , path, isAllowed]) => [path, isAllowed, isAllowed ? "permit" : "forbid"]),
+      );
+    },
+  );
+
+  testWith(
+    [...needs, "userns"],
     `${setting.name}: a program forbidden by name does not run, others do`,
     async () => {
       const capabilities = [

@@ -67,7 +67,8 @@ export function planLinux(
   if (findings.length > 0) return err(findings);
   const needs = needsOf(lowering, network, request);
   const means = meansFor(needs, host, opener);
-  const table = judgedRules(capabilities, needs, means, disk);
+  const besides = means.mounts ? lowering.protection.besides : [];
+  const table = judgedRules([...capabilities, ...besides], needs, means, disk);
   const notified = notifiedCalls(needs, means);
   const mounts = means.mounts
     ? [

@@ -5,7 +5,7 @@
 import type { AbsPath } from "../../base/paths.ts";
 import { contains } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
-import type { Origin, PathAction } from "../../model/capability.ts";
+import type { Atom, Capability, Origin, PathAction } from "../../model/capability.ts";
 import { pathActions } from "../../model/capability.ts";
 import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
@@ -23,6 +23,8 @@ export interface Protection {
    * Existing paths, each needing a mount; the same as `steps` for whoever has no mount namespace.
    */
   readonly covered: readonly Guard[];
+  /** What the mounts deny beyond the policy, as rules: a row has to say what happened. */
+  readonly besides: readonly Capability[];
   readonly findings: readonly Finding[];
 }
 
@@ -38,7 +40,7 @@ export interface Guard {
 
 /**
  * - Neither reading nor writing is left in the hole: an empty, closed mount over it. It also denies
- *   listing, executing and deleting, when those were left.
+ *   listing, executing, deleting and making, when those were left.
  * - Reading is left, and changes are forbidden: a read-only mount. It denies writing, deleting and
  *   making, also when only one of them was forbidden.
  * - Reading is left, and running one program is forbidden: the closed mount, for who may read a
@@ -55,6 +57,7 @@ export function protect(
   const steps: MountStep[] = [];
   const guarded: Guard[] = [];
   const covered: Guard[] = [];
+  const besides: Capability[] = [];
   const findings: Finding[] = [];
   const index = new RegionIndex(grants);
   for (const place of placesOf(holes)) {
@@ -67,11 +70,12 @@ export function protect(
       continue;
     }
     covered.push(guard);
+    besides.push(...deniedBesides(place, means, index, disk));
     if (!isBelowMask(steps, place.path)) {
       steps.push({ kind: means, path: place.path, optional: false });
     }
   }
-  return { steps, guarded, covered, findings };
+  return { steps, guarded, covered, besides, findings };
 }
 
 /** What the policy takes out at one path, for the path itself and for everything below it. */
@@ -121,9 +125,30 @@ function meansFor(
   return isProgram ? mask : refusal(place, only, left);
 }
 
+/** What is granted at a place, and refused there by the mount that holds its forbid. */
+function deniedBesides(
+  place: Place,
+  means: Means,
+  grants: RegionIndex<Region>,
+  disk: DiskView,
+): Capability[] {
+  if (means === "writable") return [];
+  const isDirectory = disk.look(place.path).kind === "directory";
+  const left = leftAt(place, grants, disk);
+  const actions = pathActions.filter((action) => {
+    if (!isDirectory && ofDirectories.has(action)) return false;
+    return left.has(action) && (means !== "read-only" || changes.has(action));
+  });
+  if (actions.length === 0) return [];
+  const where: readonly Atom[] = [{ kind: "path-in", path: place.path, negated: false }];
+  return [{ effect: "forbid", actions, agent: undefined, where, origin: originOf(place) }];
+}
+
 function exact(path: AbsPath): Shape {
   return { kind: "exact", path };
 }
+
+const ofDirectories: ReadonlySet<PathAction> = new Set(["DirCreate", "DirList"]);
 
 /** In a directory. Only listing and deleting are about the directory itself as well. */
 function leftBelow(grants: RegionIndex<Region>, path: AbsPath): Set<PathAction> {
@@ -177,11 +202,9 @@ function isBelowMask(steps: readonly MountStep[], path: AbsPath): boolean {
 
 function guardOf(place: Place, grants: RegionIndex<Region>, disk: DiskView): Guard {
   const all = [...place.tree, ...place.exact];
-  const [first] = all;
-  if (first === undefined) throw new Error("broken invariant: a place without a forbidden action");
   return {
     path: place.path,
-    origin: first[1],
+    origin: originOf(place),
     isWriteOnly: all.every(([action]) => changes.has(action)),
     forbidsRunning: all.some(([action]) => action === "ProcessSpawn"),
     brokerHolds: holdsByJudging(
@@ -189,6 +212,12 @@ function guardOf(place: Place, grants: RegionIndex<Region>, disk: DiskView): Gua
       leftAt(place, grants, disk),
     ),
   };
+}
+
+function originOf({ tree, exact }: Place): Origin {
+  const [first] = [...tree.values(), ...exact.values()];
+  if (first === undefined) throw new Error("broken invariant: a place without a forbidden action");
+  return first;
 }
 
 /** The kernel starts programs, so where one can be read only a mount keeps it from running. */

@@ -152,6 +152,47 @@ test("a hole is held by the means that denies what is forbidden", () => {
   }
 });
 
+test("what a mount denies beyond the policy is named, with the rule it is there for", () => {
+  const rows: [string, Capability[], string[]][] = [
+    ["nothing", [open, forbid("all", under("/ws/secret"))], []],
+    [
+      "a closed folder",
+      [open, forbid("FileRead FileWrite", under("/ws/secret"))],
+      ["FileDelete DirCreate DirList ProcessSpawn /ws/secret"],
+    ],
+    [
+      "what is below a folder is closed, and the folder with it",
+      [open, forbid("all", like("/ws/secret/*"))],
+      ["FileDelete DirList /ws/secret"],
+    ],
+    [
+      "a closed file",
+      [open, forbid("FileRead FileWrite", exactly("/ws/.git/config"))],
+      ["FileDelete ProcessSpawn /ws/.git/config"],
+    ],
+    [
+      "a folder that is not changed",
+      [open, forbid("FileWrite", under("/ws/.git/hooks"))],
+      ["FileDelete DirCreate /ws/.git/hooks"],
+    ],
+    [
+      "a program that is closed for being read",
+      [readable, forbid("ProcessSpawn", exactly("/usr/bin/curl"))],
+      ["FileRead /usr/bin/curl"],
+    ],
+    ["one name that stays", [open, forbid("FileDelete", exactly("/ws/.git"))], []],
+  ];
+  for (const [name, capabilities, denied] of rows) {
+    const lowered = lower(regionsOf(capabilities, world));
+    const { besides } = protect(lowered.holes, lowered.grants, world);
+    const told = besides.map(({ actions, where: [place], origin }) => {
+      expect(origin).toEqual(capabilities.at(-1)?.origin ?? origin);
+      return [...actions, place !== undefined && "path" in place ? place.path : ""].join(" ");
+    });
+    expect([name, ...told]).toEqual([name, ...denied]);
+  }
+});
+
 test("a hole no means can hold is refused, naming what is forbidden and what stays granted", () => {
   const rows: [string, Capability[], string][] = [
     [
