@@ -112,6 +112,18 @@ static int try_many_denials(char **a)
 	}
 	return EACCES;
 }
+/* PATH: whoever opens it, for whatever, waits then */
+static int try_lease(char **a)
+{
+	int fd = open(a[0], O_RDONLY);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = attack_errno(fcntl(fd, F_SETLEASE, F_WRLCK));
+	close(fd);
+	return error;
+}
 
 const struct attack attack_resources[] = {
 	{"forks", 1, try_forks},
@@ -121,5 +133,6 @@ const struct attack attack_resources[] = {
 	{"raise-limit", 1, try_raise_limit},
 	{"denials", 2, try_denials},
 	{"many-denials", 2, try_many_denials},
+	{"lease", 1, try_lease},
 	{NULL, 0, NULL},
 };

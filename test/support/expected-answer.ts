@@ -54,6 +54,8 @@ const harmlessInTrees = [
   0x40049409, 0x4020940d, 0xc0189436, 0x8400941f, 0xd000941e, 0xc0109414, 0x80089419, 0x80189439,
   0x81009431, 0x81f8943c,
 ];
+/** What the keys of a console mean, singly, as words, with accents, by number; its modes. */
+const keyboardRequests = [0x4b47, 0x4b49, 0x4b4b, 0x4bfb, 0x4b4d, 0x4b45, 0x4b51, 0x4b3a];
 /** Its owner, its urgent mark, when its last packet came, what it has not sent. */
 const ofTheSocketItself = [
   0x8901, 0x8902, 0x8903, 0x8904, 0x8905, 0x8906, 0x8907, 0x80108906, 0x80108907, 0x894b,
@@ -130,6 +132,8 @@ function confinedAnswer(
       return low(0) === 0 || low(0) === 0xffffffff ? undefined : answers.eperm;
     case "ioctl":
       return isClosedRequest(plan, low(1)) ? answers.eperm : undefined;
+    case "fcntl":
+      return low(1) === 1024 || low(1) === 1040 ? answers.eperm : undefined;
     case "prctl":
       if (low(0) === 35 || low(0) === 0x59616d61) return answers.eperm;
       return low(0) === 4 && low(1) !== 1 && hears ? answers.eperm : undefined;
@@ -175,8 +179,10 @@ function isHeardAtAll({ notify }: FilterPlan): boolean {
 function isClosedRequest({ notify, sockets }: FilterPlan, request: number): boolean {
   const { inet, netlinkRoute } = sockets;
   const family = (request >>> 8) & 0xff;
-  // Typing into a terminal; trees made, copied and removed through a folder that may be read.
-  if ([0x5412, 0x541c, 0x40186f04].includes(request) || family === 0xbc) return true;
+  // Typing into a terminal, closing it, making another thing of it; trees made, copied and removed
+  // through a folder that may be read.
+  if ([0x5412, 0x541c, 0x540c, 0x5423, 0x40186f04].includes(request)) return true;
+  if (family === 0xbc || keyboardRequests.includes(request)) return true;
   if (family === 0x94) return !harmlessInTrees.includes(request);
   if (notify.descriptor && changingRequests.includes(request)) return true;
   // Interfaces may be seen by who reaches every address by itself.

@@ -91,7 +91,7 @@ const tellingArgument: ReadonlyMap<string, 0 | 1> = new Map([
   ...(["bpf", "clone", "keyctl", "personality", "prctl", "ptrace", "unshare"] as const).map(
     (name) => [name, 0] as const,
   ),
-  ...(["ioctl", "setns"] as const).map((name) => [name, 1] as const),
+  ...(["fcntl", "ioctl", "setns"] as const).map((name) => [name, 1] as const),
 ]);
 const namespaceCalls: ReadonlySet<string> = new Set(["clone", "setns", "unshare"]);
 const namespaceFlags: readonly Flag[] = [

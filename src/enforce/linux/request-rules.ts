@@ -41,8 +41,17 @@ const familyMask = 0xff00;
 /** Tells a few families from all others. */
 const half = 0xc000;
 
-/** Of a terminal: TIOCSTI, TIOCLINUX. */
-const typing = [0x5412, 0x541c];
+/**
+ * Of a terminal: TIOCSTI, TIOCLINUX type into it; TIOCEXCL closes it to whoever opens it, TIOCSETD
+ * makes something else of it, and both stay after the box.
+ */
+const terminal = [0x5412, 0x541c, 0x540c, 0x5423];
+/**
+ * Of a console, whoever types there next: what its keys mean (KDSKBENT, KDSKBSENT, KDSKBDIACR,
+ * KDSKBDIACRUC, KDSETKEYCODE) and whether they and the screen do anything (KDSKBMODE, KDSKBMUTE,
+ * KDSETMODE).
+ */
+const console = [0x4b47, 0x4b49, 0x4b4b, 0x4bfb, 0x4b4d, 0x4b45, 0x4b51, 0x4b3a];
 /**
  * Of btrfs, which makes, copies and removes whole trees by a folder that is open for reading, and
  * asks no Landlock: FICLONE, FICLONERANGE, FIDEDUPERANGE, which are every file system's, and
@@ -56,7 +65,8 @@ const harmless = [
 const naming = [0x40186f04];
 
 const always: readonly Family[] = [
-  [0x5400, except(1, typing, "allow")],
+  [0x4b00, except(1, console, "allow")],
+  [0x5400, except(1, terminal, "allow")],
   [0x6f00, except(1, naming, "allow")],
   [0x9400, only(1, harmless, "allow")],
   // bcachefs does what btrfs does.

@@ -154,6 +154,7 @@ function confine(
   const interfaces = hidesInterfaces(plan.sockets);
   rules.set("ioctl", ioctlRule({ changes: plan.notify.descriptor, interfaces }));
   rules.set("prctl", prctlRule(plan));
+  rules.set("fcntl", except(1, leases, "allow"));
   for (const [name, argument] of [
     ["mknod", 1],
     ["mknodat", 2],
@@ -314,6 +315,11 @@ const S_IFBLK = 0o060000;
 const RENAME_WHITEOUT = 4;
 const MFD_NOEXEC_SEAL = 8;
 const MSG_FASTOPEN = 0x20000000;
+/**
+ * F_SETLEASE, F_SETDELEG: who may only read a file could hold up everybody who opens it, for the 45
+ * seconds of fs.lease-break-time each time.
+ */
+const leases = [1024, 1040];
 
 /**
  * - PR_SET_MM could point /proc/self/exe at another file: the record would name the wrong program.

@@ -1,6 +1,6 @@
 // Classes K and L: what would run later outside the box, secrets, and resources.
 
-import type { Left } from "../left.ts";
+import { type Left, refusedCall } from "../left.ts";
 import { rows } from "../row.ts";
 
 /**
@@ -292,6 +292,13 @@ export const secretsAndResources = rows("L", [
     words: ["raise-limit", RLIMIT_NPROC],
     leaves: "kernel",
     twin: ["prlimit", "0"],
+  },
+  {
+    name: "lease",
+    technique: "a lease on a file that may only be read: whoever opens it waits",
+    words: ["lease", "{r}"],
+    leaves: refusedCall("fcntl", "0x400"),
+    twin: ["read", "{r}"],
   },
   {
     name: "core-file",

@@ -358,6 +358,10 @@ export const terminal = rows("J", [
     ["tiocsti-sign", "the same with every high bit", "ffffffff00005412"],
     ["tioclinux", "paste by TIOCLINUX", "541c"],
     ["tioclinux-high", "the same with bits above 32", "10000541c"],
+    ["tiocexcl", "close the terminal to whoever opens it, by TIOCEXCL", "540c"],
+    ["tiocsetd", "make something else of the terminal, by TIOCSETD", "5423"],
+    ["kdskbent", "give a key of the console another meaning, by KDSKBENT", "4b47"],
+    ["kdskbsent", "give a key of the console a line to type, by KDSKBSENT", "4b49"],
   ].map(([name = "", technique = "", request = ""]) => ({
     name,
     technique,

@@ -109,6 +109,22 @@ for (const arch of archs) {
     expect(answer(plan, "ioctl", 0, 0x5413)).toBe("allow");
   });
 
+  test(`${arch}: a terminal stays what it is, and its keys mean what they meant`, () => {
+    for (const request of [0x540c, 0x5423, 0x4b47, 0x4b49, 0x4b4b, 0x4bfb, 0x4b4d, 0x4b45, 0x4b3a])
+      expect([request, answer(plan, "ioctl", 0, request)]).toEqual([request, "eperm"]);
+    // TCSETS, TIOCNXCL, TIOCGETD, KDGKBENT, KDGKBMODE.
+    for (const request of [0x5402, 0x540d, 0x5424, 0x4b46, 0x4b44])
+      expect([request, answer(plan, "ioctl", 0, request)]).toEqual([request, "allow"]);
+  });
+
+  test(`${arch}: nobody takes a lease, by which opening a file is held up; locks go on`, () => {
+    expect(answer(plan, "fcntl", 0, 1024)).toBe("eperm");
+    expect(answer(plan, "fcntl", 0, 1024n | (1n << 40n))).toBe("eperm");
+    expect(answer(plan, "fcntl", 0, 1040)).toBe("eperm");
+    for (const command of [1, 2, 3, 4, 6, 7, 36, 37, 1025, 1026, 1030, 1031, 1033])
+      expect([command, answer(plan, "fcntl", 0, command)]).toEqual([command, "allow"]);
+  });
+
   test(`${arch}: device nodes and whiteouts are refused, files and fifos are notified`, () => {
     for (const [kind, expected] of [
       [0o020600, "eperm"],
