@@ -9,6 +9,8 @@ import type { Permit } from "./permit.ts";
 const modernSince = "2026-07-28";
 const versionMember = "io.modelcontextprotocol/protocolVersion";
 
+export const sessionHeader = "Mcp-Session-Id";
+
 /** Of a request; nothing else is passed on, and no credentials. */
 const passedOn = [
   "accept",

@@ -23,7 +23,8 @@ import {
   passOn,
   tellServer,
 } from "./exchange.ts";
-import { answerHeaders, headerMismatch, isModern } from "./headers.ts";
+import type { SessionHandles } from "./handles.ts";
+import { answerHeaders, headerMismatch, isModern, sessionHeader } from "./headers.ts";
 import { errorText, idKey, type Message, readMessages, requestIdOf } from "./message.ts";
 import type { CallSession } from "./record.ts";
 import { requestWithoutId, rpcCodes } from "./refusal.ts";
@@ -42,6 +43,7 @@ export interface McpServerOptions extends HttpParts {
   readonly tls: TlsSource | undefined;
   /** What every call belongs to; undefined: a session for each of the protocol's. */
   readonly session: CallSession | undefined;
+  readonly handles: SessionHandles;
 }
 
 export interface RunningMcpServer {
@@ -131,23 +133,60 @@ async function answer(
       return refuse(403, rpcCodes.invalidRequest, "this key is another tenant's");
     }
   }
-  const mcpSession = headers.get("Mcp-Session-Id");
+  const holder = holderOf(key);
+  const isAlone = isModern(undefined, headers);
+  const handle = isAlone ? null : headers.get(sessionHeader);
+  const mcpSession = handle === null ? null : options.handles.open(handle, holder);
+  if (mcpSession === undefined) {
+    return refuse(404, rpcCodes.invalidRequest, "there is no such session");
+  }
   const scope = scopes.of(key, mcpSession);
   if (scope === undefined) return refuse(503, rpcCodes.internal, "too many sessions have calls");
-  const known = { scope, headers, signal, holder: holderOf(key) };
-  const arrival = { ...known, isModern: isModern(undefined, headers) };
+  const own = withSession(headers, mcpSession);
+  const arrival = { scope, headers: own, signal, holder, isModern: isAlone };
+  const remove = (): void => {
+    if (mcpSession !== null) scopes.remove(key, mcpSession);
+  };
   try {
-    if (method === "POST") return await post(options, arrival, request, untimed);
-    untimed();
-    if (method === "GET") return await listen(options, arrival);
-    if (method === "DELETE")
-      return await end(options, arrival, () => {
-        if (mcpSession !== null) scopes.remove(key, mcpSession);
-      });
+    const response = await answerKnown(options, arrival, { request, untimed, remove });
+    const given = response.headers.get(sessionHeader);
+    if (isAlone) response.headers.delete(sessionHeader);
+    else if (given !== null) {
+      response.headers.set(sessionHeader, options.handles.seal(given, holder));
+    }
+    return response;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return refuse(502, rpcCodes.internal, `upstream error: ${why}`);
   }
+}
+
+/** As the server knows the session; `null`: there is none. */
+function withSession(headers: Headers, session: string | null): Headers {
+  const own = new Headers(headers);
+  if (session === null) own.delete(sessionHeader);
+  else own.set(sessionHeader, session);
+  return own;
+}
+
+interface Asked {
+  readonly request: Request;
+  /** Takes off the time that a request has to come in. */
+  untimed(): void;
+  /** The session is over. */
+  remove(): void;
+}
+
+async function answerKnown(
+  options: McpServerOptions,
+  arrival: Arrival,
+  { request, untimed, remove }: Asked,
+): Promise<Response> {
+  const { method } = request;
+  if (method === "POST") return post(options, arrival, request, untimed);
+  untimed();
+  if (method === "GET") return listen(options, arrival);
+  if (method === "DELETE") return end(options, arrival, remove);
   const refused = refuse(405, rpcCodes.invalidRequest, `${method} is not answered`);
   refused.headers.set("Allow", "GET, POST, DELETE");
   return refused;

@@ -3,7 +3,7 @@
 // ends with its session, when nobody uses it for long, or with the proxy.
 
 import { randomSecret } from "../base/ids.ts";
-import { isModern } from "./headers.ts";
+import { isModern, sessionHeader } from "./headers.ts";
 import { errorText, type Message, messagesOf, type Request } from "./message.ts";
 import { createProcessLink, type ProcessLink } from "./process-link.ts";
 import { rpcCodes } from "./refusal.ts";
@@ -67,7 +67,7 @@ export function createProcessPool(options: PoolOptions): ProcessPool {
     keepsStreams: false,
     async ask(sent) {
       if (sent.method === "POST") return post(pool, sent);
-      const session = sent.headers.get("Mcp-Session-Id");
+      const session = sent.headers.get(sessionHeader);
       if (session === null) return refuse(405, rpcCodes.invalidRequest, "there is no session");
       const seat = find(pool, sent.holder, session);
       if (seat === undefined) return noSession();
@@ -88,7 +88,7 @@ function post(pool: Pool, sent: ServerRequest): Promise<Response> | Response {
   const [message] = read.ok ? read.value.messages : [];
   if (message === undefined) throw new Error("broken invariant: no message to send on");
   if (isModern(message, sent.headers)) return alone(pool, message, sent);
-  const session = sent.headers.get("Mcp-Session-Id");
+  const session = sent.headers.get(sessionHeader);
   if (session === null) {
     if (message.kind === "request" && message.method === "initialize") {
       return initialize(pool, message, sent);
@@ -116,7 +116,7 @@ async function initialize(pool: Pool, request: Request, sent: ServerRequest): Pr
     const response = await seat.link.ask(request, sent.signal, ({ members }) => {
       isBegun = members.has("result");
     });
-    if (isBegun) response.headers.set("Mcp-Session-Id", session);
+    if (isBegun) response.headers.set(sessionHeader, session);
     return response;
   } finally {
     if (!isBegun) end(pool, seat, "there is no session");

@@ -4,6 +4,7 @@ import { createLiveStates } from "../app/serve/live-states.ts";
 import { createRateLimiter } from "../app/serve/rate-limit.ts";
 import { listenAddress, type ServeParts } from "../app/serve/serve.ts";
 import { createGate, type Gate } from "./gate.ts";
+import { createSessionHandles } from "./handles.ts";
 import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
 import { passedMethods } from "./methods.ts";
 import { createProcessPool } from "./process-pool.ts";
@@ -60,12 +61,13 @@ export function prepareGate(parts: ServeParts, wishes: GateWishes): Gate {
 
 /** @throws {AegisError} for addresses that cannot be used */
 export function serveMcp(parts: ServeParts, wishes: HttpWishes): RunningMcpServer {
-  const { log, nowMs, keys, tls, hosts } = parts;
+  const { log, nowMs, keys, tls, hosts, secret } = parts;
   const { say, server, session } = wishes;
   const front = {
     ...{ log, nowMs, keys, tls, hosts, say, session },
     ...listenAddress(wishes.address, keys),
     gate: prepareGate(parts, wishes),
+    handles: createSessionHandles(secret),
   };
   if (server.kind === "address") {
     return startMcpServer({

@@ -1,7 +1,9 @@
 // The proxy over HTTP between a client and a server that a test plays over loopback.
 
 import type { ServedKey } from "../../src/app/serve/keys.ts";
+import { createSessionHandles } from "../../src/mcp/handles.ts";
 import { startMcpServer } from "../../src/mcp/http-server.ts";
+import { holderOf } from "../../src/mcp/scopes.ts";
 import { httpUpstream } from "../../src/mcp/upstream.ts";
 import { gateScene, result, session } from "./mcp-gate.ts";
 
@@ -36,12 +38,13 @@ export function httpScene(
       return handler(incoming, text === "" ? {} : JSON.parse(text));
     },
   });
-  const { gate, log, nowMs, say } = known;
+  const { gate, log, nowMs, say, secret } = known;
   const proxy = startMcpServer({
     ...{ gate, log, nowMs, say, session },
     hostname: "127.0.0.1",
     port: 0,
     keys,
+    handles: createSessionHandles(secret),
     tls: undefined,
     ...httpUpstream(new URL(elsewhere ?? `http://127.0.0.1:${server.port}/mcp`), "upstream-token"),
   });
@@ -58,6 +61,12 @@ export function httpScene(
       ...init,
     });
   return { ...known, seen, send, url };
+}
+
+/** What a client was given for a session that its server knows by this name. */
+export function inSession(name: string, holder?: ServedKey) {
+  const handles = createSessionHandles(new Uint8Array(32));
+  return { "Mcp-Session-Id": handles.seal(name, holderOf(holder)) };
 }
 
 export const json = (value: object): Response => Response.json(value);

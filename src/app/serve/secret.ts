@@ -1,5 +1,6 @@
 // The secret that a server seals its tokens with: approvals that wait, sessions that boxes may
-// join. One private file beside the ledger's key, shared by every server and launcher of this user.
+// join, sessions of MCP clients. One private file beside the ledger's key, shared by every server
+// and launcher of this user.
 
 import { closeSync, constants, linkSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";

@@ -9,6 +9,7 @@ import {
   echoes,
   endHttpScenes,
   event,
+  inSession,
   json,
   httpScene as scene,
   stream,
@@ -184,7 +185,7 @@ describe("answers", () => {
 
   test("with a status keep it", async () => {
     const { send } = scene(() => new Response("no such session", { status: 404 }));
-    expect((await send(call(1), { "Mcp-Session-Id": "gone" })).status).toBe(404);
+    expect((await send(call(1), inSession("gone"))).status).toBe(404);
     expect((await send(request(2))).status).toBe(404);
     expect((await send({ jsonrpc: "2.0", method: "notifications/x" })).status).toBe(404);
   });
@@ -204,7 +205,7 @@ describe("answers", () => {
       const ask = ({ url }: { readonly url: string }) =>
         fetch(url, {
           method,
-          headers: { "Content-Type": "application/json", "Mcp-Session-Id": "m1" },
+          headers: { "Content-Type": "application/json", ...inSession("m1") },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
       const refused = await ask(says(404));
@@ -224,7 +225,7 @@ describe("answers", () => {
 });
 
 describe("sessions", () => {
-  const headers = { "Mcp-Session-Id": "m1" };
+  const headers = inSession("m1");
 
   test("take an id for one request at a time", async () => {
     const release = Promise.withResolvers<void>();
@@ -238,11 +239,9 @@ describe("sessions", () => {
     expect(second.status).toBe(400);
     expect(await second.text()).toContain("the id is in use");
     expect(
-      await send(
-        request("1"),
-        { "Mcp-Session-Id": "m2" },
-        { signal: AbortSignal.timeout(50) },
-      ).catch(() => undefined),
+      await send(request("1"), inSession("m2"), { signal: AbortSignal.timeout(50) }).catch(
+        () => undefined,
+      ),
     ).toBeUndefined();
     release.resolve();
     expect((await first).status).toBe(200);
@@ -270,7 +269,7 @@ describe("sessions", () => {
       method === "GET" ? stream(answer) : stream("id: e1\ndata:\n\n"),
     );
     await (await send(call(1), headers)).text();
-    const other = { headers: { "Mcp-Session-Id": "m2", "Last-Event-ID": "e1" } };
+    const other = { headers: { ...inSession("m2"), "Last-Event-ID": "e1" } };
     expect(await (await fetch(url, other)).text()).toBe("");
   });
 
@@ -355,7 +354,7 @@ describe("strangers", () => {
       expect((await send(call(1), { "X-API-Key": role })).status).toBe(200);
     }
     const before = seen.length;
-    const headers = { "X-API-Key": "monitor", "Mcp-Session-Id": "m1" };
+    const headers = { "X-API-Key": "monitor", ...inSession("m1") };
     for (const message of [request(0, "initialize"), call(1), { ...request(2), id: undefined }]) {
       const answer = await send(message, headers);
       expect([answer.status, await answer.text()]).toEqual([

@@ -12,6 +12,7 @@ import {
   echoes,
   endHttpScenes,
   event,
+  inSession,
   json,
   httpScene as scene,
   stream,
@@ -50,7 +51,7 @@ describe("a request that MCP does not have", () => {
   const version = "2026-07-28";
   const _meta = { "io.modelcontextprotocol/protocolVersion": version };
   test.each([
-    ["in a session", { "Mcp-Session-Id": "m1" }, {}, 200],
+    ["in a session", inSession("m1"), {}, 200],
     ["since 2026-07-28", { "MCP-Protocol-Version": version }, { _meta }, 404],
   ] as const)(
     "of a client over HTTP, %s, is refused and recorded",

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { createLiveStates } from "../../../src/app/serve/live-states.ts";
 import { waitFor } from "../../support/harness.ts";
 import { call, request, result, stdioScene } from "../../support/mcp-gate.ts";
-import { echoes, endHttpScenes, httpScene, json } from "../../support/mcp-http.ts";
+import { echoes, endHttpScenes, httpScene, inSession, json } from "../../support/mcp-http.ts";
 
 afterEach(endHttpScenes);
 
@@ -49,8 +49,8 @@ describe("a request that is let pass", () => {
       return json(result(id));
     };
     const { send, events, seen } = httpScene(handler, undefined, undefined, [], passed);
-    const inSession = () => send(request(1, "vendor/do"), { "Mcp-Session-Id": "m1" });
-    const both = [inSession(), inSession()];
+    const ask = () => send(request(1, "vendor/do"), inSession("m1"));
+    const both = [ask(), ask()];
     expect((await Promise.race(both)).status).toBe(400);
     held.resolve();
     const statuses = (await Promise.all(both)).map(({ status }) => status);

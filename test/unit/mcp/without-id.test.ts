@@ -8,6 +8,7 @@ import {
   echoes,
   endHttpScenes,
   event,
+  inSession,
   json,
   httpScene as scene,
   stream,
@@ -20,7 +21,7 @@ describe("requests without an id", () => {
   const _meta = { "io.modelcontextprotocol/protocolVersion": version };
   const eras = [
     ["alone", {}, {}],
-    ["in a session", { "Mcp-Session-Id": "m1", "MCP-Protocol-Version": "2025-11-25" }, {}],
+    ["in a session", { ...inSession("m1"), "MCP-Protocol-Version": "2025-11-25" }, {}],
     ["since 2026-07-28", { "MCP-Protocol-Version": version }, { _meta }],
   ] as const;
   const asking = [
