@@ -12,6 +12,7 @@ import { type Preamble, parsePreamble, preambleKind } from "./preamble.ts";
 import { ProxyGreeting } from "./proxy.ts";
 import type { Caller } from "./record.ts";
 import type { Resolver } from "./resolver.ts";
+import { serveResolver } from "./resolver-stream.ts";
 import { type Arrival, type Strangers, sourceOf } from "./strangers.ts";
 import { openStream, type StreamContext, type StreamRequest } from "./stream.ts";
 
@@ -175,7 +176,7 @@ function serve(
       break;
     case resolverStream:
       answering.yes();
-      serveResolver(context, client, caller, arrival);
+      serveResolver(context.resolver, client, caller, arrival);
       break;
     case datagram:
     case icmp: {
@@ -299,39 +300,6 @@ function start(
   const opened = openStream(context, { ...request, early: gather, waiting });
   // What cannot be judged or recorded does not happen.
   track(clients, opened.catch(() => client.reset()).finally(closed));
-}
-
-/** DNS over TCP: messages behind their length, answered one after the other. */
-function serveResolver(
-  { resolver }: ClientContext,
-  client: Endpoint,
-  caller: Caller,
-  { early, closed }: Arrival,
-): void {
-  const gather = new Gather();
-  let isBusy = false;
-  const advance = async (): Promise<void> => {
-    if (isBusy) return;
-    isBusy = true;
-    for (;;) {
-      const bytes = gather.view();
-      const size = bytes.length < 2 ? undefined : bytes.readUInt16BE(0);
-      if (size === undefined || bytes.length < 2 + size) break;
-      const message = Uint8Array.from(gather.take(2 + size).subarray(2));
-      const reply = await resolver.answer(message, caller);
-      if (reply === undefined) break;
-      client.write(Uint8Array.of(reply.length >> 8, reply.length & 0xff, ...reply));
-    }
-    isBusy = false;
-    client.resume();
-  };
-  const read = (chunk: Uint8Array): void => {
-    gather.push(chunk);
-    client.pause();
-    advance().catch(() => client.reset());
-  };
-  client.hand({ ...silent, closed, end: () => client.end(), data: read });
-  read(early);
 }
 
 function answerLater(

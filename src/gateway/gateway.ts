@@ -175,6 +175,8 @@ function listenForQuestions(
         });
         track(clients, task);
       },
+      // An asker was gone before its answer: without this the runtime prints that.
+      error: () => undefined,
     },
   });
 }

@@ -1,6 +1,8 @@
 // The resolver of the box: what it answers, to whom, and that it tells nobody else.
 
 import { expect, test } from "bun:test";
+import { Endpoint, silent } from "../../../src/gateway/endpoint.ts";
+import { serveResolver } from "../../../src/gateway/resolver-stream.ts";
 import {
   ask,
   connectTo,
@@ -123,7 +125,6 @@ test("who was not announced gets no answer", async () => {
 test("the same over TCP, several questions on one connection and in pieces", async () => {
   await using box = await testGateway([net(host("a.example"))]);
   using client = await connectTo(box.gateway.port);
-  const framed = (message: Buffer) => Buffer.concat([Buffer.of(0, message.length), message]);
   client.send(preamble(box.gateway, { kind: 6 }));
   expect(await client.take(1)).toBe("\0");
   const both = Buffer.concat([
@@ -140,4 +141,61 @@ test("the same over TCP, several questions on one connection and in pieces", asy
     sizes.push(answers(reply).count);
   }
   expect(sizes).toEqual([1, 0]);
+});
+
+const framed = (message: Buffer) => Buffer.concat([Buffer.of(0, message.length), message]);
+
+test("who does not read the answers over TCP is not read from", async () => {
+  const sent: number[] = [];
+  const state = { isFull: true, isPaused: false };
+  const socket = {
+    remoteAddress: "127.0.0.1",
+    remotePort: 1,
+    data: undefined,
+    write: (bytes: Uint8Array) => (state.isFull ? 0 : sent.push(...bytes) && bytes.length),
+    pause: () => Object.assign(state, { isPaused: true }),
+    resume: () => Object.assign(state, { isPaused: false }),
+    end: () => sent.push(-1),
+  };
+  const client = new Endpoint(socket as unknown as Bun.Socket<Endpoint | undefined>, silent);
+  const asked: number[] = [];
+  const answer = (message: Uint8Array) =>
+    Promise.resolve(Uint8Array.of(asked.push(message[1] ?? 0)));
+  const arrival = { early: new Uint8Array(0), settled: () => {}, closed: () => {} };
+  serveResolver({ answer }, client, { pid: 1, exe: "" }, arrival);
+  client.received(Buffer.concat([1, 2, 3].map((id) => framed(question("a.example", 1, id)))));
+  await Bun.sleep(0);
+  expect(asked).toEqual([1]);
+  expect(state.isPaused).toBe(true);
+  client.peerEnded();
+  state.isFull = false;
+  client.canTakeMore();
+  await waitFor("the end", () => sent.at(-1) === -1);
+  expect(asked).toEqual([1, 2, 3]);
+  expect(sent).toEqual([0, 1, 1, 0, 1, 2, 0, 1, 3, -1]);
+});
+
+test("who sends no more over TCP still gets the answers", async () => {
+  await using box = await testGateway([net(host("a.example"))]);
+  using client = await connectTo(box.gateway.port);
+  client.send(preamble(box.gateway, { kind: 6 }));
+  await client.take(1);
+  client.send(framed(question("x.example")));
+  client.end();
+  expect(await client.rest()).not.toBe("");
+});
+
+test("an asker that is gone before its answer is nobody's error", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using box = await testGateway([net(host("a.example"))], { record: () => gate.promise });
+  const socket = await Bun.udpSocket({ hostname: "127.0.0.1", socket: {} });
+  using announcing = await connectTo(box.gateway.port);
+  announcing.send(preamble(box.gateway, { kind: 5, port: socket.port }));
+  await announcing.take(1);
+  socket.send(question("x.example"), box.gateway.resolverPort, "127.0.0.1");
+  await waitFor("the question", () => box.events.length === 1);
+  socket.close();
+  gate.resolve();
+  // The answer to somebody else shows that what came back of the first was read.
+  await ask(box.gateway, question("a.example"));
 });
