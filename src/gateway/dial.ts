@@ -51,10 +51,12 @@ export function dial({ ips, port, tlsName, authorities = [] }: DialOptions): Pro
     let isSettled = false;
     let failure: DialFailure = unreachable;
     let stagger: ReturnType<typeof setTimeout> | undefined;
+    const over = new AbortController();
     const deadline = setTimeout(() => finish({ ok: false, ...timedOut }), dialTimeoutMs);
 
     function finish(result: DialResult): void {
       isSettled = true;
+      over.abort();
       clearTimeout(deadline);
       clearTimeout(stagger);
       settle(result);
@@ -67,7 +69,7 @@ export function dial({ ips, port, tlsName, authorities = [] }: DialOptions): Pro
       next += 1;
       pending += 1;
       if (next < ips.length) stagger = setTimeout(tryNext, dialStaggerMs);
-      connect(ip, port, tls).then(
+      connect(ip, port, tls, over.signal).then(
         (endpoint) => {
           if (isSettled) endpoint.reset();
           else finish({ ok: true, endpoint, ip });
@@ -88,10 +90,22 @@ export function dial({ ips, port, tlsName, authorities = [] }: DialOptions): Pro
   });
 }
 
-/** The endpoint is paused. With TLS it is there once the certificate was found right. */
-function connect(ip: Ip, port: number, tls: Bun.TLSOptions | undefined): Promise<Endpoint> {
+/**
+ * The endpoint is paused. With TLS it is there once the certificate was found right; a server that
+ * shows none is not awaited when `over` says that nobody is any more.
+ */
+function connect(
+  ip: Ip,
+  port: number,
+  tls: Bun.TLSOptions | undefined,
+  over: AbortSignal,
+): Promise<Endpoint> {
   return new Promise((resolve, reject) => {
+    let shaking: Bun.Socket<Endpoint | undefined> | undefined;
+    const giveUp = (): void => void shaking?.terminate();
+    over.addEventListener("abort", giveUp);
     const ready = (socket: Bun.Socket<Endpoint | undefined>): void => {
+      shaking = undefined;
       const endpoint = new Endpoint(socket, silent, tls === undefined);
       endpoint.pause();
       resolve(endpoint);
@@ -106,7 +120,9 @@ function connect(ip: Ip, port: number, tls: Bun.TLSOptions | undefined): Promise
         ...endpointHandlers,
         open: (socket) => {
           socket.setNoDelay(true);
+          shaking = socket;
           if (tls === undefined) ready(socket);
+          else if (over.aborted) giveUp();
         },
         handshake: (socket, isTrusted, error) => {
           if (isTrusted && error === null) {
