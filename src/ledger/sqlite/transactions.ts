@@ -27,7 +27,7 @@ export interface Transactions {
 export function createTransactions(db: Database, path: string, known: Known): Transactions {
   let broken: AegisError | undefined;
   let isFlushLost = false;
-  const fold = createFolding(db, path);
+  const foldLong = createFolding(db, path);
 
   function lose(error: AegisError): void {
     broken ??= error;
@@ -45,7 +45,7 @@ export function createTransactions(db: Database, path: string, known: Known): Tr
         const events = work();
         isWorkDone = true;
         db.query("COMMIT").run();
-        fold(events, logSizeMax);
+        foldLong(events, logSizeMax);
       } catch (error) {
         known.forget();
         const { error: failure, outcome } = undo(db, path, error, isWorkDone);
@@ -77,9 +77,11 @@ function createFolding(db: Database, path: string): (events: number, sizeMax: nu
     unlooked += foldLookCommit + events;
     if (unlooked < foldLookEvery) return;
     unlooked = 0;
+    // It keeps its size when SQLite begins it anew: a long file may have little to fold.
     const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size <= Math.max(sizeMax, retryAt)) return;
-    retryAt = isFolded(db) ? 0 : size + sizeMax;
+    if (size <= sizeMax || unfolded(db, "NOOP") <= Math.max(sizeMax, retryAt)) return;
+    const left = fold(db);
+    retryAt = left === 0 ? 0 : left + sizeMax;
   };
 }
 
@@ -119,15 +121,24 @@ function undo(db: Database, path: string, error: unknown, isWorkDone: boolean): 
 /**
  * Folds a long write-ahead log into the database as far as no reader needs it; appends never wait
  * for readers. The file itself shrinks when SQLite begins it anew, to `journal_size_limit`.
+ * @returns bytes that are left to fold
  */
-function isFolded(db: Database): boolean {
-  const sql = "PRAGMA wal_checkpoint(PASSIVE)";
+function fold(db: Database): number {
   try {
-    const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
-    return row !== null && row.checkpointed === row.log;
+    return unfolded(db, "PASSIVE");
   } catch (error) {
     if (!isFull(error)) throw error;
     // ignored: what was appended is durable in the log, which is folded when there is room again
-    return false;
+    return unfolded(db, "NOOP");
   }
+}
+
+/** Of pages, as a file makes them unless it is told otherwise. */
+const pageBytes = 4096;
+
+/** @param how a SQLite before 3.51 knows no `NOOP`, and folds: nothing is left then */
+function unfolded(db: Database, how: "NOOP" | "PASSIVE"): number {
+  const sql = `PRAGMA wal_checkpoint(${how})`;
+  const row = db.query<{ log: number; checkpointed: number }, []>(sql).get();
+  return row === null ? 0 : (row.log - row.checkpointed) * pageBytes;
 }
