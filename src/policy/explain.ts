@@ -6,7 +6,7 @@ import type { Capability } from "../model/capability.ts";
 import type { Verdict } from "../model/verdict.ts";
 import { flawOf } from "./attempt.ts";
 import type { Decider } from "./decide.ts";
-import { smallestGrant, socketGrant } from "./grant.ts";
+import { liftingFlag, smallestGrant, socketGrant } from "./grant.ts";
 import { credentialsSource, socketsSource } from "./layers.ts";
 
 export interface Explanation {
@@ -39,8 +39,9 @@ export function explain(decider: Decider, attempt: Attempt): Explanation {
     ...new Map(forbids.map(({ origin }) => [JSON.stringify(origin), origin])).values(),
   ];
   const isSocket = forbids.length > 0 && remove.every(({ source }) => source === socketsSource);
+  const granting = isLiftable ? (grant?.flag ?? liftingFlag(attempt)) : grant?.flag;
   const flag =
-    isSocket && attempt.action === "FileWrite" ? socketGrant(attempt.resource.path) : grant?.flag;
+    isSocket && attempt.action === "FileWrite" ? socketGrant(attempt.resource.path) : granting;
   return { verdict, matching, change: { remove, flag, cedar: grant?.cedar } };
 }
 

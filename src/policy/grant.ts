@@ -17,16 +17,26 @@ export interface Grant {
 /** What to add so that `attempt` is permitted; a forbid that covers it still has to go. */
 export function smallestGrant({ action, resource: tried }: Attempt): Grant {
   const resource = { ...tried, path: nameable(tried.path) };
+  const isFolder = resource.path !== tried.path;
   const cedar = printCapability({
     effect: "permit",
-    actions: [action],
+    // A kernel runs only what may be read as well.
+    actions: action === "ProcessSpawn" ? ["FileRead", action] : [action],
     agent: undefined,
     where: hasLoneBytes(tried.path)
       ? [{ kind: "path-in", path: resource.path, negated: false }]
       : atomsFor(action, resource),
     origin: { rule: "", source: "", line: 0, column: 0 },
   });
-  return { flag: flagFor(action, resource), cedar };
+  // `--write` of what is there does not take its name away: that right is the folder's.
+  const isOnlyCedar = action === "FileDelete" && !isFolder;
+  return { flag: isOnlyCedar ? undefined : flagFor(action, resource), cedar };
+}
+
+/** Lifts what is forbidden by default; not all it takes where `smallestGrant` has no flag. */
+export function liftingFlag(attempt: Attempt): string | undefined {
+  const action = attempt.action === "FileDelete" ? "FileWrite" : attempt.action;
+  return smallestGrant({ ...attempt, action }).flag;
 }
 
 /** The flag that lets this very socket be connected to. */

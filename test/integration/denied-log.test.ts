@@ -2,7 +2,7 @@
 // remove the file, whatever it was granted.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { settings } from "../support/box.ts";
 import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
 
@@ -54,6 +54,32 @@ for (const setting of settings()) {
       const shown = await runIn(scene, ["log", "--json", "--session", session, "--last", "1000"]);
       expect(shown.stdout).toContain(secret);
       expect(seq).toBeGreaterThan(0);
+    });
+
+    test.each([
+      ["removing a file", "file", 'rm "$1"'],
+      ["removing a folder", "folder", 'rmdir "$1"'],
+      ["running a program", "program", '"$1"'],
+      ["removing a credential", ".netrc", 'rm -f "$1" 2>&1; test ! -e "$1"'],
+    ])("%s: what the line tells allows it", async (_, name, act) => {
+      const scene = makeScene(setting);
+      const place = `${scene.home}/place`;
+      mkdirSync(`${place}/folder`, { recursive: true });
+      writeFileSync(`${place}/file`, "x");
+      writeFileSync(`${place}/program`, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
+      writeFileSync(`${scene.home}/.netrc`, "x");
+      own(scene, scene.home);
+      const path = name === ".netrc" ? `${scene.home}/${name}` : `${place}/${name}`;
+      const [policy, granted] = [`${scene.ws}/granted.cedar`, [...flags]];
+      const { stdout } = await run(scene, flags, `${act}; ${waitForLine}`, path);
+      const { grant = "" } = lines(stdout).find((line) => line.path === path) ?? {};
+      const [flag, text = ""] = (grant ?? "").split(/(?:^| and )the policy line /);
+      expect([flag, text], stdout).not.toEqual(["", ""]);
+      if (flag) granted.push(...flag.split(" "));
+      writeFileSync(policy, text);
+      const given = ["--policy", "workspace", ...(text ? ["--policy", policy] : []), ...granted];
+      const again = await run(scene, given, act, path);
+      expect([again.exitCode, again.stderr], grant ?? "").toEqual([0, ""]);
     });
 
     test("the file is the launch's own and gone with it", async () => {

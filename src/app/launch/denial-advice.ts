@@ -1,6 +1,6 @@
 // What a person is told about denials: the telling ones first, each with what would allow it.
 
-import { smallestGrant, socketGrant } from "../../policy/grant.ts";
+import { liftingFlag, smallestGrant, socketGrant } from "../../policy/grant.ts";
 import type { Denial } from "../../supervise/recorder.ts";
 import { policyDisk } from "../policy/disk.ts";
 import { type NetworkAdvice, networkAdvice, shownEndpoint } from "./network-advice.ts";
@@ -66,8 +66,12 @@ export function fixFor(denial: Denial, agent: string): NetworkAdvice {
     return { fix: `--net ${wanted}`, note: wanted === "all" ? "" : refusedEarly };
   if (!path.startsWith("/")) return only("");
   const resource = { path, host: undefined, port };
-  const grant = smallestGrant({ action, agent, resource });
-  return only(grant.flag ?? `the policy line ${grant.cedar}`);
+  const attempt = { action, agent, resource };
+  const { flag, cedar } = smallestGrant(attempt);
+  if (flag !== undefined) return only(flag);
+  const line = `the policy line ${cedar}`;
+  const lifting = /^(credentials|sockets):/.test(rule) ? liftingFlag(attempt) : undefined;
+  return only(lifting === undefined ? line : `${lifting} and ${line}`);
 }
 
 /** No policy grants these. */

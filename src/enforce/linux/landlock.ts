@@ -209,8 +209,10 @@ function ofFile(grant: Region, grants: readonly Region[], kind: "file" | "other"
   }
 }
 
+/** A grant of the very path says nothing about its name: only one of a folder above does. */
 function ofDeletion(grant: Region, grants: readonly Region[]): bigint | Misfit {
-  if (coveredByOthers(grant, grants)) return 0n;
+  const above = grants.filter(({ shape }) => shape.path !== grant.shape.path);
+  if (coveredByOthers(grant, above)) return 0n;
   const why = "the right to delete belongs to the folder and covers its neighbours";
   return tooWide(grant, parentOf(grant.shape.path), why);
 }

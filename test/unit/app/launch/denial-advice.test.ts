@@ -48,6 +48,8 @@ test("names what exists, what would be made and what would be reached before wha
 });
 
 const copy = "a copy in the file's place (cp it to a new name, then mv that over it)";
+const lineFor = (what: string): string =>
+  `permit(principal, ${what}, resource) when { resource.path == "${root}/there" };`;
 const fixes = [
   ["an unmatched read", { action: "FileRead" }, `--read ${root}/there`],
   ["an unmatched write", { action: "FileWrite" }, `--write ${root}/there`],
@@ -58,7 +60,21 @@ const fixes = [
     `--net unix:${root}/there`,
   ],
   ["a ping in a container", { action: "NetConnect", rule: "box:ping" }, "--net all"],
-  ["removing one", { action: "FileDelete", rule: "sockets:found" }, `--write ${root}/there`],
+  [
+    "removing one",
+    { action: "FileDelete", rule: "sockets:found" },
+    `--write ${root}/there and the policy line ${lineFor('action == Aegis::Action::"FileDelete"')}`,
+  ],
+  [
+    "removing a file",
+    { action: "FileDelete" },
+    `the policy line ${lineFor('action == Aegis::Action::"FileDelete"')}`,
+  ],
+  [
+    "running a program",
+    { action: "ProcessSpawn" },
+    `the policy line ${lineFor('action in [Aegis::Action::"FileRead", Aegis::Action::"ProcessSpawn"]')}`,
+  ],
   ["a protected name", { rule: "protected:git-hooks" }, ""],
   [
     "a write to a file with several names",
