@@ -121,7 +121,8 @@ void frames_add_access(const struct access_frame *access)
 	at = wire_u8(frame, at, (uint8_t)access->action);
 	at = wire_u8(frame, at, access->verdict.allowed);
 	at = wire_u16(frame, at, access->port);
-	at = wire_u16(frame, at, access->has_port);
+	at = wire_u8(frame, at, access->has_port);
+	at = wire_u8(frame, at, access->protocol);
 	at = wire_str(frame, at, access->path, access->path_size);
 	at = wire_str(frame, at, access->requested, access->requested ? access->requested_size : 0);
 	if (access->digest) {

@@ -24,6 +24,8 @@ struct access_frame {
 	enum action action;
 	struct verdict verdict;
 	bool has_port;
+	/* IPPROTO_TCP, _UDP or _ICMP; 0: none, or not known. */
+	uint8_t protocol;
 	uint16_t port;
 	const char *path;
 	size_t path_size;

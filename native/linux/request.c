@@ -234,6 +234,7 @@ void request_note_socket(struct request *request, const struct subject *subject,
 	if (request->frame_count == index)
 		return;
 	request->frames[index].has_port = subject->has_port;
+	request->frames[index].protocol = subject->has_port ? request->protocol : 0;
 	request->frames[index].port = subject->has_port ? subject->port : 0;
 }
 

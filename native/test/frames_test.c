@@ -34,6 +34,7 @@ static const struct access_frame sample = {
 	.action = ACTION_DIR_LIST,
 	.verdict = {.allowed = false, .rule = 3},
 	.has_port = true,
+	.protocol = 17,
 	.port = 443,
 	.path = "/a",
 	.path_size = 2,
@@ -57,7 +58,7 @@ static void test_layout(void)
 				   "\4"
 				   "\0"
 				   "\xbb\1"
-				   "\1\0"
+				   "\1\x11"
 				   "\2\0"
 				   "/a"
 				   "\6\0"

@@ -2,9 +2,11 @@
 // a launch like any other; what is learned from it is decided in policy/learn.ts.
 
 import { lstatSync } from "node:fs";
+import { formatIp, parseIp } from "../base/ip.ts";
 import { contains } from "../base/paths.ts";
 import type { BoxRequest } from "../enforce/backend.ts";
-import { accessIn } from "../ledger/access.ts";
+import { classOfIp } from "../gateway/address.ts";
+import { accessIn, type RecordedAccess } from "../ledger/access.ts";
 import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 import { sessionEvents } from "../ledger/session-events.ts";
 import { type Learned, learn } from "../policy/learn.ts";
@@ -34,7 +36,9 @@ export async function learnFromSession(
   for await (const events of sessionEvents(ledger, session.id)) {
     for (const event of events) {
       const access = accessIn(event);
-      if (access !== undefined) seen.add({ ...access, path: place.inBox(access.path) });
+      if (access === undefined) continue;
+      const address = addressToName(access);
+      seen.add({ ...access, path: place.inBox(access.path), address });
     }
   }
   const found = learn(seen.all(), {
@@ -82,13 +86,27 @@ function wasThereBefore(path: string, unixMs: number): boolean {
   }
 }
 
-function headingOf(session: SessionRecord, { observed }: Learned): readonly string[] {
+/** A name does not permit what it leads to unless that is somewhere on the open internet. */
+function addressToName({ host, address }: RecordedAccess): string | undefined {
+  const ip = address === undefined || address === host ? undefined : parseIp(address);
+  return ip === undefined || classOfIp(ip) === "public" ? undefined : formatIp(ip);
+}
+
+function isNameServer({ action, host = "", port }: Learned["endpoints"][number]): boolean {
+  return action === "NetConnect" && port === 53 && parseIp(host) !== undefined;
+}
+
+function headingOf(session: SessionRecord, learned: Learned): readonly string[] {
+  const { observed } = learned;
   const command = JSON.stringify(session.command.join(" ")).slice(1, -1);
   return [
     `Learned from session ${session.id} of: ${command}`,
     `It made ${observed.accesses} accesses to ${observed.distinct} things; ${observed.ofBase} of these need no policy.`,
     ...(session.mode === "wrap" ? [notRecorded] : []),
+    ...(session.mode !== "run" && learned.endpoints.some(isNameServer) ? [notNamed] : []),
   ];
 }
 
+const notNamed =
+  "It asked for names; nobody saw which, so connections are granted by address (docs/use.md).";
 const notRecorded = "Recorded by `aegis wrap`, which does not say what was looked for in vain.";

@@ -8,8 +8,8 @@ import type { Ledger, SessionRecord } from "../ledger/contract.ts";
 import { sessionEvents } from "../ledger/session-events.ts";
 import type { CoverageRow } from "../model/coverage.ts";
 import type { SealedEvent } from "../model/event.ts";
-import { type Decider, prepareDecider } from "../policy/decide.ts";
 import { type PolicyOptions, policyInForce } from "./policy/in-force.ts";
+import { type NewVerdict, prepareRejudge } from "./replay-verdict.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Rows of one action on one resource whose verdict the other policy changes in the same way. */
@@ -59,14 +59,14 @@ export async function replaySession(
     { ...options, directory, name },
     around,
   );
-  let decider = prepareDecider(capabilities);
+  let rejudge = prepareRejudge(capabilities, request.agent);
   const tally = createTally();
   for await (const events of sessionEvents(ledger, session.id)) {
     for (const event of events) {
-      if (hadOwnFolder(event, request)) decider = prepareDecider(request.capabilities);
+      if (hadOwnFolder(event, request))
+        rejudge = prepareRejudge(request.capabilities, request.agent);
       const access = accessIn(event);
-      if (access !== undefined)
-        tally.add(access, verdictOn(access, request.agent, decider), event.seq);
+      if (access !== undefined) tally.add(access, rejudge(access), event.seq);
     }
   }
   return { session, policyHash: snapshot.hash, ...tally.result() };
@@ -78,24 +78,6 @@ function hadOwnFolder({ event_type, payload }: SealedEvent, { temporary }: BoxRe
   const { coverage } = payload as { readonly coverage?: readonly Partial<CoverageRow>[] };
   const row = coverage?.find(({ protection }) => protection === "temporary-files");
   return row?.by?.includes(temporary.path) === true;
-}
-
-interface NewVerdict {
-  readonly decision: "allow" | "deny";
-  readonly rule: string;
-  readonly reason: string;
-}
-
-/** What follows from the way a box is made does so under every policy. */
-function verdictOn(access: RecordedAccess, agent: string, decider: Decider): NewVerdict {
-  if (access.rule.startsWith("box:")) return access;
-  const { action, path, host, port } = access;
-  const { outcome, rule, reason } = decider.decide({
-    action,
-    agent,
-    resource: { path, host, port },
-  });
-  return { decision: outcome === "allow" ? "allow" : "deny", rule: rule?.rule ?? "", reason };
 }
 
 type Tally = {

@@ -4,6 +4,7 @@
 
 import { textOfBytes } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
+import type { Protocol } from "../model/capability.ts";
 import { limitNames } from "../model/limits.ts";
 import { askAnswers } from "./ask-channel.ts";
 import { judgedActions } from "./encode-plan.ts";
@@ -162,7 +163,8 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
   const action = judgedActions[reader.u8()];
   const allowed = reader.u8() === 1;
   const port = reader.u16();
-  const hasPort = reader.u16() === 1;
+  const hasPort = reader.u8() === 1;
+  const protocol = protocolNumbers.get(reader.u8());
   const path = reader.str();
   const requested = reader.str();
   const digest = reader.left() === 0 ? undefined : reader.bytes(32);
@@ -182,9 +184,17 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
     requested: requested === "" ? undefined : requested,
     exe,
     port: hasPort ? port : undefined,
+    ...(protocol === undefined ? {} : { protocol }),
     ...(digest === undefined ? {} : { sha256: Buffer.from(digest).toString("hex") }),
   };
 }
+
+/** IPPROTO_* of what policies name. */
+const protocolNumbers: ReadonlyMap<number, Protocol> = new Map([
+  [1, "icmp"],
+  [6, "tcp"],
+  [17, "udp"],
+]);
 
 /** Reads one frame at a time out of a piece of the stream. */
 class Reader {

@@ -1,7 +1,7 @@
 // What the native helper reports, as data. decode-frames.ts reads the bytes; the layout is in
 // native/README.md.
 
-import type { PathAction } from "../model/capability.ts";
+import type { PathAction, Protocol } from "../model/capability.ts";
 import type { LimitHit } from "../model/limits.ts";
 import type { AskAnswer } from "./ask-channel.ts";
 
@@ -56,6 +56,8 @@ export interface AccessFrame {
   readonly requested: string | undefined;
   readonly exe: string;
   readonly port: number | undefined;
+  /** Of an internet socket, where it could be looked at. */
+  readonly protocol?: Protocol;
   /** Hex; of the program to be run, when asked for and to be had. */
   readonly sha256?: string;
 }

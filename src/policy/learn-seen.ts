@@ -3,6 +3,7 @@
 
 import type { AbsPath } from "../base/paths.ts";
 import type { Action, PathAction } from "../model/capability.ts";
+import type { NetProtocol } from "../model/event.ts";
 
 /** One recorded access, or many equal ones. */
 export interface SeenAccess {
@@ -11,6 +12,10 @@ export interface SeenAccess {
   readonly path: string;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  /** Undefined where it was not recorded. */
+  readonly protocol?: NetProtocol | undefined;
+  /** Where a name led, if only a rule that names it permits that. */
+  readonly address?: string | undefined;
   /** System call and flags, as the ledger has them. */
   readonly flags: string;
   /** The calling program. */
@@ -30,8 +35,8 @@ export function createSeen(): SeenAccesses {
   const merged = new Map<string, SeenAccess>();
   return {
     add(access) {
-      const { action, path, port, flags, exe } = access;
-      const key = [action, path, port ?? "", flags, exe].join("\0");
+      const { action, path, port, protocol, address, flags, exe } = access;
+      const key = [action, path, port, protocol, address, flags, exe].join("\0");
       const known = merged.get(key);
       merged.set(key, { ...access, count: access.count + (known?.count ?? 0) });
     },

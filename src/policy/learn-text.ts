@@ -4,6 +4,7 @@
 import type { Action, PathAction } from "../model/capability.ts";
 import { quote } from "./cedar/print.ts";
 import type { Learned } from "./learn.ts";
+import type { Endpoint } from "./learn-network.ts";
 
 /** Paths of one rule: far below what Cedar's engine takes in one condition. */
 const pathsPerRule = 100;
@@ -14,15 +15,7 @@ export function learnedText(learned: Learned, heading: readonly string[]): strin
     heading.map((line) => `// ${line}\n`).join(""),
     ...exactRules(learned.exact),
     ...folderRules(learned.folders),
-    ...learned.endpoints.map(({ action, host, port }, index) => {
-      const onHost =
-        host === undefined ? "" : `resource has host && resource.host == ${quote(host)} && `;
-      return rule(
-        `learned:network ${index + 1}`,
-        [action],
-        `${onHost}resource has port && resource.port == ${port}`,
-      );
-    }),
+    ...learned.endpoints.map(networkRule),
     notGrantedText(learned),
   ];
   return parts.filter((part) => part !== "").join("\n");
@@ -60,6 +53,18 @@ function folderRules(folders: Learned["folders"]): string[] {
     const test = `resource in Aegis::Resource::${quote(path)}`;
     return `// The folder and everything below it, which is more than was seen:\n${why.join("")}${rule(`learned:folder ${index + 1}`, actions, test)}`;
   });
+}
+
+/** ICMP knows no ports. */
+function networkRule({ action, host, port, protocol }: Endpoint, index: number): string {
+  const tests = [
+    ...(host === undefined ? [] : [`resource has host && resource.host == ${quote(host)}`]),
+    ...(protocol === "icmp" ? [] : [`resource has port && resource.port == ${port}`]),
+    ...(protocol === undefined
+      ? []
+      : [`resource has protocol && resource.protocol == ${quote(protocol)}`]),
+  ];
+  return rule(`learned:network ${index + 1}`, [action], tests.join(" &&\n  "));
 }
 
 function rule(id: string, actions: readonly Action[], test: string): string {

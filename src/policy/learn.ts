@@ -100,8 +100,9 @@ function sortOut(seen: readonly SeenAccess[], context: LearnContext): SortedOut 
   const consider = (access: SeenAccess): void => {
     const { action, path, host, port } = access;
     const resource = port === undefined ? path : `${host ?? path}:${port}`;
-    const key = `${action}\0${resource}`;
-    const attempt = { action, agent: context.agent, resource: { path, host, port } };
+    const protocol = access.protocol === "dns" ? "udp" : access.protocol;
+    const key = `${action}\0${resource}\0${port === undefined ? "" : access.protocol}`;
+    const attempt = { action, agent: context.agent, resource: { path, host, port, protocol } };
     const { outcome, rule } = decider.decide(attempt);
     distinct.set(key, outcome === "allow");
     if (outcome === "allow") return;

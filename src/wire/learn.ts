@@ -24,7 +24,13 @@ export const learnReport = z.strictObject({
       }),
     ),
     endpoints: z.array(
-      z.strictObject({ action: z.string(), host: z.string().nullable(), port: z.number().int() }),
+      z.strictObject({
+        action: z.string(),
+        host: z.string().nullable(),
+        port: z.number().int(),
+        /** Null where the record does not say; the grant is for all then. */
+        protocol: z.string().nullable(),
+      }),
     ),
   }),
   not_granted: z.array(

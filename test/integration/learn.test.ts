@@ -224,6 +224,39 @@ test("a socket that acts outside is not granted, and the flag that opens it is t
   }
 });
 
+test("a connection is learned with its protocol, and by address where names were not seen", async () => {
+  const [setting] = here;
+  if (setting === undefined) throw new Error("there is no setting to run in");
+  const scene = makeScene(setting);
+  const server = await Bun.udpSocket({
+    hostname: "127.0.0.1",
+    socket: { data: (socket, data, port, address) => void socket.send(data, port, address) },
+  });
+  try {
+    const talk = `import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b"said", ("127.0.0.1", ${server.port})); print(s.recv(4))
+t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); t.connect(("127.0.0.1", 53))`;
+    const command = ["--", "/usr/bin/python3", "-ISc", talk];
+    const policy = `${scene.home}/p.cedar`;
+    await runIn(scene, ["learn", "--output", policy, ...command], { env });
+    expect(readFileSync(policy, "utf8")).toContain("It asked for names");
+    const run = ["run", "--json", "--policy", policy, ...command];
+    const again = await runIn(scene, run, { env });
+    const { status, denials, session } = JSON.parse(again.stdout);
+    expect([status, denials, again.stderr]).toEqual([0, [], "b'said'\n"]);
+    const under = ["replay", session, "--policy", policy, "--strict-exit"];
+    expect((await runIn(scene, under, { env })).exitCode).toBe(0);
+    const explain = ["policy", "explain", "--policy", policy, "NetConnect"];
+    const verdicts = [];
+    for (const protocol of ["udp:", ""]) {
+      const words = [...explain, `${protocol}127.0.0.1:${server.port}`];
+      verdicts.push((await runIn(scene, words, { env })).stdout.split(":")[0]);
+    }
+    expect(verdicts).toEqual(["Allow", "Deny"]);
+  } finally {
+    server.close();
+  }
+});
+
 test("an enforced run teaches what was denied; a session teaches again; nothing is overwritten", async () => {
   const [setting] = here;
   if (setting === undefined) throw new Error("there is no setting to run in");

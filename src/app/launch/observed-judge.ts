@@ -27,7 +27,8 @@ export async function observedJudge(
   const decider = prepareDecider(compiled.capabilities);
   return (payload) => {
     const { action, path, host, port } = payload;
-    const verdict = decider.decide({ action, agent, resource: { path, host, port } });
+    const protocol = payload.protocol === "dns" ? "udp" : payload.protocol;
+    const verdict = decider.decide({ action, agent, resource: { path, host, port, protocol } });
     const decision = verdict.outcome === "allow" ? "allow" : "deny";
     const { reason, rule } = verdict;
     return { ...payload, decision, rule: rule?.rule ?? "", reason, enforced: false };

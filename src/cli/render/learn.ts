@@ -44,7 +44,12 @@ export function learnedView({ session, learned, text }: LearnedPolicy): LearnRep
     granted: {
       exact: exact.map(({ action, path }) => ({ action, path })),
       folders: folders.map(({ action, path, reason, seen }) => ({ action, path, reason, seen })),
-      endpoints: endpoints.map(({ action, host, port }) => ({ action, host: host ?? null, port })),
+      endpoints: endpoints.map(({ action, host, port, protocol }) => ({
+        action,
+        host: host ?? null,
+        port,
+        protocol: protocol ?? null,
+      })),
     },
     not_granted: notGranted.map(({ action, resource, reason }) => ({ action, resource, reason })),
   };

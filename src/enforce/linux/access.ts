@@ -52,6 +52,7 @@ export function rowMaker(box: KeptBox): RowMaker {
       path: frame.path,
       pid: frame.pid,
       ...(frame.port === undefined ? {} : { port: frame.port }),
+      ...(frame.protocol === undefined ? {} : { protocol: frame.protocol }),
       reason:
         frame.asked === undefined
           ? reasonOf(frame, origin)
