@@ -27,7 +27,7 @@ export async function eachNewEvent(
       last = index;
       if (!show(event, index)) return;
     }
-    if (batch.length < batchMax) await Bun.sleep(pollMs);
+    if (batch.length === 0) await Bun.sleep(pollMs);
   }
 }
 

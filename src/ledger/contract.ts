@@ -257,7 +257,10 @@ export interface Ledger {
     filter: EventFilter,
     page: { readonly limit: number; readonly offset: number },
   ): Promise<EventPage>;
-  /** Oldest first from tree index `after + 1`; for export and --follow. */
+  /**
+   * Oldest first from tree index `after + 1`; for export and --follow. Fewer than `limit` where
+   * they are large, and then some at least: only an empty page is the end.
+   */
   eventsAfter(
     after: number,
     limit: number,

@@ -130,7 +130,7 @@ function eventsOf(rows: MemoryRows): Pick<Store, EventReading> {
       const found = rows.events.filter((event) => matches(rows, filter, event)).reverse();
       return { events: found.slice(offset, offset + limit), total: found.length };
     },
-    eventsFrom: async (first, limit) => from(rows.events, first, limit),
+    eventsFrom: async (first, limit) => eventsFrom(rows.events, first, limit),
     indexOf: async (session, seq) =>
       rows.events.find((event) => event.session === session && event.seq === seq)?.index,
     policyLoads: async (last) => [...rows.policyLoads].reverse().slice(0, last),
@@ -138,6 +138,11 @@ function eventsOf(rows: MemoryRows): Pick<Store, EventReading> {
     nodes: async (places) =>
       places.map(({ level, position }) => subtreeRoot(rows, level, position)),
   };
+}
+
+function eventsFrom(events: readonly StoredEvent[], first: number, limit: number) {
+  const page = from(events, first, limit);
+  return page.slice(0, fittingCount(page.map(({ body }) => body.length)));
 }
 
 function manyBase(rows: MemoryRows): ManyBase {
@@ -286,10 +291,7 @@ function snapshotOf(origin: string, rows: MemoryRows): Snapshot {
   return {
     origin,
     head: () => copy.head,
-    eventsFrom(first, limit) {
-      const page = from(copy.events, first, limit);
-      return page.slice(0, fittingCount(page.map(({ body }) => body.length)));
-    },
+    eventsFrom: (first, limit) => eventsFrom(copy.events, first, limit),
     purgedFrom: (first, limit) => from(copy.purged, first, limit),
     sessions: () => copy.sessions,
     policyLoads: () => copy.policyLoads,

@@ -163,7 +163,7 @@ export interface Store {
     filter: EventFilter,
     page: { readonly limit: number; readonly offset: number },
   ): Promise<{ readonly events: readonly StoredEvent[]; readonly total: number }>;
-  /** In tree order from `first`. */
+  /** In tree order from `first`. Fewer than `limit` where they are large, then some at least. */
   eventsFrom(first: number, limit: number): Promise<readonly StoredEvent[]>;
   indexOf(session: SessionId, seq: number): Promise<number | undefined>;
   /**

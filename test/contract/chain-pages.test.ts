@@ -142,6 +142,15 @@ describe.each(ledgerKinds)("large events over %s", (_, open) => {
     const pages = await Array.fromAsync(leafPages(snapshot));
     await snapshot.close();
     expect(pages.map((page) => page.length)).toEqual([5, 4, 3, 2]);
+    const lengths: number[] = [];
+    for (let first = 0; first < sizes.length; ) {
+      const page = await store.eventsFrom(first, 1000);
+      expect(page.map(({ index }) => index)).toEqual(page.map((_, at) => first + at));
+      lengths.push(page.length);
+      first += page.length;
+    }
+    expect(lengths).toEqual([5, 4, 3, 2]);
+    expect(await store.eventsFrom(sizes.length, 1000)).toEqual([]);
     expect(pages.flat().map(({ index }) => index)).toEqual(sizes.map((_, at) => at));
   });
 });

@@ -290,58 +290,6 @@ describe("aegis audit policy-history, checkpoint and prove", () => {
   });
 });
 
-describe("aegis audit export", () => {
-  test("--json is --format json, and contradicts every other format", async () => {
-    const same = await aegis("audit", "export", "--format", "json");
-    for (const args of [["--json"], ["--json", "--format", "json"]])
-      expect(await aegis("audit", "export", ...args)).toEqual(same);
-    for (const format of ["jsonl", "csv", "cef"]) {
-      const args = ["--json", "--format", format];
-      const { exitCode, stdout, stderr } = await aegis("audit", "export", ...args);
-      expect([exitCode, stdout]).toEqual([2, ""]);
-      expect(stderr).toBe(
-        `error: Cannot export as both json and ${format}\nhint: give --json or --format ${format}\n`,
-      );
-    }
-  });
-  test("gives the same entries in every format, newest first", async () => {
-    const exported = async (format: string) =>
-      (await aegis("audit", "export", "--format", format)).stdout;
-    const array = JSON.parse(await exported("json"));
-    const lines = (await exported("jsonl")).trimEnd().split("\n");
-    expect(lines.map((line) => JSON.parse(line))).toEqual(array);
-    expect(array.length).toBe(13);
-    expect([array[0].session_id, array[12].session_id]).toEqual([second, first]);
-    const csv = (await exported("csv")).trimEnd().split("\n");
-    const columns = csv[0]?.split(",").slice(0, 10).join(" ");
-    expect(columns).toBe(
-      "entry_id timestamp action_id action_kind principal decision reason policy_id prev_hash " +
-        "entry_hash",
-    );
-    expect(csv.length).toBe(14);
-    const cef = (await exported("cef")).trimEnd().split("\n");
-    expect(cef.every((line) => line.startsWith("CEF:0|Aegis|"))).toBe(true);
-    expect(cef.length).toBe(13);
-  });
-
-  test("takes the newest --limit entries, and all of a long ledger", async () => {
-    const { stdout } = await aegis("audit", "export", "--format=jsonl", "--limit=2");
-    expect(stdout.trimEnd().split("\n").length).toBe(2);
-    const other = join(tempDir("home"), "state");
-    const total = await recordMany(other, 2500);
-    const long = await spawnAegis(["audit", "export"], { env: { AEGIS_HOME: other } });
-    const entries: { seq: number }[] = JSON.parse(long.stdout);
-    const expected = Array.from({ length: total }, (_, at) => total - 1 - at);
-    expect(entries.map(({ seq }) => seq)).toEqual(expected);
-  });
-
-  test("refuses a format it does not know, naming those it does", async () => {
-    const { stderr, exitCode } = await aegis("audit", "export", "--format", "xml");
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("json, jsonl, csv, cef");
-  });
-});
-
 test("a reader that goes away ends the command quietly", async () => {
   const child = Bun.spawn(
     ["bash", "-c", 'set -o pipefail; "$1" log --json | head -1', "bash", aegisBinary()],

@@ -3,6 +3,7 @@
 import type { EventFilter } from "../contract.ts";
 import type { LogRecord } from "../control/contract.ts";
 import { columnFilter, matchesSearch } from "../filter.ts";
+import { fittingCount } from "../fitting.ts";
 import {
   bytesOf,
   type CheckpointRow,
@@ -84,7 +85,18 @@ export async function readSessions(
 
 export async function readFrom(session: Session, first: number, limit: number) {
   const sql = `SELECT ${eventColumns} FROM aegis_event e WHERE e.idx >= $1 ORDER BY e.idx LIMIT $2`;
-  return (await session.query(sql, [first, limit])).rows.map(storedEvent);
+  const fitting = await fittingFrom(session, first, limit);
+  return (await session.query(sql, [first, fitting])).rows.map(storedEvent);
+}
+
+/** How many events are read at once. */
+async function fittingFrom(session: Session, first: number, limit: number): Promise<number> {
+  const sql =
+    "SELECT octet_length(body) AS size FROM aegis_event WHERE idx >= $1 ORDER BY idx LIMIT $2";
+  const { rows } = await session.query(sql, [first, limit]);
+  const sizes = rows.map((row) => numberOf(plainRow(row).size));
+  const count = fittingCount(sizes);
+  return count < sizes.length ? count : limit;
 }
 
 export async function readPurgedFrom(

@@ -1,7 +1,6 @@
 // The one consistent view of a PostgreSQL ledger that verify works on: a transaction of its own
 // that sees one state, so appends go on meanwhile, unseen by it.
 
-import { fittingCount } from "../fitting.ts";
 import {
   type CheckpointRow,
   checkpointOf,
@@ -42,9 +41,7 @@ export async function snapshotOf({ session, end }: View, origin: string): Promis
   return {
     origin,
     head: () => head,
-    async eventsFrom(first, limit) {
-      return readFrom(session, first, await fitting(session, first, limit));
-    },
+    eventsFrom: (first, limit) => readFrom(session, first, limit),
     purgedFrom: (first, limit) => readPurgedFrom(session, first, limit),
     sessions: () => sessions,
     policyLoads: () => loads,
@@ -55,16 +52,6 @@ export async function snapshotOf({ session, end }: View, origin: string): Promis
     recordsFrom: (after, limit) => readRecordsFrom(session, after, limit),
     close: end,
   };
-}
-
-/** How many of them are read at once. */
-async function fitting(session: Session, first: number, limit: number): Promise<number> {
-  const sql =
-    "SELECT octet_length(body) AS size FROM aegis_event WHERE idx >= $1 ORDER BY idx LIMIT $2";
-  const { rows } = await session.query(sql, [first, limit]);
-  const sizes = rows.map((row) => numberOf(plainRow(row).size));
-  const count = fittingCount(sizes);
-  return count < sizes.length ? count : limit;
 }
 
 async function rowsOf(session: Session, sql: string) {

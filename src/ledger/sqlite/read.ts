@@ -2,8 +2,10 @@
 
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { SessionId } from "../../base/ids.ts";
+import { eventPageMaxBytes } from "../../base/limits.ts";
 import type { EventFilter } from "../contract.ts";
 import { columnFilter, matchesSearch } from "../filter.ts";
+import { fittingCount } from "../fitting.ts";
 import {
   bytesOf,
   type CheckpointRow,
@@ -52,7 +54,7 @@ export function createReader(db: Database, path: string): Reader {
         const sql = `SELECT ${eventColumns} ${fromEvents} WHERE e.idx >= ? ORDER BY e.idx LIMIT ?`;
         return db
           .query<EventRow, [number, number]>(sql)
-          .all(first, limit)
+          .all(first, fittingFrom(db, first, limit))
           .map((row) => eventOf(row));
       }),
     indexOf: (session, seq) =>
@@ -74,6 +76,16 @@ export function createReader(db: Database, path: string): Reader {
       }),
     nodes: (places) => read(() => places.map((place) => readNode(db, place))),
   };
+}
+
+/** How many events are read at once; their sum alone is looked at while they are small. */
+export function fittingFrom(db: Database, first: number, limit: number): number {
+  const sized = "SELECT octet_length(body) AS size FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
+  type Size = { readonly size: number | null };
+  const all = db.query<Size, [number, number]>(`SELECT sum(size) AS size FROM (${sized})`);
+  if ((all.get(first, limit)?.size ?? 0) <= eventPageMaxBytes) return limit;
+  const sizes = db.query<Size, [number, number]>(sized).all(first, limit);
+  return fittingCount(sizes.map(({ size }) => size ?? 0));
 }
 
 export function readHead(db: Database) {

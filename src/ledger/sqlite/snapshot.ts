@@ -2,9 +2,8 @@
 // connection of its own, so appends go on meanwhile, unseen by it.
 
 import { Database } from "bun:sqlite";
-import { eventPageMaxBytes, ledgerLockWaitMs } from "../../base/limits.ts";
+import { ledgerLockWaitMs } from "../../base/limits.ts";
 import type { LogRecord } from "../control/contract.ts";
-import { fittingCount } from "../fitting.ts";
 import {
   bytesOf,
   type CheckpointRow,
@@ -23,7 +22,7 @@ import {
 } from "../rows.ts";
 import type { PolicyLoadRow, PurgedEvent, Snapshot, StoredEvent } from "../store.ts";
 import { unavailable } from "./error.ts";
-import { readHead, readSessions } from "./read.ts";
+import { fittingFrom, readHead, readSessions } from "./read.ts";
 import { knowsPurges, schemaProblems } from "./schema.ts";
 
 /** @throws {AegisError} `ledger/unavailable`, as every read of the snapshot */
@@ -92,18 +91,8 @@ function eventsFrom(
   const sql =
     "SELECT idx, session, seq, ts_ms, type, decision, leaf, CAST(body AS BLOB) AS body " +
     "FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
-  const rows = db.query<EventRow, [number, number]>(sql).all(first, fitting(db, first, limit));
+  const rows = db.query<EventRow, [number, number]>(sql).all(first, fittingFrom(db, first, limit));
   return rows.map((row) => eventOf(row, sessions.get(row.session)));
-}
-
-/** How many of them are read at once; their sum alone is looked at while they are small. */
-function fitting(db: Database, first: number, limit: number): number {
-  const sized = "SELECT octet_length(body) AS size FROM event WHERE idx >= ? ORDER BY idx LIMIT ?";
-  type Size = { readonly size: number | null };
-  const all = db.query<Size, [number, number]>(`SELECT sum(size) AS size FROM (${sized})`);
-  if ((all.get(first, limit)?.size ?? 0) <= eventPageMaxBytes) return limit;
-  const sizes = db.query<Size, [number, number]>(sized).all(first, limit);
-  return fittingCount(sizes.map(({ size }) => size ?? 0));
 }
 
 function purgedFrom(

@@ -82,16 +82,38 @@ async function eachChunk(
   write: (events: readonly SealedEvent[]) => boolean,
 ): Promise<boolean> {
   let end = await newestIndex(ledger);
+  let most = chunkMax;
   for (let left = limit; end >= 0 && left > 0; ) {
-    const start = Math.max(-1, end - Math.min(left, chunkMax));
-    const chunk = await ledger.eventsAfter(start, end - start);
-    // Where events were purged, what is behind the end takes their place.
-    const own = chunk.filter(({ index }) => index <= end);
-    if (!write(own.map(({ event }) => event).reverse())) return false;
+    const start = Math.max(-1, end - Math.min(left, most));
+    const own = await between(ledger, start, end);
+    if (own === undefined) {
+      // They are large: fewer at once.
+      most = Math.ceil((end - start) / 2);
+      continue;
+    }
+    if (!write([...own].reverse())) return false;
     left -= own.length;
     end = start;
+    most = Math.min(chunkMax, most * 2);
   }
   return true;
+}
+
+/** All events behind `start` up to `end`; undefined: they are too large to be read at once. */
+async function between(
+  ledger: Ledger,
+  start: number,
+  end: number,
+): Promise<readonly SealedEvent[] | undefined> {
+  const chunk = await ledger.eventsAfter(start, end - start);
+  // Where events were purged, what is behind the end takes their place.
+  const own = chunk.filter(({ index }) => index <= end);
+  const last = own.at(-1);
+  if (last !== undefined && own.length === chunk.length && last.index < end) {
+    const [next] = await ledger.eventsAfter(last.index, 1);
+    if (next !== undefined && next.index <= end) return undefined;
+  }
+  return own.map(({ event }) => event);
 }
 
 function forTerminal(text: string): string {
