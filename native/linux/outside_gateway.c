@@ -18,6 +18,7 @@ enum {
 	PREAMBLE_MAX = 100 + AE_PATH_MAX,
 	FLAG_NO_WAIT = 1,
 	FLAG_FOR_ANOTHER = 2,
+	FLAG_FOUR = 4,
 	/* The gateway listens on this machine: what takes longer does not come. */
 	CONNECT_MS = 10000,
 };
@@ -35,7 +36,8 @@ void gateway_init(const struct plan_gateway *given)
 static size_t write_preamble(const struct outside_request *request,
 			     const struct outside_address *from, unsigned char *data)
 {
-	uint8_t flags = (request->no_wait ? FLAG_NO_WAIT : 0) | (from ? FLAG_FOR_ANOTHER : 0);
+	uint8_t flags = (request->no_wait ? FLAG_NO_WAIT : 0) | (from ? FLAG_FOR_ANOTHER : 0) |
+			(request->socket_family == 4 ? FLAG_FOUR : 0);
 	size_t at = 4;
 
 	memcpy(data, "AEGG", at);

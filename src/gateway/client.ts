@@ -161,7 +161,7 @@ function serve(
   arrival: Arrival,
   answering: Answering = answeringBy(client),
 ): void {
-  const { pid, exe, ip, port, isNonBlocking } = preamble;
+  const { pid, exe, ip, port, isNonBlocking, takesIpv4Only } = preamble;
   const caller = { pid, exe };
   const { stream, datagram, icmp, proxy, resolverClient, resolverStream } = preambleKind;
   const host = context.hostOf(ip);
@@ -184,7 +184,8 @@ function serve(
       const target = { host, port: protocol === "icmp" ? 0 : port, protocol } as const;
       const { waiting, leaving } = watched(client, arrival.closed);
       client.hand({ ...silent, ...leaving });
-      answerLater(context, client, checkDatagram(context, target, caller, waiting));
+      const asked = { target, caller, waiting, takesIpv4Only };
+      answerLater(context, client, checkDatagram(context, asked));
       break;
     }
     case stream: {

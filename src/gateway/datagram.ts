@@ -14,15 +14,21 @@ export interface DatagramContext extends PermitContext {
 
 const denied = 13;
 
+export interface DatagramRequest {
+  readonly target: Target;
+  readonly caller: Caller;
+  readonly waiting: Waiting;
+  /** The caller's socket reaches no IPv6 address, and no other family is tried for it. */
+  readonly takesIpv4Only: boolean;
+}
+
 /** Where the caller's socket may send to: bytes of the answer to the helper. */
 export async function checkDatagram(
   context: DatagramContext,
-  target: Target,
-  caller: Caller,
-  waiting: Waiting,
+  { target, caller, waiting, takesIpv4Only }: DatagramRequest,
 ): Promise<Uint8Array> {
   const ask = askTarget(context, caller, waiting);
-  const permission = await permit(context, target, ask);
+  const permission = await permit(context, target, { ask, takesIpv4Only });
   const { judgement, ips, failure } = permission;
   const { host, port, protocol } = target;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller } as const;

@@ -26,11 +26,17 @@ export interface Permission {
   readonly failure: DialFailure | undefined;
 }
 
-/** @param ask absent: what no rule is about is denied */
+export interface PermitOptions {
+  /** Undefined: what no rule is about is denied. */
+  readonly ask: AskTarget | undefined;
+  /** IPv6 addresses of a name are of no use. */
+  readonly takesIpv4Only?: boolean;
+}
+
 export async function permit(
   context: PermitContext,
   target: Target,
-  ask?: AskTarget,
+  { ask, takesIpv4Only = false }: PermitOptions,
 ): Promise<Permission> {
   const judged = context.judge.connect(target);
   const isAsked = ask !== undefined && isOpenToQuestion(context.judge, target, judged);
@@ -38,16 +44,19 @@ export async function permit(
   const { ip } = target.host;
   if (!judgement.isAllowed) return { judgement, ips: [], failure: undefined };
   if (ip !== undefined) return { judgement, ips: [ip], failure: undefined };
-  const found = await lookup(context.resolve, target.host.text);
+  const name = target.host.text;
+  const all = await lookup(context.resolve, name);
+  const found = takesIpv4Only ? all.filter(({ family }) => family === 4) : all;
   if (found.length === 0) {
-    const failure = { errno: 113, error: `${target.host.text} does not resolve` };
-    return { judgement, ips: [], failure };
+    const error = `${name} ${all.length === 0 ? "does not resolve" : "has IPv6 addresses only"}`;
+    const errno = all.length === 0 ? hostUnreachable : networkUnreachable;
+    return { judgement, ips: [], failure: { errno, error } };
   }
   const flaws = found.map((candidate) => context.judge.flawOfIp(candidate, target));
   const ips = found.filter((_, at) => flaws[at] === undefined);
   const askable = ips.length > 0 ? undefined : askableAddress(target, found, flaws);
   if (ask !== undefined && askable?.target.host.ip !== undefined) {
-    const answer = await ask(askable.target, askable.denial, target.host.text);
+    const answer = await ask(askable.target, askable.denial, name);
     const { ip: askedIp } = askable.target.host;
     if (answer.isAllowed) return { judgement: answer, ips: [askedIp], failure: undefined };
     return { judgement: answer, ips, refusedIp: askedIp, failure: undefined };
@@ -85,5 +94,9 @@ async function lookup(resolve: ResolveName, name: string): Promise<readonly Ip[]
     clearTimeout(timer);
   }
 }
+
+/** Linux errnos. */
+const networkUnreachable = 101;
+const hostUnreachable = 113;
 
 const localIps = [parseIp("127.0.0.1"), parseIp("::1")].filter((ip) => ip !== undefined);

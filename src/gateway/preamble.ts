@@ -20,6 +20,8 @@ export interface Preamble {
   readonly kind: PreambleKind;
   /** The caller does not wait: it is answered before the connection is made. */
   readonly isNonBlocking: boolean;
+  /** The caller's socket reaches no IPv6 address. */
+  readonly takesIpv4Only: boolean;
   readonly pid: number;
   readonly exe: string;
   readonly ip: Ip;
@@ -41,6 +43,7 @@ const magic = [0x41, 0x45, 0x47, 0x47];
 const version = 1;
 const nonBlocking = 1;
 const forAnother = 2;
+const ipv4Only = 4;
 const sourceSize = 20;
 
 /** Reads what has come so far; asks for more until the whole message is there. */
@@ -55,7 +58,7 @@ export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleSte
   const exeSize = view.getUint16(64, true);
   if (bytes[4] !== version) return refused(`version ${bytes[4]}, known is ${version}`);
   if (kind === undefined) return refused(`unknown kind ${bytes[5]}`);
-  if ((flags & ~(nonBlocking | forAnother)) !== 0 || bytes[7] !== 0 || bytes[47] !== 0)
+  if ((flags & ~(nonBlocking | forAnother | ipv4Only)) !== 0 || bytes[7] !== 0 || bytes[47] !== 0)
     return refused("bits without a meaning");
   if (family !== 4 && family !== 6) return refused(`unknown family ${family}`);
   if (family === 4 && bytes.subarray(52, 64).some(Boolean)) return refused("a long IPv4 address");
@@ -66,6 +69,7 @@ export function parsePreamble(bytes: Uint8Array, token: Uint8Array): PreambleSte
   const preamble: Preamble = {
     kind,
     isNonBlocking: (flags & nonBlocking) !== 0,
+    takesIpv4Only: (flags & ipv4Only) !== 0,
     pid: view.getUint32(40, true),
     port: view.getUint16(44, true),
     ip: ipOfBytes(bytes.subarray(48, family === 4 ? 52 : 64)),

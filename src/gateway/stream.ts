@@ -64,7 +64,7 @@ export async function openStream(context: StreamContext, request: StreamRequest)
   const flags = isWrapped ? `${request.flags}, with TLS by the gateway` : request.flags;
   const subject = { action: "NetConnect", host: host.text, port, protocol, caller, flags } as const;
   const ask = askTarget(context, caller, request.waiting);
-  const permission = await permit(context, target, ask);
+  const permission = await permit(context, target, { ask });
   const { judgement, ips, failure } = permission;
   const connection = context.nextConnection();
   await context.recorder.record(subject, judgement, {

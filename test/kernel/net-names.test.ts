@@ -7,7 +7,7 @@ import { type BoxOptions, runBox, type Setting, settings } from "../support/box.
 import { testWith } from "../support/features.ts";
 import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/harness.ts";
-import { by, loopback, permit, port, to } from "../support/ir.ts";
+import { by, inNetwork, loopback, permit, port, to } from "../support/ir.ts";
 import { expectNotReached, expectReached, named, openNamedWeb } from "../support/named-web.ts";
 
 const needs = ["linux", "landlock", "seccomp", "userns"] as const;
@@ -121,7 +121,10 @@ for kind, address in ((1, ("127.0.0.1", ${web.otherPort})), (1, ("127.0.0.2", ${
       permit("all"),
       permit("NetConnect", to(named), port(echo.port), by("udp")),
       permit("NetConnect", loopback, port(echo.port), by("udp")),
+      permit("NetConnect", inNetwork("::1", 128), port(echo.port), by("udp")),
     ];
+    // As on every machine with IPv6; a socket of IPv4 does not reach the first.
+    const resolve = () => ["::1", "127.0.0.1"];
     const script = `
 a = socket.getaddrinfo("${named}", ${echo.port}, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(60)
@@ -130,7 +133,7 @@ t = socket.socket()
 try: t.connect((a[0], ${web.port})); print("connected")
 except OSError as e: print(e.errno)
 s.sendto(b"host", ("127.0.0.1", ${echo.port})); print(s.recv(9))`;
-    const { stdout } = await run(setting, python(script), udp);
+    const { stdout } = await run(setting, python(script), udp, { resolve });
     expect(stdout.trim()).toBe("b'one'\nb'two'\n13\nb'host'");
   });
 

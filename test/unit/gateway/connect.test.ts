@@ -136,6 +136,31 @@ for (const address of ["45.45.45.45", "2a00::45", "64:ff9b::2d2d:2d2d"])
     expect((await through(named, { kind: 3, address: place, port: 443 })).status).toBe(0);
   });
 
+for (const [what, kind] of [
+  ["UDP", 3],
+  ["ping", 4],
+] as const)
+  test(`${what}: a socket of IPv4 gets an IPv4 address of a name, another one the first`, async () => {
+    await using box = await testGateway([net()], {
+      names: { "two.example": ["2606:4700::1", "9.9.9.9"], "six.example": ["2606:4700::1"] },
+    });
+    const to = async (name: string, flags: number) => {
+      const address = (await resolved(box, name)) ?? "";
+      const { client, status } = await through(box, { kind, address, port: 443, flags });
+      const family = status === 0 ? (await client.take(1)).charCodeAt(0) : undefined;
+      client[Symbol.dispose]();
+      return { status, family };
+    };
+    expect(await to("two.example", 4)).toEqual({ status: 0, family: 4 });
+    expect(await to("two.example", 0)).toEqual({ status: 0, family: 6 });
+    expect(await to("six.example", 4)).toEqual({ status: 101, family: undefined });
+    expect(box.rows()).toMatchObject([
+      { decision: "allow", address: "9.9.9.9" },
+      { decision: "allow", address: "2606:4700::1" },
+      { decision: "allow", error: "six.example has IPv6 addresses only" },
+    ]);
+  });
+
 test("of several addresses only those that pass are dialled", async () => {
   using echo = server();
   await using box = await testGateway([net(host("two.example")), net(host("127.0.0.1"))], {
