@@ -93,6 +93,8 @@ function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
   const members: JsonMembers = tree;
   const id = idOf(members.get("id"));
   const bad = (why: string) => noMessage(-32600, `invalid request: ${why}`, id ?? null);
+  const odd = otherSpelling(members, messageNames);
+  if (odd !== undefined) return bad(odd);
   if (members.get("jsonrpc") !== "2.0") return bad('jsonrpc is not "2.0"');
   const method = members.get("method");
   const isAnswer = members.has("result") || members.has("error");
@@ -111,6 +113,28 @@ function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
   if (!isNotification && (members.get("id") ?? null) === null) return withoutId(method);
   if (!members.has("id")) return ok({ kind: "notification", method, members, text });
   return id === undefined ? bad(idRule) : ok({ kind: "request", id, method, members, text });
+}
+
+const messageNames = ["jsonrpc", "id", "method", "params", "result", "error"];
+
+/**
+ * Some readers take a name in any case for the one they look for, and the last of two: what they
+ * would do is not what was decided about.
+ * @returns what is wrong with the names of these members
+ */
+export function otherSpelling(members: JsonMembers, names: readonly string[]): string | undefined {
+  const folded = new Map(names.map((name) => [fold(name), name]));
+  for (const given of members.keys()) {
+    const known = folded.get(fold(given));
+    if (known === undefined || known === given) continue;
+    return `${JSON.stringify(given.slice(0, idLengthMax))} may be taken for "${known}"`;
+  }
+  return undefined;
+}
+
+/** Letters such as the long s are one with another letter in upper case alone. */
+function fold(name: string): string {
+  return name.toUpperCase().toLowerCase();
 }
 
 /** By their methods alone: whatever else has no id is a request that went without one. */

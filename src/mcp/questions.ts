@@ -8,7 +8,14 @@ import { type JsonMembers, type JsonTree, NumberText } from "../base/json-text.t
 import { err, ok, type Result } from "../base/result.ts";
 import { askedOfClient, editedParams } from "./client-asked.ts";
 import type { Gate } from "./gate.ts";
-import { membersOf, type Request, type Response_, textOf, treeText } from "./message.ts";
+import {
+  membersOf,
+  otherSpelling,
+  type Request,
+  type Response_,
+  textOf,
+  treeText,
+} from "./message.ts";
 import type { Permit } from "./permit.ts";
 import type { CallSession } from "./record.ts";
 import { methodUnknown, type ProxyError, rpcCodes } from "./refusal.ts";
@@ -37,9 +44,10 @@ const stateMember = "requestState";
 const pagesCode = "-32042";
 
 export function hasQuestions(answer: Pick<Response_, "members">): boolean {
-  return (
-    membersOf(answer.members.get("result"))?.has(requestsMember) || pagesOf(answer) !== undefined
-  );
+  const result = membersOf(answer.members.get("result")) ?? new Map();
+  const mayAsk =
+    result.has(requestsMember) || otherSpelling(result, [requestsMember]) !== undefined;
+  return mayAsk || pagesOf(answer) !== undefined;
 }
 
 export function hasAnswers({ members }: Request): boolean {
@@ -53,8 +61,11 @@ export function createQuestions(gate: Gate): Questions {
       const pages = pagesOf(answer);
       if (pages !== undefined) return openPages(gate, session, answer, pages, signal);
       const result = membersOf(answer.members.get("result"));
-      const asked = result?.get(requestsMember);
-      if (result === undefined || asked === undefined) return ok(answer.text);
+      if (result === undefined) return ok(answer.text);
+      const odd = otherSpelling(result, [requestsMember]);
+      if (odd !== undefined) return err(refused(odd));
+      const asked = result.get(requestsMember);
+      if (asked === undefined) return ok(answer.text);
       const requests = membersOf(asked);
       if (requests === undefined || requests.size > questionsMax) {
         return err(refused(`its ${requestsMember} are no object of up to ${questionsMax}`));
@@ -108,7 +119,13 @@ async function decideAll(
     const members = membersOf(request);
     const method = textOf(members?.get("method"));
     if (members === undefined || method === undefined) {
+      await withdraw(permits);
       return err(refused(`one of its ${requestsMember} is no request`));
+    }
+    const odd = otherSpelling(members, ["method", "params"]);
+    if (odd !== undefined) {
+      await withdraw(permits);
+      return err(refused(odd));
     }
     const unknown = gate.unknownMethod("server", method);
     if (unknown !== undefined) {

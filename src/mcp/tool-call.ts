@@ -3,7 +3,14 @@
 
 import type { JsonMembers, JsonTree } from "../base/json-text.ts";
 import type { protocolRequests } from "../control/state/protocol-requests.ts";
-import { membersOf, type Request, type Response_, textOf, treeText } from "./message.ts";
+import {
+  membersOf,
+  otherSpelling,
+  type Request,
+  type Response_,
+  textOf,
+  treeText,
+} from "./message.ts";
 import type { Permit } from "./permit.ts";
 import { treeOf } from "./record.ts";
 import { type ProxyError, rpcCodes } from "./refusal.ts";
@@ -53,7 +60,10 @@ const guarded: Readonly<Record<string, Guarded>> = {
     name: "mcp.resources.subscribe",
     hasResult: false,
     args(params) {
-      const uris = membersOf(params.get("notifications"))?.get("resourceSubscriptions") ?? [];
+      const wanted = membersOf(params.get("notifications")) ?? new Map<string, JsonTree>();
+      const odd = otherSpelling(wanted, ["resourceSubscriptions"]);
+      if (odd !== undefined) return odd;
+      const uris = wanted.get("resourceSubscriptions") ?? [];
       if (!Array.isArray(uris)) return "its resourceSubscriptions are no list";
       return uris.length === 0 ? undefined : new Map([["uris", uris]]);
     },
@@ -85,6 +95,12 @@ function guardedBy(method: string): Guarded | undefined {
   return Object.hasOwn(guarded, method) ? guarded[method] : undefined;
 }
 
+/** What is read of any of them, here or by the server. */
+const readParams = [
+  ...["name", "arguments", "uri", "notifications", "task", "_meta"],
+  ...["inputResponses", "requestState"],
+];
+
 /** Takes time before it is sent on. */
 export function isDecidedAbout(method: string): boolean {
   return method === "tools/call" || guardedBy(method) !== undefined;
@@ -96,6 +112,8 @@ export function askedCall(request: Request): AskedCall | ProxyError | undefined 
   const params = membersOf(members.get("params"));
   const guard = guardedBy(method);
   if (method !== "tools/call" && guard === undefined) return undefined;
+  const odd = params === undefined ? undefined : otherSpelling(params, readParams);
+  if (odd !== undefined) return invalidParams(method, odd);
   const meta = membersOf(params?.get("_meta"));
   const more = {
     method,
