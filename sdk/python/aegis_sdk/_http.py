@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import socket
 import ssl
@@ -14,8 +15,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-from .canon import canonicalize
 
 RETRIED: Final = frozenset({429, 502, 503, 504})
 RETRY_AFTER_MAX_S: Final = 30.0
@@ -66,8 +65,9 @@ class Http:
         self._context = ssl_context
         self._headers = {"Accept": "application/json"}
         if api_key is not None:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            self._headers["Authorization"] = f"Bearer {_checked_key(api_key)}"
         self._idle: deque[http.client.HTTPConnection] = deque()
+        self._pid = os.getpid()
 
     def close(self) -> None:
         while self._idle:
@@ -79,13 +79,13 @@ class Http:
     def post(
         self,
         path: str,
-        body: Mapping[str, Any],
+        body: bytes,
         *,
         repeatable: bool,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """`repeatable`: a second delivery changes nothing, so a lost answer may be asked for."""
-        return self._send("POST", path, canonicalize(dict(body)), headers or {}, repeatable)
+        return self._send("POST", path, body, headers or {}, repeatable)
 
     def _send(
         self,
@@ -154,6 +154,11 @@ class Http:
         return response.status, text, _retry_after(response.getheader("Retry-After"))
 
     def _kept(self) -> http.client.HTTPConnection | None:
+        # Of a process that forked, the parent goes on with the same connections: either would read
+        # what the other one was answered. Closing the child's end of them leaves the parent's.
+        if self._pid != os.getpid():
+            self.close()
+            self._pid = os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
@@ -190,6 +195,14 @@ class _SocketConnection(http.client.HTTPConnection):
 def _socket_path(address: str) -> str | None:
     scheme, _, path = address.partition(":")
     return path if scheme == "unix" and path else None
+
+
+def _checked_key(key: str) -> str:
+    """Not left to http.client, whose error would show the key."""
+    if all("!" <= character <= "~" for character in key):
+        return key
+    why = "it has blanks, line breaks or what is not ASCII; strip() what was read from a file"
+    raise ValueError(f"Cannot use the API key: {why}")
 
 
 def _answer(status: int, text: str) -> dict[str, Any]:

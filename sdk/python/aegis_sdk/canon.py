@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 __all__ = ["canonical_json", "canonicalize", "hash_object", "hash_object_hex"]
 
 DEPTH_MAX: Final = 64
 """Levels of lists and objects; a server takes no more."""
+
+_Number = Callable[[int | float], str]
 
 
 def canonicalize(value: Any) -> bytes:
@@ -27,12 +30,15 @@ def canonicalize(value: Any) -> bytes:
     Raises TypeError for other types and for dict keys that are no str, ValueError for a value of
     these types that JSON cannot hold.
     """
-    parts: list[str] = []
-    _write(value, parts, 0)
-    return "".join(parts).encode("utf-8")
+    return _written(value, _number)
 
 
 canonical_json = canonicalize
+
+
+def exact_json(value: Any) -> bytes:
+    """As `canonicalize`, with every integer as it is: to be read, not to be hashed."""
+    return _written(value, _exact_number)
 
 
 def hash_object(value: Any) -> bytes:
@@ -45,13 +51,19 @@ def hash_object_hex(value: Any) -> str:
     return hash_object(value).hex()
 
 
-def _write(value: Any, parts: list[str], depth: int) -> None:
+def _written(value: Any, number: _Number) -> bytes:
+    parts: list[str] = []
+    _write(value, parts, 0, number)
+    return "".join(parts).encode("utf-8")
+
+
+def _write(value: Any, parts: list[str], depth: int, number: _Number) -> None:
     if value is None:
         parts.append("null")
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
     elif isinstance(value, (int, float)):
-        parts.append(_number(value))
+        parts.append(number(value))
     elif isinstance(value, str):
         parts.append(_text(value))
     elif isinstance(value, (list, tuple)):
@@ -60,16 +72,18 @@ def _write(value: Any, parts: list[str], depth: int) -> None:
         for at, item in enumerate(value):
             if at > 0:
                 parts.append(",")
-            _write(item, parts, depth + 1)
+            _write(item, parts, depth + 1, number)
         parts.append("]")
     elif isinstance(value, dict):
         _check_depth(depth)
-        _write_members(value, parts, depth)
+        _write_members(value, parts, depth, number)
     else:
         raise TypeError(f"Cannot write canonical JSON: {type(value).__name__} has no JSON form")
 
 
-def _write_members(value: dict[Any, Any], parts: list[str], depth: int) -> None:
+def _write_members(
+    value: dict[Any, Any], parts: list[str], depth: int, number: _Number
+) -> None:
     for key in value:
         if not isinstance(key, str):
             raise TypeError(f"Cannot write canonical JSON: the key {key!r} is no str")
@@ -79,7 +93,7 @@ def _write_members(value: dict[Any, Any], parts: list[str], depth: int) -> None:
             parts.append(",")
         parts.append(_text(key))
         parts.append(":")
-        _write(value[key], parts, depth + 1)
+        _write(value[key], parts, depth + 1, number)
     parts.append("}")
 
 
@@ -96,6 +110,11 @@ def _text(text: str) -> str:
         raise ValueError(f"Cannot write canonical JSON: {why}") from None
     # Escapes `"`, `\` and what is below U+0020, in the way RFC 8785 asks for, and nothing else.
     return json.dumps(text, ensure_ascii=False)
+
+
+def _exact_number(value: int | float) -> str:
+    text = _number(value)
+    return int.__repr__(value) if isinstance(value, int) else text
 
 
 def _number(value: int | float) -> str:

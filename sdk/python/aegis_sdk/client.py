@@ -11,13 +11,15 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from ._http import AegisHTTPError, Http
+from .canon import canonicalize, exact_json
 from .envelope import Envelope, EventType
 
 __all__ = ["AegisClient", "AegisHTTPError"]
 
 
 class AegisClient:
-    """A client of one server, for any number of threads. `with` closes its connections.
+    """A client of one server, for any number of threads, and for the processes that are forked from
+    the one that made it. `with` closes its connections.
 
     A request that the server may get twice without harm is sent again, `retries` times, when the
     connection breaks or the server says that it cannot answer now. Where no answer comes, the
@@ -75,9 +77,8 @@ class AegisClient:
             raise ValueError("Cannot send the event: it is not sealed")
         key = idempotency_key if idempotency_key is not None else uuid.uuid4().hex
         headers = {"Idempotency-Key": key}
-        return self._http.post(
-            "/v1/events", envelope.to_dict(), repeatable=True, headers=headers
-        )
+        body = canonicalize(envelope.to_dict())
+        return self._http.post("/v1/events", body, repeatable=True, headers=headers)
 
     def list_events(
         self,
@@ -185,7 +186,9 @@ class AegisClient:
         # So that another delivery is the same question, which is decided and recorded once.
         key = idempotency_key if idempotency_key is not None else uuid.uuid4().hex
         headers = {"Idempotency-Key": key}
-        return self._http.post("/v1/policy/decide", body, repeatable=True, headers=headers)
+        return self._http.post(
+            "/v1/policy/decide", canonicalize(body), repeatable=True, headers=headers
+        )
 
     # Approvals
 
@@ -196,14 +199,18 @@ class AegisClient:
         tool_name: str,
         args: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Asks for a person. Whoever has the `token` of the answer may look at the request."""
+        """Asks for a person. Whoever has the `token` of the answer may look at the request.
+
+        Arguments are sent as they are: an integer that no double holds is refused by the server,
+        status 422, because the person might be shown another one.
+        """
         body = {
             "tenant_id": tenant_id,
             "session_id": session_id,
             "tool_name": tool_name,
             "args": dict(args or {}),
         }
-        return self._http.post("/v1/approvals", body, repeatable=False)
+        return self._http.post("/v1/approvals", exact_json(body), repeatable=False)
 
     def list_approvals(
         self, tenant_id: str, limit: int = 100, page_token: str | None = None
@@ -251,7 +258,7 @@ class AegisClient:
         if approver is not None:
             body["approver"] = approver
         path = _path(f"/v1/approvals/{_part(token)}", tenant_id=tenant_id)
-        return self._http.post(path, body, repeatable=False)
+        return self._http.post(path, exact_json(body), repeatable=False)
 
     # Health
 

@@ -7,6 +7,8 @@ import http.server
 import json
 import re
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,28 +134,6 @@ def test_decisions(client: AegisClient) -> None:
     assert [event["payload"]["outcome"] for event in recorded] == ["allow"]
 
 
-def test_approvals(client: AegisClient) -> None:
-    asked = client.request_approval("acme", "appr", "write_file", {"path": "/a"})
-    token = asked["token"]
-    waiting = client.list_approvals("acme")["approvals"]
-    assert [one["tool_name"] for one in waiting] == ["write_file"]
-    behind = client.list_approvals("acme", page_token=asked["token_hash"])
-    assert behind == {"approvals": [], "NextToken": ""}
-    with pytest.raises(TimeoutError):
-        client.wait_for_approval("acme", token, timeout=0)
-    decided = client.decide_approval(
-        "acme", token, allow=True, edited_args={"path": "/b"}, message="there", approver="alice"
-    )
-    assert (decided["decided_by"], decided["final_args"]) == ("alice", {"path": "/b"})
-    assert client.wait_for_approval("acme", token)["status"] == "ALLOWED"
-    with pytest.raises(AegisHTTPError) as refused:
-        client.decide_approval("acme", token, allow=False)
-    assert refused.value.status == 409
-    other = client.request_approval("acme", "appr", "write_file")["token"]
-    client.decide_approval("acme", other, allow=False, message="no")
-    assert client.get_approval("acme", other)["status"] == "DENIED"
-
-
 def test_a_key_lets_in_and_its_absence_does_not(serve: Any, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(f"{hashlib.sha256(b'secret').hexdigest()} agent acme bot\n")
@@ -240,6 +220,7 @@ class Failing(http.server.ThreadingHTTPServer):
     def __init__(self, plan: list[tuple[int, str]]) -> None:
         super().__init__(("127.0.0.1", 0), FailingHandler)
         self.plan, self.seen = plan, list[tuple[str, bytes, dict[str, str]]]()
+        self.callers = set[Any]()
         self.address = f"http://127.0.0.1:{self.server_address[1]}/base/"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -252,6 +233,7 @@ class FailingHandler(http.server.BaseHTTPRequestHandler):
         assert isinstance(server, Failing)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server.seen.append((self.path, body, dict(self.headers)))
+        server.callers.add(self.client_address)
         status, answer = server.plan.pop(0)
         if status == 0:
             self.close_connection = True
@@ -322,6 +304,30 @@ def test_a_connection_that_ended_meanwhile_is_no_failure(failing: Any) -> None:
     assert server.plan == []
 
 
+FORKING = """
+import os, sys
+from aegis_sdk import AegisClient
+
+client = AegisClient(sys.argv[1], retries=0)
+client.health()
+child = os.fork()
+if child != 0:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+client.health()
+"""
+
+
+def test_a_forked_process_shares_no_connection_with_its_parent(failing: Any) -> None:
+    server = failing(OK, OK, OK)
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKING, server.address],
+        cwd=Path(__file__).parents[1],
+        check=True,
+        timeout=60,
+    )
+    assert (len(server.seen), len(server.callers)) == (3, 2)
+
+
 def test_retries_end(failing: Any) -> None:
     server = failing((503, "a"), (503, "b"), (503, "c"))
     with pytest.raises(RuntimeError, match="^aegis client: HTTP 503: b$"):
@@ -362,18 +368,3 @@ def test_a_connection_that_cannot_be_made_is_an_error_of_the_connection(failing:
     server.server_close()
     with pytest.raises(OSError):
         AegisClient(server.address, retries=1, backoff=0.001).health()
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["localhost:8080", "ftp://a", "http://", "http://u:p@a", "http://a?b", "http://a#b", "unix:"],
-)
-def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(ValueError):
-        AegisClient(address)
-
-
-@pytest.mark.parametrize("name", ["", ".", ".."])
-def test_names_that_would_change_the_path(client: AegisClient, name: str) -> None:
-    with pytest.raises(ValueError):
-        client.verify_chain("acme", name)
