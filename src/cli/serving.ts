@@ -30,5 +30,16 @@ export async function serveUntilStopped(
   } finally {
     await parts.close();
     process.off("SIGHUP", reload);
+    endThoughOthersWait();
   }
+}
+
+const lingerMs = 1000;
+
+/**
+ * Everything is durable. A connection that is still open, such as to a collector that never ends
+ * its answer, does not keep the process.
+ */
+export function endThoughOthersWait(): void {
+  setTimeout(() => process.exit(), lingerMs).unref();
 }

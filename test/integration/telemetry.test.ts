@@ -288,6 +288,36 @@ describe("a collector", () => {
     expect(performance.now() - started).toBeLessThan(conditionMs);
   });
 
+  const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+  test.each([
+    ["refuses everything", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"],
+    ["speaks no HTTP", "\0\u0001\r\n\r\n"],
+    ["says nothing", ""],
+    ["never ends what it says", `${head}Content-Length: 1000000\r\n\r\n`],
+  ])("that %s lets the server end as ever", async (_, answer) => {
+    const dripping: Timer[] = [];
+    const collector = Bun.listen({
+      port: 0,
+      hostname: "127.0.0.1",
+      socket: {
+        data(socket) {
+          socket.write(answer);
+          if (answer.startsWith(head)) dripping.push(setInterval(() => socket.write("x"), 100));
+        },
+      },
+    });
+    try {
+      const OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${collector.port}`;
+      const said = await serving({ OTEL_EXPORTER_OTLP_ENDPOINT }, [], async (post) => {
+        expect((await post("/v1/events", event("s"))).status).toBe(201);
+      });
+      expect(said).not.toContain("fault");
+    } finally {
+      for (const timer of dripping) clearInterval(timer);
+      collector.stop(true);
+    }
+  });
+
   test("with another protocol keeps the server from starting", async () => {
     const linked = linkedPrograms({
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",

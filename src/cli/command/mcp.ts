@@ -20,6 +20,7 @@ import { hostFlag } from "../flags.ts";
 import { trustFlags, trustOptions } from "../manifest-flags.ts";
 import { writeErr, writeOut } from "../output.ts";
 import { escapeControls } from "../render/text.ts";
+import { endThoughOthersWait } from "../serving.ts";
 import { warn } from "../warn.ts";
 
 export const command = defineCommand(
@@ -136,6 +137,7 @@ export const command = defineCommand(
     } finally {
       await parts.telemetry.stop();
       await parts.close();
+      endThoughOthersWait();
     }
   },
 );

@@ -84,7 +84,8 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
     async stop() {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, stopTimeoutMs);
-      await Promise.race([Promise.all(sinks.map((sink) => sink.stop())), late]);
+      // Settled: what a collector refused is lost, and counted, and no reason not to stop.
+      await Promise.race([Promise.allSettled(sinks.map((sink) => sink.stop())), late]);
       clearTimeout(timer);
     },
   };
