@@ -7,6 +7,8 @@ import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { openLibrary } from "./library.ts";
 
 export interface Terminal {
+  /** The kernel's number of it, the same for everybody at it; undefined where it has none. */
+  readonly number: number | undefined;
   /** False: another job has the terminal, and reading from it would stop this one. */
   isOurs(): boolean;
   write(text: string): void;
@@ -26,6 +28,7 @@ const functions = {
   tcflush: { args: ["i32", "i32"], returns: "i32" },
   tcgetpgrp: { args: ["i32"], returns: "i32" },
   getpgrp: { args: [], returns: "i32" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
 } as const;
 
 /** struct termios of the two C libraries, with room to spare. */
@@ -45,6 +48,8 @@ const flag = {
 const control = { vtime: 5, vmin: 6 } as const;
 const now = 0;
 const inputQueue = 0;
+/** TIOCGDEV */
+const deviceOf = 0x80045432;
 
 /** Undefined where there is no terminal. */
 export function openTerminal(path = "/dev/tty"): Terminal | undefined {
@@ -63,7 +68,10 @@ export function openTerminal(path = "/dev/tty"): Terminal | undefined {
     const settings = new Uint8Array(termiosBytes);
     return libc.tcgetattr(fd, ptr(settings)) === 0 ? settings : undefined;
   };
+  const device = new Uint32Array(1);
+  const isKnown = libc.ioctl(fd, deviceOf, ptr(device)) === 0;
   return {
+    number: isKnown ? device[0] : undefined,
     isOurs: () => libc.tcgetpgrp(fd) === libc.getpgrp(),
     write: (text) => writeFully(fd, text),
     enter() {

@@ -4,8 +4,10 @@
 import type { LaunchOptions } from "../app/launch/options.ts";
 import { AegisError } from "../base/errors.ts";
 import { uniqueSuffix } from "../base/ids.ts";
-import type { AbsPath } from "../base/paths.ts";
+import { type AbsPath, resolvePath } from "../base/paths.ts";
+import { aegisHome } from "../config/location.ts";
 import type { Prompt } from "../supervise/asking.ts";
+import type { CliContext } from "./context.ts";
 import { writeErr } from "./output.ts";
 
 export const askFlags = {
@@ -41,7 +43,7 @@ interface AskFlags {
 export async function promptFor(
   flags: AskFlags,
   { json }: LaunchOptions,
-  directory: AbsPath,
+  { directory, environment }: Pick<CliContext, "directory" | "environment">,
 ): Promise<Pick<LaunchOptions, "prompt">> {
   if (flags["ask-server"] !== undefined)
     return { prompt: await serverPrompt(flags, flags["ask-server"], directory) };
@@ -53,7 +55,7 @@ export async function promptFor(
       hint: "run --json without --ask, at a terminal, or with --ask-server",
     });
   }
-  return { prompt: terminalPrompt() };
+  return { prompt: terminalPrompt(resolvePath(aegisHome(environment), "asking")) };
 }
 
 async function serverPrompt(flags: AskFlags, server: string, directory: AbsPath): Promise<Prompt> {

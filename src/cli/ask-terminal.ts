@@ -3,13 +3,18 @@
 // stood there counts for nothing, and nothing is read once it is answered.
 
 import { askGuardMs, askLookMs, askTimeoutMs } from "../base/limits.ts";
+import type { AbsPath } from "../base/paths.ts";
 import { openTerminal, type Terminal } from "../bridge/terminal.ts";
 import type { Prompt, PromptAnswer, PromptQuestion } from "../supervise/asking.ts";
 import { writeErr } from "./output.ts";
 import { escapeControls } from "./render/text.ts";
+import { type Turn, takeTurn } from "./terminal-turn.ts";
 
-/** Without a terminal everything is denied, and that is said once. */
-export function terminalPrompt(): Prompt {
+/**
+ * Without a terminal everything is denied, and that is said once.
+ * @param turns folder in which launches at one terminal take turns
+ */
+export function terminalPrompt(turns: AbsPath): Prompt {
   const terminal = openTerminal();
   const closing = new AbortController();
   let hasComplained = false;
@@ -22,16 +27,25 @@ export function terminalPrompt(): Prompt {
   return {
     async ask(question, signal) {
       if (terminal === undefined) return complain("there is no terminal");
-      if (!terminal.isOurs()) return complain("another job has the terminal");
-      terminal.enter();
-      isAsking = true;
+      if (!terminal.isOurs()) return complain(taken);
       const over = AbortSignal.any([signal, closing.signal]);
-      const answer = await answerTo(terminal, question, over);
-      if (closing.signal.aborted) return "unasked";
-      terminal.write(`${signal.aborted ? "withdrawn" : outcomes[answer]}\n`);
-      terminal.leave();
-      isAsking = false;
-      return answer;
+      const turn = await turnAt(terminal, turns, over).catch(String);
+      if (typeof turn === "string") return complain(turn);
+      if (turn === undefined) return over.aborted ? "unasked" : "timeout";
+      try {
+        // Another job may have got it while others were asked.
+        if (!terminal.isOurs()) return complain(taken);
+        terminal.enter();
+        isAsking = true;
+        const answer = await answerTo(terminal, question, over);
+        if (closing.signal.aborted) return "unasked";
+        terminal.write(`${signal.aborted ? "withdrawn" : outcomes[answer]}\n`);
+        terminal.leave();
+        isAsking = false;
+        return answer;
+      } finally {
+        turn.end();
+      }
     },
     close() {
       closing.abort();
@@ -45,6 +59,17 @@ export function terminalPrompt(): Prompt {
     },
   };
 }
+
+async function turnAt(
+  { number }: Terminal,
+  turns: AbsPath,
+  signal: AbortSignal,
+): Promise<Turn | undefined> {
+  // ignored: there is nothing to take turns by, so that two launches at once are asked at once
+  return number === undefined ? { end: () => undefined } : takeTurn(turns, number, signal);
+}
+
+const taken = "another job has the terminal";
 
 /** Whether `--ask` has somebody to ask. */
 export function hasTerminal(): boolean {

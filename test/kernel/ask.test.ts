@@ -312,3 +312,21 @@ describe("nobody is asked", () => {
     expect((await runWithoutTerminal(place, twice, ["--json"])).exitCode).toBe(0);
   });
 });
+
+testWith(needs, "of several launches at one terminal one asks at a time", async () => {
+  const place = askedPlace();
+  const launches = '"$@" & "$@" & "$@" & "$@" & wait';
+  await using asked = runAsked(place, 'cat "$OTHER/a"', [], ["sh", "-c", launches, "sh"]);
+  for (const key of ["o", "n", "o", "n"]) {
+    await asked.question();
+    await asked.answer(key);
+  }
+  expect(await asked.exited).toBe(0);
+  const told = asked.screen.match(/wants to|allowed once|(?<!Permission )denied|text of a/g) ?? [];
+  // What a yes lets out may come after the next question.
+  expect(told.filter((what) => what !== "text of a")).toEqual([
+    ...["wants to", "allowed once", "wants to", "denied"],
+    ...["wants to", "allowed once", "wants to", "denied"],
+  ]);
+  expect(told.length).toBe(8 + 2);
+});

@@ -197,7 +197,7 @@ export async function runCommand(argv: readonly string[], mode: "run" | "wrap"):
   }
   const { launch } = await import("../../app/launch/launch.ts");
   const context = createContext();
-  const prompt = args === undefined ? {} : await promptFor(args.flags, options, context.directory);
+  const prompt = args === undefined ? {} : await promptFor(args.flags, options, context);
   const trust = args === undefined ? {} : launchTrust(args.flags, context.directory);
   const tell = (line: string) => writeErr(`aegis: ${escapeControls(line)}\n`);
   const result = await launch({ ...options, ...prompt, ...trust, tell }, context);
