@@ -43,6 +43,8 @@ interface Folder {
    * so is every name in it, and none has to be looked at: there are a dozen names to a folder.
    */
   readonly stamp: string;
+  /** The file system it lies on: another one may take other names for the same. */
+  readonly device: number;
   readonly looks: readonly Look[];
   /** Where the plan depends on all there is: what. */
   readonly entries?: readonly string[];
@@ -61,7 +63,7 @@ interface Linkable {
  */
 type Look = string;
 
-const magic = "AEGC6\n";
+const magic = "AEGC7\n";
 /**
  * A folder that changed so shortly before it was stamped may change again without its times telling
  * them apart; the coarsest file system counts in steps of two seconds.
@@ -184,6 +186,7 @@ function foldersOf(
   return [...names].map(([path, inside]) => ({
     path,
     stamp: unstampable.test(path) ? "" : stampOf(path, latestMs),
+    device: deviceOf(path),
     looks: inside,
     ...(listed.has(path) ? { entries: listed.get(path) ?? [] } : {}),
   }));
@@ -194,9 +197,11 @@ function isUnchanged(folder: Folder): boolean {
   return (stamp !== "" && stamp === stampOf(path, Infinity)) || holdsAsSeen(folder);
 }
 
-function holdsAsSeen({ path, looks, entries }: Folder): boolean {
+function holdsAsSeen({ path, device, looks, entries }: Folder): boolean {
   return (
-    looks.every(isAsSeen) && (entries === undefined || Bun.deepEquals(entries, entriesOf(path)))
+    device === deviceOf(path) &&
+    looks.every(isAsSeen) &&
+    (entries === undefined || Bun.deepEquals(entries, entriesOf(path)))
   );
 }
 
@@ -219,6 +224,17 @@ function stampOf(path: string, latestMs: number): string {
   } catch {
     // ignored: its names are then looked at one by one, which tells
     return "";
+  }
+}
+
+/** -1 for what is not there, and for folders of the kernel, which each process may have anew. */
+function deviceOf(path: string): number {
+  if (unstampable.test(path)) return -1;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.dev ?? -1;
+  } catch {
+    // ignored: as above
+    return -1;
   }
 }
 

@@ -123,6 +123,7 @@ export function disk(...entries: readonly string[]): DiskView {
   return {
     look: (path) => look(path, kinds, links),
     loaderOf: () => undefined,
+    ignoresCase: () => false,
     survey: (path, most) => {
       const inside = [...kinds.keys()].map(at).filter((each) => contains(path, each));
       if (inside.length > most) return undefined;

@@ -151,7 +151,15 @@ function denyInsideAllow(needs: Needs, means: Means, host: HostFeatures): Grade 
       `"${uncovered.path}" is forbidden inside a grant, which takes a mount`,
     );
   }
-  return enforced(places.length > 0 && means.mounts && "mounts", means.broker && brokerName);
+  const by = enforced(places.length > 0 && means.mounts && "mounts", means.broker && brokerName);
+  return unlessFolded(by, needs.folded.toForbidden);
+}
+
+/** A mount lies on one spelling, and whoever judges compares bytes. */
+function unlessFolded({ by, ...rest }: Grade, folder: string | undefined): Grade {
+  if (folder === undefined) return { by, ...rest };
+  const why = `"${folder}" takes names that differ in case alone for the same`;
+  return grade("weaker", by, `${why}, and a rule is about one spelling: the others are open`);
 }
 
 function isHeld(guard: Guard, means: Means): boolean {
@@ -180,10 +188,11 @@ function protectedNames(needs: Needs, means: Means, host: HostFeatures): Grade {
       `names that do not exist yet are protected by the broker: ${host.lacks.notify}`,
     );
   }
-  return enforced(
+  const by = enforced(
     places.length > 0 && means.mounts && "read-only mounts",
     means.broker ? brokerName : guarded.length > 0 && "broker makes new names",
   );
+  return unlessFolded(by, needs.folded.toProtected);
 }
 
 function exec(needs: Needs, means: Means, host: HostFeatures): Grade {

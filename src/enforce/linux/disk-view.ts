@@ -26,6 +26,8 @@ export interface DiskView {
    * What cannot be listed counts as empty.
    */
   survey(path: AbsPath, most: number): Survey | undefined;
+  /** True when names in the folder at `path` that differ in case alone are the same name. */
+  ignoresCase(path: AbsPath): boolean;
 }
 
 /** A view that remembers what it was asked: a plan depends on these facts and on no others. */
@@ -58,6 +60,11 @@ export class RecordingView implements DiskView {
     const survey = this.#inner.survey(path, most);
     if (survey !== undefined) this.#surveys.push(survey);
     return survey;
+  }
+
+  /** Not remembered: it is so or not for as long as the same file system lies there. */
+  ignoresCase(path: AbsPath): boolean {
+    return this.#inner.ignoresCase(path);
   }
 
   /**

@@ -4,6 +4,7 @@
 
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { type AbsPath, parentOf, resolvePath } from "../../base/paths.ts";
+import { ignoresCase } from "../ignores-case.ts";
 import { surveyDisk } from "../survey.ts";
 import type { DiskFact, DiskView } from "./disk-view.ts";
 import { loaderNamedBy } from "./elf.ts";
@@ -13,10 +14,16 @@ const linksMax = 40;
 
 export function realDisk(): DiskView {
   const entries = new Map<string, Entry>();
+  const folded = new Map<AbsPath, boolean>();
   return {
     look: (path) => walk(path, entries),
     loaderOf: loaderNamedBy,
     survey: surveyDisk,
+    ignoresCase: (path) => {
+      const known = folded.get(path) ?? ignoresCase(path);
+      folded.set(path, known);
+      return known;
+    },
   };
 }
 

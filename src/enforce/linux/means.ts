@@ -4,6 +4,7 @@
 import { pathActions } from "../../model/capability.ts";
 import type { AuditLevel, BoxRequest } from "../backend.ts";
 import { type HostFeatures, has } from "./features.ts";
+import type { Folded } from "./folded.ts";
 import type { Region } from "./grants.ts";
 import type { Hole } from "./holes.ts";
 import { type ByName, grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
@@ -34,6 +35,7 @@ export interface Needs {
   readonly exceedsExec: boolean;
   /** Loaders may be executed, but not as programs. */
   readonly runsLoaders: boolean;
+  readonly folded: Folded;
   readonly audit: AuditLevel;
   /** What is open in the box's standard streams lies outside its mounts. */
   readonly inheritsFiles: boolean;
@@ -69,6 +71,7 @@ export interface Lowering {
   readonly exceedsKernel: boolean;
   readonly exceedsExec: boolean;
   readonly runsLoaders: boolean;
+  readonly folded: Folded;
 }
 
 export function needsOf(
@@ -80,7 +83,7 @@ export function needsOf(
     asks = false,
   }: Pick<BoxRequest, "audit" | "inheritsFiles" | "asks">,
 ): Needs {
-  const { grants, holes, protection, exceedsKernel, exceedsExec, runsLoaders } = lowering;
+  const { grants, holes, protection, exceedsKernel, exceedsExec, runsLoaders, folded } = lowering;
   const isEverywhere = (action: Region["action"]) =>
     grants.some((grant) => grant.action === action && covers(grant.shape, everything)) &&
     !holes.some((hole) => hole.action === action);
@@ -105,6 +108,7 @@ export function needsOf(
     exceedsKernel,
     exceedsExec,
     runsLoaders,
+    folded,
     audit,
     inheritsFiles,
     asks,

@@ -13,6 +13,7 @@ import { coverageOf, observedCoverage } from "./coverage.ts";
 import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
 import type { Finding } from "./finding.ts";
+import { foldedPlaces } from "./folded.ts";
 import { absentGrants, type Region, type Regions, regionsOf } from "./grants.ts";
 import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
@@ -65,7 +66,8 @@ export function planLinux(
   const { lowering, opener, findings } = hold(regions, request, host, disk);
   const network = networkGrants(capabilities, request.asks === true && has(host, "notify"));
   if (findings.length > 0) return err(findings);
-  const needs = needsOf(lowering, network, request);
+  const folded = foldedPlaces(lowering, regions.bans, disk);
+  const needs = needsOf({ ...lowering, folded }, network, request);
   const means = meansFor(needs, host, opener);
   const besides = means.mounts ? lowering.protection.besides : [];
   const table = judgedRules([...capabilities, ...besides], needs, means, disk);
@@ -163,7 +165,7 @@ function madeSockets(needs: Needs, means: Means): MadeSockets {
 }
 
 /** File rules with what becomes of them, whoever opens. */
-interface Held extends Lowering {
+interface Held extends Omit<Lowering, "folded"> {
   readonly landlockPaths: LandlockPlan["paths"];
 }
 
