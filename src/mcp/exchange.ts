@@ -26,7 +26,7 @@ import {
 } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
 import { type AskedCall, allowedText, askedCall, followedTask } from "./tool-call.ts";
-import { boundedText, isStream, plainAnswer, type Upstream } from "./upstream.ts";
+import { boundedText, isStream, plainAnswer, streamType, type Upstream } from "./upstream.ts";
 
 export interface HttpParts extends RecordParts, Upstream {
   readonly gate: Gate;
@@ -205,7 +205,7 @@ async function sendOn(
     const body = streamed(response.body, { scope, say: parts.say, refuse, owner });
     return new Response(body, {
       status: response.status,
-      headers: answerHeaders(response.headers),
+      headers: answerHeaders(response.headers, streamType),
     });
   }
   return wholeAnswer(scope, request, response);
@@ -218,8 +218,7 @@ async function wholeAnswer(
   response: Response,
 ): Promise<Response> {
   const { status } = response;
-  const headers = answerHeaders(response.headers);
-  headers.set("Content-Type", jsonType);
+  const headers = answerHeaders(response.headers, jsonType);
   const failed = async (detail: string): Promise<Response> => {
     const said = await giveUp(scope, request, "UPSTREAM_FAILED", detail);
     return new Response(said ?? (await request.over.promise), {

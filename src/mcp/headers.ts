@@ -11,10 +11,12 @@ const versionMember = "io.modelcontextprotocol/protocolVersion";
 
 export const sessionHeader = "Mcp-Session-Id";
 
-/** Of a request; nothing else is passed on, and no credentials. */
+/**
+ * Of a request; nothing else is passed on, and no credentials. Not the type of a body either: it
+ * may name a charset, by which the other side would read something else than was decided about.
+ */
 const passedOn = [
   "accept",
-  "content-type",
   "last-event-id",
   "mcp-protocol-version",
   "mcp-session-id",
@@ -25,11 +27,10 @@ const passedOn = [
 ];
 const parameterPrefix = "mcp-param-";
 
-/** Of an answer; the length of its body is another matter. */
+/** Of an answer; type and length of its body are another matter. */
 const passedBack = [
   "allow",
   "cache-control",
-  "content-type",
   "mcp-session-id",
   "mcp-protocol-version",
   "retry-after",
@@ -46,8 +47,9 @@ export function upstreamHeaders(headers: Headers, token: string | undefined): He
   return passed;
 }
 
-export function answerHeaders(headers: Headers): Headers {
-  const passed = new Headers();
+/** @param type of the body; absent: there is none, or not yet */
+export function answerHeaders(headers: Headers, type?: string): Headers {
+  const passed = new Headers(type === undefined ? {} : { "Content-Type": type });
   for (const name of passedBack) {
     const value = headers.get(name);
     if (value !== null) passed.set(name, value);

@@ -30,7 +30,7 @@ import type { CallSession } from "./record.ts";
 import { requestWithoutId, rpcCodes } from "./refusal.ts";
 import { createScopes, holderOf, type Scopes } from "./scopes.ts";
 import { streamed } from "./streamed.ts";
-import { isStream, plainAnswer } from "./upstream.ts";
+import { isStream, plainAnswer, streamType } from "./upstream.ts";
 
 export interface McpServerOptions extends HttpParts {
   readonly hostname: string;
@@ -265,7 +265,8 @@ async function listen(options: McpServerOptions, arrival: Arrival): Promise<Resp
   const { say } = options;
   const refuse = (text: string) => tellServer(options, arrival, text);
   const body = streamed(response.body, { scope, say, refuse, owner: undefined });
-  return new Response(body, { status: response.status, headers: answerHeaders(response.headers) });
+  const { status } = response;
+  return new Response(body, { status, headers: answerHeaders(response.headers, streamType) });
 }
 
 async function end(

@@ -42,7 +42,6 @@ export function upstreamAddress(text: string): URL {
 export async function plainAnswer(response: Response): Promise<Response> {
   const { status } = response;
   const headers = answerHeaders(response.headers);
-  headers.delete("Content-Type");
   await response.body?.cancel();
   if (response.ok) return new Response(null, { status, headers });
   headers.set("Content-Type", "application/json");
@@ -55,9 +54,11 @@ export function httpUpstream(address: URL, token: string | undefined): Upstream 
   return {
     keepsStreams: true,
     async ask({ method, headers, body, signal }) {
+      const passed = upstreamHeaders(headers, token);
+      if (body !== undefined) passed.set("Content-Type", "application/json");
       const response = await fetch(address, {
         method,
-        headers: upstreamHeaders(headers, token),
+        headers: passed,
         redirect: "manual",
         signal,
         ...(body === undefined ? {} : { body }),
@@ -72,6 +73,8 @@ export function httpUpstream(address: URL, token: string | undefined): Upstream 
 
 /** Streams may be silent for as long as they like; calls have a time of their own. */
 const untimed: object = { timeout: false };
+
+export const streamType = "text/event-stream";
 
 export function isStream(response: Response): boolean {
   return /^text\/event-stream\b/i.test(response.headers.get("Content-Type") ?? "");
