@@ -16,6 +16,7 @@ import { Endpoint, endpointHandlers, silent } from "./endpoint.ts";
 import type { StartMove } from "./flow.ts";
 import { hostOfIp } from "./host.ts";
 import { createJudge } from "./judge.ts";
+import { createMachineNames } from "./machine-names.ts";
 import { createNames } from "./names.ts";
 import { classHere } from "./own-address.ts";
 import type { PatienceLimits } from "./patience.ts";
@@ -87,7 +88,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     patience: options.patience ?? { silenceMs: sniffSilenceMs, totalMs: sniffTotalMs },
     startMove: options.startMove && limited(options.startMove),
     ask: options.ask,
-    resolve: options.resolve ?? resolveByMachine,
+    resolve: options.resolve ?? createMachineNames(),
     nextConnection: () => {
       connections += 1;
       return connections;
@@ -213,9 +214,4 @@ function listenOn(context: ClientContext, hostname: string, port: number): Liste
       },
     },
   });
-}
-
-async function resolveByMachine(name: string): Promise<readonly string[]> {
-  const found = await Bun.dns.lookup(name);
-  return found.map(({ address }) => address);
 }
