@@ -2,13 +2,13 @@
 // there and its token is right, it is a stranger, and there is room for few of them.
 
 import { formatIp, type Ip } from "../base/ip.ts";
-import { gatewayConnectionsMax, gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
+import { gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
 import type { Waiting } from "./ask.ts";
 import { checkDatagram } from "./datagram.ts";
 import { type Endpoint, type EndpointEvents, silent } from "./endpoint.ts";
 import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
-import { type Preamble, parsePreamble, preambleKind } from "./preamble.ts";
+import { type Preamble, type PreambleKind, parsePreamble, preambleKind } from "./preamble.ts";
 import { ProxyGreeting } from "./proxy.ts";
 import type { Caller } from "./record.ts";
 import type { Resolver } from "./resolver.ts";
@@ -28,6 +28,8 @@ export interface ClientContext extends StreamContext {
   readonly clients: Clients;
   /** Those that another connection may speak for. */
   readonly arrivals: Strangers;
+  /** Clients at once. */
+  readonly clientsMax: number;
 }
 
 /** Everybody who is connected. */
@@ -43,10 +45,6 @@ const anybody: Caller = { pid: 0, exe: "" };
 
 export function acceptClient(context: ClientContext, client: Endpoint): void {
   const { strangers, known } = context.clients;
-  if (known.size >= gatewayConnectionsMax) {
-    client.reset();
-    return;
-  }
   // Those who wait longest go: the helper says who it is at once, so no crowd keeps it out.
   const [oldest] = strangers;
   if (oldest !== undefined && strangers.size >= gatewayStrangersMax) oldest.reset();
@@ -73,6 +71,11 @@ export function acceptClient(context: ClientContext, client: Endpoint): void {
       const step = parsePreamble(gather.view(), context.token);
       if (step.kind === "more") return;
       context.arrivals.left(client);
+      if (step.kind === "done" && isFull(context, step.preamble)) {
+        client.hand({ ...silent, closed });
+        turnAway(context, client, step.preamble);
+        return;
+      }
       if (step.kind === "done") settled();
       const early = gather.take(gather.length);
       const arrival = { early, closed, settled };
@@ -91,6 +94,40 @@ export function acceptClient(context: ClientContext, client: Endpoint): void {
     return { early: gather.take(gather.length), settled, closed };
   };
   context.arrivals.came({ client, take });
+}
+
+/** Who only announces a port is gone at once. */
+function isFull({ clients, clientsMax }: ClientContext, { kind }: Preamble): boolean {
+  return kind !== preambleKind.resolverClient && clients.known.size >= clientsMax;
+}
+
+/** A connection of aegis' own costs what one of the box does, so there is an end to them. */
+function turnAway(context: ClientContext, client: Endpoint, preamble: Preamble): void {
+  const { pid, exe, ip, port, kind } = preamble;
+  const protocol = protocolOf(kind);
+  const caller = { pid, exe };
+  const host = context.hostOf(ip).text;
+  const subject = { host, port, protocol, caller, flags: "connect" } as const;
+  const reason = `there are ${context.clientsMax} connections already`;
+  const judgement = { isAllowed: false, rule: "", reason };
+  // The number says that no rule about the host was the reason.
+  const connection = context.nextConnection();
+  const recorded = context.recorder.record({ action: "NetConnect", ...subject }, judgement, {
+    connection,
+  });
+  answerLater(
+    context,
+    client,
+    Promise.resolve(recorded).then(() => Uint8Array.of(noPortErrno)),
+  );
+}
+
+/** EADDRNOTAVAIL, as the kernel says when it has no port left for one more. */
+const noPortErrno = 99;
+
+function protocolOf(kind: PreambleKind): "tcp" | "udp" | "icmp" {
+  if (kind === preambleKind.icmp) return "icmp";
+  return kind === preambleKind.datagram ? "udp" : "tcp";
 }
 
 /** How the helper is told what became of a connection it asked for. */
@@ -180,7 +217,7 @@ function serve(
       break;
     case datagram:
     case icmp: {
-      const protocol = preamble.kind === icmp ? "icmp" : "udp";
+      const protocol = protocolOf(preamble.kind);
       const target = { host, port: protocol === "icmp" ? 0 : port, protocol } as const;
       const { waiting, leaving } = watched(client, arrival.closed);
       client.hand({ ...silent, ...leaving });
@@ -232,6 +269,10 @@ function speakAsProxy(
     },
     onRequest: ({ host, port, early: behind, ...rest }) => {
       settled();
+      if (caller === undefined && context.clients.known.size > context.clientsMax) {
+        client.reset();
+        return;
+      }
       const target = { host, port, protocol: "tcp" } as const;
       const asked = { client, target, caller: caller ?? anybody, isNonBlocking: false };
       start(context, { ...asked, ...rest }, { early: behind, closed });

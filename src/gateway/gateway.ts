@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { AegisError } from "../base/errors.ts";
 import { randomSecret } from "../base/ids.ts";
 import type { Ip } from "../base/ip.ts";
-import { movesMax, sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
+import { gatewayConnectionsMax, movesMax, sniffSilenceMs, sniffTotalMs } from "../base/limits.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { AddressClass } from "./address.ts";
 import type { AskConnection } from "./ask.ts";
@@ -43,6 +43,8 @@ export interface GatewayOptions {
   readonly startMove?: StartMove;
   /** Who is asked about connections no rule is about. Default: they are denied. */
   readonly ask?: AskConnection;
+  /** Connections of the box at once; default: what one process holds easily. */
+  readonly connectionsMax?: number;
   /** What kind of place an address is. Default: as this machine sees it. */
   readonly classOf?: (ip: Ip) => AddressClass;
 }
@@ -101,6 +103,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     announce: (port, caller) => askers.set(port, caller),
     clients,
     arrivals: createStrangers(),
+    clientsMax: options.connectionsMax ?? gatewayConnectionsMax,
   };
   const listeners = listen(context);
   const udp = await listenForQuestions(context, askers);

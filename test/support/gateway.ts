@@ -48,6 +48,7 @@ export interface TestGatewayOptions {
   readonly ask?: AskConnection;
   readonly classOf?: (ip: Ip) => AddressClass;
   readonly startMove?: StartMove;
+  readonly connectionsMax?: number;
   /** Takes the rows first. */
   readonly record?: (events: readonly GatewayEvent[]) => void | Promise<void>;
 }

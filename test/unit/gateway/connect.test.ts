@@ -6,12 +6,14 @@ import type { Ip } from "../../../src/base/ip.ts";
 import { classHere } from "../../../src/gateway/own-address.ts";
 import type { Atom, Protocol } from "../../../src/model/capability.ts";
 import {
+  ask,
   connectTo,
   host,
   hostLike,
   net,
   noNet,
   preamble,
+  question,
   resolved,
   server,
   type TestClient,
@@ -342,4 +344,26 @@ test("the gateway listens on both loopback addresses", async () => {
   using client = await connectTo(box.gateway.port, "::1");
   client.send(preamble(box.gateway, { port: echo.port }));
   expect(await client.take(1)).toBe("\0");
+});
+
+test("one connection too many is refused with a reason, and the next when one is gone", async () => {
+  using echo = server();
+  await using box = await testGateway([net(host("127.0.0.1"))], { connectionsMax: 2 });
+  const [first, second] = [
+    await through(box, { port: echo.port }),
+    await through(box, { port: echo.port }),
+  ];
+  const third = await through(box, { port: echo.port });
+  expect(third.status).toBe(99);
+  expect(box.rows().at(-1)).toMatchObject({
+    ...{ decision: "deny", host: "127.0.0.1", port: echo.port, protocol: "tcp", pid: 7 },
+    reason: "there are 2 connections already",
+  });
+  expect(await third.client.rest()).toBe("");
+  // The resolver is asked on what is no connection.
+  await ask(box.gateway, question("a.example"));
+  second.client[Symbol.dispose]();
+  await waitFor("a place", async () => (await through(box, { port: echo.port })).status === 0);
+  first.client.send("still here");
+  expect(await first.client.take(10)).toBe("still here");
 });
