@@ -267,12 +267,15 @@ function speakAsProxy(
           recorded.catch(() => client.reset()),
         );
     },
-    onRequest: ({ host, port, early: behind, ...rest }) => {
+    onRequest: ({ host: named, port, early: behind, ...rest }) => {
       settled();
       if (caller === undefined && context.clients.known.size > context.clientsMax) {
         client.reset();
         return;
       }
+      // What the resolver of the box answered stands for the name here as well.
+      const isStandIn = named.ip !== undefined && !rest.isProxied;
+      const host = isStandIn ? context.hostOf(named.ip) : named;
       const target = { host, port, protocol: "tcp" } as const;
       const asked = { client, target, caller: caller ?? anybody, isNonBlocking: false };
       start(context, { ...asked, ...rest }, { early: behind, closed });

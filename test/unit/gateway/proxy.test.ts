@@ -5,6 +5,7 @@ import {
   connectTo,
   host,
   net,
+  resolved,
   server,
   type TestGateway,
   testGateway,
@@ -111,9 +112,11 @@ test("the password of the proxy opens nothing else", async () => {
   expect(login(box)).not.toContain(Buffer.from(box.gateway.token).toString("hex"));
 });
 
+const bigEndian = (number: number) => [number >> 8, number & 0xff];
+
 function socks(name: string | Uint8Array, port: number): Buffer {
   const bytes = Buffer.from(name);
-  return Buffer.from([5, 1, 0, 3, bytes.length, ...bytes, port >> 8, port & 0xff]);
+  return Buffer.from([5, 1, 0, 3, bytes.length, ...bytes, ...bigEndian(port)]);
 }
 
 test("SOCKS5 to a granted name", async () => {
@@ -127,6 +130,26 @@ test("SOCKS5 to a granted name", async () => {
   client.send("ping\n");
   expect(await client.take(5)).toBe("ping\n");
   expect(box.rows()).toMatchObject([{ host: "good.example", flags: "socks5" }]);
+});
+
+test("the address that stands for a name is the name to the proxy as well", async () => {
+  using echo = server();
+  await using box = await open();
+  const address = (await resolved(box, "good.example")) ?? "";
+  const { client } = await through(box, { kind: 2 });
+  client.send(Buffer.of(5, 1, 0));
+  await client.take(2);
+  client.send(
+    Buffer.from([5, 1, 0, 1, ...address.split(".").map(Number), ...bigEndian(echo.port)]),
+  );
+  expect(await client.take(10)).toStartWith("\x05\0");
+  const tunnel = await through(box, { kind: 2 });
+  tunnel.client.send(`CONNECT ${address}:${echo.port} HTTP/1.1\r\n\r\n`);
+  expect(await tunnel.client.take(12)).toBe("HTTP/1.1 200");
+  expect(box.rows()).toMatchObject([{ host: "good.example" }, { host: "good.example" }]);
+  const nobody = await through(box, { kind: 2 });
+  nobody.client.send(`CONNECT 198.18.7.7:${echo.port} HTTP/1.1\r\n\r\n`);
+  expect(await nobody.client.take(12)).toBe("HTTP/1.1 403");
 });
 
 test("SOCKS5 with the password, for who does not come through the helper", async () => {
