@@ -37,8 +37,8 @@
 #define AE_DIGEST_SIZE_MAX (256 << 20)
 /* Symbolic links followed in one path: MAXSYMLINKS of Linux. */
 #define AE_LINKS_MAX 40
-/* How long a cached executable of a thread is believed, milliseconds: far below a wrap of the pid
- * counter. */
-#define AE_EXE_TTL_MS 20
+/* How long is believed what is kept of a thread by its number, milliseconds: far below a wrap of
+ * the pid counter. */
+#define AE_THREAD_TTL_MS 20
 
 #endif

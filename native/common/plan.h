@@ -67,6 +67,8 @@ enum plan_notify {
 	NOTIFY_MAKES_NETLINK = 16384,
 	/* What the filter refuses is notified, to be told of and refused. */
 	NOTIFY_TELLS_REFUSED = 32768,
+	/* Whatever gives a thread another current directory is notified. */
+	NOTIFY_TELLS_FOLDERS = 65536,
 	NOTIFY_MAKES =
 		NOTIFY_MAKES_TCP | NOTIFY_MAKES_UDP | NOTIFY_MAKES_OTHERS | NOTIFY_MAKES_NETLINK,
 };

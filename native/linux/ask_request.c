@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "change_deeds.h"
+#include "contexts.h"
 #include "names.h"
 #include "opens.h"
 #include "programs.h"
-#include "umasks.h"
 
 /* What exists has a name as well, which nobody looks at. False: it is too long to be one. */
 static bool copy_name(char to[LEND_NAME_ROOM], const struct target *target)
@@ -84,7 +84,7 @@ int ask_request_fill(struct request *request, uint32_t program, struct lend_requ
 		     void **value)
 {
 	const char *exe = programs_name(program);
-	int mask = umasks_of(&request->caller);
+	int mask = contexts_umask(&request->caller);
 	int answer;
 
 	memset(lend, 0, sizeof(*lend));

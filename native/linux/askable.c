@@ -64,7 +64,7 @@ static bool is_askable(const struct request *request)
 	case CALL_UNKNOWN:
 	case CALL_ACCESS:
 	case CALL_EXEC:
-	case CALL_UMASK:
+	case CALL_CONTEXT:
 	case CALL_PART:
 	case CALL_SOCKET:
 	case CALL_SOCKETPAIR:

@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "../common/fd.h"
-#include "umasks.h"
+#include "contexts.h"
 
 /* Of this thread: what it has, or why that is not known. */
 enum { UNKNOWN = -1, SHARED = -2 };
@@ -31,7 +31,7 @@ int broker_confirm(const struct request *request)
 
 int broker_confirm_umask(const struct request *request)
 {
-	int mask = umasks_of(&request->caller);
+	int mask = contexts_umask(&request->caller);
 
 	if (mask < 0)
 		return mask == -ESRCH || mask == -ENOENT ? ANSWER_NONE : EACCES;

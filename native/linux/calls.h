@@ -32,7 +32,7 @@ enum call_kind {
 	CALL_WRITE,
 	CALL_WRITEV,
 	/* Let through: the broker only has to know. */
-	CALL_UMASK,
+	CALL_CONTEXT,
 	CALL_PART,
 };
 

@@ -7,12 +7,12 @@
 #include <errno.h>
 
 #include "changes.h"
+#include "contexts.h"
 #include "names.h"
 #include "opens.h"
 #include "refused_calls.h"
 #include "socket_kinds.h"
 #include "sockets.h"
-#include "umasks.h"
 #include "writable.h"
 
 /* One after the other, whichever threads they come on. */
@@ -62,9 +62,9 @@ int dispatch_call(struct request *request)
 	case CALL_WRITE:
 	case CALL_WRITEV:
 		return sockets_answer(request);
-	case CALL_UMASK:
+	case CALL_CONTEXT:
 	case CALL_PART:
-		umasks_tell(&request->caller, request->call->kind == CALL_PART);
+		contexts_tell(&request->caller, request->call->kind == CALL_PART);
 		return ANSWER_CONTINUE;
 	case CALL_UNKNOWN:
 		break;

@@ -23,10 +23,10 @@
 #include "../common/die.h"
 #include "ask_deeds.h"
 #include "broker.h"
+#include "contexts.h"
 #include "dispatch.h"
 #include "exec.h"
 #include "programs.h"
-#include "umasks.h"
 
 /* Interrupts a blocked receive on kernels before 6.6, which do not notice that the box is empty. */
 enum { WAKE_SIGNAL = SIGURG };
@@ -217,6 +217,7 @@ static void *serve(void *argument)
 
 	if (broker_init_thread() != 0)
 		die("notify", ENOMEM, "Cannot answer the box's calls");
+	contexts_enter();
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
@@ -230,6 +231,7 @@ static void *serve(void *argument)
 		if (!is_last)
 			notify.stuck--;
 	}
+	contexts_leave();
 	free_server(server);
 	if (is_last)
 		notify.is_done = true;
@@ -299,7 +301,7 @@ int notify_start(int listener, const struct box_rules *rules)
 		return -errno;
 	notify.listener = listener;
 	notify.rules = rules;
-	umasks_start(rules->tells_umasks);
+	contexts_start(rules->tells_umasks, rules->tells_folders);
 	error = exec_init();
 	if (error != 0)
 		return error;

@@ -116,7 +116,7 @@ uint32_t programs_of(pid_t tid)
 
 	pthread_mutex_lock(&programs.lock);
 	if (seen->tid != tid || seen->until_ms < now)
-		*seen = (struct seen){tid, look_up(tid), now + AE_EXE_TTL_MS};
+		*seen = (struct seen){tid, look_up(tid), now + AE_THREAD_TTL_MS};
 	id = seen->id;
 	pthread_mutex_unlock(&programs.lock);
 	return id;

@@ -28,6 +28,7 @@ void request_take_rules(const struct plan *plan, struct box_rules *rules)
 	rules->hash_programs = plan->notify & NOTIFY_HASH_PROGRAMS;
 	rules->tells_refused = plan->notify & NOTIFY_TELLS_REFUSED;
 	rules->tells_umasks = plan->notify & NOTIFY_TELLS_UMASKS;
+	rules->tells_folders = plan->notify & NOTIFY_TELLS_FOLDERS;
 	rules->takes_nothing = plan_makes_sockets(plan);
 	rules->makes_sockets = rules->takes_nothing && rules->broker_socket;
 	rules->makes_kinds = plan->notify & NOTIFY_MAKES;

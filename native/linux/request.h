@@ -37,8 +37,9 @@ struct box_rules {
 	bool hash_programs;
 	/* What the filter refuses comes here: see refused_calls.h. */
 	bool tells_refused;
-	/* Nobody gets another umask unheard: see umasks.h. */
+	/* Nobody gets another umask, or current directory, unheard: see contexts.h. */
 	bool tells_umasks;
+	bool tells_folders;
 	/* Sockets are made here, because none can be taken out of a process. */
 	bool makes_sockets;
 	/* Which ones: bits of NOTIFY_MAKES. */

@@ -13,6 +13,7 @@
 
 #include "../common/fd.h"
 #include "../common/number.h"
+#include "contexts.h"
 #include "proc.h"
 #include "resolve_name.h"
 #include "resolve_walk.h"
@@ -46,19 +47,29 @@ static int open_found(int base, const struct place *place)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Base directory of a relative path; -1 when the path is absolute. */
-static int open_base(const struct caller *caller, const struct place *place, int *base)
+/* What a descriptor of the caller stands for, or its current directory. */
+static int open_directory(const struct caller *caller, int directory)
 {
 	char file[3 + NUMBER_SIZE] = "fd/";
 
+	if (directory == AT_FDCWD)
+		return caller_open(caller, "cwd", O_PATH);
+	if (directory < 0)
+		return -ENOENT;
+	number_write(file + 3, (unsigned int)directory);
+	return caller_open(caller, file, O_PATH);
+}
+
+/* Base directory of a relative path; -1 when the path is absolute. *owned is to be closed. */
+static int open_base(const struct caller *caller, const struct place *place, int *base, int *owned)
+{
 	*base = -1;
 	if (place->path[0] == '/' && !(place->resolve & RESOLVE_IN_ROOT))
 		return 0;
-	if (place->directory < 0 && place->directory != AT_FDCWD)
-		return -ENOENT;
-	if (place->directory != AT_FDCWD)
-		number_write(file + 3, (unsigned int)place->directory);
-	*base = caller_open(caller, place->directory == AT_FDCWD ? "cwd" : file, O_PATH);
+	if (place->directory == AT_FDCWD)
+		*base = contexts_folder(caller, owned);
+	else
+		*base = *owned = open_directory(caller, place->directory);
 	return *base < 0 ? *base : 0;
 }
 
@@ -166,8 +177,9 @@ static int find_missing(const struct caller *caller, int base, const struct plac
 
 int resolve_place(const struct caller *caller, const struct place *place, struct target *target)
 {
-	ae_auto_fd int base = -1;
-	int error = open_base(caller, place, &base);
+	ae_auto_fd int owned = -1;
+	int base;
+	int error = open_base(caller, place, &base, &owned);
 	int fd;
 
 	target_close(target);
@@ -230,14 +242,15 @@ int resolve_entry(const struct caller *caller, const struct place *place, struct
 	struct target *target = &entry->target;
 	struct split split;
 	struct place above = {.directory = place->directory, .path = split.directory};
-	ae_auto_fd int base = -1;
+	ae_auto_fd int owned = -1;
+	int base;
 	int error;
 
 	entry->name = "";
 	if (!split_last(place->path, &split))
 		return resolve_place(caller, place, target);
 	target_close(target);
-	error = open_base(caller, place, &base);
+	error = open_base(caller, place, &base, &owned);
 	if (error == -ENOENT && place->directory != AT_FDCWD)
 		return name_textually(-1, place->path, EBADF, target);
 	if (error != 0)
@@ -253,12 +266,10 @@ int resolve_entry(const struct caller *caller, const struct place *place, struct
 
 int resolve_fd(const struct caller *caller, int fd, struct target *target)
 {
-	struct place place = {.directory = fd, .path = ""};
-	int base;
-	int error = open_base(caller, &place, &base);
+	int directory = open_directory(caller, fd);
 
 	target_close(target);
-	if (error == -ENOENT)
+	if (directory == -ENOENT)
 		return name_textually(-1, "", EBADF, target);
-	return error ? error : name_existing(base, target);
+	return directory < 0 ? directory : name_existing(directory, target);
 }

@@ -244,6 +244,7 @@ function notifyBits(notify: NotifyPlan): number {
     notify.makes?.others === true,
     notify.makes?.netlink === true,
     notify.tellsRefused === true,
+    notify.tellsFolders === true,
   ];
   return bits.reduce((all, isSet, bit) => all | (isSet ? 1 << bit : 0), 0);
 }

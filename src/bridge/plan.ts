@@ -156,6 +156,8 @@ export interface NotifyPlan {
    * file that it makes. Absent: no.
    */
   readonly tellsUmasks?: boolean;
+  /** The same with current directories, for every path that starts there. Absent: no. */
+  readonly tellsFolders?: boolean;
   /**
    * Every call that changes what exists, by name or by descriptor, is performed by the helper on
    * the very object that was judged. Absent: only with `brokerOpen`.

@@ -18,7 +18,7 @@ import { tempDir } from "../support/temp.ts";
 
 const act = testProgram("act");
 const attack = testProgram("attack");
-const umasks = testProgram("umasks");
+const contexts = testProgram("contexts");
 const O = {
   RDONLY: 0,
   WRONLY: 1,
@@ -135,23 +135,39 @@ describe("opening", () => {
     ]);
   });
 
-  testWith(["seccomp"], "each file has the umask of the moment, whoever changed it", async () => {
-    const script = `umask 022; : >a; (umask 077; : >b); : >c; umask 027; : >d; /bin/sh -c ': >e'`;
-    const { folder } = await play(`${script}; ${umasks} threads /bin/sh`);
-    const modes = (names: string) =>
-      names.split(" ").map((name) => `${name} ${modeOf(join(folder, name))}`);
-    expect(modes("a b c d e")).toEqual(["a 644", "b 600", "c 644", "d 640", "e 640"]);
-    expect(modes("first shared parted kept executed")).toEqual([
-      "first 644",
-      "shared 640",
-      "parted 600",
-      "kept 640",
-      "executed 600",
-    ]);
-  });
+  testWith(
+    ["seccomp"],
+    "each file has the umask and place of the moment, whoever changed it",
+    async () => {
+      const script = `umask 022; : >a; (umask 077; : >b); : >c; umask 027; : >d; /bin/sh -c ': >e'`;
+      const { folder } = await play(`${script}; ${contexts} threads /bin/sh`);
+      const modes = (names: string) =>
+        names.split(" ").map((name) => `${name} ${modeOf(join(folder, name))}`);
+      expect(modes("a b c d e")).toEqual(["a 644", "b 600", "c 644", "d 640", "e 640"]);
+      expect(modes("first second/shared third/parted second/kept third/executed")).toEqual([
+        "first 644",
+        "second/shared 640",
+        "third/parted 600",
+        "second/kept 640",
+        "third/executed 600",
+      ]);
+    },
+  );
 
-  testWith(["seccomp"], "a umask that is just being changed is not kept", async () => {
-    expect((await play(`${umasks} race 400`)).output).toBe("0 wrong\n");
+  for (const what of ["umask", "folder"])
+    testWith(["seccomp"], `a ${what} that is just being changed is not kept`, async () => {
+      expect((await play(`${contexts} ${what} 400`)).output).toBe("0 wrong\n");
+    });
+
+  testWith(["seccomp"], "what is read and made is named by where its caller is", async () => {
+    const script = "read a <file; cd sub; : >one; (cd ..; : >two); : >three; cd ..; read a <file";
+    expect((await play(script)).rows).toEqual([
+      "+ FileRead $/file",
+      "+ FileWrite $/sub/one",
+      "+ FileWrite $/two",
+      "+ FileWrite $/sub/three",
+      "+ FileRead $/file",
+    ]);
   });
 
   testWith(["seccomp"], "appending, truncating and reading back", async () => {

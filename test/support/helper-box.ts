@@ -51,7 +51,7 @@ export const judgedCalls =
   renameat2 link linkat symlink symlinkat mkdir mkdirat mknod mknodat chmod fchmodat fchmodat2 chown lchown fchownat
   utime utimes futimesat utimensat setxattr lsetxattr removexattr lremovexattr setxattrat removexattrat fchmod fchown
   fsetxattr fremovexattr connect bind listen sendto sendmsg
-  sendmmsg umask unshare`.split(/\s+/);
+  sendmmsg umask chdir fchdir unshare`.split(/\s+/);
 
 /** Same numbers everywhere; the table is of a kernel before them. */
 const newer: Readonly<Record<string, number>> = { setxattrat: 463, removexattrat: 466 };
@@ -130,6 +130,7 @@ export function audited(
       brokerMessages: false,
       verifyPrograms: false,
       tellsUmasks: broker,
+      tellsFolders: broker,
     },
     rules,
   };
@@ -203,7 +204,7 @@ export function told(rows: readonly AccessFrame[]): string[] {
     .map((row) => `${row.allowed ? "+" : "-"} ${row.action} ${row.path}`);
 }
 
-const programs = ["act", "attack", "change", "stuck", "umasks"] as const;
+const programs = ["act", "attack", "change", "stuck", "contexts"] as const;
 const compiled: { folder?: string } = {};
 
 /** One of the programs of native/test, compiled once for each test process. */

@@ -165,6 +165,8 @@ export function notifiedCalls(needs: Needs, means: Means): NotifiedCalls {
     change: isAudited || judges || means.changes,
     descriptor: judges || means.changes,
     ...(makesNames || judges ? { umask: true } : {}),
+    // A folder that is kept is in use, which nobody sees whose mounts are his own.
+    ...((makesNames || judges) && means.mounts ? { folder: true } : {}),
     exec: isAudited || judges,
     // What is read-only but for an answer has to look as if it could be written.
     ...(needs.asks && means.broker && means.mounts ? { writable: true } : {}),

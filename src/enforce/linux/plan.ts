@@ -136,6 +136,7 @@ function namespacesFor(means: Means, host: HostFeatures): NativePlan["namespaces
 }
 
 function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan {
+  const notified = notifiedCalls(needs, means);
   const brokerOpen = means.broker || means.judgesAll;
   const brokerCreate = brokerOpen || needs.protection.guarded.length > 0;
   return {
@@ -147,9 +148,10 @@ function notifyPlan(needs: Needs, means: Means, request: BoxRequest): NotifyPlan
     verifyPrograms: means.verifies,
     ...(request.hashPrograms === true ? { hashPrograms: true } : {}),
     ...(means.takesSockets ? {} : { makesSockets: true }),
-    ...(notifiedCalls(needs, means).refused === true ? { tellsRefused: true } : {}),
+    ...(notified.refused === true ? { tellsRefused: true } : {}),
     ...(makesSockets(needs, means) ? { makes: madeSockets(needs, means) } : {}),
     ...(brokerCreate ? { tellsUmasks: true } : {}),
+    ...(notified.folder === true ? { tellsFolders: true } : {}),
     ...(means.changes && !brokerOpen ? { brokerChange: true } : {}),
   };
 }

@@ -66,6 +66,8 @@ export interface NotifiedCalls {
   readonly socket: boolean;
   /** umask(), and what makes a thread that has one to itself. */
   readonly umask?: boolean;
+  /** chdir() and fchdir(), and the same. */
+  readonly folder?: boolean;
   /** socket() itself, where the filter lets it through. */
   readonly makesSockets?: boolean;
   /** What it refuses: calls no box may make, sockets, and connecting by sending. */
@@ -114,6 +116,7 @@ function callRules(plan: FilterPlan): Map<string, CallRule> {
   rules.set("access", unless(1, W_OK, "allow", wondering));
   set(["faccessat", "faccessat2"], unless(2, W_OK, "allow", wondering));
   rules.set("umask", notified(notify.umask === true));
+  set(["chdir", "fchdir"], notified(notify.folder === true));
   rules.set("open", openRule(notify.open, 1));
   rules.set("openat", openRule(notify.open, 2));
   // The flags of openat2 lie in memory, where a filter cannot look.
@@ -147,7 +150,7 @@ function confine(
   // Its flags lie in memory; told that the call does not exist, libraries use clone, whose flags
   // can be seen.
   rules.set("clone3", unknown);
-  const parting = notified(plan.notify.umask === true);
+  const parting = notified(plan.notify.umask === true || plan.notify.folder === true);
   rules.set("clone", unless(0, cloneNamespaces, cloneRule(parting)));
   rules.set("unshare", unless(0, unshareNamespaces, unless(0, CLONE_FS, "allow", parting)));
   rules.set("personality", only(0, [0, personalityQuery], "allow"));
@@ -271,7 +274,7 @@ const priority = { process: 0, group: 1 } as const;
 /** IOPRIO_WHO_*. */
 const ioPriority = { process: 1, group: 2 } as const;
 
-/** @param parting for a thread that shares no umask with those of its process */
+/** @param parting for a thread that shares no umask or current directory with its process */
 function cloneRule(parting: Answer): CallRule {
   const cases = [{ values: [CLONE_THREAD], rule: parting }];
   return { argument: 0, mask: CLONE_THREAD | CLONE_FS, cases, otherwise: "allow" };

@@ -191,8 +191,10 @@ test("the audit level decides what the supervisor hears of", () => {
       verifyPrograms: false,
       ...(audit === "off" ? {} : { tellsRefused: true }),
       tellsUmasks: true,
+      tellsFolders: true,
     });
     expect(answerTo(planned, "umask")).toBe(answers.notify);
+    expect(answerTo(planned, "chdir")).toBe(answers.notify);
     expect(answerTo(planned, "mkdir")).toBe(answers.notify);
   }
   const creates = 0o101;
@@ -202,6 +204,7 @@ test("the audit level decides what the supervisor hears of", () => {
   const unguarded = plan(workspace.slice(0, 2), host(), { audit: "off" });
   expect(answerTo(unguarded, "openat", 0, 0, creates)).toBe(answers.allow);
   expect(answerTo(unguarded, "umask")).toBe(answers.allow);
+  expect(answerTo(unguarded, "fchdir")).toBe(answers.allow);
 });
 
 test("ports: the host's network, judged by Landlock, the filter and the supervisor", () => {

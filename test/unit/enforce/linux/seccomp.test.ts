@@ -82,11 +82,22 @@ for (const arch of archs) {
     }
   });
 
-  test(`${arch}: who keeps umasks hears of what changes one`, () => {
-    const told = { ...plan, notify: { ...plan.notify, umask: true } };
+  test(`${arch}: who keeps umasks or current directories hears of what changes one`, () => {
+    const umasks = { ...plan, notify: { ...plan.notify, umask: true } };
+    const folders = { ...plan, notify: { ...plan.notify, folder: true } };
+    for (const [name, told] of [
+      ["umask", umasks],
+      ["chdir", folders],
+      ["fchdir", folders],
+    ] as const) {
+      for (const each of [plan, umasks, folders])
+        expect([name, answer(each, name, 0o77)]).toEqual([
+          name,
+          each === told ? "notify" : "allow",
+        ]);
+    }
     const thread = 0x3d0f00;
     const rows = [
-      ["umask", 0o77, "notify"],
       ["clone", thread, "allow"],
       ["clone", 17, "allow"],
       ["clone", 17 | 0x200, "allow"],
@@ -96,7 +107,8 @@ for (const arch of archs) {
       ["unshare", 0x200 | 0x20000, "eperm"],
     ] as const;
     for (const [name, flags, expected] of rows) {
-      expect([name, flags, answer(told, name, flags)]).toEqual([name, flags, expected]);
+      for (const told of [umasks, folders])
+        expect([name, flags, answer(told, name, flags)]).toEqual([name, flags, expected]);
       const untold = expected === "notify" ? "allow" : expected;
       expect([name, flags, answer(plan, name, flags)]).toEqual([name, flags, untold]);
     }
