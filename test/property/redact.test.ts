@@ -28,6 +28,8 @@ function secretText(random: () => number): { readonly secret: string; readonly t
     () => same(`ghp_${some(random, letters, 20, 40)}`),
     () => ({ secret: word, text: `password=${word}` }),
     () => ({ secret: word, text: `API_KEY: "${word}"` }),
+    () => ({ secret: word, text: JSON.stringify(JSON.stringify({ password: `"${word}` })) }),
+    () => ({ secret: word, text: `run --password ${word}` }),
     () => ({ secret: word, text: `Authorization: Bearer ${word}` }),
     () => ({ secret: word, text: `https://user:${word}@example.com/` }),
   ];

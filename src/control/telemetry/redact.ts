@@ -8,25 +8,40 @@ import { isObject } from "../../model/json-object.ts";
 
 /** In small letters, without `-`, `_` and spaces; also at the end of a longer name. */
 const secretEndings =
-  /(?:password|passwd|passphrase|secret|token|apikey|privatekey|secretkey|accesskey|signingkey|encryptionkey|credentials?|authorization|creditcard|cookie)$/;
+  /(?:(?:password|passwd|passphrase|secret|apikey|privatekey|secretkey|accesskey|accountkey|signingkey|encryptionkey|credential|cookie)s?|token|authorization|creditcard)$/;
+/** Numbers of these are counts: `max_tokens`, and how many tests pass. */
+const countableNames = /tokens$|(?:^|[-_ ])pass$/i;
 const secretNames: ReadonlySet<string> = new Set([
   ...["auth", "ssn", "pwd", "jwt", "bearer", "cvv", "pin", "otp", "sessionkey", "cardnumber"],
 ]);
 /** `--password` and its like, where the value is the next argument. */
 const secretOption = /^--?[\w-]{1,64}$/;
 
-const unmarked = `(?!\\s{0,4}\\\\?["']?\\[(?:REDACTED|EMAIL|PHONE|TOKEN|OMITTED)\\])`;
-const value = `(?:"[^"\\r\\n]*"|'[^'\\r\\n]*'|[^\\s"',;&}\\]]+)`;
+const unmarked = `(?!\\s{0,4}\\\\{0,15}["']?\\[(?:REDACTED|EMAIL|PHONE|TOKEN|OMITTED)\\])`;
+/**
+ * A text in quotes ends at the next one with as many backslashes before it, however deep in other
+ * texts it stands: what is inside has more. Where none comes it goes on to the end of the line.
+ */
+const value =
+  "(?:(?<quote>\\\\{0,15}(?:\"\"\"|'''|[\"']))(?:[^\\r\\n]*?(?<!\\\\)\\k<quote>|[^\\r\\n]*)|\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s\"',;&}\\]]+)";
 const named =
-  "(?:pass(?:word|wd|phrase)|secret|token|(?:api|access|private|secret)[_-]?key|credential)";
-const assigned = `\\\\?["']?\\s{0,4}[:=]${unmarked}\\s{0,4}`;
+  "(?:(?:passw(?:or)?d|passphrase|secret|credential)s?|pwd|token|(?:api|access|account|encryption|private|secret|signing)[_-]?key|(?:\\b|_)pass(?==))";
+const assigned = `\\\\{0,15}["']?\\s{0,4}(?::=|={1,3}>?|:)(?![=>])${unmarked}\\s{0,4}`;
 
 const patterns: readonly (readonly [RegExp, string])[] = [
-  [/-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[^-]*(?:-----END[A-Z0-9 ]{0,60}-----)?/g, "[TOKEN]"],
-  [new RegExp(`\\b(authorization${assigned})[^\\r\\n]+`, "gi"), "$1[REDACTED]"],
-  [new RegExp(`(${named}${assigned})\\\\?${value}`, "gi"), "$1[REDACTED]"],
+  [
+    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-(?!----)[^-]*)*(?:-----END[A-Z0-9 ]{0,60}-----)?/g,
+    "[TOKEN]",
+  ],
+  [new RegExp(`\\b((?:authorization|cookie)${assigned})[^\\r\\n]+`, "gi"), "$1[REDACTED]"],
+  [new RegExp(`(${named}${assigned})${value}`, "gi"), "$1[REDACTED]"],
+  [
+    new RegExp(`((?<![\\w-])--[\\w-]{0,64}${named}[ \\t]{1,4})(?!-)${unmarked}${value}`, "gi"),
+    "$1[REDACTED]",
+  ],
+  [new RegExp(`(<[\\w:.-]{0,64}${named}>)${unmarked}[^<]+`, "gi"), "$1[REDACTED]"],
   [/\b(bearer\s{1,4})[\w.~+/=-]{8,}/gi, "$1[TOKEN]"],
-  [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@?#]{1,256}@/gi, "$1[REDACTED]@"],
+  [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#]{1,256}@/gi, "$1[REDACTED]@"],
   [
     /\b(?:[sr]k[-_][\w-]{12,}|whsec_[\w+/=]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|gl[a-z]{2,4}-[\w-]{16,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{16,}|hf_\w{20,}|AGE-SECRET-KEY-\w{16,}|hv[sbr]\.[\w-]{20,})/g,
     "[TOKEN]",
@@ -38,10 +53,13 @@ const patterns: readonly (readonly [RegExp, string])[] = [
  * them takes letters of either case so does this; a flag for all of it would double what it takes.
  */
 const maybeSecret =
-  /[:=]|-----BEGIN|[bB][eE][aA][rR][eE][rR]\s|[sr]k[-_]|whsec_|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|A[KSR][IO]A|AIDA|AIza|ya29\.|npm_|pypi-|hf_|AGE-SECRET|hv[sbr]\.|eyJ/;
+  /[:=>]|--[\w-]|[bB][eE][aA][rR][eE][rR]\s|[sr]k[-_]|whsec_|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|A[KSR][IO]A|AIDA|AIza|ya29\.|npm_|pypi-|hf_|AGE-SECRET|hv[sbr]\.|eyJ/;
 const numbers: readonly (readonly [RegExp, string])[] = [
-  [/\+\d(?:[ .()-]{0,2}\d){7,14}\b/g, "[PHONE]"],
-  [/\b(?:\+?1[ \t.-]?)?\(?\d{3}\)?[ \t.-]?\d{3}[ \t.-]?\d{4}\b/g, "[PHONE]"],
+  [/\+\d(?:[ .()\u00a0\u2010-\u2015\u202f-]{0,2}\d){7,14}\b/g, "[PHONE]"],
+  [
+    /\b(?:\+?1[ \t.\u00a0\u2010-\u2015\u202f-]?)?\(?\d{3}\)?[ \t.\u00a0\u2010-\u2015\u202f-]?\d{3}[ \t.\u00a0\u2010-\u2015\u202f-]?\d{4}\b/g,
+    "[PHONE]",
+  ],
   [/\b[0-9A-Fa-f]{32,}\b/g, "[TOKEN]"],
 ];
 /** Any of them: many ids have eight digits, and few of those are a number. */
@@ -60,7 +78,7 @@ export type KnownNames = Map<string, KnownName>;
 
 interface KnownName {
   readonly shown: string;
-  readonly isSecret: boolean;
+  readonly hides: "all" | "texts" | "nothing";
 }
 
 const knownNamesMax = 1000;
@@ -93,8 +111,9 @@ function redactWithin(input: JsonValue, budget: Budget, names: KnownNames): Json
       copy[omitted] = omitted;
       break;
     }
-    const { shown, isSecret } = nameIn(names, name);
-    const value = isSecret ? "[REDACTED]" : redactWithin(member, budget, names);
+    const { shown, hides } = nameIn(names, name);
+    const isHidden = hides === "all" || (hides === "texts" && isText(member));
+    const value = isHidden ? "[REDACTED]" : redactWithin(member, budget, names);
     if (shown !== name || value !== member) copy ??= membersBefore(input, name);
     if (copy !== undefined) put(copy, shown, value);
   }
@@ -125,7 +144,7 @@ export function redactWord(text: string, names: KnownNames): string {
 function nameIn(names: KnownNames, name: string): KnownName {
   const known = names.get(name);
   if (known !== undefined) return known;
-  const made = { shown: redactText(name), isSecret: isSecretName(name) };
+  const made = { shown: redactText(name), hides: hiddenBy(name) };
   if (names.size >= knownNamesMax) names.clear();
   if (name.length <= knownNameMaxLength) {
     names.set(ownText(name), { ...made, shown: ownText(made.shown) });
@@ -193,6 +212,15 @@ function withoutAddresses(text: string): string {
     from = match.index + match[0].length;
   }
   return copied + text.slice(from);
+}
+
+function hiddenBy(name: string): KnownName["hides"] {
+  if (isSecretName(name)) return "all";
+  return countableNames.test(name) ? "texts" : "nothing";
+}
+
+function isText(value: JsonValue): boolean {
+  return typeof value === "string" || Array.isArray(value);
 }
 
 function isSecretName(name: string): boolean {

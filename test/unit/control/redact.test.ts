@@ -6,6 +6,14 @@ import type { JsonValue } from "../../../src/model/event.ts";
 
 const hex = "0123456789abcdef0123456789ABCDEF";
 
+const r = "[REDACTED]";
+
+/** JSON in a text in JSON, that many times. */
+function nested(value: JsonValue, times: number): string {
+  const text = JSON.stringify(value);
+  return times === 1 ? text : nested(text, times - 1);
+}
+
 const rows: readonly (readonly [string, JsonValue, JsonValue])[] = [
   ["a password", { password: "x" }, { password: "[REDACTED]" }],
   ["a secret of any type", { token: { a: [1] } }, { token: "[REDACTED]" }],
@@ -53,6 +61,65 @@ const rows: readonly (readonly [string, JsonValue, JsonValue])[] = [
   ],
   ["a number of another country", "+49 170 1234567", "[PHONE]"],
   ["an address of other letters", "an jörg@münchen.de", "an [EMAIL]"],
+  ["several of them", { api_keys: ["k"], passwords: { a: "p" } }, { api_keys: r, passwords: r }],
+  [
+    "texts that are tokens, and no counts",
+    { tokens: ["t"], n_tokens: 5 },
+    { tokens: r, n_tokens: 5 },
+  ],
+  [
+    "a pass that is a text",
+    { pass: "x", db_pass: "y", bypass: "z" },
+    { pass: r, db_pass: r, bypass: "z" },
+  ],
+  [
+    "a quote inside a value",
+    String.raw`{"password": "a\"b c", "n": 1}`,
+    `{"password": ${r}, "n": 1}`,
+  ],
+  ["JSON in JSON", nested({ password: 'a"b c' }, 2), nested({ password: 0 }, 2).replace("0", r)],
+  [
+    "JSON in JSON in JSON",
+    nested({ password: "a b" }, 3),
+    nested({ password: 0 }, 3).replace("0", r),
+  ],
+  ["a value that was cut", '{"password": "a b', `{"password": ${r}`],
+  [
+    "a list of them in a text",
+    '{"passwords": ["a b", "c"], "n": 1}',
+    `{"passwords": ${r}, "n": 1}`,
+  ],
+  ["another language's assignment", "password => 'a b', n := 1", `password => ${r}, n := 1`],
+  ["three quotes", 'password = """a"b""" n', `password = ${r} n`],
+  ["an element", "<db.password>a b</db.password>", `<db.password>${r}</db.password>`],
+  [
+    "an option in a text",
+    "psql --password 'a b' --max-tokens 5",
+    `psql --password ${r} --max-tokens 5`,
+  ],
+  ["an option without a value", "login --password-stdin x", "login --password-stdin x"],
+  [
+    "a connection's parameters",
+    "Uid=sa;Pwd=a;AccountKey=b==;n=1",
+    `Uid=sa;Pwd=${r};AccountKey=${r};n=1`,
+  ],
+  ["a cookie", "Set-Cookie: sid=a; Path=/", `Set-Cookie: ${r}`],
+  ["an @ in a password", "at ftp://me:p@w@example.com/x", `at ftp://${r}@example.com/x`],
+  [
+    "an encrypted private key",
+    "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,A\n\nMIIE\n-----END RSA PRIVATE KEY-----\nrest",
+    "[TOKEN]\nrest",
+  ],
+  [
+    "a private key of PGP",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOY\n=ab\n-----END PGP PRIVATE KEY BLOCK-----",
+    "[TOKEN]",
+  ],
+  [
+    "other hyphens and spaces",
+    "555\u2011123\u20114567, +49\u00a0170\u00a01234567",
+    "[PHONE], [PHONE]",
+  ],
   [
     "nothing else",
     { a: [null, true, 1.5, "text"], b: {} },
@@ -104,6 +171,10 @@ const hostile: readonly (readonly [string, string])[] = [
   ["many starts of a web token", "eyJ-".repeat(15_000)],
   ["many starts of a key", "-----BEGIN PRIVATE KEY-----".repeat(2000)],
   ["many names of secrets", 'secret="'.repeat(7000)],
+  ["many names of secrets in texts in texts", 'secret=\\\\\\"'.repeat(5000)],
+  ["many options", "--password ".repeat(6000)],
+  ["many hyphens", "-a".repeat(30_000)],
+  ["many elements", "<password>".repeat(6000)],
   ["many spaces behind a name", `token${" ".repeat(60_000)}`],
   ["many digits", "+1 ".repeat(20_000)],
   ["much hexadecimal", `${"f".repeat(60_000)}g`],
