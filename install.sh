@@ -7,7 +7,7 @@
 set -eu
 
 main() {
-    prefix="" mode=install checkout="" work="" draft="" list="" links="" made_dirs=""
+    prefix="" mode=install checkout="" work="" draft="" new_list="" list="" links="" made_dirs=""
     newline="
 "
     release_url="${AEGIS_RELEASE_URL:-https://github.com/aegis/aegis/releases/latest/download}"
@@ -21,6 +21,7 @@ main() {
             fail "--$mode needs a checkout" "clone the project and run ./install.sh --$mode"
     fi
     trap 'clean_up' EXIT
+    trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
     "run_$mode"
@@ -120,6 +121,7 @@ run_uninstall() {
         if [ "$(readlink "$bin/$name" 2>/dev/null)" = aegis ]; then remove "$bin/$name"; fi
     done
     remove "$bin/aegis"
+    remove_drafts
     made_dirs=$(grep '^dir ' "$list" || :)
     remove "$list"
     remove_dirs
@@ -133,10 +135,17 @@ remove() {
     fi
 }
 
+# What an install left that was killed, or lost its power, while it copied.
+remove_drafts() {
+    for path in "$bin"/.aegis.[0-9]* "$list".[0-9]*; do
+        if [ -f "$path" ] && ! kill -0 "${path##*.}" 2>/dev/null; then rm -f "$path"; fi
+    done
+}
+
 # Deepest first; a directory that something else lies in by now stays.
 remove_dirs() {
     [ -n "$made_dirs" ] || return 0
-    printf '%s\n' "$made_dirs" | sed -n 's/^dir //p' | sort -r | while read -r path; do
+    printf '%s\n' "$made_dirs" | sed -n 's/^dir //p' | sort -r | while IFS= read -r path; do
         rmdir "$path" 2>/dev/null || :
     done
 }
@@ -191,14 +200,17 @@ is_ours_or_free() {
 place_binary() {
     make_dir "$bin"
     make_dir "$prefix/share/aegis"
+    remove_drafts
+    [ -f "$list" ] || new_list="$list"
+    write_list
     draft="$bin/.aegis.$$"
     cp "$binary" "$draft"
     chmod 755 "$draft"
     "$draft" --version >/dev/null ||
         fail "the new binary does not run in $bin" \
             "is that file system mounted noexec? Say --prefix DIR"
-    write_list
     mv -f "$draft" "$bin/aegis"
+    new_list=""
     for name in $links; do ln -sf aegis "$bin/$name"; done
 }
 
@@ -211,7 +223,7 @@ make_dir() {
 "
 }
 
-# Written before the files it names, so that an interrupted install can be removed too.
+# Written before any file below the prefix, so that an interrupted install can be removed too.
 write_list() {
     {
         printf 'file %s\n' "$bin/aegis"
@@ -371,6 +383,7 @@ make_work() {
 clean_up() {
     [ -z "$work" ] || rm -rf "$work"
     [ -z "$draft" ] || rm -f "$draft"
+    [ -z "$new_list" ] || rm -f "$new_list" "$new_list.$$"
     # An install that failed leaves no list, and then no directory either.
     if [ -n "$list" ] && [ ! -f "$list" ]; then remove_dirs; fi
 }
