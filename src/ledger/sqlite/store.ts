@@ -5,27 +5,15 @@
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { SessionId } from "../../base/ids.ts";
 import { ledgerLockWaitMs, sharedWalSizeMaxBytes } from "../../base/limits.ts";
 import type { LogRecord } from "../control/contract.ts";
 import { createPrivateFile, makePrivateDirectory } from "../files.ts";
-import {
-  decisionValue,
-  frontierValue,
-  type SessionValues,
-  sessionColumns,
-  sessionValues,
-  textOf,
-} from "../rows.ts";
-import type { SessionState } from "../session-state.ts";
-import type { Addition, ManyBase, NewEvent, Store, StoredCheckpoint } from "../store.ts";
-import type { TreeHead, TreeNode } from "../tree/merkle.ts";
+import { textOf } from "../rows.ts";
+import type { ManyBase, Store, StoredCheckpoint } from "../store.ts";
 import { readEvent } from "./chains.ts";
 import { isBusy, unavailable } from "./error.ts";
 import { createKnown, type Known } from "./known.ts";
 import { closeDatabase, isMarkedLost, rewriteLog } from "./lost-flush.ts";
-import { writePolicyLoad } from "./policy-load.ts";
-import { purge } from "./purge.ts";
 import { createReader } from "./read.ts";
 import { deleteRecord, readRecord, writeRecord } from "./records.ts";
 import { prepareDatabase } from "./schema.ts";
@@ -34,6 +22,7 @@ import { openSnapshot } from "./snapshot.ts";
 import { createLogSync, type LogSync } from "./sync.ts";
 import { createTransactions, type Transactions } from "./transactions.ts";
 import { inTurn } from "./turn.ts";
+import { createRowWriter } from "./write.ts";
 
 /** Pause between openings that found the file locked, as while another process is making it. */
 const openPauseMs = 5;
@@ -110,20 +99,24 @@ interface Writer {
 function createWriter(db: Database, path: string): Writer {
   const known = createKnown(db);
   const transactions = createTransactions(db, path, known);
-  const transact = transactions.run;
-  const { apart, flushed, isUsed, close } = createShared(db, path, transactions);
+  const write = createRowWriter(db, known);
+  const { apart, flushed, isUsed, alone, close } = createShared(db, path, transactions);
+  const transact = (work: () => number): void => {
+    alone();
+    transactions.run(work);
+  };
   return {
     append(session, build) {
       transact(() => {
         const addition = build({ head: known.head(), session: known.session(session)?.state });
-        if (addition.events.length > 0) writeMany(db, known, [addition]);
+        if (addition.events.length > 0) write([addition]);
         return addition.events.length;
       });
     },
     async appendMany(_, build, onCommitted) {
       await apart(() => {
         const additions = build(baseOf(db, known));
-        writeMany(db, known, additions);
+        write(additions);
         return additions.length;
       });
       onCommitted?.();
@@ -171,19 +164,26 @@ const sharedSettings = `PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit =
 function createShared(db: Database, path: string, transactions: Transactions) {
   const log = createLogSync(path);
   let isUsed = false;
+  let isShared = false;
+
+  /** Told only where it changes: SQLite compiles what it is told each time. */
+  function share(isWanted: boolean): void {
+    if (isWanted === isShared) return;
+    db.run(isWanted ? sharedSettings : "PRAGMA synchronous = FULL");
+    isShared = isWanted;
+  }
+
   return {
     /** Durable after `flushed`. */
     apart: (work: () => number): Promise<void> =>
       inTurn(path, () => {
         openFirst(log, path);
         isUsed = true;
-        db.run(sharedSettings);
-        try {
-          transactions.run(work, sharedWalSizeMaxBytes);
-        } finally {
-          db.run("PRAGMA synchronous = FULL");
-        }
+        share(true);
+        transactions.run(work, sharedWalSizeMaxBytes);
       }),
+    /** Before a transaction that SQLite is to flush itself. */
+    alone: () => share(false),
     async flushed(): Promise<void> {
       await log.done().catch((error: unknown) => {
         const failure = unavailable("append to the ledger", path, error);
@@ -222,93 +222,4 @@ function writeCheckpoint(db: Database, { size, note }: StoredCheckpoint): number
   const insert = "INSERT INTO checkpoint(size, note) VALUES (?, ?)";
   db.query<null, [number, string]>(insert).run(size, note);
   return 1;
-}
-
-/** Rows that several additions change are written once, as the last of them leaves them. */
-function writeMany(db: Database, known: Known, additions: readonly Addition[]): void {
-  const last = additions.at(-1);
-  if (last === undefined) return;
-  const sessions = new Map<SessionId, SessionState>();
-  for (const { session } of additions) sessions.set(session.id, session);
-  const numbers = new Map<SessionId, number>();
-  for (const session of sessions.values()) {
-    const before = known.session(session.id)?.num;
-    const num = before ?? insertSession(db, session);
-    if (before !== undefined) updateSession(db, before, session);
-    known.wroteSession(num, session);
-    numbers.set(session.id, num);
-  }
-  const insert = insertOf(db);
-  for (const { events, nodes, session, policyLoad, records } of additions) {
-    const num = numbers.get(session.id) ?? 0;
-    writeEvents(insert, num, events);
-    for (const node of nodes) writeNode(db, node);
-    if (policyLoad !== undefined) writePolicyLoad(db, num, policyLoad);
-    for (const record of records ?? []) writeRecord(db, record);
-  }
-  writeHead(db, last.head);
-  known.wroteHead(last.head);
-  for (const addition of additions) {
-    if (addition.purge === undefined) continue;
-    purge(db, addition.purge);
-    known.forget();
-  }
-}
-
-function writeHead(db: Database, head: TreeHead): void {
-  db.query<null, [number, Uint8Array]>("UPDATE head SET size = ?, frontier = ?").run(
-    head.size,
-    frontierValue(head),
-  );
-}
-
-function insertSession(db: Database, session: SessionState): number {
-  const values = sessionValues(session);
-  const places = values.map(() => "?").join(", ");
-  const sql = `INSERT INTO session(${sessionColumns}) VALUES (${places})`;
-  return Number(db.query<null, SessionValues>(sql).run(...values).lastInsertRowid);
-}
-
-/** Only what events after the first can change. */
-function updateSession(db: Database, num: number, session: SessionState): void {
-  db.query<
-    null,
-    [string | null, number | null, number | null, number, number, number, string, number]
-  >(
-    "UPDATE session SET tag = ?, closed_ms = ?, exit_status = ?, access_count = ?, " +
-      "denied_count = ?, next_seq = ?, last_hash = ? WHERE num = ?",
-  ).run(
-    session.tag ?? null,
-    session.closedUnixMs ?? null,
-    session.exitStatus ?? null,
-    session.accessCount,
-    session.deniedCount,
-    session.nextSeq,
-    session.lastHash,
-    num,
-  );
-}
-
-function writeNode(db: Database, { level, position, hash }: TreeNode): void {
-  db.query<null, [number, number, Uint8Array]>(
-    "INSERT INTO node(level, position, hash) VALUES (?, ?, ?)",
-  ).run(level, position, hash);
-}
-
-type Insert = ReturnType<typeof insertOf>;
-
-function insertOf(db: Database) {
-  return db.query<
-    null,
-    [number, number, number, number, string, number | null, Uint8Array, string]
-  >(
-    "INSERT INTO event(idx, session, seq, ts_ms, type, decision, leaf, body) " +
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  );
-}
-
-function writeEvents(insert: Insert, session: number, events: readonly NewEvent[]): void {
-  for (const { index, seq, tsUnixMs, type, decision, leaf, body } of events) {
-    insert.run(index, session, seq, tsUnixMs, type, decisionValue(decision), leaf, body);
-  }
 }
