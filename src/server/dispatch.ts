@@ -7,7 +7,7 @@ import { bodyTurnBytes } from "../base/limits.ts";
 import type { SpelledJson } from "../base/spelled-json.ts";
 import { nextTurn } from "../base/turn.ts";
 import { ndjson } from "./api/operation.ts";
-import { type Door, requireRole, requireTenant } from "./auth.ts";
+import { type Caller, type Door, requireRole, requireTenant } from "./auth.ts";
 import {
   type Call,
   parseBody,
@@ -16,11 +16,12 @@ import {
   parseLinesInTurns,
   plainValue,
   Refusal,
+  type Route,
   readText,
   replyRefusal,
 } from "./http.ts";
-import { readBody } from "./read-body.ts";
-import type { Found, Router } from "./router.ts";
+import { createBodyReader } from "./read-body.ts";
+import { createRouter, type Found } from "./router.ts";
 
 export interface Answered {
   readonly response: Response;
@@ -28,20 +29,34 @@ export interface Answered {
   readonly path: string;
 }
 
-/** @param door the way the request came in */
-export async function answer(request: Incoming, router: Router, door: Door): Promise<Answered> {
-  let path = "-";
-  try {
-    const asked = targetOf(request.url);
-    door.admit(request);
-    const found = router.find(request.method, asked.path);
-    path = found.route.operation.path;
-    const response = await found.route.handle(await callFrom(request, asked.query, found, door));
-    // Of an answer to HEAD the listener sends the head, and cancels what goes on producing.
-    return { response, path };
-  } catch (error) {
-    return { response: failure(error), path };
-  }
+/** Answers a request, and never throws. @param door the way it came in */
+export type Dispatch = (request: Incoming, door: Door) => Promise<Answered>;
+
+export function createDispatch(routes: readonly Route[]): Dispatch {
+  const router = createRouter(routes);
+  const readBody = createBodyReader();
+  return async (request, door) => {
+    let path = "-";
+    try {
+      const { path: asked, query } = targetOf(request.url);
+      door.admit(request);
+      const found = router.find(request.method, asked);
+      const { operation, handle } = found.route;
+      path = operation.path;
+      const caller = callerOf(request, query, found, door);
+      // Whoever may not do it was refused before anything of the body is read.
+      const bytes = operation.body === undefined ? noBytes : await readBody(request);
+      const type = operation.body?.type;
+      const isLarge = bytes.length > bodyTurnBytes;
+      const texts = isLarge ? await parsedInTurns(bytes, type) : parsed(bytes);
+      const size = bytes.length;
+      const response = await handle(callFrom(request, found, { query, caller, size, ...texts }));
+      // Of an answer to HEAD the listener sends the head, and cancels what goes on producing.
+      return { response, path };
+    } catch (error) {
+      return { response: failure(error), path };
+    }
+  };
 }
 
 interface Target {
@@ -77,28 +92,40 @@ function isDecodable(query: string): boolean {
   }
 }
 
-/** Whoever may not do it is refused before anything of the body is read. */
-async function callFrom(
-  request: Incoming,
+/** @throws {Refusal} for whom the operation, or the tenant that the query names, is not */
+function callerOf(
+  { headers }: Incoming,
   query: URLSearchParams,
-  { route: { operation }, inputs, params }: Found,
+  { route: { operation } }: Found,
   door: Door,
-): Promise<Call> {
-  const { headers } = request;
-  const signal = operation.method === "GET" ? request.signal : undefined;
+): Caller {
   const caller = door.callerOf(headers, operation);
   requireRole(caller, operation);
   if (caller.tenant !== undefined) requireTenant(caller, query.get("tenant_id") ?? undefined);
-  const type = operation.body?.type;
-  const bytes = type === undefined ? noBytes : await readBody(request);
-  const isLarge = bytes.length > bodyTurnBytes;
-  const { json, lines } = isLarge ? await parsedInTurns(bytes, type) : parsed(bytes);
+  return caller;
+}
+
+interface Sent extends Parsed {
+  readonly query: URLSearchParams;
+  readonly caller: Caller;
+  /** Of the body, bytes. */
+  readonly size: number;
+}
+
+function callFrom(
+  request: Incoming,
+  { route: { operation }, inputs, params }: Found,
+  { query, caller, size, json, lines }: Sent,
+): Call {
+  const { headers } = request;
   if (caller.tenant !== undefined) {
+    const type = operation.body?.type;
     const bodies = type === undefined ? [] : type === ndjson ? lines() : [json()];
     for (const named of bodies.flatMap(tenantsOf)) requireTenant(caller, named);
   }
   inputs.headers(headers);
   const read = operation.body?.isReadByHand === false;
+  const signal = operation.method === "GET" ? request.signal : undefined;
   return {
     // The schemas that these were read by are those of the operation whose handler gets them.
     params: inputs.params(params) as Call["params"],
@@ -107,7 +134,7 @@ async function callFrom(
     signal: signal as Call["signal"],
     headers,
     caller,
-    size: bytes.length,
+    size,
     json,
     lines,
   };

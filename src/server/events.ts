@@ -137,8 +137,10 @@ async function appendWithin(
   }
   if (size > bodyTurnBytes) await prepareInTurns(requests, size);
   const outcomes = await log.append(requests);
-  const isStored = new Map(requests.map((one, at) => [one, outcomes[at]?.kind === "stored"]));
-  limiter.giveBack(proposedCalls(counted.filter((one) => isStored.get(one) === false)));
+  if (outcomes.some(({ kind }) => kind !== "stored")) {
+    const isStored = new Map(requests.map((one, at) => [one, outcomes[at]?.kind === "stored"]));
+    limiter.giveBack(proposedCalls(counted.filter((one) => isStored.get(one) === false)));
+  }
   return outcomes;
 }
 

@@ -1,6 +1,7 @@
 // The body of a request, within bounds of size and time: whoever sends may be slow or never stop.
 
 import type { Incoming } from "../app/serve/listener.ts";
+import { systemClock } from "../base/clock.ts";
 import {
   refusedBodyMaxBytes,
   refusedBodyMs,
@@ -18,20 +19,32 @@ interface BodyReader {
 }
 
 /** @throws {Refusal} when it is too large, or not there in time */
-export async function readBody(
+export type ReadBody = (
   request: Pick<Incoming, "headers" | "body" | "bytes">,
-): Promise<Uint8Array> {
-  const declared = request.headers.get("Content-Length");
-  if ((request.headers.get("Content-Encoding") ?? "identity") !== "identity") {
-    throw new Refusal("encoding_unsupported", "the body has to be sent as it is", {}, closing);
-  }
-  if (Number(declared ?? 0) > requestBodyMaxBytes) {
-    await dropRest(request.body?.getReader());
-    throw tooLarge();
-  }
-  // Asking for a request's stream makes one, which costs more than reading a small body does.
-  if (declared !== null) return inTime(request.bytes());
-  return request.body === null ? new Uint8Array() : inTime(readPieces(request.body));
+) => Promise<Uint8Array>;
+
+export function createBodyReader(): ReadBody {
+  const inTime = createPatience(requestBodyMs);
+  return (request) => {
+    const declared = request.headers.get("Content-Length");
+    const encoding = request.headers.get("Content-Encoding");
+    if (encoding !== null && encoding !== "identity") return Promise.reject(encoded());
+    if (Number(declared ?? 0) > requestBodyMaxBytes) return refuseRest(request);
+    // Asking for a request's stream makes one, which costs more than reading a small body does.
+    if (declared !== null) return inTime(request.bytes());
+    return request.body === null ? Promise.resolve(noBytes) : inTime(readPieces(request.body));
+  };
+}
+
+const noBytes = new Uint8Array();
+
+function encoded(): Refusal {
+  return new Refusal("encoding_unsupported", "the body has to be sent as it is", {}, closing);
+}
+
+async function refuseRest({ body }: Parameters<ReadBody>[0]): Promise<never> {
+  await dropRest(body?.getReader());
+  throw tooLarge();
 }
 
 async function readPieces(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
@@ -73,21 +86,51 @@ async function dropRest(reader: BodyReader | undefined): Promise<void> {
   }
 }
 
-function inTime<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(tooLate()), requestBodyMs);
-    work.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        // Else whoever sent it is gone: this is for the log and the metrics.
-        reject(error instanceof Refusal ? error : cutShort());
-      },
-    );
-  });
+interface Awaited {
+  readonly dueMs: number;
+  readonly reject: (error: Refusal) => void;
+}
+
+/** One timer for all of them, for whoever has waited longest: one for each takes longer to make. */
+function createPatience(ms: number): <T>(work: Promise<T>) => Promise<T> {
+  /** In the order in which they began, and so in which they are due. */
+  const all = new Set<Awaited>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function refuseLate(): void {
+    timer = undefined;
+    const now = systemClock.monotonicMs();
+    for (const one of all) {
+      if (one.dueMs > now) {
+        wait(one.dueMs - now);
+        return;
+      }
+      all.delete(one);
+      one.reject(tooLate());
+    }
+  }
+
+  function wait(forMs: number): void {
+    if (timer === undefined) timer = setTimeout(refuseLate, forMs).unref();
+  }
+
+  return (work) =>
+    new Promise((resolve, reject) => {
+      const one = { dueMs: systemClock.monotonicMs() + ms, reject };
+      all.add(one);
+      wait(ms);
+      work.then(
+        (value) => {
+          all.delete(one);
+          resolve(value);
+        },
+        (error: unknown) => {
+          all.delete(one);
+          // Else whoever sent it is gone: this is for the log and the metrics.
+          reject(error instanceof Refusal ? error : cutShort());
+        },
+      );
+    });
 }
 
 function cutShort(): Refusal {

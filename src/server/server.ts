@@ -20,7 +20,7 @@ import { health, ready } from "./api/service.ts";
 import { approvalRoutes } from "./approvals.ts";
 import { type ApiKey, type Door, peerDoor, portDoor, socketHosts } from "./auth.ts";
 import { decideRoute } from "./decide.ts";
-import { answer } from "./dispatch.ts";
+import { createDispatch } from "./dispatch.ts";
 import { documentRoutes } from "./documents.ts";
 import { eventRoutes } from "./events.ts";
 import { Refusal, type Route, reply, replyRefusal, route } from "./http.ts";
@@ -29,7 +29,6 @@ import { manifestRoutes } from "./manifests.ts";
 import { metricsRoute } from "./metrics/route.ts";
 import { createServerMetrics, type ServerMetrics } from "./metrics/server-metrics.ts";
 import { replayRoutes } from "./replay.ts";
-import { createRouter } from "./router.ts";
 import { sessionTokenRoute } from "./session-token.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { createStepRecorder, type StepRecorder } from "./steps.ts";
@@ -107,10 +106,10 @@ export function startServer(options: ServerOptions): RunningServer {
   const stopping = new AbortController();
   const counted = options.metrics ?? serverMetrics(options);
   const about = { steps, counted, stopping: stopping.signal };
-  const router = createRouter(traced(telemetry, routesOf(options, about)));
+  const dispatch = createDispatch(traced(telemetry, routesOf(options, about)));
   const answerBy = async (request: Incoming, door: Door): Promise<Response> => {
     const started = monotonicMs();
-    const { response, path } = await answer(request, router, door);
+    const { response, path } = await dispatch(request, door);
     const [method, { status }] = [request.method, response];
     const tookMs = monotonicMs() - started;
     counted.answered({ method, route: path, status, seconds: tookMs / 1000 });
@@ -144,6 +143,10 @@ function onPort(
   answerBy: AnswerBy,
 ): Listener {
   let door: Door | undefined;
+  const doorOf = (own: number): Door => {
+    const rest = { port: own, named: hosts, isGuarded: keys.length > 0 };
+    return portDoor(keys, ownHosts(hostname, rest));
+  };
   const listener = openListener({
     hostname,
     port,
@@ -151,9 +154,9 @@ function onPort(
     idleTimeoutSeconds,
     // Bodies are bounded where they are read, so that whoever sends one is told.
     bodySizeMax: Number.MAX_SAFE_INTEGER,
-    answer(request, { port: own = 0 }) {
-      const rest = { port: own, named: hosts, isGuarded: keys.length > 0 };
-      door ??= portDoor(keys, ownHosts(hostname, rest));
+    answer(request, server) {
+      // Once: a server that is asked for its port asks the kernel each time.
+      door ??= doorOf(server.port ?? 0);
       return answerBy(request, door);
     },
     failed,

@@ -6,7 +6,7 @@ import { createRecent } from "../../base/recent.ts";
 import { stateAt } from "../../control/state/budgets.ts";
 import { applyEvent, newState, type SessionState } from "../../control/state/reducer.ts";
 import { stateSize } from "../../control/state/size.ts";
-import type { ControlLog, LoggedEvent } from "../../ledger/control/contract.ts";
+import type { ControlLog, NewLoggedEvent } from "../../ledger/control/contract.ts";
 
 export interface LiveStates {
   /** The state after the latest stored event; that of an empty session when there is none. */
@@ -27,7 +27,7 @@ export function createLiveStates(log: ControlLog): LiveStates {
   const bounds = { countMax: liveStatesMax, sizeMax: liveStatesSizeMax, sizeOf: stateSize };
   const states = createRecent<SessionState>(bounds);
 
-  function add(state: SessionState, event: LoggedEvent): SessionState {
+  function add(state: SessionState, event: NewLoggedEvent): SessionState {
     const { seq, tsUnixMs, type, payload, spelled } = event;
     return applyEvent(state, { seq, tsUnixMs, type, payload, spelled });
   }

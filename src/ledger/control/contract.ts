@@ -92,6 +92,9 @@ export interface LoggedEvent {
   readonly index: number;
 }
 
+/** One that was just stored, as far as anybody is told of it at once. */
+export type NewLoggedEvent = Omit<LoggedEvent, "printable" | "prevHash">;
+
 export interface EventQuery {
   readonly tenant: string;
   readonly session?: string | undefined;
@@ -188,5 +191,5 @@ export interface ControlLog {
   /** @returns whether it was there, with this text, and is no more */
   removeRecord(record: LogRecord): Promise<boolean>;
   /** Runs once for each stored event, after it is durable and before `append` resolves. */
-  onStored(listener: (event: LoggedEvent) => void): () => void;
+  onStored(listener: (event: NewLoggedEvent) => void): () => void;
 }

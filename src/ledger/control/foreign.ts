@@ -80,7 +80,8 @@ export function sealIn(
 /** The names of the envelope are known, and so is their order in every dialect. */
 function sealAs(event: ForeignEvent, dialect: Dialect, spelling: HashSpelling): SealedText {
   const { prevHash, payload } = event;
-  const text = (value: string) => canonicalText(value, dialect);
+  const isOurs = dialect === "rfc8785";
+  const text = (value: string) => (isOurs ? canonicalJson(value) : canonicalText(value, dialect));
   const prev = prevHash === undefined ? "" : `"prev_hash":${spelled(prevHash, spelling)},`;
   const body =
     `{"event_type":${text(event.type)},"payload":${payload.form(dialect)},${prev}` +

@@ -1,11 +1,11 @@
 // Many clients that append at once share transactions: which of them, and when the next is begun.
 
-import type { AppendOutcome, AppendRequest, LoggedEvent } from "./contract.ts";
+import type { AppendOutcome, AppendRequest, NewLoggedEvent } from "./contract.ts";
 
 export interface Appended {
   /** In the order of the requests. */
   readonly outcomes: readonly AppendOutcome[];
-  readonly stored: readonly LoggedEvent[];
+  readonly stored: readonly NewLoggedEvent[];
 }
 
 /** @param onCommitted the next transaction may be begun, though this one is not durable yet */
@@ -26,7 +26,7 @@ const batchSizeMax = 2000;
  */
 export function createGroupCommit(
   appendAll: AppendAll,
-  tell: (event: LoggedEvent) => void,
+  tell: (event: NewLoggedEvent) => void,
 ): (requests: readonly AppendRequest[]) => Promise<readonly AppendOutcome[]> {
   const waiting: Waiting[] = [];
   /** Events that wait, and those that are committed or about to be, and not durable yet. */

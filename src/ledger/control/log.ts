@@ -23,8 +23,8 @@ import type {
   AppendRefusalCode,
   AppendRequest,
   ControlLog,
-  LoggedEvent,
   LogRecord,
+  NewLoggedEvent,
 } from "./contract.ts";
 import {
   type ForeignEvent,
@@ -38,12 +38,12 @@ import {
 import { type Appended, createGroupCommit } from "./group-commit.ts";
 import { fingerprint, type IdempotentAnswer, readAnswer } from "./idempotency.ts";
 import { idempotencyKey, isCount, needsOf } from "./needs.ts";
-import { createReading, loggedEvent, loggedFrom } from "./read.ts";
+import { createReading, loggedEvent } from "./read.ts";
 import { inTurns } from "./turns.ts";
 
 /** @param outside what verifying holds the ledger against; absent where nothing keeps it */
 export function createControlLog(store: Store, outside?: OutsideTree): ControlLog {
-  const listeners = new Set<(event: LoggedEvent) => void>();
+  const listeners = new Set<(event: NewLoggedEvent) => void>();
   const append = createGroupCommit(
     (requests, onCommitted) => appendAll(store, requests, onCommitted),
     (event) => {
@@ -60,7 +60,7 @@ export function createControlLog(store: Store, outside?: OutsideTree): ControlLo
   };
 }
 
-function told(listener: (event: LoggedEvent) => void, event: LoggedEvent): void {
+function told(listener: (event: NewLoggedEvent) => void, event: NewLoggedEvent): void {
   try {
     listener(event);
   } catch {
@@ -93,7 +93,7 @@ interface Batch {
   readonly base: ManyBase;
   readonly encode: Store["encode"];
   readonly additions: Addition[];
-  readonly stored: LoggedEvent[];
+  readonly stored: NewLoggedEvent[];
   readonly sessions: Map<SessionId, Grown>;
   readonly records: Map<string, LogRecord>;
   head: TreeHead;
@@ -338,7 +338,9 @@ function store(
     policyLoad: undefined,
     records,
   });
-  batch.stored.push(loggedFrom(told, { payload, spelled }, hex, index));
+  const { tenant, user, session } = event;
+  const where = { tenant, user, session, seq, tsUnixMs, type };
+  batch.stored.push({ ...where, payload, spelled, hash: hex, index });
   return { kind: "stored", seq, hash: hex, index };
 }
 

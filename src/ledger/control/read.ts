@@ -121,7 +121,7 @@ interface Sealed {
 }
 
 /** @param hash hex */
-export function loggedFrom(
+function loggedFrom(
   event: SealedEvent,
   { payload, spelled }: Sealed,
   hash: string,

@@ -85,11 +85,11 @@ export function createServerMetrics(sources: MetricSources): ServerMetrics {
     },
     log: (inner) => ({
       ...inner,
-      async append(sent) {
-        const outcomes = await inner.append(sent);
-        for (const { kind } of outcomes) stored(kind).add();
-        return outcomes;
-      },
+      append: (sent) =>
+        inner.append(sent).then((outcomes) => {
+          for (const { kind } of outcomes) stored(kind).add();
+          return outcomes;
+        }),
     }),
     decide: (inner) => async (input) => {
       const began = monotonicMs();

@@ -7,13 +7,12 @@ import { requestBodyMaxBytes } from "../../../src/base/limits.ts";
 import { createControlLog } from "../../../src/ledger/control/log.ts";
 import { createMemoryStore } from "../../../src/ledger/memory.ts";
 import { portDoor } from "../../../src/server/auth.ts";
-import { answer } from "../../../src/server/dispatch.ts";
+import { createDispatch } from "../../../src/server/dispatch.ts";
 import { eventRoutes } from "../../../src/server/events.ts";
-import { createRouter } from "../../../src/server/router.ts";
 
 function start() {
   const log = createControlLog(createMemoryStore("aegis.local/large"));
-  const router = createRouter(
+  const dispatch = createDispatch(
     eventRoutes(
       log,
       () => 40,
@@ -25,7 +24,7 @@ function start() {
   const post = async (path: string, body: string) => {
     const headers = { Host: "localhost", "Content-Length": String(Buffer.byteLength(body)) };
     const request = new Request(`http://localhost${path}`, { method: "POST", headers, body });
-    const { response } = await answer(request, router, door);
+    const { response } = await dispatch(request, door);
     return { status: response.status, text: await response.text() };
   };
   return { log, post };

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { readBody } from "../../../src/server/read-body.ts";
+import { createBodyReader } from "../../../src/server/read-body.ts";
 
+const readBody = createBodyReader();
 const from = (body: ReadableStream<Uint8Array>): Request =>
   new Request("http://localhost/v1/events", { method: "POST", body });
 
