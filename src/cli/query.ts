@@ -68,10 +68,15 @@ const timeForm = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]
 
 function timeOf(flag: string, text: string): number {
   const unixMs = timeForm.test(text) ? Date.parse(text.replace(" ", "T")) : Number.NaN;
-  if (Number.isFinite(unixMs)) return unixMs;
+  if (Number.isFinite(unixMs) && isDay(text.slice(0, 10))) return unixMs;
   throw new AegisError("usage", `Cannot use "${text}" for "${flag}": it is no point in time`, {
     hint: "write it like 2026-03-01 or 2026-03-01T09:30:00Z",
   });
+}
+
+/** The engine takes February 30 for March 2. */
+function isDay(text: string): boolean {
+  return new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
 }
 
 /** The table with the line that says what part of the result it is. */

@@ -1,9 +1,10 @@
 // The policy a launch with these options would run under, compiled, without launching anything.
 
 import { AegisError } from "../../base/errors.ts";
-import { resolvePath } from "../../base/paths.ts";
+import { absPath, resolvePath } from "../../base/paths.ts";
 import { aegisHome } from "../../config/location.ts";
 import type { BoxRequest } from "../../enforce/backend.ts";
+import { namePlace } from "../../enforce/linux/clause.ts";
 import { realDisk } from "../../enforce/linux/disk.ts";
 import { everyFeature } from "../../enforce/linux/features.ts";
 import { temporaryOf } from "../../enforce/linux/temporary.ts";
@@ -18,13 +19,14 @@ import {
 import { resourceNamed } from "../../policy/attempt.ts";
 import { prepareDecider } from "../../policy/decide.ts";
 import { type Explanation, explain } from "../../policy/explain.ts";
+import { classOf } from "../../policy/leaf.ts";
 import type { Platform } from "../../policy/profiles.ts";
+import { programsNamed } from "../../supervise/find-program.ts";
 import { ownTemporaryFolder } from "../../supervise/temporary-folder.ts";
 import type { LaunchOptions } from "../launch/options.ts";
 import { boxRequest, collectSources, type PolicySubject } from "../launch/prepare-box.ts";
 import { launchSubject, ownBinary, placesOf } from "../launch/subject.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { policyDisk } from "./disk.ts";
 
 /** The options of a launch that decide about its policy. */
 export type PolicyOptions = Pick<
@@ -151,7 +153,8 @@ export interface Answer {
 }
 
 /**
- * What the policy says about one attempt; links in the path are resolved as the kernel would.
+ * What the policy says about one attempt; links in the path are resolved as the kernel would, and a
+ * program without a folder is the one that a launch would find.
  * @throws {AegisError} `usage` when the resource is none this action can be about
  */
 export function answer(
@@ -160,7 +163,8 @@ export function answer(
   resource: string,
   around: Surroundings,
 ): Answer {
-  const named = resourceNamed(action, resource, around.directory);
+  const program = action === "ProcessSpawn" ? foundProgram(resource, around) : undefined;
+  const named = resourceNamed(action, program ?? resource, around.directory);
   if (named === undefined) {
     throw new AegisError(
       "usage",
@@ -170,8 +174,21 @@ export function answer(
       },
     );
   }
-  const real = named.host === undefined ? policyDisk.realPath(named.path) : undefined;
-  const path = real ?? named.path;
+  const path = placeOf(action, named.path);
   const attempt = { action, agent: request.agent, resource: { ...named, path } };
   return { attempt, explanation: explain(prepareDecider(capabilities), attempt) };
+}
+
+function foundProgram(name: string, { environment }: Surroundings): string | undefined {
+  return name.includes("/") ? undefined : programsNamed(name, environment.PATH ?? "")[0];
+}
+
+/** Where a path leads, also one that is not there yet; what is no path stays as it is. */
+function placeOf(action: Action, text: string): string {
+  const path = classOf(action) === "path" ? absPath(text) : undefined;
+  if (path === undefined) return text;
+  const disk = realDisk();
+  // These are about the name itself, not about what a link there leads to.
+  const isName = action === "FileDelete" || action === "DirCreate";
+  return isName && path !== "/" ? namePlace(path, disk) : disk.look(path).place;
 }

@@ -50,7 +50,7 @@ function whyLacking(
     // Root makes namespaces without a user namespace; whoever cannot needs one and must be able to
     // make it.
     if ((value === "user" || value === "ok") && values.get("userns") === "ok" && !isRoot) continue;
-    return explain(feature, part, value);
+    return explain(feature, part, values);
   }
   return "";
 }
@@ -62,14 +62,23 @@ const namespaced: ReadonlySet<FeatureName> = new Set([
   "ipc namespace",
 ]);
 
-function explain(feature: FeatureName, part: string, value: string | undefined): string {
+function explain(feature: FeatureName, part: string, values: ReadonlyMap<string, string>): string {
+  const value = values.get(part);
   if (value === undefined) return `the helper reported nothing about ${part}`;
-  const known = part === "seccomp_listener" && value === "EBUSY" ? listenerAdvice : advice[feature];
+  const isInside = values.get("seccomp_listener") === "EBUSY";
+  const known =
+    isInside && part === "seccomp_listener"
+      ? listenerAdvice
+      : isInside && namespaced.has(feature)
+        ? nestedAdvice
+        : advice[feature];
   return `${part} failed with ${value}${known === "" ? "" : `; ${known}`}`;
 }
 
 const namespaceAdvice =
   "user namespaces are switched off here (a container, AppArmor or a sysctl); run outside, or let aegis make them";
+const nestedAdvice =
+  "this runs inside an outer sandbox, which refuses namespaces; run outside of it";
 const listenerAdvice = "an outer sandbox holds the one listener a process tree can have";
 const advice: Readonly<Record<FeatureName, string>> = {
   landlock: "Landlock needs Linux 5.13 with landlock among the active security modules",

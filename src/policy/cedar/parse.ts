@@ -79,7 +79,7 @@ function parseOne(
   if (answer.type === "failure") {
     for (const error of answer.errors) {
       const start = error.sourceLocations?.[0]?.start ?? 0;
-      diagnostics.push(errorAt(at(start, ""), messageOf(error), error.help ?? ""));
+      diagnostics.push(errorAt(at(start, ""), messageOf(error), parseHint(error)));
     }
     return undefined;
   }
@@ -166,6 +166,13 @@ function messageOf(error: DetailedError): string {
 
 function validationMessage(error: DetailedError): string {
   return messageOf({ ...error, message: error.message.replace(/^for policy `\d+`, /, "") });
+}
+
+/** In the head of a policy the engine takes a dot for a mistyped name of an entity. */
+function parseHint({ message, help }: DetailedError): string {
+  if (/template slot, found an? `\.` expression/.test(message))
+    return "the head takes one literal: write what is of the context behind it, when { resource in context.workspace }";
+  return help ?? "";
 }
 
 function hintOf(error: DetailedError): string {

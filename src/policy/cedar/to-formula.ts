@@ -233,8 +233,14 @@ function pathTest(kind: "path-in" | "path-equals", literal: string, reading: Rea
 }
 
 /** Forbids follow a link wherever it leads; permits must not be led astray by whoever made it. */
-function straying(path: string, { effect, places, linkTarget }: Reading): PathProblem | undefined {
-  return effect === "permit" ? strayingLink(path, places, linkTarget) : undefined;
+function straying(path: string, reading: Reading): PathProblem | undefined {
+  const { effect, places, linkTarget, isOwn } = reading;
+  const flaw = effect === "permit" ? strayingLink(path, places, linkTarget) : undefined;
+  if (flaw === undefined || !isOwn) return flaw;
+  return {
+    message: `"${places.workspace}" cannot be the workspace: ${flaw.message}`,
+    hint: "work in a folder of your own, named by --dir",
+  };
 }
 
 function pathLike(literal: readonly string[], reading: Reading): Tests {

@@ -17,10 +17,26 @@ const context: FlagContext = {
   findProgram: () => [],
 };
 
-function blocks(language: string): string[] {
+function blocks(language: string, text = page): string[] {
   const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm");
-  return [...page.matchAll(fence)].map(([, text = ""]) => text);
+  return [...text.matchAll(fence)].map(([, block = ""]) => block);
 }
+
+describe("every policy that the documentation shows compiles", () => {
+  const pages = [
+    "README.md",
+    "policies/README.md",
+    ...new Bun.Glob("docs/**/*.md").scanSync(repoRoot),
+  ];
+  const shown = pages.sort().flatMap((name) => {
+    const text = readFileSync(join(repoRoot, name), "utf8");
+    return blocks("cedar", text).map((block, at) => [`${name}, ${at + 1}`, block] as const);
+  });
+  test("there are some", () => expect(shown.length).toBeGreaterThan(3));
+  test.each(shown)("%s", async (_, text) => {
+    expect((await compiled([cedarSource(text)])).capabilities.capabilities).not.toEqual([]);
+  });
+});
 
 function words(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { compilePolicy } from "../../../src/policy/compile.ts";
 import { linkTargets } from "../../../src/policy/links.ts";
+import { profileSource } from "../../../src/policy/profiles.ts";
 import { testCedar } from "../../support/cedar.ts";
 import { attemptOf, cedarSource, deciderOf, testPlaces } from "../../support/policies.ts";
 
@@ -79,6 +80,21 @@ describe("a link in the workspace that leads out of it", () => {
       `Path "/home/ada/project/out/x" is a link that leads out of the workspace,` +
         ' to "/srv/elsewhere/x"',
     ]);
+  });
+  test("that a profile grants is told as a folder no box can work in", async () => {
+    const workspace = "/etc";
+    const result = await compilePolicy({
+      cedar: async () => testCedar(),
+      sources: [profileSource("base", "linux")],
+      places: { ...testPlaces, workspace },
+      realPath,
+    });
+    const told = result.ok ? [] : result.error;
+    expect(told.map(({ message }) => message)).toEqual([
+      '"/etc" cannot be the workspace: Path "/etc/resolv.conf" is a link that leads out of the' +
+        ' workspace, to "/run/resolve/stub.conf"',
+    ]);
+    expect(told[0]?.hint).toContain("--dir");
   });
   test("is followed by a forbid", async () => {
     expect(await errors(rule("forbid", "$workspace/out/x"))).toEqual([]);

@@ -80,3 +80,11 @@ test("an outer sandbox is blamed for the listener only when it has it", () => {
   expect(why("EBUSY").notify).toContain("an outer sandbox holds the one listener");
   expect(why("EPERM").notify).not.toContain("outer sandbox");
 });
+
+test("a box in a box is told that it is in one, and no other that namespaces are switched off", () => {
+  const why = (seccomp_listener: string) =>
+    hostFeatures(output({ seccomp_listener, userns: "EPERM", mountns: "EPERM" }), plain).lacks;
+  expect(why("EBUSY")["mount namespace"]).toContain("inside an outer sandbox");
+  expect(why("EBUSY")["mount namespace"]).not.toContain("switched off");
+  expect(why("ok")["mount namespace"]).toContain("switched off");
+});
