@@ -196,7 +196,7 @@ async function sendOn(
   } catch (error) {
     if (signal.aborted) return new Response(null, { status: 408 });
     const why = error instanceof Error ? error.message : String(error);
-    const said = await giveUp(scope, request, "UPSTREAM_FAILED", `it cannot be reached: ${why}`);
+    const said = await giveUp(scope, request, "UPSTREAM_FAILED", `it did not answer: ${why}`);
     return jsonResponse(said ?? (await request.over.promise), said === undefined ? 200 : 502);
   }
   if (response.ok && isStream(response) && response.body !== null) {

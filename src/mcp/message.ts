@@ -172,6 +172,26 @@ export function isUnreadError({ id, members, text }: Response_): boolean {
   return code instanceof NumberText && unreadCodes.includes(code.text);
 }
 
+/**
+ * Which request is answered by what cannot be read as a message, where a less strict reader can
+ * tell: nobody has to wait for it any more. Nothing else is taken from it.
+ */
+export function unreadAnswerId(bytes: Uint8Array): MessageId | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    // ignored: such a line answers nothing
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || "method" in value || !("id" in value)) {
+    return undefined;
+  }
+  const { id } = value;
+  if (typeof id === "string") return id;
+  return Number.isSafeInteger(id) ? new NumberText(String(id)) : undefined;
+}
+
 /** Which request a notification is about. */
 export function requestIdOf({ members }: Notification): MessageId | undefined {
   return idOf(membersOf(members.get("params"))?.get("requestId"));

@@ -17,9 +17,10 @@ import {
   readMessages,
   requestIdOf,
   treeText,
+  unreadAnswerId,
 } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { cancelledText, rpcCodes } from "./refusal.ts";
+import { cancelledText, rpcCodes, unreadAnswer } from "./refusal.ts";
 
 export interface ProcessLink {
   /**
@@ -153,6 +154,11 @@ async function read(link: Link, output: AsyncIterable<Uint8Array>): Promise<void
     const found = readMessages(line);
     if (!found.ok) {
       link.say(`a line of the server is left out: ${found.error.message}`);
+      const id = unreadAnswerId(line);
+      const one = id === undefined ? undefined : link.asked.get(idKey(id));
+      if (one !== undefined && forget(link, one)) {
+        one.outbox.fail(new Error(unreadAnswer));
+      }
       continue;
     }
     for (const message of found.value.messages) heard(link, message);

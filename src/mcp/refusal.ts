@@ -58,6 +58,9 @@ export function errorAnswer(id: MessageId | null, { code, message, data }: Proxy
   return errorText(id, code, message, data);
 }
 
+/** Where a server sent something in the place of an answer; none of its words are in it. */
+export const unreadAnswer = "its answer cannot be read; standard error of the proxy says why";
+
 /** Tells a server that nobody waits for its answer any more. */
 export function cancelledText(id: MessageId, why: string): string {
   const params = `{"requestId":${idText(id)},"reason":${JSON.stringify(why)}}`;

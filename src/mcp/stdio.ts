@@ -17,6 +17,7 @@ import {
   type Response_,
   readMessages,
   requestIdOf,
+  unreadAnswerId,
 } from "./message.ts";
 import { createPending, type Pending, type Reply, type Underway } from "./pending.ts";
 import { createQuestions, hasAnswers, hasQuestions, type Questions } from "./questions.ts";
@@ -28,6 +29,7 @@ import {
   type ProxyError,
   requestWithoutId,
   rpcCodes,
+  unreadAnswer,
 } from "./refusal.ts";
 import { createServerAsks, type ServerAsks } from "./server-asks.ts";
 import {
@@ -111,22 +113,20 @@ export function createStdioProxy(own: StdioParts): StdioProxy {
     async fromServer(output) {
       for await (const line of linesOf(output, answerLineMax)) {
         const read = readLine(line, answerLineMax);
-        if (!read.ok) {
-          parts.say(`a line of the server is left out: ${read.error.message}`);
+        if (read.ok) {
+          for (const message of read.value.messages) await fromServer(parts, pending, message);
           continue;
         }
-        for (const message of read.value.messages) await fromServer(parts, pending, message);
+        parts.say(`a line of the server is left out: ${read.error.message}`);
+        const id = line === "too long" ? undefined : unreadAnswerId(line);
+        const one = id === undefined ? undefined : pending.sent(id);
+        if (one !== undefined) await endUnanswered(pending, one, unreadAnswer);
       }
     },
     async end(why) {
       asking.over.abort();
       await asks.end(why);
-      for (const one of pending.all()) {
-        if (!pending.end(one, "answered")) continue;
-        const error = await one.permit?.failed("UPSTREAM_FAILED", why);
-        const message = `upstream error: ${why}`;
-        one.reply(errorAnswer(one.id, error ?? { code: rpcCodes.internal, message, data: {} }));
-      }
+      for (const one of pending.all()) await endUnanswered(pending, one, why);
       await Promise.all(starting);
     },
   };
@@ -248,6 +248,13 @@ async function startCall(
     one.timer = setTimeout(() => void endLate(parts, pending, one), permit.limits.timeoutMs);
   }
   await parts.send(allowedText(request, permit));
+}
+
+async function endUnanswered(pending: Pending, one: Underway, why: string): Promise<void> {
+  if (!pending.end(one, "answered")) return;
+  const error = await one.permit?.failed("UPSTREAM_FAILED", why);
+  const message = `upstream error: ${why}`;
+  one.reply(errorAnswer(one.id, error ?? { code: rpcCodes.internal, message, data: {} }));
 }
 
 async function endLate(parts: StdioParts, pending: Pending, one: Underway): Promise<void> {

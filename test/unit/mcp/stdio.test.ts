@@ -106,7 +106,7 @@ describe("lines", () => {
     expect(toClient.map((text) => JSON.parse(text).error.code)).toEqual([-32700, -32700]);
     await server(
       "listening on port 1",
-      '{"jsonrpc":"2.0","id":1,"result":1,"result":2}',
+      '{"jsonrpc":"2.0","id":9,"result":1,"result":2}',
       result(1),
     );
     expect(toClient.at(-1)).toBe(JSON.stringify(result(1)));
