@@ -116,6 +116,12 @@ export function hasUserNamespace(box: Uint8Array): boolean {
   return (new DataView(box.buffer, box.byteOffset).getUint32(24, true) & userNamespace) !== 0;
 }
 
+/** Whether nobody but the box is on the network that its sockets are on. */
+export function hasOwnNetwork(box: Uint8Array): boolean {
+  const namespaces = [...recordsOf(box)].find(({ kind }) => kind === kinds.namespaces);
+  return ((namespaces?.firstWord ?? 0) & netNamespace) !== 0;
+}
+
 /** Whether the sockets of a box are made for it, because none can be taken. */
 export function makesSockets(box: Uint8Array): boolean {
   const notify = [...recordsOf(box)].find(({ kind }) => kind === kinds.notify);
@@ -212,6 +218,8 @@ const portOps = { "==": 0, "<": 1, "<=": 2, ">": 3, ">=": 4 } as const;
 
 /** CLONE_NEWNS */
 const mountNamespace = 0x00020000;
+/** CLONE_NEWNET */
+const netNamespace = 0x40000000;
 
 function namespaceFlags({ namespaces }: BoxPlan): number {
   const { user, mount, pid, net, ipc } = namespaces;
@@ -219,7 +227,7 @@ function namespaceFlags({ namespaces }: BoxPlan): number {
     (user ? userNamespace : 0) |
     (mount ? mountNamespace : 0) |
     (pid ? 0x20000000 : 0) |
-    (net ? 0x40000000 : 0) |
+    (net ? netNamespace : 0) |
     (ipc ? 0x08000000 : 0)
   );
 }

@@ -7,6 +7,7 @@ import { type BoxOptions, runBox, type Setting, settings } from "../support/box.
 import { testWith } from "../support/features.ts";
 import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/harness.ts";
+import { makeScene, removeScenes, runIn } from "../support/in-setting.ts";
 import { by, inNetwork, loopback, permit, port, to } from "../support/ir.ts";
 import { expectNotReached, expectReached, named, openNamedWeb } from "../support/named-web.ts";
 
@@ -25,6 +26,7 @@ const echo = await Bun.udpSocket({
 afterAll(async () => {
   await web.stop();
   echo.close();
+  removeScenes();
 });
 
 const grants: readonly Capability[] = [permit("all"), ...web.grants];
@@ -73,6 +75,18 @@ for (const setting of settings()) {
       expectNotReached(await run(setting, client("other.test")));
     });
   }
+
+  testWith(
+    needs,
+    `${setting.name}: names are asked for so that the answer is believed`,
+    async () => {
+      const scene = makeScene(setting);
+      const told = ["--", "sh", "-c", "echo $RES_OPTIONS"];
+      const { stdout } = await runIn(scene, ["run", "--net", "localhost:1", ...told]);
+      expect(stdout).toBe(setting.name.includes("no namespaces") ? "use-vc\n" : "\n");
+      expect((await runIn(scene, ["run", "--net", "all", ...told])).stdout).toBe("\n");
+    },
+  );
 
   testWith(needs, `${setting.name}: a connection tells nothing about interfaces`, async () => {
     const script = `

@@ -3,7 +3,7 @@
 
 import { AegisError } from "../../base/errors.ts";
 import { assert } from "../../base/result.ts";
-import { appendCommand, makesSockets, showFile } from "../../bridge/encode-plan.ts";
+import { appendCommand, hasOwnNetwork, makesSockets, showFile } from "../../bridge/encode-plan.ts";
 import type { FailedFrame, Frame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
@@ -121,9 +121,12 @@ function withShown(
   };
 }
 
-/** Where no socket is taken from a box that goes by name, it has none for datagrams. */
+/**
+ * Where no socket is taken from a box that goes by name, it has none for datagrams; where it has no
+ * network of its own, they come from another address than the one that was asked.
+ */
 function asksNamesByStream(plan: Uint8Array, gateway: BoxLaunch["gateway"]): boolean {
-  return gateway !== undefined && makesSockets(plan);
+  return gateway !== undefined && (makesSockets(plan) || !hasOwnNetwork(plan));
 }
 
 /** So the C library is told to ask for names over TCP. */
