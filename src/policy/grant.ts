@@ -74,7 +74,8 @@ function flagFor(action: Action, resource: Attempt["resource"]): string | undefi
     case "NetRequest":
       return netFlag(resource);
     case "NetBind":
-      if (port === undefined || protocol === "icmp") return undefined;
+      // Port 0 is whichever is free, which no flag names.
+      if (port === undefined || port === 0 || protocol === "icmp") return undefined;
       return `--listen ${protocol === "tcp" ? "" : `${protocol}:`}${port}`;
     case "ProcessSpawn":
     case "ProcessExit":

@@ -94,6 +94,8 @@ describe("the smallest grant allows what was denied", () => {
     ["NetConnect udp:192.0.2.1:53", "--net udp:192.0.2.1:53"],
     ["NetConnect icmp:example.com", "--net icmp:example.com"],
     ["NetBind udp:0.0.0.0:5353", "--listen udp:5353"],
+    ["NetBind udp:0.0.0.0:0", undefined],
+    ["NetBind 127.0.0.1:0", undefined],
     ["NetRequest https://example.com/x", "--net example.com:443"],
     ["NetBind 127.0.0.1:8080", "--listen 8080"],
     ["ProcessSpawn /usr/bin/x*y", undefined],
