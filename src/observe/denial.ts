@@ -77,27 +77,29 @@ function splitTag(message: string, tag: string): { report: string; number: numbe
   return { report: head.slice(0, match.index), number: Number(match[1]) };
 }
 
-const report = new RegExp(
-  /^(?:(\d{1,9}) duplicate reports? for )?Sandbox: /.source +
-    /([^\n]{0,32}?)\((\d{1,9})\) deny\(\d{1,3}\) ([a-z][a-z0-9-]{2,40}\*?)(?:$|\s)/.source,
-);
+const reportStart = /^(?:(\d{1,9}) duplicate reports? for )?Sandbox: /;
+const verdict = /\((\d{1,9})\) deny\(\d{1,3}\) ([a-z][a-z0-9-]{2,40}\*?)(?:$|\s)/g;
+const processMaxChars = 32;
 
 /**
  * `Sandbox: name(pid) deny(1) operation target`, with `3 duplicate reports for ` in front when
- * reports were folded. A name has at most 32 bytes and may hold blanks and parentheses; the first
- * reading with a plausible operation is taken.
+ * reports were folded. A name has at most 32 bytes and may hold blanks, line breaks and
+ * parentheses, and so imitate a verdict: the first reading that leaves a row is taken, for no name
+ * may keep a denial out of the record.
  */
 function parseReport(text: string): Omit<SeatbeltDenial, "tsUnixMs" | "number"> | undefined {
-  const match = report.exec(text);
-  if (match === null) return undefined;
-  const [whole, duplicates = "1", process = "", pid, operation = ""] = match;
-  return {
-    count: Math.min(Math.max(Number(duplicates), 1), countMax),
-    process,
-    pid: Number(pid),
-    operation,
-    target: text.slice(whole.length).trim(),
-  };
+  const start = reportStart.exec(text);
+  if (start === null) return undefined;
+  const [opening, duplicates = "1"] = start;
+  const count = Math.min(Math.max(Number(duplicates), 1), countMax);
+  const rest = text.slice(opening.length);
+  const readings = [...rest.matchAll(verdict)].flatMap(({ 0: whole, 1: pid, 2: name, index }) => {
+    const process = rest.slice(0, index);
+    if (index > processMaxChars) return [];
+    const target = rest.slice(index + whole.length).trim();
+    return [{ count, process, pid: Number(pid), operation: name ?? "", target }];
+  });
+  return readings.find((reading) => triedOf(reading) !== undefined) ?? readings[0];
 }
 
 /**
@@ -151,7 +153,10 @@ const idleServices =
   /^com\.apple\.(analyticsd|cfprefsd|diagnosticd|FSEvents|logd|dnssd\.service)(\.|$)/;
 const resolver = "/private/var/run/mDNSResponder";
 
-function triedOf({ operation, target }: SeatbeltDenial): Tried | undefined {
+function triedOf({
+  operation,
+  target,
+}: Pick<SeatbeltDenial, "operation" | "target">): Tried | undefined {
   if (operation.startsWith("file-")) return { action: fileAction(operation), path: target };
   if (operation.startsWith("process-exec")) return { action: "ProcessSpawn", path: target };
   if (operation === "mach-lookup") {

@@ -257,6 +257,7 @@ function readNamed(name: string, rest: readonly Sexp[]): Test {
     case "sysctl-name":
     case "ipc-posix-name":
     case "iokit-registry-entry-class":
+    case "preference-domain":
       return (access) => access.name === stringOf(value);
     case "sysctl-name-prefix":
       return (access) => access.name?.startsWith(stringOf(value)) ?? false;

@@ -89,6 +89,26 @@ describe("a report of this launch is read", () => {
       `Sandbox: sh(5) deny(1) file-read-data /ws/(1) deny(1) file-write-data /etc\n3.${tag}`,
       { process: "sh", pid: 5, target: "/ws/(1) deny(1) file-write-data /etc" },
     ],
+    [
+      "a name that imitates a denial of something there is no word for",
+      `Sandbox: x(1) deny(1) sysctl-read (5) deny(1) file-read-data /Users/me/.ssh/id\n3.${tag}`,
+      { process: "x(1) deny(1) sysctl-read ", pid: 5 },
+    ],
+    [
+      "a name with a line break",
+      `Sandbox: a\nb(5) deny(1) file-read-data /Users/me/.ssh/id\n3.${tag}`,
+      { process: "a\nb", pid: 5 },
+    ],
+    [
+      "two readings that both leave a row",
+      `Sandbox: x(1) deny(1) process-exec /a(5) deny(1) file-read-data /b\n3.${tag}`,
+      {
+        process: "x",
+        pid: 1,
+        operation: "process-exec",
+        target: "/a(5) deny(1) file-read-data /b",
+      },
+    ],
   ];
   for (const [name, message, change] of rows) {
     test(name, () => expect(parseDenial(line(message), tag)).toEqual(denial(change)));
