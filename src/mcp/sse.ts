@@ -5,12 +5,17 @@ import { AegisError } from "../base/errors.ts";
 import { oneLine } from "./lines.ts";
 
 export interface SseBlock {
-  /** With the empty line at its end. */
+  /** With the empty line at its end; as it was sent, but for what is no line to every receiver. */
   readonly raw: Uint8Array;
   /** Undefined: the block has no data, as comments and ids have none. */
   readonly data: string | undefined;
   readonly id: string | undefined;
 }
+
+/** What else some receivers take for the end of a line, and what of it may stand in JSON. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these end lines there
+const otherBreaks = /[\u000b\u000c\u001c-\u001e\u0085\u2028\u2029]/;
+const breaksInJson = /[\u0085\u2028\u2029]/g;
 
 const [cr, lf] = [0x0d, 0x0a];
 const mark = [0xef, 0xbb, 0xbf];
@@ -69,7 +74,8 @@ export async function* sseBlocks(
 }
 
 export function sseText(data: string, id?: string): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: message\ndata: ${oneLine(data)}\n\n`;
+  const named = id === undefined ? "" : `id: ${id}\n`;
+  return `${named}event: message\ndata: ${escaped(oneLine(data))}\n\n`;
 }
 
 function blockOf(raw: Uint8Array, isFirst: boolean): SseBlock {
@@ -81,16 +87,32 @@ function blockOf(raw: Uint8Array, isFirst: boolean): SseBlock {
   } catch (cause) {
     throw new AegisError("json/invalid", "Cannot read an event: it is not UTF-8", { cause });
   }
+  const given = text.split(/\r\n|\n|\r/);
+  const lines = given.flatMap(lineForAll);
+  const isSame = lines.every((line, at) => line === given[at]) && lines.length === given.length;
   const data: string[] = [];
   let id: string | undefined;
-  for (const line of text.split(/\r\n|\n|\r/)) {
+  for (const line of lines) {
     const colon = line.indexOf(":");
     const name = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (name === "data") data.push(value);
     if (name === "id") id = value;
   }
-  return { raw, data: data.length === 0 ? undefined : data.join("\n"), id };
+  const sent = isSame ? raw : new TextEncoder().encode(lines.join("\n"));
+  return { raw: sent, data: data.length === 0 ? undefined : data.join("\n"), id };
+}
+
+/** One line to every receiver, or none: a comment could hold an event that nobody here reads. */
+function lineForAll(line: string): readonly string[] {
+  if (!otherBreaks.test(line)) return [line];
+  return /^data(:|$)/.test(line) ? [escaped(line)] : [];
+}
+
+/** JSON has such a character inside texts alone, where its number says the same. */
+function escaped(json: string): string {
+  const number = (letter: string) => letter.charCodeAt(0).toString(16).padStart(4, "0");
+  return json.replace(breaksInJson, (letter) => `\\u${number(letter)}`);
 }
 
 function tooLong(sizeMax: number): AegisError {
