@@ -39,12 +39,22 @@ test("without a limit nothing is counted, and none is refused", () => {
   expect(limiter.take(calls("a", 1000))).toBe(0);
 });
 
-test("more names than can be kept are refused until some are a minute old", () => {
+test("more names than a tenant may have are refused until some are a minute old", () => {
   const limiter = createRateLimiter(1, () => clock.ms);
-  for (let at = 0; at < 100_000; at++) limiter.take(calls(`tool-${at}`));
+  for (let at = 0; at < 10_000; at++) limiter.take(calls(`tool-${at}`));
   expect(limiter.take(calls("one more"))).toBe(60);
+  expect(limiter.take(calls("one more", 1, "other"))).toBe(0);
+  expect(limiter.take(calls("tool-0"))).toBe(60);
   clock.ms += 60_000;
   expect(limiter.take(calls("one more"))).toBe(0);
+});
+
+test("more names than can be kept of all tenants are refused until some are a minute old", () => {
+  const limiter = createRateLimiter(1, () => clock.ms);
+  for (let at = 0; at < 100_000; at++) limiter.take(calls(`tool-${at}`, 1, `tenant ${at % 11}`));
+  expect(limiter.take(calls("one more", 1, "last"))).toBe(60);
+  clock.ms += 60_000;
+  expect(limiter.take(calls("one more", 1, "last"))).toBe(0);
 });
 
 test("names may be long: of each only its hash is kept", async () => {
