@@ -18,7 +18,9 @@ export interface CliContext {
 
 /** @throws {AegisError} `config/invalid` when the working folder is gone */
 export function createContext(): CliContext {
-  const environment = ownEnvironment(process.env);
+  const environment = { ...ownEnvironment(process.env) };
+  // The engine reads it: no proxy is to see what this machine is asked, a key with it.
+  process.env.no_proxy = withThisMachine(environment.no_proxy || environment.NO_PROXY);
   const wanted = (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb";
   return {
     environment,
@@ -26,6 +28,10 @@ export function createContext(): CliContext {
     clock: systemClock,
     colour: wanted && isTerminal(1),
   };
+}
+
+function withThisMachine(others: string | undefined): string {
+  return `${others ? `${others},` : ""}localhost,127.0.0.1,::1`;
 }
 
 function workingDirectory(): AbsPath {

@@ -37,6 +37,32 @@ async function fill(session: string, count: number): Promise<void> {
   }
 }
 
+test("a proxy is asked about other machines, and never about this one", async () => {
+  const asked: string[] = [];
+  const proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      asked.push(request.url);
+      return Response.json({ valid: true });
+    },
+  });
+  try {
+    const address = `http://127.0.0.1:${proxy.port}`;
+    for (const exempt of [{}, { NO_PROXY: "a.test" }, { no_proxy: "a.test", NO_PROXY: "" }]) {
+      const behind = linkedPrograms({ HTTP_PROXY: address, http_proxy: address, ...exempt });
+      const verify = ["verify", "--tenant", "acme", "--session", "none", "--server"];
+      expect(await behind.run("aegisctl", ...verify, url)).toMatchObject({ exitCode: 0 });
+      expect(asked).toEqual([]);
+      const elsewhere = await behind.run("aegisctl", ...verify, "http://aegis.test");
+      expect(elsewhere).toMatchObject({ exitCode: 0 });
+      expect(asked.splice(0)).toContain("http://aegis.test/v1/sessions/none/verify?tenant_id=acme");
+    }
+  } finally {
+    await proxy.stop(true);
+  }
+});
+
 test("verify tells a sound session from one that was touched, by both spellings of its flags", async () => {
   await fill("sound", 3);
   await fill("touched", 4);
