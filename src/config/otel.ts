@@ -1,6 +1,7 @@
 // OpenTelemetry's documented variables, as far as they are ours to read: where and with which
 // headers spans are sent is read by its own exporter. All programs of a machine share them, so a
-// value that makes no sense is as good as absent, as their specification says.
+// value that makes no sense is as good as absent, as their specification says. But where spans
+// cannot go, somebody who asked for them is to know.
 
 import type { Environment } from "./location.ts";
 
@@ -9,8 +10,8 @@ export interface OtelSettings {
   readonly isDisabled: boolean;
   /** An endpoint is named, and nobody said that traces go nowhere. */
   readonly sendsTraces: boolean;
-  /** The protocol that is asked for and not spoken here. */
-  readonly unknownProtocol: string | undefined;
+  /** Why nothing could be sent there. */
+  readonly obstacle: string | undefined;
   readonly isParentBased: boolean;
   /** 0 to 1. */
   readonly ratio: number;
@@ -27,16 +28,16 @@ export interface OtelSettings {
 export function readOtelSettings(environment: Environment): OtelSettings {
   const text = (name: string): string => environment[name]?.trim() ?? "";
   const isTrue = (name: string): boolean => text(name).toLowerCase() === "true";
-  const endpoint =
-    text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") || text("OTEL_EXPORTER_OTLP_ENDPOINT");
+  const ofThese = (names: readonly string[]) => names.find((name) => text(name) !== "") ?? "";
+  const endpoint = ofThese(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
   const exporters = (text("OTEL_TRACES_EXPORTER") || "otlp").split(",").map((one) => one.trim());
-  const protocol =
-    text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") || text("OTEL_EXPORTER_OTLP_PROTOCOL");
+  const protocol = ofThese(["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
   const sampler = text("OTEL_TRACES_SAMPLER").toLowerCase() || "parentbased_always_on";
   return {
     isDisabled: isTrue("OTEL_SDK_DISABLED"),
     sendsTraces: endpoint !== "" && exporters.includes("otlp"),
-    unknownProtocol: /^(|http\/json|http\/protobuf)$/.test(protocol) ? undefined : protocol,
+    obstacle:
+      protocolObstacle(protocol, text(protocol)) ?? endpointObstacle(endpoint, text(endpoint)),
     isParentBased: !/^(always_on|always_off|traceidratio)$/.test(sampler),
     ratio: ratioOf(sampler.replace(/^parentbased_/, ""), text("OTEL_TRACES_SAMPLER_ARG")),
     resource: {
@@ -51,6 +52,17 @@ export function readOtelSettings(environment: Environment): OtelSettings {
     },
     sendsPayloads: isTrue("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"),
   };
+}
+
+function protocolObstacle(name: string, protocol: string): string | undefined {
+  if (/^(|http\/json|http\/protobuf)$/.test(protocol)) return undefined;
+  return `${name} is ${JSON.stringify(protocol)}, which is not spoken`;
+}
+
+/** The exporter would take its default. Not quoted: an address may hold a password. */
+function endpointObstacle(name: string, endpoint: string): string | undefined {
+  if (endpoint === "" || /^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) return undefined;
+  return `${name} is no http or https address`;
 }
 
 function ratioOf(sampler: string, argument: string): number {

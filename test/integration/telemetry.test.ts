@@ -326,4 +326,16 @@ describe("a collector", () => {
     const refused = await linked.run("aegisd", "--dsn", ":memory:", "--addr", ":0");
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("grpc")]);
   });
+
+  test.each(["collector:4318", "//collector:4318", "collector", "ftp://u:hidden@collector"])(
+    "at %s, which is no address, keeps the server from starting",
+    async (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) => {
+      const linked = linkedPrograms({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT });
+      const refused = await linked.run("aegisd", "--dsn", ":memory:", "--addr", ":0");
+      expect(refused.exitCode).toBe(1);
+      const why = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no http or https address";
+      expect(refused.stderr).toContain(`Cannot send traces: ${why}`);
+      expect(refused.stderr).not.toContain("hidden");
+    },
+  );
 });

@@ -127,5 +127,7 @@ test("variables that are meant for others keep no server from starting", async (
   };
   await using proxy = await connectStdio({ ...place, env });
   expect(metaIn(await proxy.client.callTool(asks))).toEqual({});
-  expect(proxy.said()).toContain('no traces are sent: "grpc" is not spoken');
+  expect(proxy.said()).toContain(
+    'no traces are sent: OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", which is not spoken',
+  );
 });

@@ -24,10 +24,9 @@ export async function openTelemetry(
 ): Promise<Telemetry> {
   const settings = readOtelSettings(environment);
   if (options.isDisabled || settings.isDisabled) return noTelemetry;
-  if (settings.sendsTraces && settings.unknownProtocol !== undefined) {
-    const why = `OTEL_EXPORTER_OTLP_PROTOCOL is "${settings.unknownProtocol}"`;
-    throw new AegisError("config/invalid", `Cannot send traces: ${why}`, {
-      hint: "use http/json: collectors take it on port 4318",
+  if (settings.sendsTraces && settings.obstacle !== undefined) {
+    throw new AegisError("config/invalid", `Cannot send traces: ${settings.obstacle}`, {
+      hint: "use http/json, which collectors take at http://HOST:4318",
     });
   }
   const otherwise = resolvePath(aegisPaths(environment).home, "traces.ndjson");

@@ -214,12 +214,12 @@ async function proxy(
 /** One proxy stands before each server, so that without a wish there is no file for all of them. */
 function telemetryOf(path: string | undefined, { environment }: CliContext): TelemetryOptions {
   if (path !== undefined) return { isDisabled: false, path };
-  const { sendsTraces, unknownProtocol } = readOtelSettings(environment);
+  const { sendsTraces, obstacle } = readOtelSettings(environment);
   // The variables are those of whoever starts the proxy, and may be meant for other programs.
-  if (sendsTraces && unknownProtocol !== undefined) {
-    warn([`no traces are sent: ${JSON.stringify(unknownProtocol)} is not spoken, http/json is`]);
+  if (sendsTraces && obstacle !== undefined) {
+    warn([`no traces are sent: ${obstacle}; http/json at http://HOST:4318 is usual`]);
   }
-  return { isDisabled: !sendsTraces || unknownProtocol !== undefined, path };
+  return { isDisabled: !sendsTraces || obstacle !== undefined, path };
 }
 
 /** A server is a command to start or an address, never both. */
