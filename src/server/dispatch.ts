@@ -50,7 +50,7 @@ export function createDispatch(routes: readonly Route[]): Dispatch {
       const isLarge = bytes.length > bodyTurnBytes;
       const texts = isLarge ? await parsedInTurns(bytes, type) : parsed(bytes);
       const size = bytes.length;
-      const response = await handle(callFrom(request, found, { query, caller, size, ...texts }));
+      const response = await handle(callFrom(request, found, { query, caller, size }, texts));
       // Of an answer to HEAD the listener sends the head, and cancels what goes on producing.
       return { response, path };
     } catch (error) {
@@ -105,7 +105,7 @@ function callerOf(
   return caller;
 }
 
-interface Sent extends Parsed {
+interface Sent {
   readonly query: URLSearchParams;
   readonly caller: Caller;
   /** Of the body, bytes. */
@@ -115,7 +115,8 @@ interface Sent extends Parsed {
 function callFrom(
   request: Incoming,
   { route: { operation }, inputs, params }: Found,
-  { query, caller, size, json, lines }: Sent,
+  { query, caller, size }: Sent,
+  { json, lines }: Parsed,
 ): Call {
   const { headers } = request;
   if (caller.tenant !== undefined) {

@@ -129,19 +129,27 @@ async function appendWithin(
   requests: readonly AppendRequest[],
   size: number,
 ): Promise<readonly AppendOutcome[]> {
-  let counted = requests;
-  if (limiter.take(proposedCalls(counted)) > 0) {
-    counted = await newOnes(log, requests);
-    const wait = limiter.take(proposedCalls(counted));
-    if (wait > 0) throw rateLimited(wait);
-  }
+  const counted = limiter.isOff ? [] : await countedOf(log, limiter, requests);
   if (size > bodyTurnBytes) await prepareInTurns(requests, size);
   const outcomes = await log.append(requests);
-  if (outcomes.some(({ kind }) => kind !== "stored")) {
+  if (counted.length > 0 && outcomes.some(({ kind }) => kind !== "stored")) {
     const isStored = new Map(requests.map((one, at) => [one, outcomes[at]?.kind === "stored"]));
     limiter.giveBack(proposedCalls(counted.filter((one) => isStored.get(one) === false)));
   }
   return outcomes;
+}
+
+/** @throws {Refusal} 429 */
+async function countedOf(
+  log: ControlLog,
+  limiter: RateLimiter,
+  requests: readonly AppendRequest[],
+): Promise<readonly AppendRequest[]> {
+  if (limiter.take(proposedCalls(requests)) === 0) return requests;
+  const counted = await newOnes(log, requests);
+  const wait = limiter.take(proposedCalls(counted));
+  if (wait > 0) throw rateLimited(wait);
+  return counted;
 }
 
 /** Without those in whose place an event stands: they are told again, or refused. */

@@ -10,6 +10,8 @@ export interface ProposedCall {
 }
 
 export interface RateLimiter {
+  /** There is no limit: nothing needs to be counted. */
+  readonly isOff: boolean;
   /**
    * Counts all of them or none; without a limit it looks at none.
    * @returns seconds to wait, 0 when they may go on
@@ -69,6 +71,7 @@ export function createRateLimiter(perMinute: number, nowMs: () => number): RateL
   }
 
   return {
+    isOff: perMinute === 0,
     take(calls) {
       if (perMinute === 0) return 0;
       const now = nowMs();
