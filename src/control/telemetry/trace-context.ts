@@ -2,6 +2,7 @@
 // Nothing of OpenTelemetry is loaded here, because every launch of a box passes by.
 
 import { sha256Hex } from "../../base/hash.ts";
+import { ownText } from "../../base/own-text.ts";
 
 export interface TraceParent {
   /** 32 hex digits, not all 0. */
@@ -43,4 +44,22 @@ export function sessionTraceId(named: {
   readonly session: string;
 }): string {
   return sha256Hex(JSON.stringify([named.tenant, named.session])).slice(0, 32);
+}
+
+const knownSessionsMax = 1000;
+const knownNameMaxLength = 64;
+
+/** The same for whoever asks for each event: of the sessions met last it is not made again. */
+export function createSessionTraceIds(): typeof sessionTraceId {
+  /** By the name of the session; of those that share one, the last. */
+  const known = new Map<string, { readonly tenant: string; readonly traceId: string }>();
+  return ({ tenant, session }) => {
+    const found = known.get(session);
+    if (found?.tenant === tenant) return found.traceId;
+    const traceId = sessionTraceId({ tenant, session });
+    if (Math.max(tenant.length, session.length) > knownNameMaxLength) return traceId;
+    if (known.size >= knownSessionsMax) known.clear();
+    known.set(ownText(session), { tenant: ownText(tenant), traceId: ownText(traceId) });
+    return traceId;
+  };
 }

@@ -17,9 +17,10 @@ import {
   type TelemetrySpan,
 } from "./span.ts";
 import {
+  createSessionTraceIds,
   formatTraceparent,
   parseTraceparent,
-  sessionTraceId,
+  type sessionTraceId,
   type TraceParent,
   validTracestate,
 } from "./trace-context.ts";
@@ -72,6 +73,7 @@ export async function createTelemetry(options: TracerOptions): Promise<Telemetry
     sendsPayloads: options.otlp?.sendsPayloads === true,
     names: new Map(),
     traceId: createRandomIds(16),
+    sessionTraceId: createSessionTraceIds(),
     spanId: createRandomIds(8),
     onEnd: (span) => {
       for (const sink of sinks) sink.add(span);
@@ -122,6 +124,7 @@ interface Making {
   readonly sendsPayloads: boolean;
   readonly names: KnownNames;
   readonly traceId: () => string;
+  readonly sessionTraceId: typeof sessionTraceId;
   readonly spanId: () => string;
   readonly onEnd: (span: EndedSpan) => void;
 }
@@ -254,7 +257,7 @@ function isSame(left: SpanSession | undefined, right: SpanSession): boolean {
 
 function placeOf({ parent }: Started, session: SpanSession | undefined, making: Making): Place {
   const traceId =
-    parent?.traceId ?? (session === undefined ? making.traceId() : sessionTraceId(session));
+    parent?.traceId ?? (session === undefined ? making.traceId() : making.sessionTraceId(session));
   const own = { traceId, spanId: making.spanId(), isSampled: making.isSampled(traceId, parent) };
   return { own, parent };
 }

@@ -2,8 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import {
+  createSessionTraceIds,
   formatTraceparent,
   parseTraceparent,
+  sessionTraceId,
   validTracestate,
 } from "../../../src/control/telemetry/trace-context.ts";
 
@@ -46,4 +48,16 @@ describe("validTracestate()", () => {
     ["too many", Array.from({ length: 33 }, (_, at) => `k${at}=1`).join(), undefined],
   ];
   test.each(rows)("%s", (_, text, expected) => expect(validTracestate(text)).toBe(expected));
+});
+
+test("the trace of a session that was met before is the same, whoever else has its name", () => {
+  const known = createSessionTraceIds();
+  const names = ["s", "t", "", "s".repeat(65), "é\u{1f600}"];
+  const sessions = names.flatMap((session) =>
+    ["acme", "other", "t".repeat(65)].map((tenant) => ({ tenant, session })),
+  );
+  const many = Array.from({ length: 2500 }, (_, at) => ({ tenant: "acme", session: `s${at}` }));
+  for (const named of [...sessions, ...sessions.toReversed(), ...many, ...sessions, ...many]) {
+    expect(known(named)).toBe(sessionTraceId(named));
+  }
 });
