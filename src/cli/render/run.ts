@@ -88,7 +88,7 @@ export function renderRunSummary(result: LaunchResult): string {
   const counts = `${allowed} allowed, ${denied} denied${uncounted[result.audit]}`;
   const lines = [`aegis: Session: ${result.session}  ${counts}`];
   for (const hit of result.limitHits) lines.push(...limitLines(hit));
-  for (const denial of result.denials.slice(0, denialsShown))
+  for (const denial of mostTelling(result.denials).slice(0, denialsShown))
     lines.push(...denialLines(denial, result.isEnforced));
   const more = result.denials.length - denialsShown;
   if (more > 0)
@@ -101,6 +101,18 @@ export function renderRunSummary(result: LaunchResult): string {
   for (const row of weakerRows(result)) lines.push(`aegis: weaker: ${row.protection}: ${row.why}`);
   if (result.dryRun !== undefined) lines.push(...dryRunLines(result.dryRun));
   return `${lines.join("\n")}\n`;
+}
+
+/**
+ * What a rule forbids before what nobody granted, and of that reads last: programs look for many
+ * files they can do without.
+ */
+function mostTelling(denials: readonly DenialAdvice[]): readonly DenialAdvice[] {
+  const rank = ({ rule, action }: DenialAdvice): number => {
+    if (rule !== "") return 0;
+    return action === "FileRead" || action === "DirList" ? 2 : 1;
+  };
+  return [...denials].sort((a, b) => rank(a) - rank(b));
 }
 
 /** What only the kernel refuses is seen by nobody, so that a count would say too much. */
