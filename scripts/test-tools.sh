@@ -33,6 +33,8 @@ set_up_tests() {
     has caddy || provide_caddy || say "cannot run here: the proxy of the compose files (caddy)"
     has otelcol || provide_go_program otelcol ||
         say "cannot run here: traces as a collector reads them (Go)"
+    has claude && has gemini || provide_agents ||
+        say "cannot run here: agents as they are shipped (claude, gemini)"
 }
 
 has_postgres() {
@@ -97,6 +99,20 @@ provide_caddy() {
     (cd "$work" && apt-get download -q caddy) >"$work/caddy.log" 2>&1 &&
         dpkg-deb -x "$work"/caddy_*.deb "$work/caddy" &&
         mkdir -p "$checkout/build/tools" && mv "$work/caddy/usr/bin/caddy" "$checkout/build/tools/"
+}
+
+# Their own scripts are not run by npm: only one of them is needed.
+provide_agents() {
+    has node && has npm || return 1
+    say "installing claude-code 2.1.197 and gemini-cli 0.61.0"
+    agents=$checkout/build/agents
+    mkdir -p "$agents" "$checkout/build/tools" &&
+        printf '{"private":true}\n' >"$agents/package.json" &&
+        npm install --prefix "$agents" --ignore-scripts --no-audit --no-fund --loglevel=error \
+            @anthropic-ai/claude-code@2.1.197 @google/gemini-cli@0.61.0 &&
+        node "$agents/node_modules/@anthropic-ai/claude-code/install.cjs" &&
+        ln -sf "$agents/node_modules/.bin/claude" "$agents/node_modules/.bin/gemini" \
+            "$checkout/build/tools/"
 }
 
 need_tool() { has "$1" || missing="$missing $2"; }

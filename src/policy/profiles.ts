@@ -5,6 +5,7 @@ import baseMacos from "../../profiles/base-macos.cedar" with { type: "text" };
 import c from "../../profiles/c.cedar" with { type: "text" };
 import claude from "../../profiles/claude.cedar" with { type: "text" };
 import codex from "../../profiles/codex.cedar" with { type: "text" };
+import gemini from "../../profiles/gemini.cedar" with { type: "text" };
 import git from "../../profiles/git.cedar" with { type: "text" };
 import go from "../../profiles/go.cedar" with { type: "text" };
 import java from "../../profiles/java.cedar" with { type: "text" };
@@ -16,33 +17,22 @@ import type { PolicySource } from "../model/policy-snapshot.ts";
 
 export type Platform = "linux" | "macos";
 
-export const profileNames = [
-  "base",
-  "python",
-  "node",
-  "git",
-  "rust",
-  "go",
-  "c",
-  "java",
-  "claude",
-  "codex",
-] as const;
+/** What people build with. Part of the templates that let a command work. */
+export const toolProfiles = ["python", "node", "git", "rust", "go", "c", "java"] as const;
+/** Asked for by name, because they open the agent's sign-in to whatever runs. */
+export const agentProfiles = ["claude", "codex", "gemini"] as const;
+
+export const profileNames = ["base", ...toolProfiles, ...agentProfiles] as const;
 export type ProfileName = (typeof profileNames)[number];
 
-/**
- * Profiles of tools people build with; agents' own are left out, because they open the agent's
- * sign-in.
- */
-export const toolProfiles = [
-  "python",
-  "node",
-  "git",
-  "rust",
-  "go",
-  "c",
-  "java",
-] as const satisfies readonly ProfileName[];
+/** Whether rules of that source are those of an agent's profile, about the agent's own folders. */
+export function isOfAgent(source: string): boolean {
+  return agentProfiles.some((name) => source === sourceName(name));
+}
+
+function sourceName(profile: ProfileName): string {
+  return `profile:${profile}`;
+}
 
 const toolTexts: Readonly<Record<Exclude<ProfileName, "base">, string>> = {
   python,
@@ -54,6 +44,7 @@ const toolTexts: Readonly<Record<Exclude<ProfileName, "base">, string>> = {
   java,
   claude,
   codex,
+  gemini,
 };
 
 export const profileTexts: readonly string[] = [baseLinux, baseMacos, ...Object.values(toolTexts)];
@@ -67,7 +58,7 @@ export function profileSource(name: string, platform: Platform): PolicySource {
     });
   const base = platform === "linux" ? baseLinux : baseMacos;
   const text = known === "base" ? base : toolTexts[known];
-  return { kind: "cedar", name: `profile:${known}`, text };
+  return { kind: "cedar", name: sourceName(known), text };
 }
 
 /**

@@ -155,7 +155,7 @@ export const runSpec = {
   examples: [
     "aegis run -- python3 agent.py",
     "aegis run --limit memory=4G --limit time=30m -- npm test",
-    "aegis run --policy workspace-net --read ~/data -- claude",
+    "aegis run --policy workspace-net --profile claude --read ~/data -- claude",
     "aegis run --dry-run -- make format",
     "aegis run --config my-agent -- python3 agent.py",
   ],

@@ -5,6 +5,7 @@
 import { type AbsPath, contains, parentOf } from "../../base/paths.ts";
 import type { Capability, Origin, PathAction } from "../../model/capability.ts";
 import { pathActions } from "../../model/capability.ts";
+import { isOfAgent } from "../../policy/profiles.ts";
 import { type Clause, clauseOf, type Pattern } from "./clause.ts";
 import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
@@ -115,10 +116,11 @@ function addForbid(found: Found, capability: Capability, disk: DiskView): void {
 
 /**
  * Profiles and templates name the places of every system side by side: those that are not there
- * grant nothing. Where somebody wrote a path that is not there, that path is meant.
+ * grant nothing. Where somebody wrote a path that is not there, that path is meant; so is what an
+ * agent keeps for itself, which it makes when it runs for the first time.
  */
 export function isMeant({ source }: Origin): boolean {
-  return !/^(profile|template):/.test(source);
+  return !/^(profile|template):/.test(source) || isOfAgent(source);
 }
 
 /** What of `grants` is about nothing yet, as the folders it would come to be in. */

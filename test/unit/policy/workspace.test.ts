@@ -149,13 +149,17 @@ describe("flags beside the policy", () => {
 });
 
 describe("an agent keeps its state and not its rules", () => {
-  check({ templates: ["workspace-net"], profiles: ["claude", "codex"] }, [
+  check({ templates: ["workspace-net"], profiles: ["claude", "codex", "gemini"] }, [
     ["FileWrite /home/ada/.claude/projects/x.jsonl", "allowed by claude:state"],
     ["FileWrite /home/ada/.claude.json", "allowed by claude:state"],
     ["FileWrite /home/ada/.claude/settings.json", "denied by protected:agent-home"],
     ["FileWrite /home/ada/.claude/hooks/x", "denied by protected:agent-home"],
     ["FileWrite /home/ada/.codex/sessions/x", "allowed by codex:state"],
     ["FileWrite /home/ada/.codex/config.toml", "denied by protected:agent-home"],
+    ["FileWrite /home/ada/.claude.json.tmp.7.0c5e", "allowed by claude:state"],
+    ["FileWrite /home/ada/.claude.jsonl", nothing],
+    ["FileWrite /home/ada/.gemini/tmp/x", "allowed by gemini:state"],
+    ["FileWrite /home/ada/.gemini/settings.json", "denied by protected:agent-home"],
   ]);
 });
 
