@@ -3,6 +3,7 @@
 // verdict.
 
 import { Gather } from "./gather.ts";
+import { HelloRetry } from "./hello-retry.ts";
 import { BodyReader } from "./http-body.ts";
 import { HeadReader, type HttpFlaw, type RequestHead } from "./http-head.ts";
 import { type Speech, sniff } from "./sniff.ts";
@@ -21,12 +22,13 @@ export type Step =
 /** The first line of a client that knows that the server speaks HTTP/2 (RFC 9113 section 3.4). */
 const priorKnowledge = "PRI * HTTP/2.0\r\n";
 
-type State = "sniff" | "tls" | "head" | "body" | "open" | "held" | "refused";
+type State = "sniff" | "tls" | "retry" | "head" | "body" | "open" | "held" | "refused";
 
 export class Inspector {
   #state: State = "sniff";
   #head = new HeadReader();
   #body: BodyReader | undefined;
+  #retry: HelloRetry | undefined;
   readonly #gather = new Gather();
   #requestCount = 0;
   /** Is with the server already, and still at the front of the piece it belongs to. */
@@ -70,6 +72,8 @@ export class Inspector {
         return this.#begin(this.#sniff(false));
       case "tls":
         return this.#readHello();
+      case "retry":
+        return this.#readRetry();
       case "head":
         return this.#readHead();
       case "body":
@@ -147,9 +151,19 @@ export class Inspector {
     const step = parseClientHello(this.#gather.view());
     if (step.kind === "more") return undefined;
     if (step.kind === "refused") return this.#refuse("tls", { status: 400, reason: step.reason });
-    const bytes = this.#gather.take(this.#gather.length);
-    this.#state = "open";
-    return { kind: "hello", hello: step.hello, bytes };
+    const { hello, length } = step;
+    const isFirst = this.#retry === undefined;
+    this.#retry = new HelloRetry(hello.hasEarlyData);
+    this.#state = isFirst && hello.mayRetry ? "retry" : "open";
+    return { kind: "hello", hello, bytes: this.#gather.take(length) };
+  }
+
+  #readRetry(): Step | undefined {
+    const step = this.#retry?.read(this.#gather.view()) ?? { kind: "over" };
+    if (step.kind === "more") return undefined;
+    if (step.kind === "pass") return { kind: "forward", bytes: this.#gather.take(step.length) };
+    this.#state = step.kind === "hello" ? "tls" : "open";
+    return this.next();
   }
 
   #readHead(): Step | undefined {

@@ -8,20 +8,28 @@ export interface ClientHello {
   readonly serverName: string | undefined;
   /** Another name may be encrypted in it, which nobody but the server can read. */
   readonly hasEncryptedHello: boolean;
+  /** The server may ask for another hello (RFC 8446 section 4.1.4), and reads the name in that. */
+  readonly mayRetry: boolean;
+  /** What follows at once may be data, which the server skips when it asks for another hello. */
+  readonly hasEarlyData: boolean;
 }
 
 export type HelloStep =
   | { readonly kind: "more" }
   | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "done"; readonly hello: ClientHello };
+  /** @property length bytes of the records it is in */
+  | { readonly kind: "done"; readonly hello: ClientHello; readonly length: number };
 
-const recordHandshake = 22;
+export const recordHandshake = 22;
 const recordMaxBytes = 1 << 14;
 /** Clients that cut their hello on purpose make two or three. */
 const recordsMax = 64;
 const clientHello = 1;
 const extensionName = 0;
 const extensionEncryptedHello = 0xfe0d;
+const extensionEarlyData = 42;
+/** There since TLS 1.3, where the server may ask for another hello. */
+const extensionVersions = 43;
 
 /** `bytes` has everything the client sent so far. */
 export function parseClientHello(bytes: Uint8Array): HelloStep {
@@ -46,7 +54,9 @@ export function parseClientHello(bytes: Uint8Array): HelloStep {
       if (collected > needed) return refused("more than one message in a record");
       // The record may go on beyond what has come: then there is more behind the message.
       if (body.length < size) return refused("more than one message in a record");
-      return parseMessage(message);
+      const hello = parseMessage(message);
+      if (typeof hello === "string") return refused(hello);
+      return { kind: "done", hello, length: at + 5 + size };
     }
     if (body.length < size) return { kind: "more" };
     at += 5 + size;
@@ -102,7 +112,8 @@ class Reader {
   }
 }
 
-function parseMessage(message: Uint8Array): HelloStep {
+/** A text says what is wrong with it. */
+function parseMessage(message: Uint8Array): ClientHello | string {
   const reader = new Reader(message.subarray(4));
   const version = reader.number(2);
   const random = reader.bytes(32);
@@ -110,34 +121,37 @@ function parseMessage(message: Uint8Array): HelloStep {
   const ciphers = reader.vector(2);
   const compressions = reader.vector(1);
   if (version === undefined || version >> 8 !== 3 || random === undefined)
-    return refused("a ClientHello that is cut off");
-  if (session === undefined || session.length > 32) return refused("a wrong session id");
+    return "a ClientHello that is cut off";
+  if (session === undefined || session.length > 32) return "a wrong session id";
   if (ciphers === undefined || ciphers.length < 2 || ciphers.length % 2 !== 0)
-    return refused("a wrong list of ciphers");
+    return "a wrong list of ciphers";
   if (compressions === undefined || compressions.length === 0)
-    return refused("a wrong list of compressions");
-  if (reader.isAtEnd)
-    return { kind: "done", hello: { serverName: undefined, hasEncryptedHello: false } };
+    return "a wrong list of compressions";
+  if (reader.isAtEnd) return parseExtensions(reader);
   const extensions = reader.vector(2);
-  if (extensions === undefined || !reader.isAtEnd) return refused("wrong extensions");
+  if (extensions === undefined || !reader.isAtEnd) return "wrong extensions";
   return parseExtensions(new Reader(extensions));
 }
 
-function parseExtensions(reader: Reader): HelloStep {
+function parseExtensions(reader: Reader): ClientHello | string {
   const seen = new Set<number>();
   let serverName: string | undefined;
   while (!reader.isAtEnd) {
     const type = reader.number(2);
     const body = reader.vector(2);
-    if (type === undefined || body === undefined) return refused("an extension that is cut off");
-    if (seen.has(type)) return refused("the same extension twice");
+    if (type === undefined || body === undefined) return "an extension that is cut off";
+    if (seen.has(type)) return "the same extension twice";
     seen.add(type);
     if (type !== extensionName) continue;
     serverName = parseServerName(body);
-    if (serverName === undefined) return refused("a server name that is none");
+    if (serverName === undefined) return "a server name that is none";
   }
-  const hasEncryptedHello = seen.has(extensionEncryptedHello);
-  return { kind: "done", hello: { serverName, hasEncryptedHello } };
+  return {
+    serverName,
+    hasEncryptedHello: seen.has(extensionEncryptedHello),
+    mayRetry: seen.has(extensionVersions),
+    hasEarlyData: seen.has(extensionEarlyData),
+  };
 }
 
 /** RFC 6066 section 3: a list, of which there is only one entry and one type. */

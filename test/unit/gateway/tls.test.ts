@@ -3,7 +3,17 @@
 
 import { expect, test } from "bun:test";
 import { parseClientHello } from "../../../src/gateway/tls-hello.ts";
-import { host, net, resolved, server, testGateway, through } from "../../support/gateway.ts";
+import {
+  host,
+  net,
+  resolved,
+  server,
+  type TestGateway,
+  type TestServer,
+  testGateway,
+  through,
+} from "../../support/gateway.ts";
+import { waitFor } from "../../support/harness.ts";
 import { certificate, clientHello } from "../../support/tls.ts";
 
 const names = { "good.example": ["127.0.0.1"], "other.example": ["127.0.0.1"] };
@@ -74,9 +84,66 @@ for (const [what, target, serverName, passes] of hellos)
     }
   });
 
+const versions = 43;
+const earlyData = 42;
+const record = (type: number, body: string) =>
+  Buffer.from([type, 3, 3, 0, body.length, ...Buffer.from(body, "latin1")]);
+const betweenHellos: readonly [string, readonly number[], Buffer][] = [
+  ["at once", [versions], Buffer.alloc(0)],
+  ["behind a change of cipher", [versions], record(20, "\x01")],
+  [
+    "behind a warning and an empty record",
+    [versions],
+    Buffer.concat([record(21, "\x01Z"), record(22, "")]),
+  ],
+  [
+    "behind early data",
+    [versions, earlyData],
+    Buffer.concat([record(23, "GET /"), record(23, "x")]),
+  ],
+];
+for (const [what, extra, between] of betweenHellos)
+  test(`the server asks for another hello: the name in it counts, ${what}`, async () => {
+    for (const size of [1 << 16, 1]) {
+      const first = clientHello({ serverName: "good.example", extra });
+      const sent = (serverName: string) => {
+        const second = clientHello({ serverName, extra: [versions], recordSize: 40 });
+        return Buffer.concat([first, between, second, record(23, "sealed")]);
+      };
+      const pass = async (bytes: Buffer, web: TestServer, box: TestGateway) => {
+        const address = (await resolved(box, "good.example")) ?? "";
+        const { client } = await through(box, { address, port: web.port });
+        for (let at = 0; at < bytes.length; at += size) client.send(bytes.subarray(at, at + size));
+        return client;
+      };
+      using web = server({ reply: () => "" });
+      await using box = await testGateway(grants, { names });
+      const right = sent("good.example").toString("latin1");
+      await pass(sent("good.example"), web, box);
+      await waitFor("all of it", () => web.received[0] === right);
+      const refused = await pass(sent("other.example"), web, box);
+      await refused.rest();
+      const passed = Buffer.concat([first, between]).toString("latin1");
+      expect(passed).toStartWith(web.received[1] ?? "?");
+      const denial = box.rows().find(({ decision }) => decision === "deny");
+      expect(denial).toMatchObject({ action: "NetConnect", server_name: "other.example" });
+    }
+  });
+
+test("what a client of an older TLS sends behind its hello passes unread", async () => {
+  using web = server({ reply: () => "" });
+  await using box = await testGateway(grants, { names });
+  const address = (await resolved(box, "good.example")) ?? "";
+  const { client } = await through(box, { address, port: web.port });
+  const hello = clientHello({ serverName: "good.example" });
+  const sent = Buffer.concat([hello, clientHello({ serverName: "other.example" })]);
+  client.send(sent);
+  await waitFor("all of it", () => web.received[0] === sent.toString("latin1"));
+});
+
 test("what is encrypted in a hello is noted, and its outer name counts", () => {
   const step = parseClientHello(clientHello({ serverName: "good.example", extra: [0xfe0d] }));
-  expect(step).toEqual({
+  expect(step).toMatchObject({
     kind: "done",
     hello: { serverName: "good.example", hasEncryptedHello: true },
   });
