@@ -191,7 +191,7 @@ async function admitCall(
   };
   const tooMany = isGoingOn ? undefined : await adviceWhereLimited(parts, session, call.tool, args);
   if (tooMany !== undefined) return refuse("RATE_LIMITED", tooMany);
-  const { decision, advice } = await judge(args);
+  let { decision, advice } = await judge(args);
   if (decision.outcome === "deny") return refuse(decision.reason, advice());
   let approved: Approved | undefined;
   if (decision.outcome === "require_approval") {
@@ -201,8 +201,8 @@ async function admitCall(
     if (answer.kind === "denied") return refuse(answer.reason, answer.advice);
     approved = answer;
     // Time went by, and a person may have changed the arguments: what is forbidden stays so.
-    const again = await judge(approved.editedArgs ?? args);
-    if (again.decision.outcome === "deny") return refuse(again.decision.reason, again.advice());
+    ({ decision, advice } = await judge(approved.editedArgs ?? args));
+    if (decision.outcome === "deny") return refuse(decision.reason, advice());
   }
   const begun = await beginModelCall(parts, session, { ...name, call }, decided);
   if (begun.kind === "failed") return { kind: "refused", error: begun.error };

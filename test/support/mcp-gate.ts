@@ -2,6 +2,7 @@
 
 import { createLiveStates } from "../../src/app/serve/live-states.ts";
 import { createRateLimiter } from "../../src/app/serve/rate-limit.ts";
+import type { Decide } from "../../src/control/decide/decision.ts";
 import { decideFast } from "../../src/control/decide/fast.ts";
 import { noTelemetry } from "../../src/control/telemetry/span.ts";
 import type { LoggedEvent } from "../../src/ledger/control/contract.ts";
@@ -18,11 +19,17 @@ export const budgets = {
   max_tool_calls: 100,
 };
 
-/** @param permissions of the manifest */
+const undecided = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} } as const;
+
+/**
+ * @param permissions of the manifest
+ * @param decide absent: by the shipped policy
+ */
 export function gateScene(
   permissions: object = { tools: ["echo"], budgets },
   approvalWaitMs = 0,
   passedMethods: readonly string[] = [],
+  decide: Decide = (input) => decideFast(input) ?? undecided,
 ) {
   const log = createControlLog(createMemoryStore("aegis.local/test"));
   const manifest = JSON.parse(JSON.stringify({ permissions })) as GateParts["manifest"];
@@ -30,13 +37,11 @@ export function gateScene(
   const clock = { ms: 1_700_000_000_000 };
   const nowMs = () => clock.ms;
   const secret = new Uint8Array(32);
-  const undecided = { outcome: "deny", reason: "POLICY_ERROR", constraints: {} } as const;
   const said: string[] = [];
   const say = (line: string) => void said.push(line);
   const gate = createGate({
     ...{ log, manifest, nowMs, say, passedMethods },
-    secret,
-    decide: (input) => decideFast(input) ?? undecided,
+    ...{ secret, decide },
     states: createLiveStates(log),
     limiter: createRateLimiter(0, nowMs),
     approvalWaitMs,
