@@ -105,7 +105,7 @@ function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
     const given = members.get("id");
     if (id === undefined && given !== null && given !== undefined) return bad(idRule);
     if (id === undefined && members.has("result")) return bad("a result needs an id");
-    return ok({ kind: "response", id: id ?? null, members, text });
+    return ok({ kind: "response", id: id ?? null, ...recordedPart(members, text) });
   }
   if (typeof method !== "string") return bad("the method is no text");
   if (isAnswer) return bad("it is a request and an answer at once");
@@ -115,6 +115,15 @@ function messageOf(tree: JsonTree, text: string): Result<Message, NoMessage> {
   return id === undefined ? bad(idRule) : ok({ kind: "request", id, method, members, text });
 }
 
+/** What is recorded of an answer: what else it has goes to nobody. */
+function recordedPart(members: JsonMembers, text: string): Parts {
+  const known = new Map([...members].filter(([name]) => answerNames.includes(name)));
+  return known.size === members.size
+    ? { members, text }
+    : { members: known, text: treeText(known) };
+}
+
+const answerNames = ["jsonrpc", "id", "result", "error"];
 const messageNames = ["jsonrpc", "id", "method", "params", "result", "error"];
 
 /**

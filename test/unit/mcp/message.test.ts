@@ -75,6 +75,13 @@ describe("what is read as a message", () => {
   });
 });
 
+test("of an answer nothing passes that is not recorded", () => {
+  const read = messagesOf('{"x":"unseen","jsonrpc":"2.0","id":1,"result":{"x":1.0},"params":{}}');
+  const [message] = read.ok ? read.value.messages : [];
+  expect(message?.text).toBe('{"jsonrpc":"2.0","id":1,"result":{"x":1.0}}');
+  expect([...(message?.members.keys() ?? [])]).toEqual(["jsonrpc", "id", "result"]);
+});
+
 test("a text and a number are different ids", () => {
   expect(idKey("1")).not.toBe(idKey(new NumberText("1")));
   expect(idKey("#1")).not.toBe(idKey(new NumberText("1")));
