@@ -7,6 +7,7 @@ import type { Action, Capabilities, PathAction, Protocol } from "../model/capabi
 import type { Coverage, CoverageRow } from "../model/coverage.ts";
 import type { AccessPayload, RefusedPayload } from "../model/event.ts";
 import type { LimitHit, LimitPlan, Limits } from "../model/limits.ts";
+import type { MountSight } from "../policy/mount-sight.ts";
 
 /** What a box may do; everything a plan depends on apart from the disk itself. */
 export interface BoxRequest {
@@ -201,6 +202,8 @@ export interface PreparedBox {
    * box needs none.
    */
   readonly network: Capabilities | undefined;
+  /** What it depends on of the table of mounts; whoever keeps it says. */
+  readonly mounts?: MountSight | undefined;
 }
 
 export interface BoxExit {

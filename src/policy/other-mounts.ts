@@ -16,14 +16,9 @@ export interface Mount {
   readonly place: string;
 }
 
-/** The mounts of file systems that are mounted several times; others matter to nobody. */
-export function mountedTwice(mountinfo: string): readonly Mount[] {
-  const mounts = mountinfo.split("\n").flatMap((line) => readMount(line) ?? []);
-  const counts = new Map<string, number>();
-  for (const { device } of mounts) counts.set(device, (counts.get(device) ?? 0) + 1);
-  const shared = mounts.filter(({ device }) => (counts.get(device) ?? 0) > 1);
-  // One that lies over a shared one hides it, and has to be known for that.
-  return shared.length === 0 ? [] : mounts;
+/** Every line of the table. */
+export function parseMounts(mountinfo: string): readonly Mount[] {
+  return mountinfo.split("\n").flatMap((line) => readMount(line) ?? []);
 }
 
 function readMount(line: string): Mount | undefined {
@@ -34,6 +29,7 @@ function readMount(line: string): Mount | undefined {
 
 /** Blanks and the like stand there as octal numbers. */
 function unescaped(text: string): string {
+  if (!text.includes("\\")) return text;
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
   );
@@ -45,7 +41,17 @@ export function withOtherMounts(
   mounts: readonly Mount[],
   realPath: (path: string) => string | undefined,
 ): Capabilities {
-  if (mounts.length === 0) return { version, capabilities };
+  const devices = new Set(mounts.map(({ device }) => device));
+  if (devices.size === mounts.length) return { version, capabilities };
+  const where = placedBy(realPath);
+  const others = capabilities.flatMap((capability) =>
+    capability.effect === "forbid" ? otherNames(capability, mounts, where) : [],
+  );
+  return { version, capabilities: [...capabilities, ...others] };
+}
+
+/** Where a path leads, links resolved as far as it is there. */
+export function placedBy(realPath: (path: string) => string | undefined): (path: string) => string {
   const where = (path: string): string => {
     const real = realPath(path);
     if (real !== undefined || path === "/") return real ?? path;
@@ -53,10 +59,16 @@ export function withOtherMounts(
     const folder = where(above === "" ? "/" : above);
     return `${folder === "/" ? "" : folder}/${name}`;
   };
-  const others = capabilities.flatMap((capability) =>
-    capability.effect === "forbid" ? otherNames(capability, mounts, where) : [],
-  );
-  return { version, capabilities: [...capabilities, ...others] };
+  return where;
+}
+
+/** The place a forbid is about, and its atom; undefined for one that is about no place. */
+export function placeOf({ where }: Capability) {
+  const at = where.findIndex((atom) => !atom.negated && folderOf(atom) !== undefined);
+  const atom = where[at];
+  const folder = atom && folderOf(atom);
+  if (atom === undefined || folder === undefined) return undefined;
+  return { at, folder, isTree: atom.kind === "path-in" };
 }
 
 function otherNames(
@@ -64,12 +76,11 @@ function otherNames(
   mounts: readonly Mount[],
   where: (path: string) => string,
 ): Capability[] {
-  const at = capability.where.findIndex((atom) => !atom.negated && folderOf(atom) !== undefined);
-  const atom = capability.where[at];
-  const folder = atom && folderOf(atom);
-  if (atom === undefined || folder === undefined) return [];
+  const about = placeOf(capability);
+  if (about === undefined) return [];
+  const { at, folder, isTree } = about;
   const real = where(folder);
-  return translationsOf(real, atom.kind === "path-in", mounts).map((translate) => ({
+  return translationsOf(real, isTree, mounts).map((translate) => ({
     ...capability,
     // What is given back inside is given back there as well.
     where: capability.where.map((each, index) => {
@@ -106,20 +117,34 @@ function translationsOf(
   isTree: boolean,
   mounts: readonly Mount[],
 ): readonly Translate[] {
+  return otherPlaces(path, isTree, mounts)
+    .filter(({ to, name }) => ownerOf(name, mounts) === to && !contains(path, name))
+    .map(
+      ({ from, to, name }) =>
+        (each: string) =>
+          each === path ? name : nameIn(to, insideOf(from, each), false),
+    );
+}
+
+/** The mounts that show what is at a path, or mounted below it. */
+export function showing(path: string, isTree: boolean, mounts: readonly Mount[]) {
   const own = ownerOf(path, mounts);
   // What is mounted below is forbidden with it.
   const below = isTree ? mounts.filter(({ place }) => place !== path && contains(path, place)) : [];
-  const sources = [
+  return [
     ...(own === undefined ? [] : [{ from: own, wanted: path }]),
     ...below.map((from) => ({ from, wanted: from.place })),
   ];
-  return sources.flatMap(({ from, wanted }) =>
+}
+
+/** Names of the same by other mounts, whether or not something lies over them. */
+export function otherPlaces(path: string, isTree: boolean, mounts: readonly Mount[]) {
+  return showing(path, isTree, mounts).flatMap(({ from, wanted }) =>
     mounts
       .filter((to) => to !== from && to.device === from.device)
       .flatMap((to) => {
         const name = nameIn(to, insideOf(from, wanted), isTree);
-        if (name === undefined || ownerOf(name, mounts) !== to || contains(path, name)) return [];
-        return [(each: string) => (each === path ? name : nameIn(to, insideOf(from, each), false))];
+        return name === undefined ? [] : [{ from, to, name }];
       }),
   );
 }

@@ -20,6 +20,7 @@ import type { PathFact, PreparedBox } from "../enforce/backend.ts";
 import { entriesOf, namesOf } from "../enforce/survey.ts";
 import type { Capabilities } from "../model/capability.ts";
 import type { Coverage } from "../model/coverage.ts";
+import type { MountSight } from "../policy/mount-sight.ts";
 
 /**
  * What a cached file carries beside the plan; all of it is needed to open a session without
@@ -31,6 +32,7 @@ interface CachedHeader {
   readonly temporary?: string;
   readonly lacking?: string;
   readonly network?: Capabilities;
+  readonly mounts?: MountSight;
   readonly folders: readonly Folder[];
   readonly files: readonly Linkable[];
 }
@@ -63,7 +65,7 @@ interface Linkable {
  */
 type Look = string;
 
-const magic = "AEGC7\n";
+const magic = "AEGC8\n";
 /**
  * A folder that changed so shortly before it was stamped may change again without its times telling
  * them apart; the coarsest file system counts in steps of two seconds.
@@ -87,9 +89,9 @@ export function readCachedPlan(directory: string, key: string): PreparedBox | un
   if (bytes === undefined) return undefined;
   const parsed = parse(bytes);
   if (parsed === undefined || parsed.header.key !== key) return undefined;
-  const { folders, files, coverage, temporary, lacking, network } = parsed.header;
+  const { folders, files, coverage, temporary, lacking, network, mounts } = parsed.header;
   if (!folders.every(isUnchanged) || !files.every(isNamedAsSeen)) return undefined;
-  const box = { coverage, facts: [], bytes: parsed.plan, temporary, network };
+  const box = { coverage, facts: [], bytes: parsed.plan, temporary, network, mounts };
   return lacking === undefined ? box : { ...box, lacking };
 }
 
@@ -115,13 +117,14 @@ export function writeCachedPlan(
   );
   // Stamps come first: what changes from here on shows in them.
   if (!folders.every(holdsAsSeen) || !files.every(isNamedAsSeen)) return;
-  const { coverage, temporary, lacking, network } = box;
+  const { coverage, temporary, lacking, network, mounts } = box;
   const header: CachedHeader = {
     key,
     coverage,
     ...(temporary === undefined ? {} : { temporary }),
     ...(lacking === undefined ? {} : { lacking }),
     ...(network === undefined ? {} : { network }),
+    ...(mounts === undefined ? {} : { mounts }),
     folders,
     files,
   };

@@ -17,7 +17,8 @@ import { type ControlSockets, findControlSockets } from "../../policy/control-so
 import type { Diagnostic } from "../../policy/diagnostic.ts";
 import { flagsToCapabilities } from "../../policy/flags.ts";
 import { policySources } from "../../policy/layers.ts";
-import { type Mount, withOtherMounts } from "../../policy/other-mounts.ts";
+import { isSeenAgain, sightOf } from "../../policy/mount-sight.ts";
+import { parseMounts, withOtherMounts } from "../../policy/other-mounts.ts";
 import type { Places } from "../../policy/places.ts";
 import type { Platform } from "../../policy/profiles.ts";
 import { findRepository } from "../../policy/repository.ts";
@@ -72,15 +73,19 @@ export async function prepareBox(
   const { planCache } = aegisPaths(subject.around.environment);
   // Once, so that a plan is kept for the mounts that it was made for.
   const mounts = mountTable();
-  const key = keyOf(subject, snapshot, mounts);
+  const key = keyOf(subject, snapshot);
   const cached = plans === "kept" ? readCachedPlan(planCache, key) : undefined;
-  if (cached !== undefined && (await subject.backend.isCurrent(cached))) {
+  const isSame = cached?.mounts !== undefined && isSeenAgain(cached.mounts, mounts);
+  if (cached !== undefined && isSame && (await subject.backend.isCurrent(cached))) {
     // Whoever empties /tmp takes it away between two runs.
     if (cached.temporary === subject.temporary.path) subject.temporary.make();
     return { box: cached, isKept: true, snapshot };
   }
-  const box = await subject.backend.prepare(boxRequest(subject, snapshot, mounts));
-  writeCachedPlan(planCache, key, box, subject.around.clock.nowUnixMs());
+  const request = boxRequest(subject, snapshot, mounts);
+  const box = await subject.backend.prepare(request);
+  const { capabilities } = (await request).capabilities;
+  const sight = sightOf(capabilities, mounts, policyDisk.realPath);
+  writeCachedPlan(planCache, key, { ...box, mounts: sight }, subject.around.clock.nowUnixMs());
   return { box, isKept: false, snapshot };
 }
 
@@ -94,7 +99,7 @@ export async function boxRequest(
   const { places, options } = subject;
   const compiled = await compileSources(snapshot.sources, places, subject.path);
   return {
-    capabilities: withOtherMounts(compiled.capabilities, mounts, policyDisk.realPath),
+    capabilities: withOtherMounts(compiled.capabilities, parseMounts(mounts), policyDisk.realPath),
     agent: subject.subject.agent,
     workspace: places.workspace,
     home: places.home,
@@ -186,7 +191,7 @@ function isOnDisk(path: string): boolean {
   return absPath(policyDisk.realPath(path) ?? path) !== undefined;
 }
 
-function keyOf(subject: BoxSubject, snapshot: PolicySnapshot, mounts: readonly Mount[]): string {
+function keyOf(subject: BoxSubject, snapshot: PolicySnapshot): string {
   const { options, places } = subject;
   const circumstances = {
     agent: subject.subject.agent,
@@ -201,7 +206,6 @@ function keyOf(subject: BoxSubject, snapshot: PolicySnapshot, mounts: readonly M
     uid: ownUser(),
     inheritsFiles: inheritsFiles(ownUser()),
     kernel: kernelOffer(),
-    mounts,
     binary: subject.binary,
   };
   return planKey([aegisVersion, snapshot.hash, JSON.stringify(circumstances)]);

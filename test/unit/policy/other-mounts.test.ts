@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { Atom, Capability } from "../../../src/model/capability.ts";
-import { mountedTwice, withOtherMounts } from "../../../src/policy/other-mounts.ts";
+import { parseMounts, withOtherMounts } from "../../../src/policy/other-mounts.ts";
 import { forbid, permit, under } from "../../support/ir.ts";
 
 /** @param at its own number and that of the mount it is mounted on */
@@ -32,7 +32,7 @@ const equals = (path: string): Atom => ({ kind: "path-equals", path, negated: fa
 const like = (...parts: string[]): Atom => ({ kind: "path-like", parts, negated: false });
 const not = (atom: Atom): Atom => ({ ...atom, negated: true });
 const wheres = (rules: readonly Capability[], table: readonly string[]) =>
-  withOtherMounts({ version: 1, capabilities: rules }, mountedTwice(table.join("\n")), (path) =>
+  withOtherMounts({ version: 1, capabilities: rules }, parseMounts(table.join("\n")), (path) =>
     path.includes("missing") ? undefined : path,
   ).capabilities.map(({ where }) => where);
 
@@ -67,5 +67,10 @@ for (const [name, where, others] of rows)
   });
 
 test("where everything is mounted once nothing is looked at", () => {
-  expect(mountedTwice([whole, line("11 10", "8:2", "/", "/srv")].join("\n"))).toEqual([]);
+  const table = parseMounts([whole, line("11 10", "8:2", "/", "/srv")].join("\n"));
+  const rules = { version: 1, capabilities: [forbid("FileRead", under("/srv/a"))] } as const;
+  const looked = () => {
+    throw new Error("nothing has another name here");
+  };
+  expect(withOtherMounts(rules, table, looked)).toEqual(rules);
 });
