@@ -92,7 +92,7 @@ function withoutSlashes(text: string, hasHash: boolean): string {
       const [comment, code] = closedByTag(whole, hasHash);
       kept += comment.replace(/[^\n]+/g, " ");
       tokens.lastIndex -= code.length;
-    } else if (expression !== undefined && !mayBeginExpression(kept)) {
+    } else if (expression !== undefined && !isExpression(kept, expression, text)) {
       // A division: only its sign is taken, the rest may hold a string or a comment.
       kept += "/";
       tokens.lastIndex -= expression.length - 1;
@@ -110,7 +110,23 @@ function closedByTag(comment: string, isPhp: boolean): readonly [string, string]
   return end < 0 ? [comment, ""] : [comment.slice(0, end), comment.slice(end)];
 }
 
+/**
+ * By what stands before it; after a bracket, which may end a condition as well as a number, by what
+ * a division has not. Taking one for a division would make a comment of `//` inside it, and of all
+ * that follows in its line: of a whole program where that is short of line breaks.
+ */
+function isExpression(before: string, expression: string, text: string): boolean {
+  if (expression.includes("\\/") || mayBeginExpression(before)) return true;
+  const after = text.slice(tokens.lastIndex, tokens.lastIndex + 20);
+  return /^[a-z]{0,8}\.(?:test|exec)\(/.test(after);
+}
+
+const wordsBefore =
+  /(?<![\w$.])(?:return|typeof|case|in|of|delete|void|throw|new|else|do|await|yield|instanceof)$/;
+
 function mayBeginExpression(before: string): boolean {
-  const last = /(\S)\s*$/.exec(before.slice(-200))?.[1];
-  return last === undefined || "(,=:[!&|?{};+-*%<>~^".includes(last);
+  const close = before.slice(-200).trimEnd();
+  const last = close.at(-1);
+  if (last === undefined || "(,=:[!&|?{};+-*%<>~^".includes(last)) return true;
+  return wordsBefore.test(close);
 }
