@@ -2,7 +2,7 @@
 // reports what a hostile box does: lengths are checked against the frame they stand in, and
 // anything unknown ends the run. No I/O.
 
-import { textOfBytes } from "../base/byte-text.ts";
+import { textWithin } from "../base/byte-text.ts";
 import { AegisError } from "../base/errors.ts";
 import type { Protocol } from "../model/capability.ts";
 import { limitNames } from "../model/limits.ts";
@@ -170,20 +170,24 @@ function readAccess(reader: Reader, programs: ReadonlyMap<number, string>): Acce
   const digest = reader.left() === 0 ? undefined : reader.bytes(32);
   const asked = rule >= askedRules && rule !== noRule ? askAnswers[rule - askedRules] : undefined;
   if (action === undefined) throw malformed("an unknown action");
-  return {
+  const frame: AccessFrame = {
     kind: "access",
     tsUnixMs,
     pid,
     action,
     allowed,
     rule: rule < askedRules || builtInRules.has(rule) ? rule : undefined,
-    ...(asked === undefined ? {} : { asked }),
     syscall,
     flags,
     path,
     requested: requested === "" ? undefined : requested,
     exe,
     port: hasPort ? port : undefined,
+  };
+  if (asked === undefined && protocol === undefined && digest === undefined) return frame;
+  return {
+    ...frame,
+    ...(asked === undefined ? {} : { asked }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(digest === undefined ? {} : { sha256: Buffer.from(digest).toString("hex") }),
   };
@@ -198,13 +202,13 @@ const protocolNumbers: ReadonlyMap<number, Protocol> = new Map([
 
 /** Reads one frame at a time out of a piece of the stream. */
 class Reader {
-  readonly #data: Uint8Array;
+  readonly #data: Buffer;
   readonly #view: DataView;
   #at = 0;
   #end = 0;
 
   constructor(data: Uint8Array) {
-    this.#data = data;
+    this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
@@ -258,7 +262,7 @@ class Reader {
   str(): string {
     const size = this.u16();
     const at = this.#take(size);
-    return size === 0 ? "" : textOfBytes(this.#data.subarray(at, at + size));
+    return size === 0 ? "" : textWithin(this.#data, at, at + size);
   }
 
   #take(size: number): number {

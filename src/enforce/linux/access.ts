@@ -33,36 +33,93 @@ export function isAllowedRead({ allowed, action, asked }: AccessFrame): boolean 
 
 export type RowMaker = (frame: AccessFrame) => BoxAccess;
 
+/** A box may choose its flags, and so how many calls there are to describe. */
+const callsKeptMax = 1024;
+
+/**
+ * A short command is over before the engine compiles any of this, and may open thousands of files:
+ * what is the same for many of them is put into words once.
+ */
 export function rowMaker(box: KeptBox): RowMaker {
-  let table: SyscallTable | undefined;
+  const calls: Calls = { arch: box.arch, table: undefined, texts: new Map() };
+  const verdicts = new Map<number, VerdictWords>();
   return (frame) => {
-    table ??= syscallTable(box.arch);
-    const { tsUnixMs } = frame;
-    const source = sourceOf(frame, box);
-    const rule = frame.asked === undefined ? source?.rule : `ask:${frame.asked}`;
-    const origin = source === undefined ? undefined : { ...source, column: 0 };
-    // In the order of canonical JSON, which a box that opens thousands of files need not sort then.
+    const { tsUnixMs, action, allowed, exe, path, pid, requested } = frame;
+    const decision = allowed ? "allow" : "deny";
+    const flags = callOf(frame, calls);
+    const { reason, rule } = verdictOf(frame, box, verdicts);
+    if (isOfFile(frame)) {
+      // In the order of canonical JSON, which need not sort then.
+      const payload: AccessPayload =
+        requested === undefined
+          ? { action, count: 1, decision, exe, flags, path, pid, reason, rule }
+          : { action, count: 1, decision, exe, flags, path, pid, reason, requested, rule };
+      return { tsUnixMs, payload };
+    }
+    const { port, protocol, sha256 } = frame;
     const payload: AccessPayload = {
-      action: frame.action,
-      count: 1,
-      decision: frame.allowed ? "allow" : "deny",
-      exe: frame.exe,
-      flags: describeCall(table, frame.syscall, frame.flags),
-      ...(frame.port === undefined ? {} : { host: frame.path }),
-      path: frame.path,
-      pid: frame.pid,
-      ...(frame.port === undefined ? {} : { port: frame.port }),
-      ...(frame.protocol === undefined ? {} : { protocol: frame.protocol }),
-      reason:
-        frame.asked === undefined
-          ? reasonOf(frame, origin)
-          : `${frame.allowed ? "allowed" : "denied"} when asked`,
-      ...(frame.requested === undefined ? {} : { requested: frame.requested }),
-      rule: rule ?? "",
-      ...(frame.sha256 === undefined ? {} : { sha256: frame.sha256 }),
+      ...{ action, count: 1, decision, exe, flags },
+      ...(port === undefined ? {} : { host: path }),
+      ...{ path, pid },
+      ...(port === undefined ? {} : { port }),
+      ...(protocol === undefined ? {} : { protocol }),
+      reason,
+      ...(requested === undefined ? {} : { requested }),
+      rule,
+      ...(sha256 === undefined ? {} : { sha256 }),
     };
     return { tsUnixMs, payload };
   };
+}
+
+/** Nothing is known of it but what is known of every access. */
+function isOfFile({ port, protocol, sha256 }: AccessFrame): boolean {
+  return port === undefined && protocol === undefined && sha256 === undefined;
+}
+
+interface Calls {
+  readonly arch: Arch;
+  table: SyscallTable | undefined;
+  /** By flags and number. */
+  readonly texts: Map<number, string>;
+}
+
+function callOf({ syscall, flags }: AccessFrame, calls: Calls): string {
+  const { texts } = calls;
+  const key = flags * 0x1_0000 + syscall;
+  const known = texts.get(key);
+  if (known !== undefined) return known;
+  calls.table ??= syscallTable(calls.arch);
+  const text = describeCall(calls.table, syscall, flags);
+  if (texts.size === callsKeptMax) texts.clear();
+  texts.set(key, text);
+  return text;
+}
+
+type VerdictWords = Pick<AccessPayload, "reason" | "rule">;
+
+/** Kept by rule; where there is none, or a person decided, it depends on more than that. */
+function verdictOf(
+  frame: AccessFrame,
+  box: KeptBox,
+  verdicts: Map<number, VerdictWords>,
+): VerdictWords {
+  const { allowed, asked, rule } = frame;
+  if (asked !== undefined)
+    return { reason: `${allowed ? "allowed" : "denied"} when asked`, rule: `ask:${asked}` };
+  if (rule === undefined) return wordsOf(frame, box);
+  const key = rule * 2 + (allowed ? 1 : 0);
+  const known = verdicts.get(key);
+  if (known !== undefined) return known;
+  const words = wordsOf(frame, box);
+  verdicts.set(key, words);
+  return words;
+}
+
+function wordsOf(frame: AccessFrame, box: KeptBox): VerdictWords {
+  const source = sourceOf(frame, box);
+  const origin = source === undefined ? undefined : { ...source, column: 0 };
+  return { reason: reasonOf(frame, origin), rule: source?.rule ?? "" };
 }
 
 export function refusalOf(frame: RefusedFrame, arch: Arch): BoxRefusal {

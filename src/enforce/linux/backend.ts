@@ -8,7 +8,15 @@ import type { FailedFrame, Frame } from "../../bridge/frame.ts";
 import { type Helper, type HelperExit, loadHelper, spawnHelper } from "../../bridge/helper.ts";
 import { withOverlays } from "../../bridge/overlay-plan.ts";
 import { startPump } from "../../bridge/pump.ts";
-import type { Backend, BoxExit, BoxFailure, BoxLaunch, BoxOverlay } from "../backend.ts";
+import type {
+  Backend,
+  BoxAccess,
+  BoxExit,
+  BoxFailure,
+  BoxLaunch,
+  BoxOverlay,
+  BoxRefusal,
+} from "../backend.ts";
 import { isAllowedRead, refusalOf, rowMaker } from "./access.ts";
 import { shownSource } from "./built-in.ts";
 import { holdLinuxLimits } from "./hold-limits.ts";
@@ -84,13 +92,14 @@ function frameTaker(
 ): (frames: readonly Frame[]) => void | Promise<void> {
   const toRow = rowMaker(kept);
   return (frames) => {
-    for (const frame of frames) if (frame.kind === "limit") onLimit?.(frame);
-    const refusals = frames.flatMap((frame) =>
-      frame.kind === "refused" ? [refusalOf(frame, kept.arch)] : [],
-    );
-    const rows = frames.flatMap((frame) =>
-      frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame)) ? [toRow(frame)] : [],
-    );
+    const rows: BoxAccess[] = [];
+    const refusals: BoxRefusal[] = [];
+    for (const frame of frames) {
+      if (frame.kind === "limit") onLimit?.(frame);
+      else if (frame.kind === "refused") refusals.push(refusalOf(frame, kept.arch));
+      else if (frame.kind === "access" && (kept.recordsReads || !isAllowedRead(frame)))
+        rows.push(toRow(frame));
+    }
     const told = refusals.length === 0 ? undefined : onRefused?.(refusals);
     const recorded = rows.length === 0 ? undefined : record(rows);
     return told === undefined ? recorded : Promise.all([told, recorded]).then(() => {});

@@ -110,6 +110,42 @@ test("an access no rule speaks of, and one to an address", () => {
   }
 });
 
+test("what one row says is not said of the next, however many calls there are to tell apart", () => {
+  const box = unpackBox(
+    packBox({ arch: "x86_64", sources, plan, mayShow: true, recordsReads: true }),
+  );
+  const kept = rowMaker(box);
+  const others: readonly Partial<AccessFrame>[] = [
+    {},
+    { allowed: true },
+    { rule: 0, allowed: true },
+    { rule: 0 },
+    { rule: undefined },
+    { rule: undefined, allowed: true, action: "NetConnect", path: "@abstract" },
+    { rule: undefined, allowed: true },
+    { asked: "once", allowed: true },
+    { asked: "no", rule: undefined },
+    { rule: severalNamesRule },
+    { rule: setIdRule },
+    { syscall: 2, flags: 0 },
+    { syscall: 87 },
+    { flags: 0 },
+    { port: 1, protocol: "tcp", action: "NetConnect" },
+    { requested: undefined },
+    { sha256: "ab" },
+  ];
+  const table = syscallTable("x86_64");
+  for (let flags = 0; flags < 1100; flags += 1)
+    expect(kept({ ...frame, flags }).payload.flags).toBe(describeCall(table, 257, flags));
+  for (const other of [...others, ...others]) {
+    const each = { ...frame, ...other };
+    // One that has seen nothing before.
+    const { payload } = rowMaker(box)(each);
+    expect(kept(each).payload).toEqual(payload);
+    expect(Object.keys(payload)).toEqual(Object.keys(payload).toSorted());
+  }
+});
+
 test("calls are described by name and telling flags, on either architecture", () => {
   const rows = [
     ["x86_64", "open", 0, "open O_RDONLY"],
