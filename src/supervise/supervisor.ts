@@ -64,11 +64,14 @@ export interface SupervisedRun {
   readonly onSettled?: (() => void) | undefined;
   /** Told of events once they are durable, while the box runs; must not throw. */
   readonly onStored: ((events: readonly SealedEvent[]) => void) | undefined;
-  /** When the box is gone: what more the session has to say; must not throw. */
-  readonly onEnded?:
-    | ((exit: BoxExit) => readonly EventDraft[] | Promise<readonly EventDraft[]>)
-    | undefined;
+  /**
+   * When the box is gone: what more the session has to say; must not throw.
+   * @param say makes durable what has to be so before anything is done
+   */
+  readonly onEnded?: ((exit: BoxExit, say: Say) => Promise<readonly EventDraft[]>) | undefined;
 }
+
+export type Say = (drafts: readonly EventDraft[]) => Promise<unknown>;
 
 export type RecordAccesses = (accesses: readonly BoxAccess[]) => void | Promise<void>;
 
@@ -213,7 +216,7 @@ async function closeSession({
 }: Ending): Promise<RunOutcome> {
   const { totals, last, unstored } = await recorder.finish();
   if (unstored !== undefined) throw await lost(run, writer, unstored);
-  const more = (await run.onEnded?.(exit)) ?? [];
+  const more = (await run.onEnded?.(exit, (drafts) => writer.append(drafts))) ?? [];
   const tsUnixMs = run.clock.nowUnixMs();
   let isStored = false;
   const closing = writer.close({

@@ -2,124 +2,14 @@
 // the same command leaves without it, and where the kernel cannot keep them apart nothing runs.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, linkSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { settings } from "../support/box.ts";
-import { aegisBinary, cleanEnvironment, isRoot, waitFor } from "../support/harness.ts";
-import { makeScene, own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
-import { programMs, testMs } from "../support/patience.ts";
+import { dry, filled, type Report, treeOf } from "../support/dry-run.ts";
+import { cleanEnvironment, isRoot } from "../support/harness.ts";
+import { own, removeScenes, runIn, type Scene } from "../support/in-setting.ts";
+import { testMs } from "../support/patience.ts";
 
 afterAll(removeScenes);
-
-/** Every name below a folder with what it is; times too when asked. */
-function treeOf(folder: string, withTimes = false): Record<string, string> {
-  const found: Record<string, string> = {};
-  const visit = (path: string, name: string) => {
-    const look = lstatSync(path);
-    const mode = (look.mode & 0o7777).toString(8);
-    const time = withTimes ? ` ${look.mtimeMs} ${look.ino}` : "";
-    if (look.isSymbolicLink()) found[name] = `link ${readlinkSync(path)}`;
-    else if (look.isFile()) found[name] = `file ${mode} ${readFileSync(path, "latin1")}${time}`;
-    else {
-      found[name] = `folder ${mode}${time}`;
-      for (const each of readdirSync(path)) visit(`${path}/${each}`, `${name}/${each}`);
-    }
-  };
-  visit(folder, "");
-  return found;
-}
-
-function fill({ ws }: Scene): void {
-  for (const folder of ["sub/deep", "tree/inner", "moving"])
-    mkdirSync(`${ws}/${folder}`, { recursive: true });
-  const files = [
-    "a",
-    "b",
-    "d",
-    "sub/c",
-    "sub/deep/e",
-    "tree/1",
-    "tree/inner/2",
-    "moving/f",
-    "same",
-  ];
-  for (const file of files) writeFileSync(`${ws}/${file}`, `${file}\n`);
-  symlinkSync("a", `${ws}/link`);
-  linkSync(`${ws}/a`, `${ws}/twice`);
-}
-
-function filled(setting: Scene["setting"]): Scene {
-  const scene = makeScene(setting);
-  fill(scene);
-  for (const path of ["", ...Object.keys(treeOf(scene.ws))]) own(scene, `${scene.ws}${path}`);
-  // What is changed later than the run began counts as a conflict.
-  Bun.sleepSync(20);
-  return scene;
-}
-
-async function dry(scene: Scene, flags: readonly string[], script: string) {
-  return runIn(scene, ["run", "--dry-run", ...flags, "--", "sh", "-c", script]);
-}
-
-/** Does something on the host while a dry run is under way, after its command has done `script`. */
-async function heldDry(
-  { setting, ws, home }: Scene,
-  flags: readonly string[],
-  script: string,
-  meanwhile: () => void,
-) {
-  const argv = [
-    "run",
-    "--dry-run",
-    ...flags,
-    "--",
-    "sh",
-    "-c",
-    `${script}; echo ready >&2; read x`,
-  ];
-  const child = Bun.spawn(setting.through([aegisBinary(), ...argv]), {
-    cwd: ws,
-    env: cleanEnvironment({ HOME: home }),
-    stdio: ["pipe", "pipe", "pipe"],
-    timeout: programMs,
-  });
-  const reader = child.stderr.getReader();
-  expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("ready\n");
-  meanwhile();
-  child.stdin.write("\n");
-  await child.stdin.end();
-  const [stdout, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
-  return { stdout, exitCode };
-}
-
-interface Report {
-  readonly session: string;
-  readonly dry_run: {
-    readonly decision: string;
-    readonly changes: readonly {
-      readonly kind: string;
-      readonly path: string;
-      readonly size_before: number | null;
-      readonly size_after: number | null;
-      readonly conflict: string | null;
-    }[];
-    readonly not_committed: readonly { readonly path: string; readonly why: string }[];
-    readonly kept: string | null;
-  };
-}
 
 const scripts: Readonly<Record<string, string>> = {
   "a new file": "echo new > new",
@@ -190,45 +80,6 @@ for (const setting of settings().filter(({ name }) => !name.endsWith("no namespa
       expect(stderr).toContain("aegis: discarded every change");
       expect(stderr).toContain("a\\x1b[2J");
       expect(existsSync(`${scene.ws}/a\x1b[2J`)).toBe(false);
-    });
-
-    test("what was changed by others meanwhile is not overwritten, and kept", async () => {
-      const scene = filled(setting);
-      const script = "echo box > b; echo box > d; rm -r tree; rm same; mv moving/f a2";
-      const { stdout, exitCode } = await heldDry(scene, ["--commit", "--json"], script, () => {
-        writeFileSync(`${scene.ws}/b`, "host\n");
-        writeFileSync(`${scene.ws}/tree/inner/2`, "host\n");
-        rmSync(`${scene.ws}/same`);
-      });
-      const { dry_run } = JSON.parse(stdout) as Report;
-      expect(exitCode).toBe(125);
-      expect(dry_run.not_committed.map(({ path }) => path)).toEqual(
-        ["a2", "b", "tree"].map((name) => `${scene.ws}/${name}`),
-      );
-      expect(readFileSync(`${scene.ws}/b`, "utf8")).toBe("host\n");
-      expect(readFileSync(`${scene.ws}/tree/1`, "utf8")).toBe("tree/1\n");
-      expect(readFileSync(`${scene.ws}/d`, "utf8")).toBe("box\n");
-      expect(readFileSync(`${dry_run.kept}/files${scene.ws}/b`, "utf8")).toBe("box\n");
-      expect(readFileSync(`${dry_run.kept}/files${scene.ws}/a2`, "utf8")).toBe("moving/f\n");
-    });
-
-    test("a folder that became a link meanwhile is not followed", async () => {
-      const scene = filled(setting);
-      mkdirSync(`${scene.home}/out`);
-      own(scene, `${scene.home}/out`);
-      const { exitCode } = await heldDry(
-        scene,
-        ["--commit"],
-        "echo box > sub/new; rm sub/c",
-        () => {
-          renameSync(`${scene.ws}/sub`, `${scene.ws}/sub-was`);
-          symlinkSync(`${scene.home}/out`, `${scene.ws}/sub`);
-          writeFileSync(`${scene.home}/out/c`, "out");
-        },
-      );
-      expect(exitCode).toBe(125);
-      expect(readdirSync(`${scene.home}/out`)).toEqual(["c"]);
-      expect(readdirSync(`${scene.ws}/sub-was`).sort()).toEqual(["c", "deep"]);
     });
 
     test("extended attributes are carried over, the overlay's own are not", async () => {
@@ -318,34 +169,6 @@ for (const setting of settings().filter(({ name }) => !name.endsWith("no namespa
       expect(count()).toBe("1");
       const check = ["git", "-C", scene.ws, "fsck", "--strict"];
       expect(Bun.spawnSync(setting.through(check)).exitCode).toBe(0);
-    });
-
-    test("a killed aegis leaves the place as it was, and a later launch removes the rest", async () => {
-      const scene = filled(setting);
-      const before = treeOf(scene.ws, true);
-      const argv = ["run", "--dry-run", "--commit", "--", "sh", "-c"];
-      const script = "mkdir z && chmod 0 z; rm -r tree; echo x > new; echo ready; sleep 20";
-      const child = Bun.spawn(setting.through([aegisBinary(), ...argv, script]), {
-        cwd: scene.ws,
-        env: cleanEnvironment({ HOME: scene.home }),
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      const reader = child.stdout.getReader();
-      await reader.read();
-      const running = `${scene.home}/.aegis/run`;
-      const pids = new Set(readdirSync(running).map((name) => Number.parseInt(name, 10)));
-      for (const pid of pids) process.kill(pid, "SIGKILL");
-      await child.exited;
-      expect(treeOf(scene.ws, true)).toEqual(before);
-      const left = readdirSync(running);
-      expect(left.length).toBeGreaterThan(0);
-      const old = Date.now() / 1000 - 48 * 3600;
-      for (const name of left) utimesSync(`${running}/${name}`, old, old);
-      await waitFor("a launch that finds the leftovers", async () => {
-        await runIn(scene, ["run", "--", "true"]);
-        return readdirSync(running).length === 0;
-      });
-      expect(treeOf(scene.ws, true)).toEqual(before);
     });
 
     const refusals: readonly [string, (scene: Scene) => readonly string[]][] = [

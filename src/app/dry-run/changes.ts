@@ -3,6 +3,7 @@
 
 import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import { contains } from "../../base/paths.ts";
+import type { IsOrigin } from "../../bridge/file-handle.ts";
 import type { Xattrs } from "../../bridge/xattrs.ts";
 import { isMissing } from "../../config/files.ts";
 import { type Folder, type Look, lookAt, openFolder } from "./folder.ts";
@@ -37,6 +38,7 @@ interface Walk {
   readonly startNs: bigint;
   readonly covers: ReadonlySet<string>;
   readonly xattrs: Xattrs;
+  readonly isOrigin: IsOrigin;
   readonly found: Change[];
 }
 
@@ -47,7 +49,7 @@ export function changesIn(root: UpperEntry, context: Omit<Walk, "found">): reado
   try {
     const now = lookAt(`/proc/self/fd/${folder.fd}/.`);
     const isSame = now?.ino === place.look.ino && now?.dev === place.look.dev;
-    const conflict = isSame ? "" : "the folder is another than it was";
+    const conflict = isSame ? "" : anotherFolder;
     const isMoved = (root.look.mode & 0o7777n) !== (place.look.mode & 0o7777n);
     if (isMoved) add(walk, "attributes", [], root, now, conflict);
     for (const child of root.children) compare(walk, folder, [child.name], child, conflict);
@@ -99,8 +101,9 @@ function compareFolder(
     } else if (sameOwnerAndMode(entry, before) === false) {
       add(walk, "attributes", steps, entry, before, conflict);
     }
-    const later = inner === undefined ? conflict : "";
-    if (inner !== undefined && entry.isOpaque) deleteHidden(walk, inner, steps, entry);
+    // What was changed in a folder that is replaced is told of each thing in it.
+    const later = inner !== undefined && conflict === changed ? "" : conflict;
+    if (inner !== undefined && entry.isOpaque) deleteHidden(walk, inner, steps, entry, later);
     for (const child of entry.children) compare(walk, inner, [...steps, child.name], child, later);
   } finally {
     if (inner !== undefined) closeSync(inner.fd);
@@ -112,11 +115,12 @@ function deleteHidden(
   inner: Folder,
   steps: readonly string[],
   entry: UpperEntry,
+  inherited: string,
 ): void {
   const kept = new Set(entry.children.map(({ name }) => name));
   for (const name of readdirSync(`/proc/self/fd/${inner.fd}`).sort()) {
     const look = kept.has(name) ? undefined : lookAt(inner.at(name));
-    if (look !== undefined) addDeleted(walk, inner, [...steps, name], look, "");
+    if (look !== undefined) addDeleted(walk, inner, [...steps, name], look, inherited);
   }
 }
 
@@ -134,6 +138,8 @@ function addDeleted(
   const conflict = isCovered ? "it is protected" : anyIn(folder, name, isNew) ? changed : "";
   add(walk, "deleted", steps, undefined, before, inherited || conflict);
 }
+
+const anotherFolder = "the folder is another than it was, or its mode or owner";
 
 const changed = "it was changed meanwhile, or cannot be looked into";
 
@@ -173,21 +179,40 @@ function enter(folder: Folder | undefined, name: string): Folder | undefined {
 }
 
 function conflictOf(
-  { startNs, covers, place }: Walk,
+  walk: Walk,
   folder: Folder | undefined,
   steps: readonly string[],
   entry: UpperEntry,
   before: Look,
 ): string {
+  const { startNs, covers, place } = walk;
   if (entry.kind === "other") return "it is a FIFO, a socket or a device";
   if (covers.has(pathOf(place.place, steps))) return "it is protected";
   if (before === undefined || folder === undefined)
-    return entry.isCopy && isGone(entry, folder, startNs) ? "it was removed meanwhile" : "";
+    return entry.origin !== undefined && isGone(entry, folder, startNs)
+      ? "it was removed meanwhile"
+      : "";
+  if (isAnotherFolder(walk, folder.at(entry.name), entry, before)) return anotherFolder;
   // A folder that is there on both sides only gets what is new in it.
   if (entry.kind === "folder" && before.isDirectory() && !entry.isOpaque) return "";
   const isLater = (look: NonNullable<Look>) => look.ctimeNs >= startNs;
   const isChanged = entry.kind === "folder" ? isLater(before) : anyIn(folder, entry.name, isLater);
   return isChanged ? changed : "";
+}
+
+/**
+ * No folder that was there is moved in an overlay, so each was copied from under this very name. A
+ * plain user's overlay does not say which it was: one whose inode alone has changed was moved.
+ */
+function isAnotherFolder(
+  { startNs, isOrigin }: Walk,
+  path: string,
+  { kind, origin }: UpperEntry,
+  before: NonNullable<Look>,
+): boolean {
+  if (kind !== "folder" || origin === undefined || !before.isDirectory()) return false;
+  const isMoved = before.ctimeNs >= startNs && before.mtimeNs < startNs;
+  return !(isOrigin(path, origin) ?? !isMoved);
 }
 
 /** A file that was moved in the box is a copy as well, and nothing was there under its new name. */

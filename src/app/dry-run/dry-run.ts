@@ -1,15 +1,18 @@
 // The life of a dry run: layers for every place the box may change, the list of what it changed,
 // and the decision. Until that the places are as they were; a launch that is killed leaves only
-// its own folder, which a later one removes.
+// its own folder, which a later one removes, or keeps when a commit had begun.
 
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
 import { AegisError } from "../../base/errors.ts";
 import { uniqueSuffix } from "../../base/ids.ts";
 import { type AbsPath, contains, parentOf, resolvePath } from "../../base/paths.ts";
+import { type IsOrigin, openHandles } from "../../bridge/file-handle.ts";
 import { openXattrs, type Xattrs } from "../../bridge/xattrs.ts";
 import type { BoxOverlay, OverlayPlaces } from "../../enforce/backend.ts";
 import type { EventDraft } from "../../model/event.ts";
+import type { Say } from "../../supervise/supervisor.ts";
+import { changesListName } from "../leftovers.ts";
 import { removeTree } from "../remove-tree.ts";
 import { type Change, changesIn, type DryPlace } from "./changes.ts";
 import {
@@ -25,8 +28,11 @@ import { readUpper } from "./upper.ts";
 
 export interface DryRun {
   readonly launch: { readonly overlays: readonly BoxOverlay[] };
-  /** Lists, asks and does; what the session is to say of it. Never throws: `result` does. */
-  decide(): readonly EventDraft[];
+  /**
+   * Lists, asks and does; what the session is to say of it. Never throws: `result` does.
+   * @param say makes durable that a commit begins, before it does
+   */
+  decide(say: Say): Promise<readonly EventDraft[]>;
   /** @throws {AegisError} what kept the decision from being made or carried out */
   result(): DryRunResult;
   /** Removes the layers, unless something in them is all there is of a change. */
@@ -55,15 +61,21 @@ export function openDryRun({ choice, wanted, folder, clock }: Request): DryRun {
     const layers = wanted.places.map((place, index) => makeLayers(own, place, index, xattrs));
     const places: readonly DryPlace[] = layers;
     const startNs = lookAt(own)?.ctimeNs ?? 0n;
-    const context = { places, startNs, xattrs, covers: new Set(wanted.covers) };
+    const covers = new Set(wanted.covers);
+    const context = { places, startNs, xattrs, isOrigin: openHandles(), covers };
     return {
       launch: { overlays: layers.map(({ place, upper, work }) => ({ place, upper, work })) },
-      decide() {
+      async decide(say) {
         const tsUnixMs = clock.nowUnixMs();
+        const begin = async (changes: readonly ChangeView[]) => {
+          const payload = { ...payloadOf({ ...nothing, changes }), decision: "committing" };
+          await say([{ type: "DRY_RUN", tsUnixMs, payload }]);
+          writeList(own, changes);
+        };
         try {
-          const made = decideOn(context, choice, folder);
+          const made = await decideOn(context, choice, folder, begin);
           outcome = made;
-          return [{ type: "DRY_RUN", tsUnixMs, payload: payloadOf(made) }];
+          return [{ type: "DRY_RUN", tsUnixMs: clock.nowUnixMs(), payload: payloadOf(made) }];
         } catch (error) {
           outcome = failure(error, own);
           return [{ type: "DRY_RUN", tsUnixMs, payload: { decision: "failed" } }];
@@ -88,18 +100,28 @@ interface Context {
   readonly places: readonly DryPlace[];
   readonly startNs: bigint;
   readonly xattrs: Xattrs;
+  readonly isOrigin: IsOrigin;
   readonly covers: ReadonlySet<string>;
 }
 
-function decideOn(context: Context, choice: DryRunChoice, folder: AbsPath): DryRunResult {
+const nothing: DryRunResult = { decision: "none", changes: [], left: [], kept: undefined };
+
+/** @param begin called before the first change is committed */
+async function decideOn(
+  context: Context,
+  choice: DryRunChoice,
+  folder: AbsPath,
+  begin: (changes: readonly ChangeView[]) => Promise<void>,
+): Promise<DryRunResult> {
   const { places, xattrs } = context;
   const changes = places.flatMap((place) =>
     changesIn(readUpper(place.upper, "", xattrs), { place, ...context }),
   );
   const views = changes.map(viewOf);
-  if (changes.length === 0) return { decision: "none", changes: [], left: [], kept: undefined };
+  if (changes.length === 0) return nothing;
   const decision = choice.decide(views);
   if (decision.kind === "commit") {
+    await begin(views);
     const left = commitChanges(changes, context);
     const kept = left.length === 0 ? undefined : keepLeft(left, folder, xattrs);
     return { decision: "commit", changes: views, left: left.map(leftView), kept };
@@ -137,11 +159,14 @@ function spareFolder(folder: AbsPath): string {
 }
 
 function keepIn(folder: string, changes: readonly Change[], xattrs: Xattrs): string {
-  writeFileSync(`${folder}/changes.json`, `${JSON.stringify(changes.map(viewOf), null, 2)}\n`, {
-    mode: 0o600,
-  });
+  writeList(folder, changes.map(viewOf));
   copyChanges(`${folder}/files`, changes, xattrs);
   return folder;
+}
+
+function writeList(folder: string, changes: readonly ChangeView[]): void {
+  const text = `${JSON.stringify(changes, null, 2)}\n`;
+  writeFileSync(`${folder}/${changesListName}`, text, { mode: 0o600 });
 }
 
 function leftView({ change, why }: LeftBehind): DryRunResult["left"][number] {
@@ -190,7 +215,7 @@ function insufficient(why: string): AegisError {
 function failure(error: unknown, own: AbsPath): AegisError {
   const why = error instanceof Error ? error.message : String(error);
   return new AegisError("internal", `Cannot finish the dry run: ${why}`, {
-    hint: `for a day what was changed lies in "${own}"; what was not committed is as it was`,
+    hint: `what was changed lies in "${own}" for a day, then in "kept" of AEGIS_HOME if a commit had begun; what was not committed is as it was`,
     cause: error,
   });
 }

@@ -20,8 +20,8 @@ export interface UpperEntry {
   readonly look: NonNullable<Look>;
   /** Nothing of the folder below shows through. */
   readonly isOpaque: boolean;
-  /** A copy of what was there, changed or not. */
-  readonly isCopy: boolean;
+  /** Of a copy of what was there, changed or not: which file that was. */
+  readonly origin: Uint8Array | undefined;
   readonly target: string;
   /** Without the overlay's own. */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
@@ -44,7 +44,7 @@ export function readUpper(path: string, name: string, xattrs: Xattrs): UpperEntr
     path,
     look,
     isOpaque: Buffer.from(all.get(`${ownPrefix}opaque`) ?? []).toString() === "y",
-    isCopy: all.has(`${ownPrefix}origin`),
+    origin: all.get(`${ownPrefix}origin`),
     target: look.isSymbolicLink() ? readlinkSync(path) : "",
     attributes: new Map(attributes),
     children: isFolder ? childrenOf(path, xattrs) : [],

@@ -2,24 +2,14 @@
 // denied something, written once the row is durable. It is a courtesy to the agent in the box; the
 // ledger is the record. The box names the paths in it, so every value goes through JSON.
 
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdirSync, openSync, rmdirSync, unlinkSync, writeSync } from "node:fs";
 import { uniqueSuffix } from "../../base/ids.ts";
-import { deniedLogMaxBytes, leftoverAgeMinMs } from "../../base/limits.ts";
+import { deniedLogMaxBytes } from "../../base/limits.ts";
 import { type AbsPath, resolvePath } from "../../base/paths.ts";
-import { isMissing } from "../../config/files.ts";
 import { accessIn } from "../../ledger/access.ts";
 import type { Action } from "../../model/capability.ts";
 import type { NetProtocol, SealedEvent } from "../../model/event.ts";
-import { removeTree } from "../remove-tree.ts";
+import { removeLeftovers } from "../leftovers.ts";
 import { fixFor } from "./denial-advice.ts";
 
 /** Environment variable that names the file to the command. */
@@ -132,34 +122,4 @@ export function deniedLine(event: SealedEvent, agent: string): DeniedLine | unde
     count,
     event: { session: event.session_id, seq: event.seq },
   };
-}
-
-/** Of launches that were killed before they could tidy up. */
-function removeLeftovers(folder: AbsPath, nowUnixMs: number): void {
-  for (const name of namesIn(folder)) {
-    const path = resolvePath(folder, name);
-    const madeUnixMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowUnixMs;
-    if (nowUnixMs - madeUnixMs < leftoverAgeMinMs || isRunning(Number.parseInt(name, 10))) continue;
-    removeTree(path);
-  }
-}
-
-/** Makes the folder when it is not there. */
-function namesIn(folder: AbsPath): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return [];
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // ignored: no such process is the answer; one of another user is running
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

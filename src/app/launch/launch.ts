@@ -98,7 +98,7 @@ async function launchWith(
     openAsking,
     onStored: denied?.log.add,
     onSettled: giveMemoryBack,
-    onEnded: dry?.decide,
+    onEnded: dry && ((_, say) => dry.decide(say)),
   }).finally(() => {
     for (const each of [denied?.log, dry]) each?.close();
     held.release();
