@@ -14,8 +14,8 @@ const functions = {
 const afUnix = 1;
 /** SOCK_DGRAM | SOCK_CLOEXEC */
 const datagram = 0x2 | 0x80000;
-/** MSG_NOSIGNAL */
-const noSignal = 0x4000;
+/** MSG_NOSIGNAL | MSG_DONTWAIT: whoever does not read must not keep a server from answering. */
+const flags = 0x4000 | 0x40;
 const pathMax = 108;
 
 /**
@@ -36,7 +36,7 @@ export function unixAddress(name: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** @returns whether all of it was sent */
+/** @returns whether all of it was sent; false as well where too many wait to be read */
 export function sendDatagram(address: Uint8Array, text: string): boolean {
   const libc = openLibrary(functions);
   if (libc === undefined) return false;
@@ -47,7 +47,7 @@ export function sendDatagram(address: Uint8Array, text: string): boolean {
     fd,
     ptr(bytes),
     BigInt(bytes.length),
-    noSignal,
+    flags,
     ptr(address),
     address.length,
   );

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { aegisBinary, cleanEnvironment } from "../support/harness.ts";
+import { programMs } from "../support/patience.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Says `ready`, then every datagram as a line of JSON. */
@@ -14,6 +15,25 @@ s.bind("\\0" + name[1:] if name.startswith("@") else name)
 print("ready", flush=True)
 while True:
     print(json.dumps(s.recv(4096).decode()), flush=True)
+`;
+
+/** As `receiver`, but nothing more goes into its socket until it is told to read on. */
+const busyReceiver = `
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+full = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+full.setblocking(False)
+try:
+    while True:
+        full.sendto(b"other", sys.argv[1])
+except BlockingIOError:
+    print("ready", flush=True)
+sys.stdin.readline()
+while True:
+    text = s.recv(4096).decode()
+    if text != "other":
+        print(json.dumps(text), flush=True)
 `;
 
 async function lines(stream: ReadableStream<Uint8Array>) {
@@ -66,7 +86,7 @@ describe("the service manager is told", () => {
     ["aegisd at an abstract socket", abstract, ["aegisd", "--addr", ":0", "--dsn", ":memory:"]],
     ["aegis serve", socket, ["aegis", "serve", "--addr", ":0", "--ledger", ":memory:"]],
   ] as const)("that it is ready, works and stops: %s", async (_, name, argv) => {
-    const watchdog = { WATCHDOG_USEC: "200000" };
+    const watchdog = { WATCHDOG_USEC: "1000000" };
     using service = await heard(name(), argv, watchdog);
     expect(await service.next()).toMatch(/^READY=1\nSTATUS=listening on \S+:\d+$/);
     expect(await service.next()).toBe("WATCHDOG=1");
@@ -76,6 +96,39 @@ describe("the service manager is told", () => {
     while (last === "WATCHDOG=1") last = await service.next();
     expect(last).toBe("STOPPING=1");
     expect(await ended).toBe(0);
+  });
+
+  test("that it is ready as soon as it listens again, and meanwhile requests are answered", async () => {
+    const name = socket();
+    const busy = Bun.spawn(["python3", "-c", busyReceiver, name], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const next = await lines(busy.stdout);
+    expect(await next()).toBe("ready");
+    const server = Bun.spawn([aegisBinary(), "--addr", ":0", "--dsn", ":memory:"], {
+      argv0: "aegisd",
+      env: { ...cleanEnvironment(), NOTIFY_SOCKET: name, WATCHDOG_USEC: "200000" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    try {
+      const [, port] = /:(\d+)$/.exec(await (await lines(server.stdout))()) ?? [];
+      expect(await (await lines(server.stderr))()).toContain("cannot be told anything");
+      const answer = await fetch(`http://127.0.0.1:${port}/readyz`, {
+        signal: AbortSignal.timeout(programMs),
+      });
+      expect(answer.status).toBe(200);
+      busy.stdin.write("\n");
+      await busy.stdin.flush();
+      const heard = async (): Promise<string> => JSON.parse(await next());
+      let state = await heard();
+      while (state === "WATCHDOG=1") state = await heard();
+      expect(state).toStartWith("READY=1");
+      server.kill("SIGTERM");
+      expect(await server.exited).toBe(0);
+    } finally {
+      server.kill("SIGKILL");
+      busy.kill("SIGKILL");
+    }
   });
 
   test("nothing of a watchdog that is another process's", async () => {

@@ -18,27 +18,36 @@ export interface ServiceManagerParts {
   readonly warn: (text: string) => void;
 }
 
+const againMs = 1000;
+
 export function serviceManager({ environment, check, warn }: ServiceManagerParts): ServiceManager {
   const name = environment.NOTIFY_SOCKET ?? "";
   if (name === "") return { ready: () => undefined, stopping: () => undefined };
   const address = unixAddress(name);
   let timer: ReturnType<typeof setInterval> | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
   let isWarned = false;
 
-  function tell(state: string): void {
-    if (address !== undefined && sendDatagram(address, state)) return;
+  function tell(state: string): boolean {
+    if (address !== undefined && sendDatagram(address, state)) return true;
     if (!isWarned) warn(`the service manager at NOTIFY_SOCKET "${name}" cannot be told anything`);
     isWarned = true;
+    return false;
+  }
+
+  /** It waits for this one, however busy it is. */
+  function tellUntilHeard(state: string): void {
+    if (!tell(state)) again = setTimeout(() => tellUntilHeard(state), againMs).unref();
   }
 
   return {
     ready(status) {
-      tell(`READY=1\nSTATUS=${status}`);
+      tellUntilHeard(`READY=1\nSTATUS=${status}`);
       const everyMs = watchdogMs(environment);
       if (everyMs === undefined) return;
       timer = setInterval(() => {
         check().then(
-          () => tell("WATCHDOG=1"),
+          () => void tell("WATCHDOG=1"),
           () => {
             // ignored: whoever does not hear from the server in time starts it again
           },
@@ -47,6 +56,7 @@ export function serviceManager({ environment, check, warn }: ServiceManagerParts
     },
     stopping() {
       clearInterval(timer);
+      clearTimeout(again);
       tell("STOPPING=1");
     },
   };
