@@ -50,8 +50,6 @@ class Http:
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._socket = _socket_path(base_url)
-        if self._socket is not None and ssl_context is not None:
-            raise ValueError(f"Cannot use certificates with {base_url!r}: it is no https address")
         # On a socket the host is a matter of form.
         url = urlsplit("http://localhost" if self._socket else base_url.rstrip("/"))
         if url.scheme not in ("http", "https") or url.hostname is None:
@@ -59,7 +57,9 @@ class Http:
             raise ValueError(f"Cannot use {base_url!r}: {why}")
         if url.username is not None or url.query or url.fragment:
             raise ValueError("Cannot use the address: it has more than scheme, host, port and path")
-        self._https = url.scheme == "https"
+        self._https = self._socket is None and url.scheme == "https"
+        if ssl_context is not None and not self._https:
+            raise ValueError(f"Cannot use certificates with {base_url!r}: it is no https address")
         self._host, self._port, self._prefix = url.hostname, url.port, url.path
         self._timeout, self._retries, self._backoff = timeout, retries, backoff
         self._context = ssl_context

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
 from aegis_sdk import AegisClient
@@ -14,6 +16,12 @@ from aegis_sdk import AegisClient
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ValueError):
         AegisClient(address)
+
+
+@pytest.mark.parametrize("address", ["http://localhost:8080", "unix:/s"])
+def test_certificates_where_nothing_would_look_at_them(address: str) -> None:
+    with pytest.raises(ValueError, match="it is no https address$"):
+        AegisClient(address, ssl_context=ssl.create_default_context())
 
 
 @pytest.mark.parametrize("key", ["hidden\n", "hidden\r\nHost: a", " hidden", "hidd€n", "hid\0en"])

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import json
 import re
-import ssl
 import subprocess
 import sys
 import threading
@@ -174,11 +173,6 @@ def test_a_socket_is_asked_without_a_key_by_any_number_of_threads(
         assert answers == [True] * 8
     with AegisClient(f"unix:{path}.none", retries=0) as client, pytest.raises(OSError):
         client.health()
-
-
-def test_a_socket_has_no_certificates() -> None:
-    with pytest.raises(ValueError, match="no https"):
-        AegisClient("unix:/s", ssl_context=ssl.create_default_context())
 
 
 def test_the_examples_of_the_readme_run_as_printed(server: str) -> None:

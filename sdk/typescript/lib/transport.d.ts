@@ -15,7 +15,7 @@ export interface ClientOptions {
   /** Default: `http://localhost:8080`. */
   readonly baseUrl?: string;
   readonly apiKey?: string;
-  /** Tries after the first one, for 429, 503 and connections that fail; default 3. */
+  /** Tries after the first one, for 429, 502, 503, 504 and connections that fail; default 3. */
   readonly retriesMax?: number;
   /** Longest pause between two tries, milliseconds; a longer `Retry-After` is an error. */
   readonly pauseMaxMs?: number;

@@ -128,10 +128,11 @@ function parsed(text) {
     return text;
   }
 }
+/** The server's own, and those of a proxy before it while it is replaced. */
+const passing = new Set([429, 502, 503, 504]);
 /** It may be otherwise at the next try. */
 function isPassing(failure) {
-  if (failure instanceof AegisError) return failure.status === 429 || failure.status === 503;
-  return true;
+  return !(failure instanceof AegisError) || passing.has(failure.status);
 }
 /** Nothing of it was done, whatever it is. */
 function isUntaken(failure) {

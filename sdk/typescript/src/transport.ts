@@ -15,7 +15,7 @@ export interface ClientOptions {
   /** Default: `http://localhost:8080`. */
   readonly baseUrl?: string;
   readonly apiKey?: string;
-  /** Tries after the first one, for 429, 503 and connections that fail; default 3. */
+  /** Tries after the first one, for 429, 502, 503, 504 and connections that fail; default 3. */
   readonly retriesMax?: number;
   /** Longest pause between two tries, milliseconds; a longer `Retry-After` is an error. */
   readonly pauseMaxMs?: number;
@@ -185,10 +185,12 @@ function parsed(text: string): JsonValue {
   }
 }
 
+/** The server's own, and those of a proxy before it while it is replaced. */
+const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
 /** It may be otherwise at the next try. */
 function isPassing(failure: Error): boolean {
-  if (failure instanceof AegisError) return failure.status === 429 || failure.status === 503;
-  return true;
+  return !(failure instanceof AegisError) || passing.has(failure.status);
 }
 
 /** Nothing of it was done, whatever it is. */
