@@ -28,10 +28,7 @@ export function prepareRejudge({ version, capabilities }: Capabilities, agent: s
   return (access) => {
     // What follows from the way a box is made does so under every policy.
     if (access.rule.startsWith("box:")) return access;
-    const { action } = access;
-    const isConnection = action === "NetConnect" || action === "NetRequest";
-    const judged = isConnection ? network(access, decider) : undefined;
-    return judged ?? plainly(access, agent, decider);
+    return network(access) ?? plainly(access, agent, decider);
   };
 }
 
@@ -43,7 +40,7 @@ function plainly(access: RecordedAccess, agent: string, { decide }: Decider): Ne
   return { decision: outcome === "allow" ? "allow" : "deny", rule: rule?.rule ?? "", reason };
 }
 
-type NetworkRejudge = (access: RecordedAccess, decider: Decider) => NewVerdict | undefined;
+type NetworkRejudge = (access: RecordedAccess) => NewVerdict | undefined;
 
 /** Undefined from what it returns: the rules are all there is to it. */
 function prepareNetwork(capabilities: Capabilities["capabilities"], agent: string): NetworkRejudge {
@@ -55,14 +52,15 @@ function prepareNetwork(capabilities: Capabilities["capabilities"], agent: strin
   const forbids = capabilities.filter(({ effect }) => effect === "forbid");
   const inside = prepareDecider({ version: 1, capabilities: [...forbids, ...within] });
   return (access) => {
-    const { host, port, protocol } = access;
+    const { action, host, port, protocol } = access;
     if (host === undefined || port === undefined) return undefined;
     if (protocol === "dns") return verdictOf(judge.couldReach(host));
     if (hasOwnNetwork) {
       const kept = plainly(access, agent, inside);
       if (kept.decision === "allow") return kept;
     }
-    const parsed = byName === undefined ? undefined : parseHost(host);
+    const isServer = action === "NetBind";
+    const parsed = byName === undefined || isServer ? undefined : parseHost(host);
     if (parsed === undefined) return undefined;
     const target = { host: parsed, port, protocol: protocol ?? "tcp" };
     return verdictOf(byGateway(judge, access, target));

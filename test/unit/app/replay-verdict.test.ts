@@ -83,6 +83,18 @@ const rows: readonly (readonly [string, string, Partial<RecordedAccess>, string]
   ["a request to another", "--net other.example:80", { ...named, action: "NetRequest" }, "deny"],
   ["loopback of a box without network", "--net none", loop, "deny flag:--net"],
   ["loopback of a box that goes by name", "--net web.example:80", loop, "allow box:loopback"],
+  [
+    "a server for itself",
+    "--net web.example:80",
+    { ...loop, action: "NetBind", port: 0 },
+    "allow box:loopback",
+  ],
+  [
+    "a server for others",
+    "--net web.example:80",
+    { ...loop, host: "192.0.2.1", action: "NetBind" },
+    "deny",
+  ],
   ["this machine's by name", "--net localhost:8080", loop, net],
   ["loopback where all is granted", "--net all", loop, net],
   [
