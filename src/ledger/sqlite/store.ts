@@ -169,7 +169,11 @@ function createShared(db: Database, path: string, transactions: Transactions) {
   /** Told only where it changes: SQLite compiles what it is told each time. */
   function share(isWanted: boolean): void {
     if (isWanted === isShared) return;
-    db.run(isWanted ? sharedSettings : "PRAGMA synchronous = FULL");
+    try {
+      db.run(isWanted ? sharedSettings : "PRAGMA synchronous = FULL");
+    } catch (error) {
+      throw unavailable("append to the ledger", path, error);
+    }
     isShared = isWanted;
   }
 
