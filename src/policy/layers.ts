@@ -37,7 +37,7 @@ export interface PolicyLayers {
 export interface Protections {
   /** State and binary of aegis: never writable. Not empty. */
   readonly ownPaths: readonly string[];
-  /** What of it not even reading is granted for: keys, sockets. */
+  /** What of it not even reading is granted for: keys, sockets, the ledger. */
   readonly ownSecrets: readonly string[];
   readonly repository: Repository | undefined;
   /** Names through which a command could act outside its box later. */
@@ -116,7 +116,7 @@ function ownRules({ ownPaths, ownSecrets }: Protections): string {
     effect: "forbid",
     actions: ["FileRead", "FileWrite", "FileDelete", "DirCreate", "DirList"],
     paths: ownSecrets,
-    comment: "Its keys and sockets.",
+    comment: "Its keys and sockets, and the ledger.",
   });
   return `${own}\n${secret}`;
 }

@@ -145,7 +145,7 @@ export function collectSources(subject: PolicySubject): readonly PolicySource[] 
     flags: flags.value,
     protections: {
       ownPaths: ownPaths(subject),
-      ownSecrets: [aegisPaths(around.environment).keys],
+      ownSecrets: [aegisPaths(around.environment).keys, ...lockablePaths(subject)],
       repository: findRepository(places.workspace, policyDisk),
       names: true,
       credentials: !texts.templates.includes("permit-all"),
@@ -184,6 +184,17 @@ export function ownPaths({ around, binary, subject }: PolicySubject): readonly s
   return [...new Set([aegisPaths(around.environment).home, binary, ...database, ...files])].map(
     (path) => policyDisk.realPath(path) ?? path,
   );
+}
+
+/**
+ * Who may read these may lock them, and nothing could be recorded any more: not of this box, and
+ * not of others.
+ */
+function lockablePaths({ subject }: PolicySubject): readonly string[] {
+  return ["", "-wal", "-shm"]
+    .map((suffix) => `${subject.ledger}${suffix}`)
+    .map((path) => policyDisk.realPath(path) ?? path)
+    .filter((path) => absPath(path) !== undefined);
 }
 
 /** A shell's pipe, `/dev/fd/63`, has no name that anybody could write to. */

@@ -246,7 +246,7 @@ export const secretsAndResources = rows("L", [
     name: "own-ledger",
     technique: "read the ledger",
     words: ["read", "{home}/.aegis/ledger.db"],
-    leaves: ["FileRead", "{home}/.aegis/ledger.db"],
+    leaves: ["FileRead", "{home}/.aegis/ledger.db", "protected:aegis-secrets"],
     twin: ["read", "{ws}/in/replace-hooks/f"],
   },
   {
