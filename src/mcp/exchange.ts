@@ -155,7 +155,7 @@ async function exchangeCall(
   const call = newRequest(message, asked.hasResult ? permit : undefined, false);
   addRequest(scope, call);
   const text = allowedText(message, permit);
-  const headers = allowedHeaders(arrival.headers, text, permit);
+  const headers = allowedHeaders(arrival.headers, message, text, permit);
   return sendOn(parts, { ...arrival, headers }, call, text);
 }
 

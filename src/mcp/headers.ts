@@ -2,7 +2,9 @@
 // name of what is asked for. Decisions are made by the body alone; headers that say something else
 // are an attempt to be understood in two ways. Pure.
 
+import type { JsonTree } from "../base/json-text.ts";
 import { type Message, membersOf, messagesOf, textOf } from "./message.ts";
+import { editedParameter, parameterPrefix } from "./parameter-headers.ts";
 import type { Permit } from "./permit.ts";
 
 /** The first version without sessions and streams of the server. */
@@ -25,7 +27,6 @@ const passedOn = [
   "traceparent",
   "tracestate",
 ];
-const parameterPrefix = "mcp-param-";
 
 /** Of an answer; type and length of its body are another matter. */
 const passedBack = [
@@ -118,21 +119,35 @@ function decoded(value: string): string | undefined {
   }
 }
 
-/** Those of a request as it is allowed: its name may have been changed, and its trace. */
+/** Those of a request as it is allowed: what they repeat of it may be another, and its trace. */
 export function allowedHeaders(
   headers: Headers,
+  asked: Message,
   text: string,
   { editedArgs, trace }: Pick<Permit, "editedArgs" | "trace">,
 ): Headers {
   const allowed = new Headers(headers);
   if (trace.traceparent !== undefined) allowed.delete("tracestate");
   for (const [name, value] of Object.entries(trace)) allowed.set(name, value);
-  if (editedArgs === undefined || !headers.has("Mcp-Name")) return allowed;
+  if (editedArgs === undefined) return allowed;
   const read = messagesOf(text);
   const [message] = read.ok ? read.value.messages : [];
-  const name = message?.kind === "request" ? nameOf(message) : undefined;
-  if (name !== undefined) allowed.set("Mcp-Name", encoded(name));
+  if (message?.kind !== "request") return allowed;
+  const name = nameOf(message);
+  if (name !== undefined && headers.has("Mcp-Name")) allowed.set("Mcp-Name", encoded(name));
+  for (const [header, value] of headers) {
+    if (!header.startsWith(parameterPrefix)) continue;
+    const given = decoded(value);
+    const [before, after] = [argumentsOf(asked), argumentsOf(message)];
+    const now = given === undefined ? undefined : editedParameter(given, before, after);
+    if (now === undefined) allowed.delete(header);
+    else allowed.set(header, encoded(now));
+  }
   return allowed;
+}
+
+function argumentsOf({ members }: Message): JsonTree {
+  return membersOf(members.get("params"))?.get("arguments") ?? null;
 }
 
 function encoded(name: string): string {
