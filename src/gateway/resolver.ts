@@ -28,12 +28,12 @@ const typeNames = new Map<number, string>([
 
 export function createResolver(judge: Judge, names: Names, recorder: Recorder): Resolver {
   async function deny(
-    question: DnsQuestion,
+    question: Pick<DnsQuestion, "type"> | undefined,
     caller: Caller,
     host: string,
     judgement: Judgement,
   ): Promise<void> {
-    const flags = `dns ${typeNames.get(question.type) ?? `TYPE${question.type}`}`;
+    const flags = question === undefined ? "dns" : `dns ${nameOfType(question.type)}`;
     const subject = {
       action: "NetConnect",
       host,
@@ -49,13 +49,20 @@ export function createResolver(judge: Judge, names: Names, recorder: Recorder): 
     async answer(message, caller) {
       const parsed = parseQuestion(message);
       if (parsed.kind === "ignored") return undefined;
-      if (parsed.kind === "refused") return parsed.reply;
+      if (parsed.kind === "refused") {
+        await deny(undefined, caller, unknownName, { ...unnamed, reason: "this is no question" });
+        return parsed.reply;
+      }
       const { question } = parsed;
-      if (!question.isInternet) return encodeReply(question, dnsCode.unsupported, undefined);
+      if (!question.isInternet) {
+        const reason = "this is about another class than the internet's";
+        await deny(question, caller, question.name ?? unknownName, { ...unnamed, reason });
+        return encodeReply(question, dnsCode.unsupported, undefined);
+      }
       const host = question.name === undefined ? undefined : parseHost(question.name);
       if (host === undefined || host.ip !== undefined) {
         const reason = "this is not a host name";
-        await deny(question, caller, question.name ?? "?", { isAllowed: false, rule: "", reason });
+        await deny(question, caller, question.name ?? unknownName, { ...unnamed, reason });
         return encodeReply(question, dnsCode.unknown, undefined);
       }
       if (host.text === "localhost") return encodeReply(question, dnsCode.ok, local(question.type));
@@ -68,10 +75,18 @@ export function createResolver(judge: Judge, names: Names, recorder: Recorder): 
       const address = names.addressFor(host.text);
       if (address !== undefined) return encodeReply(question, dnsCode.ok, address.bytes);
       const reason = "all addresses that stand for names are taken";
-      await deny(question, caller, host.text, { isAllowed: false, rule: "", reason });
+      await deny(question, caller, host.text, { ...unnamed, reason });
       return encodeReply(question, dnsCode.failure, undefined);
     },
   };
+}
+
+const unknownName = "?";
+/** No rule was the reason. */
+const unnamed = { isAllowed: false, rule: "" };
+
+function nameOfType(type: number): string {
+  return typeNames.get(type) ?? `TYPE${type}`;
 }
 
 /** RFC 6761: nobody else is asked about it. */

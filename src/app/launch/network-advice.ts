@@ -50,7 +50,8 @@ export function networkAdvice(refused: RefusedConnection, agent: string): Networ
     return { fix: "--net NAME:PORT", note: "a look-up: NAME is the host it looks for" };
   if (protocol !== undefined && canonicalHost(host) !== host) return nothing;
   // The connection is granted already; what was said in it is for another host or cannot be read.
-  if (connection !== undefined && reason !== reasonFor("deny", undefined)) return nothing;
+  const isUnruled = reason === reasonFor("deny", undefined);
+  if ((connection !== undefined || protocol === "dns") && !isUnruled) return nothing;
   if (protocol === "dns") {
     const resource = { path: host, host, port: undefined };
     const { flag = "" } = smallestGrant({ action, agent, resource });

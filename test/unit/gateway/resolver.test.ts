@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { Endpoint, silent } from "../../../src/gateway/endpoint.ts";
 import { serveResolver } from "../../../src/gateway/resolver-stream.ts";
+import type { AccessPayload } from "../../../src/model/event.ts";
 import {
   ask,
   connectTo,
@@ -91,6 +92,34 @@ for (const [name, type] of empty)
     await using box = await testGateway([net(host("a.example"))]);
     const reply = await ask(box.gateway, question("a.example", type));
     expect(answers(reply)).toEqual({ code: 0, count: 0 });
+  });
+
+/** The class is the last of a question; two of them have no name. */
+const odd: readonly [string, (asked: Buffer) => void, number, Partial<AccessPayload>][] = [
+  [
+    "another class than the internet's",
+    (asked) => asked.writeUInt16BE(3, asked.length - 2),
+    4,
+    {
+      host: "a.example",
+      flags: "dns A",
+      reason: "this is about another class than the internet's",
+    },
+  ],
+  [
+    "two questions in one message",
+    (asked) => asked.writeUInt16BE(2, 4),
+    1,
+    { host: "?", flags: "dns", reason: "this is no question" },
+  ],
+];
+for (const [what, change, code, row] of odd)
+  test(`${what}: refused, with a row`, async () => {
+    await using box = await testGateway([net(host("a.example"))]);
+    const asked = question("a.example");
+    change(asked);
+    expect((await ask(box.gateway, asked)).readUInt16BE(2) & 0xf).toBe(code);
+    expect(box.rows()).toMatchObject([{ decision: "deny", port: 53, protocol: "dns", ...row }]);
   });
 
 test("localhost is this machine and stands for no name", async () => {

@@ -157,6 +157,13 @@ const connections: readonly [string, Partial<Denial>, string, string, string][] 
     "--net web.example:443",
     "",
   ],
+  [
+    "a look-up of what no resolver here knows",
+    { ...to, port: 53, protocol: "dns", reason: "another class" },
+    "dns:web.example",
+    "",
+    "",
+  ],
   ["what is no name", { ...at("?", 53), protocol: "dns" }, "dns:?", "", ""],
   [
     "an address to serve on",
