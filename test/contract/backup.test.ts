@@ -61,7 +61,7 @@ describe("a backup", () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const there = elsewhere();
     const restored = await restoreBackup(inSqlite(there), options(file));
-    expect(restored).toMatchObject({ isKeyRestored: true, missing: 0, facts });
+    expect(restored).toMatchObject({ isKeyRestored: true, isProven: true, missing: 0, facts });
     expect(statSync(there.database).mode & 0o777).toBe(0o600);
     expect(await report(there)).toMatchObject({ valid: true, warnings: [], eventCount: 304 });
     const next = await openLedger(there);
@@ -287,8 +287,9 @@ describe("restoring", () => {
       "neither here nor in",
     );
     const there = elsewhere();
-    const { warnings } = await restoreBackup(inSqlite(there), options(file, { withoutKey: true }));
-    expect(warnings).toContain("the signing key is not here, so no signature was checked");
+    const restored = await restoreBackup(inSqlite(there), options(file, { withoutKey: true }));
+    expect(restored).toMatchObject({ isKeyRestored: false, isProven: false });
+    expect(restored.warnings).toContain("the signing key is not here, so no signature was checked");
     expect(await report(there)).toMatchObject({ valid: true, eventCount: 9 });
   });
 });

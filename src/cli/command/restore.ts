@@ -63,7 +63,8 @@ export const command = defineCommand(
     const withoutKey = flags["without-key"];
     const wish = { file, ledger, config, checkpoint, acceptOlder, withoutKey };
     const restored = await restore(wish, context);
-    const { facts, missing, olderMemory, warnings, isKeyRestored } = restored;
+    const { facts, missing, olderMemory, warnings, isKeyRestored, isProven } = restored;
+    const keyHere = isProven ? "as it is here" : "none: nothing proves what was restored";
     warn(warnings);
     if (missing > 0) {
       const moved = olderMemory === undefined ? "" : `; what was remembered is in ${olderMemory}`;
@@ -88,7 +89,7 @@ export const command = defineCommand(
           ["Made", new Date(facts.madeUnixMs).toISOString()],
           ["Events", String(facts.size)],
           ["Tree", facts.root],
-          ["Key", isKeyRestored ? "restored from the backup" : "as it is here"],
+          ["Key", isKeyRestored ? "restored from the backup" : keyHere],
         ]),
       );
     }

@@ -33,6 +33,8 @@ export interface RestoreOptions {
 export interface Restored extends Backup {
   /** The signing key came out of the backup. */
   readonly isKeyRestored: boolean;
+  /** A key, restored or here, checked the signatures. */
+  readonly isProven: boolean;
   /** Events that were once there and are not in the backup. */
   readonly missing: number;
   /** Where the memory of those is now. */
@@ -105,7 +107,8 @@ export async function restoreBackup(
     });
     memory.remember({ origin, size: facts.size, root: facts.root }, true);
     const { warnings } = report;
-    return { facts, warnings, missing, olderMemory, isKeyRestored: key.isNew };
+    const isProven = verifierKey !== undefined;
+    return { facts, warnings, missing, olderMemory, isKeyRestored: key.isNew, isProven };
   } finally {
     backup.close();
   }
