@@ -10,13 +10,12 @@ import {
   openSync,
   readSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { fromBase64 } from "../../base/hash.ts";
 import { randomSecret, uniqueSuffix } from "../../base/ids.ts";
-import { isErrno, makePrivateDirectory, syncDirectory } from "../files.ts";
+import { isErrno, makePrivateDirectory, syncDirectory, writeWhole } from "../files.ts";
 import {
   formatNote,
   formatVerifierKey,
@@ -144,12 +143,7 @@ function makeSeed(path: string): Uint8Array {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const fd = openSync(temporary, flags, 0o600);
   try {
-    writeSync(fd, `${header}${randomSecret(seedSizeBytes).toBase64()}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  try {
+    writeKey(fd);
     linkSync(temporary, path);
   } catch (error) {
     if (!isErrno(error, "EEXIST")) throw error;
@@ -160,6 +154,15 @@ function makeSeed(path: string): Uint8Array {
   const seed = readSeed(path);
   if (seed === undefined) throw unusable(path, "it vanished");
   return seed;
+}
+
+function writeKey(fd: number): void {
+  try {
+    writeWhole(fd, Buffer.from(`${header}${randomSecret(seedSizeBytes).toBase64()}\n`));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function guarded<T>(path: string, work: () => T): T {
