@@ -14,17 +14,22 @@ export interface Mount {
   /** Folder of the file system that is seen at `place`. */
   readonly root: string;
   readonly place: string;
+  /** Of the file system. */
+  readonly type: string;
 }
 
-/** Every line of the table. */
+/** Every line of the table: proc_pid_mountinfo(5). */
 export function parseMounts(mountinfo: string): readonly Mount[] {
   return mountinfo.split("\n").flatMap((line) => readMount(line) ?? []);
 }
 
 function readMount(line: string): Mount | undefined {
-  const [id = "", parent = "", device = "", root = "", place = ""] = line.split(" ");
+  // Blanks in names are escaped, so the bar in the middle is the only one.
+  const [before = "", after = ""] = line.split(" - ", 2);
+  const [id = "", parent = "", device = "", root = "", place = ""] = before.split(" ");
   if (place === "") return undefined;
-  return { id, parent, device, root: unescaped(root), place: unescaped(place) };
+  const [type = ""] = after.split(" ");
+  return { id, parent, device, root: unescaped(root), place: unescaped(place), type };
 }
 
 /** Blanks and the like stand there as octal numbers. */

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { AegisError } from "../../base/errors.ts";
 import { contains } from "../../base/paths.ts";
 import { coversIn, mountsOf, writableIn } from "../../bridge/overlay-plan.ts";
+import { type Mount, parseMounts } from "../../policy/other-mounts.ts";
 import type { OverlayPlaces } from "../backend.ts";
 
 /** @throws {AegisError} `enforce/insufficient` when something would be changed for real */
@@ -16,7 +17,7 @@ export function overlayPlaces(plan: Uint8Array): OverlayPlaces {
       "see `aegis setup`; grant the folders the command works in, not everything",
     );
   }
-  const mounted = mountTable();
+  const mounted = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
   const places = writableIn(mounts);
   const kept = places.filter((place) => !holdsTerminals(place, mounted));
   for (const place of kept) refuseUnfit(place, places, mounted);
@@ -27,11 +28,11 @@ export function overlayPlaces(plan: Uint8Array): OverlayPlaces {
  * Terminals are no files: they can be written where everything is read-only, and only their modes
  * cannot be changed then.
  */
-function holdsTerminals(place: string, mounted: readonly Mounted[]): boolean {
-  return mounted.findLast(({ at }) => at === place)?.type === "devpts";
+function holdsTerminals(place: string, mounted: readonly Mount[]): boolean {
+  return mounted.findLast((mount) => mount.place === place)?.type === "devpts";
 }
 
-function refuseUnfit(place: string, places: readonly string[], mounted: readonly Mounted[]): void {
+function refuseUnfit(place: string, places: readonly string[], mounted: readonly Mount[]): void {
   if (!statSync(place).isDirectory()) {
     throw insufficient(`"${place}" is a file that may be written`, "grant the folder it lies in");
   }
@@ -39,33 +40,15 @@ function refuseUnfit(place: string, places: readonly string[], mounted: readonly
     const hint = "leave out the rule that forbids only deleting it";
     throw insufficient(`"${place}" is a mount of its own in a writable folder`, hint);
   }
-  const below = mounted.find(({ at }) => at !== place && contains(place, at))?.at;
+  const below = mounted.find(
+    (mount) => mount.place !== place && contains(place, mount.place),
+  )?.place;
   if (below !== undefined) {
     throw insufficient(
       `another file system is mounted at "${below}", in the writable folder "${place}"`,
       "unmount it, or grant the folders beside it",
     );
   }
-}
-
-interface Mounted {
-  readonly at: string;
-  readonly type: string;
-}
-
-/** Mount point and type of every mount: proc_pid_mountinfo(5). */
-function mountTable(): readonly Mounted[] {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").trimEnd().split("\n");
-  return lines.map((line) => {
-    const [before = "", after = ""] = line.split(" - ", 2);
-    return { at: unescapeOctal(before.split(" ")[4] ?? ""), type: after.split(" ")[0] ?? "" };
-  });
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }
 
 function insufficient(why: string, hint: string): AegisError {

@@ -36,6 +36,8 @@ export interface Candidate {
 
 export interface Candidates {
   readonly sessions: readonly Candidate[];
+  /** All there are, newest first. */
+  readonly among: readonly SessionState[];
   /** @param text what it says; undefined where nobody here can read it */
   readonly goesWith: (record: LogRecord, text: string | undefined, nowMs: number) => boolean;
 }
@@ -52,7 +54,7 @@ export async function findCandidates(store: Store, beforeUnixMs: number): Promis
     if (candidate !== undefined) sessions.push(candidate);
   }
   // In the order in which they began.
-  return { sessions: sessions.reverse(), goesWith: about.has };
+  return { sessions: sessions.reverse(), among: all, goesWith: about.has };
 }
 
 /** What its row says already. */

@@ -52,7 +52,7 @@ export async function purgeLedger(parts: SigningParts, wish: PurgeWish): Promise
   const candidates = await findCandidates(store, wish.beforeUnixMs);
   const { sessions } = candidates;
   // Where nothing goes yet its own beginning dates what clients recorded until now, for the next.
-  if (sessions.length === 0 && !(await hasUndated(store))) {
+  if (sessions.length === 0 && !(await hasUndated(store, candidates.among))) {
     // One that was interrupted may have left bytes behind.
     await store.scrub();
     return { ...scopeOf(sessions), recorded: undefined };

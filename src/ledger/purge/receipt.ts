@@ -7,7 +7,7 @@ import { readSessionKey } from "../control/foreign.ts";
 import { isPurged, type SessionState } from "../session-state.ts";
 import type { Store } from "../store.ts";
 
-type Reading = Pick<Store, "sessions" | "indexOf" | "eventsFrom">;
+type Reading = Pick<Store, "indexOf" | "eventsFrom">;
 
 /**
  * @param sessions newest first
@@ -26,10 +26,15 @@ export async function receivedBefore(
   return 0;
 }
 
-/** Whether a client's event stands behind the last of these beginnings. */
-export async function hasUndated(store: Reading): Promise<boolean> {
-  const all = await store.sessions({ last: Number.MAX_SAFE_INTEGER });
-  for (let first = await receivedBefore(store, all, Infinity); ; ) {
+/**
+ * Whether a client's event stands behind the last of these beginnings.
+ * @param sessions newest first
+ */
+export async function hasUndated(
+  store: Reading,
+  sessions: readonly SessionState[],
+): Promise<boolean> {
+  for (let first = await receivedBefore(store, sessions, Infinity); ; ) {
     const page = await store.eventsFrom(first, ledgerPageSize);
     if (page.some(({ session }) => readSessionKey(session) !== undefined)) return true;
     const last = page.at(-1);
