@@ -34,11 +34,14 @@ export interface PolicyFlags {
   readonly exec: readonly string[];
 }
 
-export interface FlagContext {
+interface Folders {
   /** What relative paths are relative to. */
   readonly directory: string;
   /** What a leading `~` stands for. */
   readonly home: string;
+}
+
+export interface FlagContext extends Folders {
   /**
    * What a path is a link to, undefined when nothing is there: rules are about what links lead to.
    */
@@ -227,12 +230,13 @@ function programsOf(name: string, context: FlagContext, problems: Diagnostic[]):
   return found.flatMap((place) => withLink(place, linkTargets(context.realPath)));
 }
 
-function pathOf(text: string, context: FlagContext): string | undefined {
+/** The path that a flag names; undefined for what is none. */
+export function pathOf(text: string, context: Folders): string | undefined {
   const whole = wholePath(text, context);
   return text === "" || isUnfilled(text) || hasLoneBytes(whole) ? undefined : absPath(whole);
 }
 
-function wholePath(text: string, { directory, home }: FlagContext): string {
+function wholePath(text: string, { directory, home }: Folders): string {
   if (text === "~" || text.startsWith("~/")) return `${home}${text.slice(1)}`;
   return text.startsWith("/") ? text : `${directory}/${text}`;
 }

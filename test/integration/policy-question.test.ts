@@ -58,3 +58,20 @@ test("a program named without a folder is the one in PATH, as for a launch", asy
   );
   expect(policyAnswer.parse(JSON.parse(stdout))).toMatchObject({ decision: "deny" });
 });
+
+test("--read of what is not there is told, and is no error", async () => {
+  const env = { HOME: home, PATH: "/usr/bin:/bin" };
+  const told = (path: string) => `--read ${path} grants nothing yet: nothing is at`;
+  const missing = join(folder, "nowhere");
+  const question = ["policy", "test", "FileRead", missing, "--read"];
+  const launch = ["run", "--quiet", "--policy", "permit-all", "--read"];
+  for (const [args, behind] of [
+    [question, []],
+    [launch, ["--", "true"]],
+  ] as const) {
+    const asked = (path: string) => spawnAegis([...args, path, ...behind], { cwd: folder, env });
+    const [gone, there] = [await asked(missing), await asked("data")];
+    expect([gone.exitCode, there.exitCode, there.stderr]).toEqual([0, 0, ""]);
+    expect(gone.stderr).toContain(`${told(missing)} "${missing}"`);
+  }
+});

@@ -17,11 +17,13 @@ import { aegisPaths, ledgerFile, userHome } from "../../config/location.ts";
 import { toConfigName } from "../../config/name.ts";
 import type { OwnFolder } from "../../enforce/backend.ts";
 import type { LimitWish } from "../../model/limits.ts";
+import { pathOf } from "../../policy/flags.ts";
 import type { Places } from "../../policy/places.ts";
 import { defaultTemplate, templateNamed } from "../../policy/templates.ts";
 import { observedEnvironment, searchPath } from "../../supervise/environment.ts";
 import { findProgram } from "../../supervise/find-program.ts";
 import { configuredFiles } from "../policy/configured.ts";
+import { policyDisk } from "../policy/disk.ts";
 import { configuredTexts, type PolicyTexts, policyTexts } from "../policy/texts.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { LaunchOptions } from "./options.ts";
@@ -45,8 +47,10 @@ export interface LaunchSubject {
 
 export function launchSubject(options: LaunchOptions, around: Surroundings): LaunchSubject {
   const config = options.mode === "wrap" ? wrapConfig(options, around) : runConfig(options, around);
+  const { texts, warnings } = policyOf(options, around, config);
   return {
-    ...policyOf(options, around, config),
+    texts,
+    warnings: [...warnings, ...readsNothing(options, around)],
     agent: options.name ?? config?.agent ?? agentName(options),
     workspace: workspaceOf(options, around, options.mode === "wrap" ? undefined : config?.sandbox),
     ledger: ledgerOf(options, around, config),
@@ -68,6 +72,16 @@ function policyOf(
   }
   const files = configuredFiles(config);
   return { texts: configuredTexts(files, manifest, directory), warnings: files.warnings };
+}
+
+/** What is not there is mistyped, or will be; what is to be written is often to be made. */
+function readsNothing({ read }: LaunchOptions, around: Surroundings): readonly string[] {
+  return read.flatMap((text) => {
+    const home = userHome(around.environment);
+    const path = pathOf(text, { directory: around.directory, home });
+    if (path === undefined || policyDisk.realPath(path) !== undefined) return [];
+    return [`--read ${text} grants nothing yet: nothing is at "${path}"`];
+  });
 }
 
 function runConfig(options: LaunchOptions, around: Surroundings): Config | undefined {
