@@ -80,6 +80,23 @@ describe("a launch refuses, with a hint", () => {
     testMs,
   );
   test(
+    "a working folder whose name is no text, by its name and as the current one",
+    async () => {
+      const { folder, shell } = place();
+      const odd = "$'odd\\xff'";
+      for (const line of [`"$1" run --dir ${odd} -- touch proof`, `cd ${odd}; "$1" run -- true`]) {
+        const { exitCode, stderr } = await shell(`mkdir -p ${odd}; ${line}`);
+        expect(exitCode).toBe(125);
+        expect(stderr).toContain("as the workspace: its name is not UTF-8");
+        expect(stderr).toContain("hint: rename it");
+      }
+      const other = await shell(`"$1" run --dir gone -- true`);
+      expect([other.exitCode, other.stderr.includes("it is no folder")]).toEqual([125, true]);
+      expect(existsSync(join(folder, "proof"))).toBe(false);
+    },
+    testMs,
+  );
+  test(
     "and takes a policy from a pipe",
     async () => {
       const { folder, shell } = place();

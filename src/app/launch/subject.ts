@@ -2,6 +2,7 @@
 // from flags alone.
 
 import { realpathSync, statSync } from "node:fs";
+import { hasLoneBytes } from "../../base/byte-text.ts";
 import { AegisError } from "../../base/errors.ts";
 import { formatEndpoint } from "../../base/host.ts";
 import { type AbsPath, absPath, resolvePath } from "../../base/paths.ts";
@@ -125,8 +126,12 @@ function workspaceOf(
       : resolvePath(around.directory, options.directory);
   if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory() === true)
     return canonicalPath(wanted);
-  const message = `Cannot use "${wanted}" as the workspace: it is no folder`;
-  throw new AegisError("config/invalid", message, { hint: "give an existing folder with --dir" });
+  const [why, hint] = hasLoneBytes(wanted)
+    ? ["its name is not UTF-8", "rename it, or give another folder with --dir"]
+    : ["it is no folder", "give an existing folder with --dir"];
+  throw new AegisError("config/invalid", `Cannot use "${wanted}" as the workspace: ${why}`, {
+    hint,
+  });
 }
 
 function ledgerOf(
