@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "../common/die.h"
+#include "box/supervisor.h"
 #include "probe.h"
 #include "pump.h"
 #include "start.h"
-#include "supervisor.h"
 
 int main(int count, char **arguments)
 {

@@ -19,8 +19,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "landlock.h"
-#include "namespaces.h"
+#include "confine/landlock.h"
+#include "confine/namespaces.h"
 #include "uapi.h"
 
 enum feature {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../linux/control.h"
+#include "../linux/sockets/control.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* What goes along with a message, part by part: what is taken, what is refused, and where it ends.
  */
-#include "../linux/control.h"
+#include "../linux/sockets/control.h"
 
 #include <errno.h>
 #include <netinet/in.h>

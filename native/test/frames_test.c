@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "../common/fd.h"
-#include "../linux/frames.h"
+#include "../linux/judge/frames.h"
 #include "check.h"
 
 enum { FRAMES = 30000 };

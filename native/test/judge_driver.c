@@ -10,7 +10,7 @@
 
 #include "../common/fd.h"
 #include "../common/plan.h"
-#include "../linux/judge.h"
+#include "../linux/judge/judge.h"
 #include "check.h"
 
 static unsigned char *data;

@@ -1,7 +1,7 @@
 /* The judge over a table: every denial has its allowed twin. */
 #include <string.h>
 
-#include "../linux/judge.h"
+#include "../linux/judge/judge.h"
 #include "check.h"
 
 #define READ (1 << ACTION_FILE_READ)

@@ -1,6 +1,6 @@
 /* What the lender takes and says, byte by byte, and what it takes for permitted, forbidden or
  * asked. */
-#include "../linux/lend_wire.h"
+#include "../linux/ask/lend_wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../linux/lend_parts.h"
+#include "../linux/ask/lend_parts.h"
 #include "builder.h"
 #include "check.h"
 

@@ -1,5 +1,5 @@
 /* Messages between the processes of the helper: of one size, and no descriptor is lost in any. */
-#include "../linux/outside_link.h"
+#include "../linux/outside/outside_link.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../common/plan.h"
-#include "../linux/judge.h"
+#include "../linux/judge/judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -34,7 +34,7 @@ interface Access {
 
 function compileDriver(): string {
   const driver = join(tempDir("judge"), "driver");
-  const sources = ["common/fd.c", "common/plan.c", "common/plan_record.c", "linux/judge.c"];
+  const sources = ["common/fd.c", "common/plan.c", "common/plan_record.c", "linux/judge/judge.c"];
   const argv = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-o", driver, "test/judge_driver.c"];
   const { exitCode, stderr } = Bun.spawnSync([...argv, ...sources], {
     cwd: join(repoRoot, "native"),
