@@ -1,11 +1,12 @@
-// Writes src/enforce/linux/syscalls.ts from the system call tables of a Linux source tree: bun
-// scripts/generate-syscalls.ts DIRECTORY Needed in DIRECTORY: Makefile, scripts/syscall.tbl,
-// arch/x86/entry/syscalls/syscall_64.tbl (Debian: linux-source-6.12).
+// Writes src/enforce/linux/filter/syscalls.ts from the system call tables of a Linux source tree:
+// bun scripts/generate-syscalls.ts DIRECTORY
+// Needed in DIRECTORY: Makefile, scripts/syscall.tbl, arch/x86/entry/syscalls/syscall_64.tbl
+// (Debian: linux-source-6.12).
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const output = join(import.meta.dir, "../src/enforce/linux/syscalls.ts");
+const output = join(import.meta.dir, "../src/enforce/linux/filter/syscalls.ts");
 /** Columns of a generated line, below the 100 of the formatter. */
 const lineMax = 96;
 

@@ -8,7 +8,7 @@ import { AegisError } from "../base/errors.ts";
 import { formatEndpoint } from "../base/host.ts";
 import { rateLimitMax, trustModes } from "../config/daemon.ts";
 import type { Decide } from "../control/decide/decision.ts";
-import type { RunningMcpServer } from "../mcp/http-server.ts";
+import type { RunningMcpServer } from "../mcp/http/http-server.ts";
 import { approvalWaitMs } from "../mcp/limits.ts";
 import type { ServerMetrics } from "../server/metrics/server-metrics.ts";
 import type { AnsweredRequest, RunningServer } from "../server/server.ts";

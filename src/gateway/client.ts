@@ -6,9 +6,14 @@ import { gatewayGreetingMs, gatewayStrangersMax } from "../base/limits.ts";
 import type { Waiting } from "./ask.ts";
 import { checkDatagram } from "./datagram.ts";
 import { type Endpoint, type EndpointEvents, silent } from "./endpoint.ts";
-import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
-import { type Preamble, type PreambleKind, parsePreamble, preambleKind } from "./preamble.ts";
+import { Gather } from "./protocol/gather.ts";
+import {
+  type Preamble,
+  type PreambleKind,
+  parsePreamble,
+  preambleKind,
+} from "./protocol/preamble.ts";
 import { ProxyGreeting } from "./proxy.ts";
 import type { Caller } from "./record.ts";
 import type { Resolver } from "./resolver.ts";

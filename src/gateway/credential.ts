@@ -5,7 +5,7 @@
 
 import { parseEndpoint } from "../base/host.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import type { Field, RequestHead } from "./http-head.ts";
+import type { Field, RequestHead } from "./protocol/http-head.ts";
 
 /** Where a real secret may go. */
 export interface CredentialPlace {

@@ -21,7 +21,7 @@ import { createNames } from "./names.ts";
 import { classHere } from "./own-address.ts";
 import type { PatienceLimits } from "./patience.ts";
 import type { ResolveName } from "./permit.ts";
-import { tokenSize } from "./preamble.ts";
+import { tokenSize } from "./protocol/preamble.ts";
 import { type Caller, createRecorder, type RecordEvents } from "./record.ts";
 import { createResolver } from "./resolver.ts";
 import { createStrangers } from "./strangers.ts";

@@ -9,7 +9,7 @@ import {
   type RequestHead,
   valuesOf,
   wordsOf,
-} from "./http-head.ts";
+} from "./protocol/http-head.ts";
 
 /** What a request says about where it goes. */
 export interface Destination {

@@ -3,10 +3,10 @@
 
 import { type Credential, type CredentialPlace, fillCredentials, plainPort } from "./credential.ts";
 import { parseHost } from "./host.ts";
-import { encodeHead, hasBody, type RequestHead } from "./http-head.ts";
 import { asOriginRequest, destinationOf, upgradeOf, withoutFields } from "./http-rules.ts";
-import type { Step } from "./inspect.ts";
 import type { Judge, Target } from "./judge.ts";
+import { encodeHead, hasBody, type RequestHead } from "./protocol/http-head.ts";
+import type { Step } from "./protocol/inspect.ts";
 import type { Details, Judgement } from "./record.ts";
 import { flawOfHost, isLocal, takesForeign } from "./same-host.ts";
 

@@ -3,13 +3,11 @@
 // that only the box was given. Every byte comes from somebody who is not trusted.
 
 import type { Endpoint } from "./endpoint.ts";
-import { Gather } from "./gather.ts";
 import type { Host } from "./host.ts";
-import { HeadReader, hasBody, type RequestHead, valuesOf } from "./http-head.ts";
 import { destinationOf, parseAuthority } from "./http-rules.ts";
-import { areEqual } from "./preamble.ts";
-import type { Caller } from "./record.ts";
-import { refusalAnswer } from "./refusal.ts";
+import { Gather } from "./protocol/gather.ts";
+import { HeadReader, hasBody, type RequestHead, valuesOf } from "./protocol/http-head.ts";
+import { areEqual } from "./protocol/preamble.ts";
 import {
   loginReply,
   methodReply,
@@ -20,7 +18,9 @@ import {
   type SocksStep,
   socksMethod,
   socksVersion,
-} from "./socks.ts";
+} from "./protocol/socks.ts";
+import type { Caller } from "./record.ts";
+import { refusalAnswer } from "./refusal.ts";
 
 /** What a client of the proxy asked for. */
 export interface ProxyRequest {

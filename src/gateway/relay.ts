@@ -6,7 +6,6 @@
 import { relayLingerMs } from "../base/limits.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Flow, type StartMove } from "./flow.ts";
-import { Inspector, type Step } from "./inspect.ts";
 import {
   judgeForeign,
   judgeHello,
@@ -16,11 +15,12 @@ import {
   type Setting,
 } from "./message.ts";
 import { Patience, type PatienceLimits } from "./patience.ts";
+import { Inspector, type Step } from "./protocol/inspect.ts";
+import { ResponseWatch } from "./protocol/response-watch.ts";
+import type { Speech } from "./protocol/sniff.ts";
 import type { Caller, Details, Judgement, Recorder } from "./record.ts";
 import { refusalAnswer, tlsAlert } from "./refusal.ts";
-import { ResponseWatch } from "./response-watch.ts";
 import { takesForeign } from "./same-host.ts";
-import type { Speech } from "./sniff.ts";
 
 export interface RelayOptions extends Setting {
   readonly client: Endpoint;

@@ -2,7 +2,7 @@
 // is read from a client that has some to take. Every byte comes from the watched program.
 
 import { type Endpoint, silent } from "./endpoint.ts";
-import { Gather } from "./gather.ts";
+import { Gather } from "./protocol/gather.ts";
 import type { Caller } from "./record.ts";
 import type { Resolver } from "./resolver.ts";
 import type { Arrival } from "./strangers.ts";

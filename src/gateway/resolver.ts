@@ -2,10 +2,10 @@
 // stands for it, and asks nobody: a question tells no other machine anything. Questions come from
 // the watched program; who it is was said when the helper announced its port.
 
-import { type DnsQuestion, dnsCode, dnsType, encodeReply, parseQuestion } from "./dns.ts";
 import { parseHost } from "./host.ts";
 import type { Judge } from "./judge.ts";
 import type { Names } from "./names.ts";
+import { type DnsQuestion, dnsCode, dnsType, encodeReply, parseQuestion } from "./protocol/dns.ts";
 import type { Caller, Judgement, Recorder } from "./record.ts";
 
 export interface Resolver {

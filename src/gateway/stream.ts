@@ -9,10 +9,10 @@ import { type Credential, wrappedPlace } from "./credential.ts";
 import { type DialResult, dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { StartMove } from "./flow.ts";
-import type { Gather } from "./gather.ts";
 import type { Target } from "./judge.ts";
 import type { PatienceLimits } from "./patience.ts";
 import { type PermitContext, permit, shownIp } from "./permit.ts";
+import type { Gather } from "./protocol/gather.ts";
 import type { Caller, Judgement, Recorder, Subject } from "./record.ts";
 import { type RelayOutcome, startRelay } from "./relay.ts";
 

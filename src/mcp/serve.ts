@@ -4,13 +4,13 @@ import { createLiveStates } from "../app/serve/live-states.ts";
 import { createRateLimiter } from "../app/serve/rate-limit.ts";
 import { listenAddress, type ServeParts } from "../app/serve/serve.ts";
 import { createGate, type Gate } from "./gate.ts";
-import { createSessionHandles } from "./handles.ts";
-import { type RunningMcpServer, startMcpServer } from "./http-server.ts";
+import { createSessionHandles } from "./http/handles.ts";
+import { type RunningMcpServer, startMcpServer } from "./http/http-server.ts";
+import { createProcessPool } from "./http/process-pool.ts";
+import { httpUpstream, upstreamAddress } from "./http/upstream.ts";
 import { passedMethods } from "./methods.ts";
-import { createProcessPool } from "./process-pool.ts";
 import type { CallSession } from "./record.ts";
 import type { ServerCommand } from "./server-process.ts";
-import { httpUpstream, upstreamAddress } from "./upstream.ts";
 import { type EndedCall, watchedGate } from "./watched.ts";
 
 export interface GateWishes {

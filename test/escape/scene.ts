@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import { syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 import { aegisBinary, giveToPlainUser, isRoot } from "../support/harness.ts";
 import { standAround } from "./around.ts";
 import { fingerprint } from "./fingerprint.ts";

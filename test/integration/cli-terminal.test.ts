@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { aegisBinary, cleanEnvironment, spawnAegis } from "../support/harness.ts";
 import { recordSessions } from "../support/recorded.ts";
 import { tempDir } from "../support/temp.ts";
-import { openPane, type Pane } from "./terminal-pane.ts";
+import { openPane, type Pane } from "./run/terminal-pane.ts";
 
 const home = join(tempDir("home"), "state");
 const env = { ...cleanEnvironment({ AEGIS_HOME: home }), AEGIS: aegisBinary() };

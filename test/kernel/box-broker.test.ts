@@ -5,7 +5,7 @@
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { gapsOf } from "../../src/enforce/coverage.ts";
-import { realDisk } from "../../src/enforce/linux/disk.ts";
+import { realDisk } from "../../src/enforce/linux/paths/disk.ts";
 import { planLinux } from "../../src/enforce/linux/plan.ts";
 import type { Capability } from "../../src/model/capability.ts";
 import { fixtureRules, probe, runBox, type Setting, settings, testFolder } from "../support/box.ts";

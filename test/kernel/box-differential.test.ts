@@ -8,7 +8,7 @@ import { expect } from "bun:test";
 import { contains } from "../../src/base/paths.ts";
 import type { BoxPlan } from "../../src/bridge/encode-plan.ts";
 import { gapsOf } from "../../src/enforce/coverage.ts";
-import { realDisk } from "../../src/enforce/linux/disk.ts";
+import { realDisk } from "../../src/enforce/linux/paths/disk.ts";
 import { planLinux } from "../../src/enforce/linux/plan.ts";
 import type { Capability, PathAction } from "../../src/model/capability.ts";
 import { prepareDecider } from "../../src/policy/decide.ts";

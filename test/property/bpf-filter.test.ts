@@ -2,8 +2,8 @@
 // AEGIS_PROPERTY_CASES raises the count.
 
 import { expect, test } from "bun:test";
-import { buildFilter, type FilterPlan } from "../../src/enforce/linux/seccomp.ts";
-import { type Arch, syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import { buildFilter, type FilterPlan } from "../../src/enforce/linux/filter/seccomp.ts";
+import { type Arch, syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 import { runBpf, type SeccompData } from "../support/bpf-interpreter.ts";
 import { expectedAnswer } from "../support/expected-answer.ts";
 import { testMs } from "../support/patience.ts";

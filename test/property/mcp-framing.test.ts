@@ -2,8 +2,8 @@
 // AEGIS_MCP_CASES raises the number of cases.
 
 import { expect, test } from "bun:test";
+import { sseBlocks } from "../../src/mcp/http/sse.ts";
 import { linesOf } from "../../src/mcp/lines.ts";
-import { sseBlocks } from "../../src/mcp/sse.ts";
 
 const cases = Number(process.env.AEGIS_MCP_CASES ?? 2000);
 const pieces = [

@@ -2,7 +2,7 @@
 // and every one that says the same does. AEGIS_MCP_CASES raises the number of cases.
 
 import { expect, test } from "bun:test";
-import { headerMismatch } from "../../src/mcp/headers.ts";
+import { headerMismatch } from "../../src/mcp/http/headers.ts";
 import { messagesOf } from "../../src/mcp/message.ts";
 
 const cases = Number(process.env.AEGIS_MCP_CASES ?? 20_000);

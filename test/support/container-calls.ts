@@ -7,8 +7,8 @@ import {
   anyBit,
   type CallRule,
   compileFilter,
-} from "../../src/enforce/linux/filter.ts";
-import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+} from "../../src/enforce/linux/filter/filter.ts";
+import { syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 
 const allowed = `
 accept accept4 access adjtimex alarm arch_prctl bind brk cachestat capget capset chdir chmod chown

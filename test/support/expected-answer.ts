@@ -2,8 +2,8 @@
 // the sentences of docs/threat-model.md, not from the tables of src/enforce/linux. The property
 // test compares the two.
 
-import type { FilterPlan } from "../../src/enforce/linux/seccomp.ts";
-import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import type { FilterPlan } from "../../src/enforce/linux/filter/seccomp.ts";
+import { syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 import type { SeccompData } from "./bpf-interpreter.ts";
 
 export const answers = {

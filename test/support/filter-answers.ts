@@ -1,7 +1,7 @@
 // What a filter answers to one call, asked of an interpreter of its program.
 
-import { buildFilter, type FilterPlan } from "../../src/enforce/linux/seccomp.ts";
-import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import { buildFilter, type FilterPlan } from "../../src/enforce/linux/filter/seccomp.ts";
+import { syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 import { runBpf } from "./bpf-interpreter.ts";
 import { answers } from "./expected-answer.ts";
 

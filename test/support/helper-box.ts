@@ -15,7 +15,7 @@ import {
 } from "../../src/bridge/helper.ts";
 import { openLibc } from "../../src/bridge/libc.ts";
 import type { JudgeRule, NativePlan } from "../../src/bridge/plan.ts";
-import { syscallTable } from "../../src/enforce/linux/syscall-table.ts";
+import { syscallTable } from "../../src/enforce/linux/filter/syscall-table.ts";
 import { isRoot, repoRoot } from "./harness.ts";
 import { tempDir } from "./temp.ts";
 

@@ -2,12 +2,12 @@
 
 import { type AbsPath, absPath, contains, parentOf, resolvePath } from "../../src/base/paths.ts";
 import type { BoxRequest } from "../../src/enforce/backend.ts";
-import type { DiskFact, DiskView } from "../../src/enforce/linux/disk-view.ts";
 import {
   type FeatureName,
   featureNames,
   type HostFeatures,
 } from "../../src/enforce/linux/features.ts";
+import type { DiskFact, DiskView } from "../../src/enforce/linux/paths/disk-view.ts";
 import type { Action, Atom, Capability, Protocol } from "../../src/model/capability.ts";
 
 export const under = (path: string): Atom => ({ kind: "path-in", path, negated: false });

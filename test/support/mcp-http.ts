@@ -1,10 +1,10 @@
 // The proxy over HTTP between a client and a server that a test plays over loopback.
 
 import type { ServedKey } from "../../src/app/serve/keys.ts";
-import { createSessionHandles } from "../../src/mcp/handles.ts";
-import { startMcpServer } from "../../src/mcp/http-server.ts";
-import { holderOf } from "../../src/mcp/scopes.ts";
-import { httpUpstream } from "../../src/mcp/upstream.ts";
+import { createSessionHandles } from "../../src/mcp/http/handles.ts";
+import { startMcpServer } from "../../src/mcp/http/http-server.ts";
+import { holderOf } from "../../src/mcp/http/scopes.ts";
+import { httpUpstream } from "../../src/mcp/http/upstream.ts";
 import { gateScene, result, session } from "./mcp-gate.ts";
 
 type Handler = (

@@ -31,7 +31,7 @@ export async function compileForLinux(
   }
   const [{ surveyLinux }, { realDisk }, { inexpressible }, { planLinux }] = await Promise.all([
     import("../../enforce/linux/prepare.ts"),
-    import("../../enforce/linux/disk.ts"),
+    import("../../enforce/linux/paths/disk.ts"),
     import("../../enforce/linux/finding.ts"),
     import("../../enforce/linux/plan.ts"),
   ]);
@@ -48,8 +48,8 @@ export async function compileForLinux(
 export async function compileForMacos({ request }: PolicyInForce): Promise<string> {
   const [{ realDisk }, { RecordingView }, { compileSeatbelt }, { realCapabilities }, sbpl] =
     await Promise.all([
-      import("../../enforce/linux/disk.ts"),
-      import("../../enforce/linux/disk-view.ts"),
+      import("../../enforce/linux/paths/disk.ts"),
+      import("../../enforce/linux/paths/disk-view.ts"),
       import("../../enforce/seatbelt/plan.ts"),
       import("../../enforce/seatbelt/real-paths.ts"),
       import("../../enforce/seatbelt/sbpl.ts"),

@@ -22,9 +22,9 @@ import {
   severalNamesSource,
 } from "./built-in.ts";
 import { describeCall, describeRefusedCall } from "./describe-call.ts";
+import { type Arch, type SyscallTable, syscallTable } from "./filter/syscall-table.ts";
 import type { RuleSource } from "./judge-rules.ts";
 import type { KeptBox } from "./prepared.ts";
-import { type Arch, type SyscallTable, syscallTable } from "./syscall-table.ts";
 
 /** What a broker hears of although only changes are recorded. */
 export function isAllowedRead({ allowed, action, asked }: AccessFrame): boolean {

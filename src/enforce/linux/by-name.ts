@@ -5,10 +5,10 @@ import { resolvePath } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { Capabilities, Capability } from "../../model/capability.ts";
 import { insideRules, ownLoopbackRules } from "./built-in.ts";
-import type { DiskView } from "./disk-view.ts";
 import { type RuleTable, ruleTable } from "./judge-rules.ts";
 import type { Means, Needs } from "./means.ts";
-import { everything } from "./shape.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import { everything } from "./paths/shape.ts";
 
 /**
  * Where connections go by name the helper only has to know what stays inside: names mean nothing to

@@ -1,7 +1,7 @@
 // A notified call as a row of the ledger shows it: its name and the flags that say what it wanted.
 
 import type { RefusedFrame } from "../../bridge/frame.ts";
-import type { Arch, SyscallTable } from "./syscall-table.ts";
+import type { Arch, SyscallTable } from "./filter/syscall-table.ts";
 
 /** For example `openat O_WRONLY|O_CREAT`, `unlinkat AT_REMOVEDIR`, `connect`. */
 export function describeCall(table: SyscallTable, nr: number, flags: number): string {

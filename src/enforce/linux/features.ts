@@ -1,7 +1,7 @@
 // What this kernel, for this user, here and now, lets aegis use. probe.ts asks; planning only
 // reads.
 
-import type { Arch } from "./syscall-table.ts";
+import type { Arch } from "./filter/syscall-table.ts";
 
 export const featureNames = [
   "landlock",

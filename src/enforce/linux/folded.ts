@@ -2,8 +2,8 @@
 // what one forbids by a name there is open by another spelling of it, whoever looks.
 
 import { type AbsPath, parentOf } from "../../base/paths.ts";
-import type { DiskView } from "./disk-view.ts";
-import type { Ban, Region } from "./grants.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import type { Ban, Region } from "./paths/grants.ts";
 import type { Guard, Protection } from "./protect.ts";
 
 /** The first folder of that kind; undefined for none. */

@@ -11,10 +11,10 @@ import {
   type Origin,
   pathActions,
 } from "../../model/capability.ts";
-import { namePlace, realParts } from "./clause.ts";
-import type { DiskView } from "./disk-view.ts";
-import { isMeant } from "./grants.ts";
-import { everything, isPathAtom, meaningOf, type Shape } from "./shape.ts";
+import { namePlace, realParts } from "./paths/clause.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import { isMeant } from "./paths/grants.ts";
+import { everything, isPathAtom, meaningOf, type Shape } from "./paths/shape.ts";
 
 /** Where the rule at the same index of the table comes from. */
 export interface RuleSource {

@@ -6,12 +6,12 @@ import type { AbsPath } from "../../base/paths.ts";
 import { contains, parentOf } from "../../base/paths.ts";
 import type { LandlockPlan } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
-import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
-import type { Region } from "./grants.ts";
 import type { NetworkGrants } from "./network.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import type { Region } from "./paths/grants.ts";
+import { covers, type Shape } from "./paths/shape.ts";
 import { listPorts } from "./ports.ts";
-import { covers, type Shape } from "./shape.ts";
 
 /** LANDLOCK_ACCESS_FS_*; the ABI that brought each right is in `sinceAbi`. */
 export const fsRight = {

@@ -4,16 +4,16 @@
 import { pathActions } from "../../model/capability.ts";
 import type { AuditLevel, BoxRequest } from "../backend.ts";
 import { type HostFeatures, has } from "./features.ts";
+import type { NotifiedCalls } from "./filter/seccomp.ts";
+import type { SocketPolicy } from "./filter/socket-rules.ts";
 import type { Folded } from "./folded.ts";
-import type { Region } from "./grants.ts";
-import type { Hole } from "./holes.ts";
 import { type ByName, grantsEverything, grantsNothing, type NetworkGrants } from "./network.ts";
 import type { Opener } from "./opener.ts";
+import type { Region } from "./paths/grants.ts";
+import type { Hole } from "./paths/holes.ts";
+import { covers, everything } from "./paths/shape.ts";
 import { isAllPorts } from "./ports.ts";
 import type { Protection } from "./protect.ts";
-import type { NotifiedCalls } from "./seccomp.ts";
-import { covers, everything } from "./shape.ts";
-import type { SocketPolicy } from "./socket-rules.ts";
 
 export interface Needs {
   /** Some path action is not granted everywhere. */

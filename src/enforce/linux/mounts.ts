@@ -5,9 +5,9 @@
 import { type AbsPath, contains, parentOf } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { PathAction } from "../../model/capability.ts";
-import type { DiskView } from "./disk-view.ts";
-import { isMeant, type Region } from "./grants.ts";
-import { everything } from "./shape.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import { isMeant, type Region } from "./paths/grants.ts";
+import { everything } from "./paths/shape.ts";
 import type { Temporary } from "./temporary.ts";
 
 export interface MountRequest {

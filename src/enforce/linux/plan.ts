@@ -10,16 +10,12 @@ import type { BoxRequest } from "../backend.ts";
 import { ownPathRules, permitEverything } from "./built-in.ts";
 import { judgedRules, namesFile, networkRules } from "./by-name.ts";
 import { coverageOf, observedCoverage } from "./coverage.ts";
-import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
+import { buildFilter, notifiesAny } from "./filter/seccomp.ts";
 import type { Finding } from "./finding.ts";
 import { foldedPlaces } from "./folded.ts";
-import { absentGrants, type Region, type Regions, regionsOf } from "./grants.ts";
-import { lower } from "./holes.ts";
 import { type RuleSource, ruleTable } from "./judge-rules.ts";
 import { handledFs, landlockPaths, landlockPorts, scopes } from "./landlock.ts";
-import { readsByOtherNames } from "./linked.ts";
-import { loadersFor } from "./loaders.ts";
 import {
   goesByName,
   judgesSockets,
@@ -36,9 +32,13 @@ import {
 import { planMounts } from "./mounts.ts";
 import { type NetworkGrants, networkGrants } from "./network.ts";
 import { type Opener, openerFor } from "./opener.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import { absentGrants, type Region, type Regions, regionsOf } from "./paths/grants.ts";
+import { lower } from "./paths/holes.ts";
+import { readsByOtherNames } from "./paths/linked.ts";
+import { loadersFor } from "./paths/loaders.ts";
+import { mayShow } from "./paths/shown.ts";
 import { protect } from "./protect.ts";
-import { buildFilter, notifiesAny } from "./seccomp.ts";
-import { mayShow } from "./shown.ts";
 import { temporaryOf } from "./temporary.ts";
 
 export interface LinuxPlan {

@@ -7,14 +7,14 @@ import { type Helper, loadHelper } from "../../bridge/helper.ts";
 import { probeHelper } from "../../bridge/probe-helper.ts";
 import type { BoxRequest, PreparedBox } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
-import { realDisk } from "./disk.ts";
-import { RecordingView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
+import type { Arch } from "./filter/syscall-table.ts";
 import { inexpressible } from "./finding.ts";
+import { realDisk } from "./paths/disk.ts";
+import { RecordingView } from "./paths/disk-view.ts";
 import { needsOwnFolder, planLinux } from "./plan.ts";
 import { packBox } from "./prepared.ts";
 import { hostFeatures } from "./probe.ts";
-import type { Arch } from "./syscall-table.ts";
 
 /** @param helper loaded meanwhile */
 export async function prepareLinux(

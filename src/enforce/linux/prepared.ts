@@ -3,8 +3,8 @@
 // is only parsed when the first row needs it.
 
 import { AegisError } from "../../base/errors.ts";
+import type { Arch } from "./filter/syscall-table.ts";
 import type { RuleSource } from "./judge-rules.ts";
-import type { Arch } from "./syscall-table.ts";
 
 export interface KeptBox {
   readonly arch: Arch;

@@ -3,7 +3,7 @@
 // missing with that as the reason.
 
 import { type FeatureName, featureNames, type HostFeatures } from "./features.ts";
-import type { Arch } from "./syscall-table.ts";
+import type { Arch } from "./filter/syscall-table.ts";
 
 /**
  * @param output `name value` lines; `ok` works, `user` works in a user namespace, else the name of

@@ -7,12 +7,12 @@ import { contains } from "../../base/paths.ts";
 import type { MountStep } from "../../bridge/plan.ts";
 import type { Atom, Capability, Origin, PathAction } from "../../model/capability.ts";
 import { pathActions } from "../../model/capability.ts";
-import type { DiskView } from "./disk-view.ts";
 import type { Finding } from "./finding.ts";
-import type { Region } from "./grants.ts";
-import { type Hole, permitsIn } from "./holes.ts";
-import { RegionIndex } from "./region-index.ts";
-import type { Shape } from "./shape.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import type { Region } from "./paths/grants.ts";
+import { type Hole, permitsIn } from "./paths/holes.ts";
+import { RegionIndex } from "./paths/region-index.ts";
+import type { Shape } from "./paths/shape.ts";
 
 export interface Protection {
   /** Mounts over what exists, outer paths first. */

@@ -7,10 +7,10 @@ import type { Action, Atom, Capability } from "../../model/capability.ts";
 import { socketsSource } from "../../policy/layers.ts";
 import { mentions, moved } from "../../policy/move-place.ts";
 import type { BoxRequest } from "../backend.ts";
-import type { DiskView } from "./disk-view.ts";
 import { type HostFeatures, has } from "./features.ts";
-import { absentGrants, isMeant, type Region, regionsOf } from "./grants.ts";
-import { covers, everything, isPathAtom, meaningOf } from "./shape.ts";
+import type { DiskView } from "./paths/disk-view.ts";
+import { absentGrants, isMeant, type Region, regionsOf } from "./paths/grants.ts";
+import { covers, everything, isPathAtom, meaningOf } from "./paths/shape.ts";
 
 export interface FreshPlace {
   readonly path: AbsPath;

@@ -2,8 +2,8 @@
 // paths: nothing is looked up.
 
 import { statSync } from "node:fs";
-import { realDisk } from "../linux/disk.ts";
-import type { DiskView } from "../linux/disk-view.ts";
+import { realDisk } from "../linux/paths/disk.ts";
+import type { DiskView } from "../linux/paths/disk-view.ts";
 import type { AccessSource } from "./access-source.ts";
 
 export interface SeatbeltMachine {

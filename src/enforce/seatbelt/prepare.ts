@@ -9,7 +9,7 @@ import { diagnosticText } from "../../policy/diagnostic.ts";
 import { mentions } from "../../policy/move-place.ts";
 import type { BoxRequest, PreparedBox } from "../backend.ts";
 import { refuseIfBelow } from "../coverage.ts";
-import { RecordingView } from "../linux/disk-view.ts";
+import { RecordingView } from "../linux/paths/disk-view.ts";
 import { seatbeltCoverage } from "./coverage.ts";
 import type { SeatbeltMachine } from "./machine.ts";
 import { compileSeatbelt, type SeatbeltInput, type SeatbeltPlan } from "./plan.ts";

@@ -5,7 +5,7 @@
 
 import { type AbsPath, absPath, parentOf } from "../../base/paths.ts";
 import type { Action, Atom, Capability } from "../../model/capability.ts";
-import type { DiskView } from "../linux/disk-view.ts";
+import type { DiskView } from "../linux/paths/disk-view.ts";
 import { isPathAtom, type PathAtom } from "./path-filter.ts";
 
 export interface RealCapabilities {

@@ -3,8 +3,8 @@
 // beside this one, list it in operations.ts, and give the server its handler by
 // `route(operation, handle)` in `routesOf` (server.ts). Whoever calls has been checked by then, and
 // `query`, `params` and `body` are what the schemas say. A new code goes into codes.ts. Examples
-// are run by test/integration/api-examples.test.ts, in the order of operations.ts; the TypeScript
-// client is made anew by `bun scripts/generate-client.ts`.
+// are run by test/integration/serve/api-examples.test.ts, in the order of operations.ts; the
+// TypeScript client is made anew by `bun scripts/generate-client.ts`.
 
 import type { z } from "zod";
 import type { JsonObject, JsonValue } from "../../model/event.ts";

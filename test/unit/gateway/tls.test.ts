@@ -2,7 +2,7 @@
 // its connection. Real handshakes, with a certificate made for the test.
 
 import { expect, test } from "bun:test";
-import { parseClientHello } from "../../../src/gateway/tls-hello.ts";
+import { parseClientHello } from "../../../src/gateway/protocol/tls-hello.ts";
 import {
   host,
   net,

@@ -2,7 +2,7 @@
 // end, and would find an event where the proxy saw a comment.
 
 import { afterEach, expect, test } from "bun:test";
-import { sseBlocks, sseText } from "../../../src/mcp/sse.ts";
+import { sseBlocks, sseText } from "../../../src/mcp/http/sse.ts";
 import { call, result } from "../../support/mcp-gate.ts";
 import { content, endHttpScenes, event, httpScene, stream } from "../../support/mcp-http.ts";
 

@@ -3,8 +3,8 @@
 
 import { expect, test } from "bun:test";
 import { NumberText } from "../../../src/base/json-text.ts";
+import { createProcessLink } from "../../../src/mcp/http/process-link.ts";
 import { type Request as Asking, messagesOf, unreadAnswerId } from "../../../src/mcp/message.ts";
-import { createProcessLink } from "../../../src/mcp/process-link.ts";
 import { createStdioProxy } from "../../../src/mcp/stdio.ts";
 import { call, gateScene, request, session } from "../../support/mcp-gate.ts";
 

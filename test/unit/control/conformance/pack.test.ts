@@ -61,7 +61,7 @@ describe("the packs that are shipped", () => {
     });
     expect(found).toHaveLength(28);
   });
-  // What runs in a box is in test/integration/conformance-box.test.ts.
+  // What runs in a box is in test/integration/serve/conformance-box.test.ts.
   const asked = packs.filter(({ name }) => name !== "kernel");
   test.each(asked.map((pack) => [pack.name, pack] as const))("%s is met", (_, pack) => {
     const results = pack.tests.map((one) => {

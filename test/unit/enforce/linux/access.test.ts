@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { type AccessFrame, setIdRule, severalNamesRule } from "../../../../src/bridge/frame.ts";
 import { refusalOf, rowMaker } from "../../../../src/enforce/linux/access.ts";
 import { describeCall } from "../../../../src/enforce/linux/describe-call.ts";
+import { syscallTable } from "../../../../src/enforce/linux/filter/syscall-table.ts";
 import { packBox, unpackBox } from "../../../../src/enforce/linux/prepared.ts";
-import { syscallTable } from "../../../../src/enforce/linux/syscall-table.ts";
 
 const plan = new Uint8Array([1, 2, 3, 4]);
 const sources = [

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { regionsOf } from "../../../../src/enforce/linux/grants.ts";
 import {
   fsRight,
   handledFs,
@@ -8,6 +7,7 @@ import {
   netRight,
   scopes,
 } from "../../../../src/enforce/linux/landlock.ts";
+import { regionsOf } from "../../../../src/enforce/linux/paths/grants.ts";
 import { allPorts } from "../../../../src/enforce/linux/ports.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { disk, exactly, like, permit, under } from "../../../support/ir.ts";

@@ -7,11 +7,11 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DiskView } from "../../../../src/enforce/linux/disk-view.ts";
 import type { HostFeatures } from "../../../../src/enforce/linux/features.ts";
+import { syscallTable } from "../../../../src/enforce/linux/filter/syscall-table.ts";
 import { fsRight, netRight } from "../../../../src/enforce/linux/landlock.ts";
+import type { DiskView } from "../../../../src/enforce/linux/paths/disk-view.ts";
 import { type LinuxPlan, planLinux } from "../../../../src/enforce/linux/plan.ts";
-import { syscallTable } from "../../../../src/enforce/linux/syscall-table.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { runBpf } from "../../../support/bpf-interpreter.ts";
 import { answers } from "../../../support/expected-answer.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { gapsOf, refuseIfBelow } from "../../../../src/enforce/coverage.ts";
 import type { HostFeatures } from "../../../../src/enforce/linux/features.ts";
+import { syscallTable } from "../../../../src/enforce/linux/filter/syscall-table.ts";
 import { type LinuxPlan, planLinux } from "../../../../src/enforce/linux/plan.ts";
-import { syscallTable } from "../../../../src/enforce/linux/syscall-table.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { runBpf } from "../../../support/bpf-interpreter.ts";
 import { answers } from "../../../support/expected-answer.ts";

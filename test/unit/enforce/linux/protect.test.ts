@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { regionsOf } from "../../../../src/enforce/linux/grants.ts";
-import { lower } from "../../../../src/enforce/linux/holes.ts";
+import { regionsOf } from "../../../../src/enforce/linux/paths/grants.ts";
+import { lower } from "../../../../src/enforce/linux/paths/holes.ts";
 import { protect } from "../../../../src/enforce/linux/protect.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { disk, exactly, forbid, like, not, permit, under } from "../../../support/ir.ts";

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { AegisError } from "../../../../src/base/errors.ts";
 import type { BoxAccess, BoxLaunch, BoxRequest } from "../../../../src/enforce/backend.ts";
-import { realDisk } from "../../../../src/enforce/linux/disk.ts";
+import { realDisk } from "../../../../src/enforce/linux/paths/disk.ts";
 import type { AccessSource, Watch } from "../../../../src/enforce/seatbelt/access-source.ts";
 import { seatbeltBackend } from "../../../../src/enforce/seatbelt/backend.ts";
 import { ignoresCase, type SeatbeltMachine } from "../../../../src/enforce/seatbelt/machine.ts";

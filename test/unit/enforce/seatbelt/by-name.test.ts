@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { BoxLaunch, BoxRequest } from "../../../../src/enforce/backend.ts";
-import { realDisk } from "../../../../src/enforce/linux/disk.ts";
+import { realDisk } from "../../../../src/enforce/linux/paths/disk.ts";
 import { seatbeltBackend } from "../../../../src/enforce/seatbelt/backend.ts";
 import type { Capability } from "../../../../src/model/capability.ts";
 import { callsOf, standIn } from "../../../support/seatbelt-programs.ts";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { realDisk } from "../../../../src/enforce/linux/disk.ts";
+import { realDisk } from "../../../../src/enforce/linux/paths/disk.ts";
 import { realCapabilities } from "../../../../src/enforce/seatbelt/real-paths.ts";
 import type { Action, Atom, Capability } from "../../../../src/model/capability.ts";
 import { tempDir } from "../../../support/temp.ts";
