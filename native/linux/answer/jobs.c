@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../../common/fd.h"
+#include "../../common/thread.h"
 #include "../judge/resolve_name.h"
 #include "../limits/limit_hits.h"
 #include "../sockets/held.h"
@@ -165,19 +166,6 @@ static void *watch(void *unused)
 	return NULL;
 }
 
-static int start_thread(void *(*body)(void *), void *argument, pthread_t *thread)
-{
-	pthread_attr_t attributes;
-	int error;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(thread, &attributes, body, argument);
-	pthread_attr_destroy(&attributes);
-	return error;
-}
-
 /* With the lock held, so that the thread cannot finish before it is in the list. */
 static int enlist(struct running *running)
 {
@@ -189,10 +177,10 @@ static int enlist(struct running *running)
 	if (running->job.kept_size > KEPT_MAX - jobs.kept_size)
 		return ENOBUFS;
 	if (!jobs.has_watcher)
-		error = start_thread(watch, NULL, &watcher);
+		error = -thread_start(watch, NULL, STACK_SIZE, &watcher);
 	if (error == 0) {
 		jobs.has_watcher = true;
-		error = start_thread(work, running, &running->thread);
+		error = -thread_start(work, running, STACK_SIZE, &running->thread);
 	}
 	if (error != 0)
 		return error;

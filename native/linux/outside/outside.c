@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../../common/fd.h"
+#include "../../common/thread.h"
 #include "../../common/wire.h"
 #include "../confine/namespaces.h"
 #include "../sockets/datagrams.h"
@@ -179,16 +180,9 @@ static bool is_known(const struct outside_request *request)
 
 static int start_thread(void *(*body)(void *), void *argument)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int error;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attributes, body, argument);
-	pthread_attr_destroy(&attributes);
-	return -error;
+	return thread_start(body, argument, STACK_SIZE, &thread);
 }
 
 /* Takes over `fd`, and `socket` if there is one. */

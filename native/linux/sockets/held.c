@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #include "../../common/fd.h"
+#include "../../common/thread.h"
 #include "../answer/broker.h"
 #include "../limits/limit_hits.h"
 #include "datagrams.h"
@@ -367,7 +368,6 @@ static void *watch(void *unused)
 int held_start(void)
 {
 	struct epoll_event event = {.events = EPOLLIN};
-	pthread_attr_t attributes;
 	pthread_t thread;
 	int error;
 
@@ -376,11 +376,7 @@ int held_start(void)
 	if (held.events < 0 || held.wake < 0 ||
 	    epoll_ctl(held.events, EPOLL_CTL_ADD, held.wake, &event) < 0)
 		return -errno;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attributes, watch, NULL);
-	pthread_attr_destroy(&attributes);
+	error = thread_start(watch, NULL, STACK_SIZE, &thread);
 	held.is_running = error == 0;
-	return -error;
+	return error;
 }

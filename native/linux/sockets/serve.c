@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../../common/fd.h"
+#include "../../common/thread.h"
 #include "../answer/jobs.h"
 #include "../outside/outside_link.h"
 
@@ -59,16 +60,9 @@ static struct {
 
 static int start_thread(void *(*body)(void *), void *argument)
 {
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int error;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	error = pthread_create(&thread, &attributes, body, argument);
-	pthread_attr_destroy(&attributes);
-	return -error;
+	return thread_start(body, argument, STACK_SIZE, &thread);
 }
 
 /* Where the box's own server is reached from inside. */
