@@ -7,11 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/syscall.h>
 
+#include "../confine/bpf.h"
 #include "../uapi.h"
 
 static const int calls[] = {
@@ -64,32 +62,25 @@ static const int calls[] = {
 /* O_CREAT with its companion, and the bit that O_TMPFILE has besides O_DIRECTORY. */
 enum { CALLS = sizeof(calls) / sizeof(*calls), FIXED = 11, TEMPORARY = 020000000 };
 
-#define LOAD(field)                                                                                \
-	((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                    \
-				      offsetof(struct seccomp_data, field)))
-#define WHEN(test, value, yes, no)                                                                 \
-	((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, (unsigned int)(value), yes, no))
-#define GIVE(action) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action))
-
 int lend_confine(void)
 {
 	struct sock_filter steps[CALLS + FIXED];
 	struct sock_fprog program = {.filter = steps};
 
-	steps[program.len++] = LOAD(arch);
-	steps[program.len++] = WHEN(BPF_JEQ, AE_AUDIT_ARCH, 1, 0);
-	steps[program.len++] = GIVE(SECCOMP_RET_KILL_PROCESS);
-	steps[program.len++] = LOAD(nr);
+	steps[program.len++] = BPF_LOAD(arch);
+	steps[program.len++] = BPF_WHEN(BPF_JEQ, AE_AUDIT_ARCH, 1, 0);
+	steps[program.len++] = BPF_GIVE(SECCOMP_RET_KILL_PROCESS);
+	steps[program.len++] = BPF_LOAD(nr);
 	for (size_t i = 0; i < CALLS; i++)
 		steps[program.len++] =
-			WHEN(BPF_JEQ, calls[i], (unsigned char)(CALLS - i - 1 + 6), 0);
-	steps[program.len++] = WHEN(BPF_JEQ, SYS_openat, 0, 4);
+			BPF_WHEN(BPF_JEQ, calls[i], (unsigned char)(CALLS - i - 1 + 6), 0);
+	steps[program.len++] = BPF_WHEN(BPF_JEQ, SYS_openat, 0, 4);
 	/* Flags are an int: the upper half does not count. */
-	steps[program.len++] = LOAD(args[2]);
-	steps[program.len++] = WHEN(BPF_JSET, TEMPORARY, 2, 0);
-	steps[program.len++] = WHEN(BPF_JSET, O_CREAT, 0, 2);
-	steps[program.len++] = WHEN(BPF_JSET, O_EXCL, 1, 0);
-	steps[program.len++] = GIVE(SECCOMP_RET_ERRNO | EPERM);
-	steps[program.len++] = GIVE(SECCOMP_RET_ALLOW);
+	steps[program.len++] = BPF_LOAD(args[2]);
+	steps[program.len++] = BPF_WHEN(BPF_JSET, TEMPORARY, 2, 0);
+	steps[program.len++] = BPF_WHEN(BPF_JSET, O_CREAT, 0, 2);
+	steps[program.len++] = BPF_WHEN(BPF_JSET, O_EXCL, 1, 0);
+	steps[program.len++] = BPF_GIVE(SECCOMP_RET_ERRNO | EPERM);
+	steps[program.len++] = BPF_GIVE(SECCOMP_RET_ALLOW);
 	return uapi_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }

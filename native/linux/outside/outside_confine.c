@@ -6,13 +6,11 @@
 #include "outside_confine.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <sys/socket.h>
 
 #include "../../common/fd.h"
+#include "../confine/bpf.h"
 #include "../confine/landlock.h"
 #include "../uapi.h"
 
@@ -66,37 +64,30 @@ static void add(struct sock_fprog *program, struct sock_filter step)
 	program->filter[program->len++] = step;
 }
 
-#define LOAD(field)                                                                                \
-	((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                    \
-				      offsetof(struct seccomp_data, field)))
-#define WHEN(test, value, yes, no)                                                                 \
-	((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, (unsigned int)(value), yes, no))
-#define GIVE(action) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action))
-
 static int filter_calls(void)
 {
 	const unsigned int refuse = SECCOMP_RET_ERRNO | EPERM;
 	struct sock_filter steps[CALLS + FIXED];
 	struct sock_fprog program = {.filter = steps};
 
-	add(&program, LOAD(arch));
-	add(&program, WHEN(BPF_JEQ, AE_AUDIT_ARCH, 1, 0));
-	add(&program, GIVE(SECCOMP_RET_KILL_PROCESS));
-	add(&program, LOAD(nr));
+	add(&program, BPF_LOAD(arch));
+	add(&program, BPF_WHEN(BPF_JEQ, AE_AUDIT_ARCH, 1, 0));
+	add(&program, BPF_GIVE(SECCOMP_RET_KILL_PROCESS));
+	add(&program, BPF_LOAD(nr));
 	for (size_t i = 0; i < CALLS; i++)
-		add(&program, WHEN(BPF_JEQ, calls[i], (unsigned char)(CALLS - i + 9), 0));
+		add(&program, BPF_WHEN(BPF_JEQ, calls[i], (unsigned char)(CALLS - i + 9), 0));
 	/* Threads, not processes; the flags of clone3 cannot be seen, so callers take clone. */
-	add(&program, WHEN(BPF_JEQ, SYS_clone3, 0, 1));
-	add(&program, GIVE(SECCOMP_RET_ERRNO | ENOSYS));
-	add(&program, WHEN(BPF_JEQ, SYS_clone, 0, 2));
-	add(&program, LOAD(args[0]));
-	add(&program, WHEN(BPF_JSET, CLONE_THREAD, 5, 4));
-	add(&program, WHEN(BPF_JEQ, SYS_socket, 0, 3));
-	add(&program, LOAD(args[0]));
-	add(&program, WHEN(BPF_JEQ, AF_INET, 2, 0));
-	add(&program, WHEN(BPF_JEQ, AF_INET6, 1, 0));
-	add(&program, GIVE(refuse));
-	add(&program, GIVE(SECCOMP_RET_ALLOW));
+	add(&program, BPF_WHEN(BPF_JEQ, SYS_clone3, 0, 1));
+	add(&program, BPF_GIVE(SECCOMP_RET_ERRNO | ENOSYS));
+	add(&program, BPF_WHEN(BPF_JEQ, SYS_clone, 0, 2));
+	add(&program, BPF_LOAD(args[0]));
+	add(&program, BPF_WHEN(BPF_JSET, CLONE_THREAD, 5, 4));
+	add(&program, BPF_WHEN(BPF_JEQ, SYS_socket, 0, 3));
+	add(&program, BPF_LOAD(args[0]));
+	add(&program, BPF_WHEN(BPF_JEQ, AF_INET, 2, 0));
+	add(&program, BPF_WHEN(BPF_JEQ, AF_INET6, 1, 0));
+	add(&program, BPF_GIVE(refuse));
+	add(&program, BPF_GIVE(SECCOMP_RET_ALLOW));
 	return uapi_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
 
